@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The flow a packet belongs to, the same whichever headers carried it.
+
+#ifndef FLOW_KEY_P4
+#define FLOW_KEY_P4
+
+control FlowKey(in headers_t hdr, inout metadata_t meta) {
+    apply {
+        meta.flow.protocol = (ip_protocol_t) 0;
+        meta.flow.src_port = (l4_port_t) 0;
+        meta.flow.dst_port = (l4_port_t) 0;
+        meta.flow.tcp_flags = 0;
+        if (hdr.ipv4.isValid()) {
+            meta.flow.protocol = hdr.ipv4.protocol;
+        } else if (hdr.ipv6.isValid()) {
+            meta.flow.protocol = hdr.ipv6.next_header;
+        }
+        if (hdr.tcp.isValid()) {
+            meta.flow.src_port = hdr.tcp.src_port;
+            meta.flow.dst_port = hdr.tcp.dst_port;
+            meta.flow.tcp_flags = hdr.tcp.flags;
+        } else if (hdr.udp.isValid()) {
+            meta.flow.src_port = hdr.udp.src_port;
+            meta.flow.dst_port = hdr.udp.dst_port;
+        }
+        if (hdr.ipv4.isValid()) {
+            hash(meta.flow.hash, HashAlgorithm.crc32, (bit<32>) 0,
+                 { hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.flow.protocol,
+                   meta.flow.src_port, meta.flow.dst_port }, (bit<64>) 0x100000000);
+        } else if (hdr.ipv6.isValid()) {
+            hash(meta.flow.hash, HashAlgorithm.crc32, (bit<32>) 0,
+                 { hdr.ipv6.src_addr, hdr.ipv6.dst_addr, meta.flow.protocol,
+                   meta.flow.src_port, meta.flow.dst_port }, (bit<64>) 0x100000000);
+        } else {
+            hash(meta.flow.hash, HashAlgorithm.crc32, (bit<32>) 0,
+                 { hdr.ethernet.src_addr, hdr.ethernet.dst_addr }, (bit<64>) 0x100000000);
+        }
+    }
+}
+
+#endif

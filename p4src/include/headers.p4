@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is on the wire: types, constants and headers, named as the RFCs and 3GPP name them.
+
+#ifndef HEADERS_P4
+#define HEADERS_P4
+
+// Types that cross the P4Runtime border are declared with `type`, so that P4Info names them
+// and the generated Python bindings use one value class for each.
+type bit<9>   port_t;
+type bit<48>  mac_address_t;
+type bit<32>  ipv4_address_t;
+type bit<128> ipv6_address_t;
+type bit<12>  vlan_id_t;
+type bit<16>  vrf_id_t;
+type bit<16>  l4_port_t;
+type bit<8>   ip_protocol_t;
+type bit<32>  teid_t;
+type bit<6>   qfi_t;
+type bit<16>  ecmp_group_id_t;
+type bit<16>  tunnel_peer_id_t;
+
+const bit<9> CPU_PORT = 510;
+const bit<32> REPORT_CLONE_SESSION = 510;
+
+const bit<16> ETHERTYPE_IPV4 = 0x0800;
+const bit<16> ETHERTYPE_ARP  = 0x0806;
+const bit<16> ETHERTYPE_VLAN = 0x8100;
+const bit<16> ETHERTYPE_IPV6 = 0x86dd;
+const bit<16> ETHERTYPE_LLDP = 0x88cc;
+
+const bit<8> PROTOCOL_ICMP   = 1;
+const bit<8> PROTOCOL_TCP    = 6;
+const bit<8> PROTOCOL_UDP    = 17;
+const bit<8> PROTOCOL_ICMPV6 = 58;
+
+const bit<16> ARP_REQUEST = 1;
+const bit<16> ARP_REPLY   = 2;
+
+const bit<8> ICMPV6_NEIGHBOR_SOLICITATION  = 135;
+const bit<8> ICMPV6_NEIGHBOR_ADVERTISEMENT = 136;
+const bit<8> ND_OPTION_TARGET_LINK_LAYER_ADDRESS = 2;
+
+const bit<16> UDP_PORT_GTPU = 2152;
+const bit<8>  GTPU_MESSAGE_G_PDU = 255;
+const bit<8>  GTPU_EXTENSION_PDU_SESSION_CONTAINER = 0x85;
+
+// bmv2's simple_switch.h names these; v1model.p4 does not.
+const bit<32> INSTANCE_TYPE_NORMAL       = 0;
+const bit<32> INSTANCE_TYPE_EGRESS_CLONE = 2;
+const bit<32> INSTANCE_TYPE_RECIRCULATED = 4;
+const bit<32> INSTANCE_TYPE_REPLICATION  = 5;
+
+@controller_header("packet_in")
+header packet_in_t {
+    port_t ingress_port;
+    @padding bit<7> padding;
+}
+
+@controller_header("packet_out")
+header packet_out_t {
+    port_t egress_port;
+    @padding bit<7> padding;
+}
+
+header ethernet_t {
+    mac_address_t dst_addr;
+    mac_address_t src_addr;
+    bit<16>       ether_type;
+}
+
+// IEEE 802.1Q
+header vlan_t {
+    bit<3>    priority;
+    bit<1>    drop_eligible;
+    vlan_id_t vlan_id;
+    bit<16>   ether_type;
+}
+
+// RFC 826, for IPv4 over Ethernet
+header arp_t {
+    bit<16>        hardware_type;
+    bit<16>        protocol_type;
+    bit<8>         hardware_length;
+    bit<8>         protocol_length;
+    bit<16>        operation;
+    mac_address_t  sender_mac;
+    ipv4_address_t sender_ip;
+    mac_address_t  target_mac;
+    ipv4_address_t target_ip;
+}
+
+header ipv4_t {
+    bit<4>         version;
+    bit<4>         ihl;
+    bit<6>         dscp;
+    bit<2>         ecn;
+    bit<16>        total_length;
+    bit<16>        identification;
+    bit<3>         flags;
+    bit<13>        fragment_offset;
+    bit<8>         ttl;
+    ip_protocol_t  protocol;
+    bit<16>        checksum;
+    ipv4_address_t src_addr;
+    ipv4_address_t dst_addr;
+}
+
+header ipv6_t {
+    bit<4>         version;
+    bit<6>         dscp;
+    bit<2>         ecn;
+    bit<20>        flow_label;
+    bit<16>        payload_length;
+    ip_protocol_t  next_header;
+    bit<8>         hop_limit;
+    ipv6_address_t src_addr;
+    ipv6_address_t dst_addr;
+}
+
+header tcp_t {
+    l4_port_t src_port;
+    l4_port_t dst_port;
+    bit<32>   sequence;
+    bit<32>   acknowledgement;
+    bit<4>    data_offset;
+    bit<4>    reserved;
+    bit<8>    flags;
+    bit<16>   window;
+    bit<16>   checksum;
+    bit<16>   urgent_pointer;
+}
+
+header udp_t {
+    l4_port_t src_port;
+    l4_port_t dst_port;
+    bit<16>   length;
+    bit<16>   checksum;
+}
+
+// ICMP and ICMPv6 share their first four bytes.
+header icmp_t {
+    bit<8>  type_;
+    bit<8>  code;
+    bit<16> checksum;
+}
+
+// RFC 4861, sections 4.3 and 4.4: solicitation and advertisement differ only in the flags.
+header neighbor_discovery_t {
+    bit<32>        flags;
+    ipv6_address_t target;
+}
+
+header nd_option_t {
+    bit<8>        type_;
+    bit<8>        length;
+    mac_address_t link_layer_address;
+}
+
+// 3GPP TS 29.281, section 5.1
+header gtpu_t {
+    bit<3>  version;
+    bit<1>  protocol_type;
+    bit<1>  spare;
+    bit<1>  extension_flag;
+    bit<1>  sequence_flag;
+    bit<1>  npdu_flag;
+    bit<8>  message_type;
+    bit<16> length;
+    teid_t  teid;
+}
+
+// Present when any of the three flags is set.
+header gtpu_options_t {
+    bit<16> sequence;
+    bit<8>  npdu;
+    bit<8>  next_extension;
+}
+
+// 3GPP TS 38.415, section 5.5.2: DL (type 0) and UL (type 1) PDU session information, 4 bytes long.
+header gtpu_pdu_session_t {
+    bit<8> length;          // in units of 4 bytes
+    bit<4> pdu_type;
+    bit<4> spare;
+    bit<2> indicators;      // DL: paging policy presence, reflective QoS
+    qfi_t  qfi;
+    bit<8> next_extension;
+}
+
+struct headers_t {
+    packet_out_t         packet_out;
+    packet_in_t          packet_in;
+    ethernet_t           ethernet;
+    vlan_t               vlan;
+    arp_t                arp;
+    // The tunnel, on packets that the UPF encapsulates in this switch.
+    ipv4_t               outer_ipv4;
+    udp_t                outer_udp;
+    gtpu_t               outer_gtpu;
+    gtpu_options_t       outer_gtpu_options;
+    gtpu_pdu_session_t   outer_gtpu_pdu_session;
+    // The packet that all functions look at; decapsulation moves the inner packet here.
+    ipv4_t               ipv4;
+    ipv6_t               ipv6;
+    tcp_t                tcp;
+    udp_t                udp;
+    icmp_t               icmp;
+    neighbor_discovery_t neighbor_discovery;
+    nd_option_t          nd_option;
+    // The inside of a GTP-U packet.
+    gtpu_t               gtpu;
+    gtpu_options_t       gtpu_options;
+    gtpu_pdu_session_t   gtpu_pdu_session;
+    ipv4_t               inner_ipv4;
+    ipv6_t               inner_ipv6;
+    tcp_t                inner_tcp;
+    udp_t                inner_udp;
+    icmp_t               inner_icmp;
+}
+
+#endif

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the controls tell each other about a packet. One writer a field, named beside it.
+
+#ifndef METADATA_P4
+#define METADATA_P4
+
+const bit<8> REPORT_FIELDS = 1;   // field list kept when a congestion report is cloned and recirculated
+
+// The fields of a congestion report; written by CongestionWatch in egress.
+struct congestion_t {
+    @field_list(REPORT_FIELDS) bit<9>  port;
+    @field_list(REPORT_FIELDS) bit<8>  queue;
+    @field_list(REPORT_FIELDS) bit<32> depth;
+    @field_list(REPORT_FIELDS) bit<32> delay;
+    @field_list(REPORT_FIELDS) bit<48> timestamp;
+}
+
+// The flow as firewall, load balancer and hashing see it; written by FlowKey.
+struct flow_t {
+    ip_protocol_t protocol;
+    l4_port_t     src_port;
+    l4_port_t     dst_port;
+    bit<8>        tcp_flags;
+    bit<32>       hash;
+}
+
+// How to wrap the packet on its way out; written by UpfDownlink.
+struct tunnel_t {
+    bool             required;
+    tunnel_peer_id_t peer;
+    teid_t           teid;
+    qfi_t            qfi;
+    ipv4_address_t   src_addr;
+    ipv4_address_t   dst_addr;
+}
+
+struct metadata_t {
+    bool           from_edge;     // PortFilter: a tenant's port, not a link of the fabric
+    bool           to_edge;       // EgressVlan
+    vlan_id_t      vlan_id;       // PortFilter; Routing, when the packet changes networks
+    vrf_id_t       vrf;           // PortFilter (of the network); UpfUplink (of the data network)
+    bool           routed;        // Gateway; UpfUplink
+    vrf_id_t       route_vrf;     // Routing: its own, or the tunnel's
+    ipv4_address_t route_dst;     // Routing: the packet's destination, or the tunnel's
+    vrf_id_t       tunnel_vrf;    // UpfDownlink: where the tunnel's far end is routed
+    ecmp_group_id_t ecmp_group;   // Bridging; 0 is none
+    bool           nd_reply;      // AddressResolution: the ICMPv6 checksum is to be computed
+    flow_t         flow;
+    tunnel_t       tunnel;
+    congestion_t   congestion;
+}
+
+#endif

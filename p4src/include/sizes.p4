@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Table, group and register sizes: what one leaf of an edge data centre needs.
+// They are promises to the controller (P4Info carries them), so raise them here and nowhere else.
+
+#ifndef SIZES_P4
+#define SIZES_P4
+
+const int PORT_VLAN_TABLE_SIZE = 4096;            // (port, VLAN) pairs that may send
+const int EGRESS_VLAN_TABLE_SIZE = 4096;          // (port, VLAN) pairs that may receive
+const int NETWORK_TABLE_SIZE = 4094;              // tenant networks: every VLAN id
+const int GATEWAY_TABLE_SIZE = 4094;              // one router MAC address a network
+const int ARP_RESPONDER_TABLE_SIZE = 8192;        // IPv4 gateways, virtual and N3 addresses
+const int ND_RESPONDER_TABLE_SIZE = 8192;         // IPv6 gateways
+const int BRIDGING_TABLE_SIZE = 65536;            // MAC addresses in the fabric
+const int ROUTING_IPV4_TABLE_SIZE = 65536;        // hosts (/32) and prefixes behind routers
+const int ROUTING_IPV6_TABLE_SIZE = 32768;
+const int ECMP_GROUP_TABLE_SIZE = 1024;           // one group a destination leaf
+const int ECMP_SELECTOR_SIZE = 8192;              // members of all groups together
+const int FIREWALL_IPV4_TABLE_SIZE = 8192;
+const int FIREWALL_IPV6_TABLE_SIZE = 4096;
+const int VIRTUAL_IP_TABLE_SIZE = 4096;           // (address, protocol, port) of services
+const int VIRTUAL_IP_SELECTOR_SIZE = 32768;       // pool members of all services together
+const int VIRTUAL_IP_REPLY_TABLE_SIZE = 32768;    // one entry a pool member
+const int UPF_INTERFACE_TABLE_SIZE = 64;          // N3 addresses
+const int UPF_SESSION_TABLE_SIZE = 65536;         // PDU sessions, each direction
+const int UPF_TUNNEL_PEER_TABLE_SIZE = 4096;      // gNBs
+const int CONGESTION_WATCH_TABLE_SIZE = 512;      // one entry a port
+#define MAXIMUM_GROUP_SIZE 64                     // members of one selector group
+const bit<32> QUEUE_COUNT = 4096;                 // 512 ports of 8 queues
+
+#endif

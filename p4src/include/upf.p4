@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// The 5G user plane (3GPP TS 23.501, section 5.8; GTP-U of TS 29.281) over IPv4 transport.
+// Uplink: a G-PDU to an N3 address is opened, its session found by TEID, its inner packet routed in
+// the data network. Downlink: a packet to a UE is routed as the tunnel to its gNB, and wrapped on
+// its way out. Both happen where the packet enters the fabric.
+
+#ifndef UPF_P4
+#define UPF_P4
+
+control UpfUplink(inout headers_t hdr, inout metadata_t meta, out bool dropped) {
+    direct_counter(CounterType.packets_and_bytes) uplink_counter;
+    bool for_upf;
+
+    action n3() {
+        for_upf = true;
+    }
+
+    // The N3 addresses of this UPF, each in the VRF of its access network.
+    table upf_interfaces {
+        key = {
+            meta.vrf          : exact @name("vrf");
+            hdr.ipv4.dst_addr : exact @name("n3_address");
+        }
+        actions = { n3; @defaultonly NoAction; }
+        const default_action = NoAction;
+        size = UPF_INTERFACE_TABLE_SIZE;
+    }
+
+    action decapsulate(vrf_id_t vrf) {
+        uplink_counter.count();
+        hdr.ipv4 = hdr.inner_ipv4;
+        hdr.tcp = hdr.inner_tcp;
+        hdr.udp = hdr.inner_udp;
+        hdr.icmp = hdr.inner_icmp;
+        hdr.gtpu.setInvalid();
+        hdr.gtpu_options.setInvalid();
+        hdr.gtpu_pdu_session.setInvalid();
+        hdr.inner_ipv4.setInvalid();
+        hdr.inner_tcp.setInvalid();
+        hdr.inner_udp.setInvalid();
+        hdr.inner_icmp.setInvalid();
+        meta.vrf = vrf;
+        meta.routed = true;
+        dropped = false;
+    }
+
+    // PDU sessions by their uplink tunnel. The UE's address is part of the key: a UE cannot send as another.
+    table upf_uplink_sessions {
+        key = {
+            hdr.ipv4.dst_addr       : exact @name("n3_address");
+            hdr.gtpu.teid           : exact @name("teid");
+            hdr.inner_ipv4.src_addr : exact @name("ue_address");
+        }
+        actions = { decapsulate; @defaultonly NoAction; }
+        const default_action = NoAction;
+        counters = uplink_counter;
+        size = UPF_SESSION_TABLE_SIZE;
+    }
+
+    apply {
+        dropped = false;
+        for_upf = false;
+        if (meta.from_edge && meta.routed && hdr.ipv4.isValid()) {
+            upf_interfaces.apply();
+            if (for_upf) {
+                dropped = true;
+                if (hdr.gtpu.isValid() && hdr.inner_ipv4.isValid() && hdr.inner_ipv4.ihl == 5) {
+                    upf_uplink_sessions.apply();
+                }
+            }
+        }
+    }
+}
+
+control UpfDownlink(inout headers_t hdr, inout metadata_t meta, out bool dropped) {
+    direct_counter(CounterType.packets_and_bytes) downlink_counter;
+
+    action encapsulate(tunnel_peer_id_t tunnel_peer, teid_t teid, qfi_t qfi) {
+        downlink_counter.count();
+        meta.tunnel.required = true;
+        meta.tunnel.peer = tunnel_peer;
+        meta.tunnel.teid = teid;
+        meta.tunnel.qfi = qfi;
+    }
+
+    // PDU sessions by the UE's address.
+    table upf_downlink_sessions {
+        key = {
+            meta.vrf          : exact @name("vrf");
+            hdr.ipv4.dst_addr : exact @name("ue_address");
+        }
+        actions = { encapsulate; @defaultonly NoAction; }
+        const default_action = NoAction;
+        counters = downlink_counter;
+        size = UPF_SESSION_TABLE_SIZE;
+    }
+
+    action tunnel_to(vrf_id_t vrf, ipv4_address_t n3_address, ipv4_address_t gnb_address) {
+        meta.tunnel_vrf = vrf;
+        meta.tunnel.src_addr = n3_address;
+        meta.tunnel.dst_addr = gnb_address;
+        dropped = false;
+    }
+
+    // gNBs, each reached from one N3 address through its access network.
+    table upf_tunnel_peers {
+        key = { meta.tunnel.peer : exact @name("tunnel_peer") @refers_to(upf_downlink_sessions, tunnel_peer); }
+        actions = { tunnel_to; @defaultonly NoAction; }
+        const default_action = NoAction;
+        size = UPF_TUNNEL_PEER_TABLE_SIZE;
+    }
+
+    apply {
+        dropped = false;
+        if (hdr.ipv4.isValid() && meta.routed) {
+            upf_downlink_sessions.apply();
+            if (meta.tunnel.required) {
+                dropped = true;
+                upf_tunnel_peers.apply();
+            }
+        }
+    }
+}
+
+// Outer IPv4, UDP, GTP-U and the PDU session container (type 0, downlink) with the session's QFI.
+control UpfEncapsulation(inout headers_t hdr, in metadata_t meta) {
+    // The four option bytes and the container's four, counted in GTP-U's length (TS 29.281, 5.1).
+    const bit<16> GTPU_EXTENSIONS_LENGTH = 8;
+    const bit<16> GTPU_LENGTH = 8;
+    const bit<16> UDP_LENGTH = 8;
+    const bit<16> IPV4_LENGTH = 20;
+
+    apply {
+        if (!meta.tunnel.required) {
+            return;
+        }
+        hdr.outer_ipv4.setValid();
+        hdr.outer_ipv4.version = 4;
+        hdr.outer_ipv4.ihl = 5;
+        hdr.outer_ipv4.dscp = hdr.ipv4.dscp;
+        hdr.outer_ipv4.ecn = hdr.ipv4.ecn;
+        hdr.outer_ipv4.total_length = hdr.ipv4.total_length
+            + IPV4_LENGTH + UDP_LENGTH + GTPU_LENGTH + GTPU_EXTENSIONS_LENGTH;
+        hdr.outer_ipv4.identification = 0;
+        hdr.outer_ipv4.flags = 2;      // don't fragment
+        hdr.outer_ipv4.fragment_offset = 0;
+        hdr.outer_ipv4.ttl = 64;
+        hdr.outer_ipv4.protocol = (ip_protocol_t) PROTOCOL_UDP;
+        hdr.outer_ipv4.src_addr = meta.tunnel.src_addr;
+        hdr.outer_ipv4.dst_addr = meta.tunnel.dst_addr;
+
+        hdr.outer_udp.setValid();
+        hdr.outer_udp.src_port = (l4_port_t) UDP_PORT_GTPU;
+        hdr.outer_udp.dst_port = (l4_port_t) UDP_PORT_GTPU;
+        hdr.outer_udp.length = hdr.ipv4.total_length
+            + UDP_LENGTH + GTPU_LENGTH + GTPU_EXTENSIONS_LENGTH;
+        hdr.outer_udp.checksum = 0;    // RFC 768: none; the inner packet has its own
+
+        hdr.outer_gtpu.setValid();
+        hdr.outer_gtpu.version = 1;
+        hdr.outer_gtpu.protocol_type = 1;
+        hdr.outer_gtpu.spare = 0;
+        hdr.outer_gtpu.extension_flag = 1;
+        hdr.outer_gtpu.sequence_flag = 0;
+        hdr.outer_gtpu.npdu_flag = 0;
+        hdr.outer_gtpu.message_type = GTPU_MESSAGE_G_PDU;
+        hdr.outer_gtpu.length = hdr.ipv4.total_length + GTPU_EXTENSIONS_LENGTH;
+        hdr.outer_gtpu.teid = meta.tunnel.teid;
+
+        hdr.outer_gtpu_options.setValid();
+        hdr.outer_gtpu_options.sequence = 0;
+        hdr.outer_gtpu_options.npdu = 0;
+        hdr.outer_gtpu_options.next_extension = GTPU_EXTENSION_PDU_SESSION_CONTAINER;
+
+        hdr.outer_gtpu_pdu_session.setValid();
+        hdr.outer_gtpu_pdu_session.length = 1;
+        hdr.outer_gtpu_pdu_session.pdu_type = 0;
+        hdr.outer_gtpu_pdu_session.spare = 0;
+        hdr.outer_gtpu_pdu_session.indicators = 0;
+        hdr.outer_gtpu_pdu_session.qfi = meta.tunnel.qfi;
+        hdr.outer_gtpu_pdu_session.next_extension = 0;
+    }
+}
+
+#endif

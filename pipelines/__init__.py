@@ -1,0 +1,1 @@
+"""Compiled P4 pipelines and the typed Python bindings generated from their P4Info."""

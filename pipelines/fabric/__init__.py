@@ -1,0 +1,1 @@
+"""The fabric pipeline: compiled artifacts of p4src/fabric.p4 and their bindings."""

@@ -1,0 +1,1 @@
+"""The embedded P4Runtime switch: runs the device config that the bmv2 back end of p4c emits."""
