@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from finsy.proto import p4i, p4t
+from finsy.proto import p4i
 from google.protobuf import text_format
 
 import pipelines.values
@@ -35,6 +35,23 @@ _KINDS = {
     p4i.MatchField.LPM: "lpm",
     p4i.MatchField.TERNARY: "ternary",
     p4i.MatchField.OPTIONAL: "optional",
+}
+# P4Runtime servers built on PI take only plain bit strings in digests, so that their fields' types
+# are told by their names.
+_DIGEST_FIELDS = {
+    "ingress_port": "Port",
+    "port": "Port",
+    "vlan_id": "VlanId",
+    "mac": "MacAddress",
+    "ipv4": "IPv4Address",
+    "ipv4_src": "IPv4Address",
+    "ipv4_dst": "IPv4Address",
+    "ipv6": "IPv6Address",
+    "ipv6_src": "IPv6Address",
+    "ipv6_dst": "IPv6Address",
+    "protocol": "IpProtocol",
+    "src_port": "L4Port",
+    "dst_port": "L4Port",
 }
 _SPECIAL = {"Ipv4Address": "IPv4Address", "Ipv6Address": "IPv6Address", "L4Port": "L4Port"}
 
@@ -119,21 +136,13 @@ def _tables(p4info: p4i.P4Info) -> Iterator[str]:
         yield f"    HAS_COUNTER: ClassVar[bool] = {table.preamble.id in counters}"
 
 
-def _type_spec(spec: p4t.P4DataTypeSpec, p4info: p4i.P4Info) -> tuple[int, str]:
-    if spec.HasField("new_type"):
-        original = p4info.type_info.new_types[spec.new_type.name].original_type
-        width = original.bitstring.bit.bitwidth
-        return width, value_class(spec.new_type.name, width)
-    return spec.bitstring.bit.bitwidth, "int"
-
-
 def _digests(p4info: p4i.P4Info) -> Iterator[str]:
     for digest in p4info.digests:
         struct = p4info.type_info.structs[digest.type_spec.struct.name]
         parameters = []
         for index, member in enumerate(struct.members, start=1):
-            width, cls = _type_spec(member.type_spec, p4info)
-            parameters.append((index, member.name, width, cls))
+            width = member.type_spec.bitstring.bit.bitwidth
+            parameters.append((index, member.name, width, _DIGEST_FIELDS.get(member.name, "int")))
         yield "\n\n@dataclass(frozen=True, slots=True)"
         yield f"class {camel(digest.preamble.alias.removesuffix('_t'))}(DigestMessage):"
         yield f'    """The digest `{digest.preamble.name}`."""\n'

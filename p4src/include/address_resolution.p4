@@ -7,12 +7,13 @@
 #define ADDRESS_RESOLUTION_P4
 
 // Sent for each ARP or neighbor message from an edge port; the address family not seen is zero.
+// Plain bit strings: P4Runtime servers built on PI refuse digests of named types.
 struct host_seen_t {
-    port_t         ingress_port;
-    vlan_id_t      vlan_id;
-    mac_address_t  mac;
-    ipv4_address_t ipv4;
-    ipv6_address_t ipv6;
+    bit<9>   ingress_port;
+    bit<12>  vlan_id;
+    bit<48>  mac;
+    bit<32>  ipv4;
+    bit<128> ipv6;
 }
 
 control AddressResolution(inout headers_t hdr, inout metadata_t meta,
@@ -73,13 +74,13 @@ control AddressResolution(inout headers_t hdr, inout metadata_t meta,
     }
 
     action report_ipv4_host() {
-        digest<host_seen_t>(1, { (port_t) standard_metadata.ingress_port, meta.vlan_id,
-                                 hdr.arp.sender_mac, hdr.arp.sender_ip, (ipv6_address_t) 0 });
+        digest<host_seen_t>(1, { standard_metadata.ingress_port, (bit<12>) meta.vlan_id,
+                                 (bit<48>) hdr.arp.sender_mac, (bit<32>) hdr.arp.sender_ip, 0 });
     }
 
     action report_ipv6_host(ipv6_address_t address) {
-        digest<host_seen_t>(1, { (port_t) standard_metadata.ingress_port, meta.vlan_id,
-                                 hdr.ethernet.src_addr, (ipv4_address_t) 0, address });
+        digest<host_seen_t>(1, { standard_metadata.ingress_port, (bit<12>) meta.vlan_id,
+                                 (bit<48>) hdr.ethernet.src_addr, 0, (bit<128>) address });
     }
 
     apply {

@@ -8,18 +8,18 @@
 
 // The flow is that of the packet that met the queue; of a tunnelled packet, the inner one.
 struct congestion_report_t {
-    port_t         port;
-    bit<8>         queue;
-    bit<32>        depth;        // packets that were in the queue when this one left it
-    bit<32>        delay;        // microseconds that this one waited
-    bit<48>        timestamp;    // microseconds since the switch started
-    ip_protocol_t  protocol;
-    ipv4_address_t ipv4_src;
-    ipv4_address_t ipv4_dst;
-    ipv6_address_t ipv6_src;
-    ipv6_address_t ipv6_dst;
-    l4_port_t      src_port;
-    l4_port_t      dst_port;
+    bit<9>   port;
+    bit<8>   queue;
+    bit<32>  depth;        // packets that were in the queue when this one left it
+    bit<32>  delay;        // microseconds that this one waited
+    bit<48>  timestamp;    // microseconds since the switch started
+    bit<8>   protocol;
+    bit<32>  ipv4_src;
+    bit<32>  ipv4_dst;
+    bit<128> ipv6_src;
+    bit<128> ipv6_dst;
+    bit<16>  src_port;
+    bit<16>  dst_port;
 }
 
 control CongestionWatch(inout metadata_t meta, inout standard_metadata_t standard_metadata) {
@@ -102,9 +102,10 @@ control CongestionReport(inout headers_t hdr, inout metadata_t meta) {
             dst_port = hdr.udp.dst_port;
         }
         digest<congestion_report_t>(1, {
-            (port_t) meta.congestion.port, meta.congestion.queue, meta.congestion.depth,
+            meta.congestion.port, meta.congestion.queue, meta.congestion.depth,
             meta.congestion.delay, meta.congestion.timestamp,
-            protocol, ipv4_src, ipv4_dst, ipv6_src, ipv6_dst, src_port, dst_port
+            (bit<8>) protocol, (bit<32>) ipv4_src, (bit<32>) ipv4_dst,
+            (bit<128>) ipv6_src, (bit<128>) ipv6_dst, (bit<16>) src_port, (bit<16>) dst_port
         });
     }
 }

@@ -1,0 +1,69 @@
+"""A small fabric on one switch, in the terms of fabric.p4's tables: what the behaviour tests stand on.
+
+Ports 1 and 2 are untagged edge ports of network RED (VRF 1), port 3 of network BLUE (VRF 1 too), port
+4 is a link of the fabric (tagged).
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+
+from pipelines.entities import Entity, Lpm, MulticastGroup, Replica, Ternary
+from pipelines.fabric import bindings as b
+from pipelines.values import MacAddress, Port, VlanId, VrfId
+
+RED, BLUE = VlanId(100), VlanId(200)
+TENANT = VrfId(1)
+ROUTER = MacAddress.parse("02:00:5e:00:00:01")
+
+ALICE = MacAddress.parse("02:00:00:00:00:0a")  # RED, port 1
+BOB = MacAddress.parse("02:00:00:00:00:0b")  # RED, port 2
+CAROL = MacAddress.parse("02:00:00:00:00:0c")  # BLUE, port 3
+DAVE = MacAddress.parse("02:00:00:00:00:0d")  # RED, behind the fabric link, port 4
+ALICE_IP, BOB_IP = IPv4Address("10.0.1.10"), IPv4Address("10.0.1.11")
+CAROL_IP, DAVE_IP = IPv4Address("10.0.2.12"), IPv4Address("10.0.1.13")
+ALICE_IP6, CAROL_IP6 = IPv6Address("2001:db8:1::a"), IPv6Address("2001:db8:2::c")
+RED_GATEWAY, RED_GATEWAY6 = IPv4Address("10.0.1.1"), IPv6Address("2001:db8:1::1")
+
+
+def edge(port: int, vlan: VlanId) -> list[Entity]:
+    """An untagged edge port, open for one network."""
+    return [
+        b.PortVlan(Port(port), False, None, 1, b.PermitEdge(vlan)),
+        b.EgressVlan(Port(port), Ternary.exact(vlan, 12), 1, b.EdgeUntagged()),
+    ]
+
+
+def host4(address: IPv4Address, vlan: VlanId, mac: MacAddress) -> b.RoutingIpv4:
+    """A host route."""
+    return b.RoutingIpv4(TENANT, Lpm(address, 32), b.RouteTo(vlan, ROUTER, mac))
+
+
+def fabric_entries() -> list[Entity]:
+    """The whole small fabric."""
+    entries: list[Entity] = [
+        b.Networks(RED, b.SetVrf(TENANT)),
+        b.Networks(BLUE, b.SetVrf(TENANT)),
+        *edge(1, RED),
+        *edge(2, RED),
+        *edge(3, BLUE),
+        b.PortVlan(Port(4), True, None, 1, b.PermitFabric()),
+        b.EgressVlan(Port(4), None, 1, b.FabricTagged()),
+        MulticastGroup(int(RED), (Replica(1), Replica(2), Replica(4))),
+        MulticastGroup(int(BLUE), (Replica(3), Replica(4))),
+    ]
+    for vlan, mac, port in ((RED, ALICE, 1), (RED, BOB, 2), (BLUE, CAROL, 3), (RED, DAVE, 4)):
+        entries.append(b.Bridging(vlan, mac, b.ToPort(Port(port))))
+    for vlan in (RED, BLUE):
+        entries.append(b.Gateways(vlan, ROUTER, b.Route()))
+    entries += [
+        b.ArpResponder(RED, RED_GATEWAY, b.ArpReply(ROUTER)),
+        b.NdResponder(RED, RED_GATEWAY6, b.NeighborAdvertisement(ROUTER)),
+        host4(ALICE_IP, RED, ALICE),
+        host4(BOB_IP, RED, BOB),
+        host4(CAROL_IP, BLUE, CAROL),
+        host4(DAVE_IP, RED, DAVE),
+        b.RoutingIpv6(TENANT, Lpm(ALICE_IP6, 128), b.RouteTo(RED, ROUTER, ALICE)),
+        b.RoutingIpv6(TENANT, Lpm(CAROL_IP6, 128), b.RouteTo(BLUE, ROUTER, CAROL)),
+    ]
+    return entries
