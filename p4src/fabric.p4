@@ -113,6 +113,7 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta,
 
     apply {
         if (standard_metadata.instance_type == INSTANCE_TYPE_EGRESS_CLONE) {
+            truncate(REPORT_PACKET_LENGTH);
             recirculate_preserving_field_list(REPORT_FIELDS);
             return;
         }

@@ -21,8 +21,9 @@
     }
 
 control LoadBalancer(inout headers_t hdr, inout metadata_t meta) {
+    // crc32: the low bits of crc16 hardly move when a client counts its source ports up.
     @max_group_size(MAXIMUM_GROUP_SIZE)
-    action_selector(HashAlgorithm.crc16, VIRTUAL_IP_SELECTOR_SIZE, 32w16) pool;
+    action_selector(HashAlgorithm.crc32, VIRTUAL_IP_SELECTOR_SIZE, 32w32) pool;
     direct_counter(CounterType.packets_and_bytes) virtual_ip_counter;
 
     action to_server(ipv4_address_t address, l4_port_t port) {

@@ -6,6 +6,9 @@
 #ifndef TELEMETRY_P4
 #define TELEMETRY_P4
 
+// Enough for a tunnelled IPv6 TCP header; truncated here because bmv2's clone sessions cannot.
+const bit<32> REPORT_PACKET_LENGTH = 128;
+
 // The flow is that of the packet that met the queue; of a tunnelled packet, the inner one.
 struct congestion_report_t {
     bit<9>   port;

@@ -136,7 +136,7 @@ class PipelineUnderTest:
             cli = ["simple_switch_CLI", "--thrift-port", str(thrift_port)]
             subprocess.run(cli, input=command, text=True, check=True, stdout=subprocess.DEVNULL)
         self.insert(
-            CloneSession(510, (Replica(510),), packet_length_bytes=128),
+            CloneSession(510, (Replica(510),)),
             DigestConfig(bindings.HostSeen.DIGEST_ID, 0, 1, 1_000_000),
             DigestConfig(bindings.CongestionReport.DIGEST_ID, 0, 1, 1_000_000),
         )

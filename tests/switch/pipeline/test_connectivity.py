@@ -50,7 +50,7 @@ def intact(packet: Packet | None) -> Packet:
     assert packet is not None, "nothing came out"
     again = packet.copy()
     for layer in (IP, TCP, UDP, ICMP):
-        if layer in again:
+        if layer in again and again[layer].chksum != 0:  # 0: a UDP datagram without
             del again[layer].chksum
     for layer in (ICMPv6EchoRequest, ICMPv6ND_NA):
         if layer in again:

@@ -158,7 +158,7 @@ def test_the_upf_opens_uplink_tunnels_of_known_sessions_only(switch: PipelineUnd
 
 def test_the_upf_wraps_downlink_packets_towards_the_gnb(switch: PipelineUnderTest) -> None:
     switch.insert(*fabric_entries(), *upf_entries())
-    datagram = IP(src=str(CAROL_IP), dst=str(UE_ADDRESS)) / UDP(sport=53, dport=5000) / b"answer"
+    datagram = IP(src=str(CAROL_IP), dst=str(UE_ADDRESS)) / UDP(sport=53, dport=5000) / (b"answer" * 10)
     switch.send(3, Ether(src=str(CAROL), dst=str(ROUTER)) / datagram)
     wrapped = intact(switch.receive(1))
     assert (wrapped.src, wrapped.dst) == (str(ROUTER), str(ALICE))
@@ -171,7 +171,7 @@ def test_the_upf_wraps_downlink_packets_towards_the_gnb(switch: PipelineUnderTes
     assert (container.type, container.QFI) == (0, 9)
     inner = container[IP]
     assert (inner.src, inner.dst, inner.ttl) == (str(CAROL_IP), str(UE_ADDRESS), 63)
-    assert inner[Raw].load == b"answer"
+    assert inner[Raw].load == b"answer" * 10
     assert switch.packets_counted(upf_entries()[2]) == 1
 
 
