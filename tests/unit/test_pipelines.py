@@ -63,7 +63,8 @@ def ternary(bits: int, make: type[int] | type[IPv4Address]) -> st.SearchStrategy
     priority=st.integers(1, 2**31 - 1),
 )
 def test_a_ternary_entry_survives_the_wire(vrf, src, dst, protocol, ports, flags, priority) -> None:  # type: ignore[no-untyped-def]
-    entry = bindings.FirewallIpv4(vrf, src, dst, protocol, *ports, flags, priority, bindings.DenyIpv4())
+    sport, dport = ports
+    entry = bindings.FirewallIpv4(vrf, src, dst, protocol, sport, dport, flags, priority, bindings.DenyIpv4())
     assert bindings.FirewallIpv4.decode(entry.encode().table_entry) == entry
 
 

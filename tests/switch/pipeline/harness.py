@@ -30,6 +30,7 @@ from scapy.packet import Packet
 from pipelines import fabric
 from pipelines.entities import CloneSession, DigestConfig, Entity, Replica, TableEntry
 from pipelines.fabric import bindings
+from pipelines.values import Port
 
 PORTS = (1, 2, 3, 4)
 SOL_PACKET = 263  # linux/socket.h; the socket module lacks it
@@ -219,7 +220,7 @@ class PipelineUnderTest:
         """Send a frame out of a port as the controller does."""
         request = p4r.StreamMessageRequest()
         request.packet.payload = frame
-        request.packet.metadata.extend(bindings.PacketOutMetadata(bindings.Port(port)).encode())
+        request.packet.metadata.extend(bindings.PacketOutMetadata(Port(port)).encode())
         self._requests.put(request)
 
     def next_message(self, kind: str, timeout: float = 3.0) -> p4r.StreamMessageResponse:

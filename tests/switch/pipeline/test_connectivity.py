@@ -40,9 +40,9 @@ from .world import (
 )
 
 
-def ping(source: object, destination: object, src: object, dst: object, **fields: int) -> Packet:
+def ping(source: object, destination: object, src: object, dst: object, ttl: int = 64) -> Packet:
     ether = Ether(src=str(source), dst=str(destination))
-    return ether / IP(src=str(src), dst=str(dst), **fields) / ICMP() / b"payload that pads the frame"
+    return ether / IP(src=str(src), dst=str(dst), ttl=ttl) / ICMP() / b"payload that pads the frame"
 
 
 def intact(packet: Packet | None) -> Packet:
@@ -52,9 +52,9 @@ def intact(packet: Packet | None) -> Packet:
     for layer in (IP, TCP, UDP, ICMP):
         if layer in again and again[layer].chksum != 0:  # 0: a UDP datagram without
             del again[layer].chksum
-    for layer in (ICMPv6EchoRequest, ICMPv6ND_NA):
-        if layer in again:
-            del again[layer].cksum
+    for icmpv6 in (ICMPv6EchoRequest, ICMPv6ND_NA):
+        if icmpv6 in again:
+            del again[icmpv6].cksum
     assert bytes(Ether(bytes(again))) == bytes(packet)
     return packet
 

@@ -11,7 +11,7 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 
-from pipelines.entities import Ternary, Weighted
+from pipelines.entities import TableEntry, Ternary, Weighted
 from pipelines.fabric import bindings as b
 from pipelines.values import IpProtocol, L4Port, Port, Qfi, Teid, TunnelPeerId
 
@@ -119,7 +119,7 @@ def _collect(switch: PipelineUnderTest, wait: float = 0.02) -> list[str]:
     return found
 
 
-def upf_entries() -> list[b.TableEntry]:
+def upf_entries() -> list[TableEntry]:
     """Dave is the gNB, on RED; the UE's data network is the same tenant's VRF."""
     return [
         b.UpfInterfaces(TENANT, N3_ADDRESS, b.N3()),
@@ -129,18 +129,26 @@ def upf_entries() -> list[b.TableEntry]:
     ]
 
 
-def gtpu(teid: int, inner: Packet, **fields: int) -> Packet:
+def gtpu(teid: int, inner: Packet, with_container: bool = False) -> Packet:
     """An uplink G-PDU from the gNB (Alice's place on the network)."""
     outer = IP(src=str(ALICE_IP), dst=str(N3_ADDRESS)) / UDP(sport=2152, dport=2152, chksum=0)
-    header = GTP_U_Header(teid=teid, gtp_type=255, **fields)
+    if with_container:
+        header = GTP_U_Header(teid=teid, gtp_type=255, E=1, next_ex=0x85)
+        return (
+            Ether(src=str(ALICE), dst=str(ROUTER))
+            / outer
+            / header
+            / GTPPDUSessionContainer(type=1, QFI=9)
+            / inner
+        )
+    header = GTP_U_Header(teid=teid, gtp_type=255)
     return Ether(src=str(ALICE), dst=str(ROUTER)) / outer / header / inner
 
 
 def test_the_upf_opens_uplink_tunnels_of_known_sessions_only(switch: PipelineUnderTest) -> None:
     switch.insert(*fabric_entries(), *upf_entries())
     inner = IP(src=str(UE_ADDRESS), dst=str(CAROL_IP)) / UDP(sport=5000, dport=53) / b"query"
-    with_qfi = GTPPDUSessionContainer(type=1, QFI=9) / inner
-    for packet in (gtpu(UPLINK_TEID, inner), gtpu(UPLINK_TEID, with_qfi, E=1, next_ex=0x85)):
+    for packet in (gtpu(UPLINK_TEID, inner), gtpu(UPLINK_TEID, inner, with_container=True)):
         switch.send(1, packet)
         opened = intact(switch.receive(3))
         assert GTP_U_Header not in opened
@@ -158,7 +166,7 @@ def test_the_upf_opens_uplink_tunnels_of_known_sessions_only(switch: PipelineUnd
 
 def test_the_upf_wraps_downlink_packets_towards_the_gnb(switch: PipelineUnderTest) -> None:
     switch.insert(*fabric_entries(), *upf_entries())
-    datagram = IP(src=str(CAROL_IP), dst=str(UE_ADDRESS)) / UDP(sport=53, dport=5000) / (b"answer" * 10)
+    datagram = IP(src=str(CAROL_IP), dst=str(UE_ADDRESS)) / UDP(sport=5300, dport=5000) / (b"answer" * 10)
     switch.send(3, Ether(src=str(CAROL), dst=str(ROUTER)) / datagram)
     wrapped = intact(switch.receive(1))
     assert (wrapped.src, wrapped.dst) == (str(ROUTER), str(ALICE))
