@@ -1,0 +1,118 @@
+"""From a document to an intent, or to errors that an operator can act on.
+
+This module knows the kinds and puts pydantic's findings into this project's words; it must never
+know what other intents exist.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from controller.intents.document import IntentDocument
+from controller.intents.errors import FieldError, IntentError, field_path
+from controller.intents.firewall import FirewallPolicy
+from controller.intents.network import Network
+from controller.intents.service import Service
+from controller.intents.telemetry import TelemetryWatch
+from controller.intents.upf import UpfSession
+
+__all__ = ["KINDS", "Intent", "parse_intent"]
+
+Intent = Annotated[
+    Network | FirewallPolicy | Service | UpfSession | TelemetryWatch, Field(discriminator="kind")
+]
+"""Any intent; its JSON Schema is what the API documents."""
+
+KINDS: Mapping[str, type[IntentDocument]] = {
+    kind.__name__: kind for kind in (Network, FirewallPolicy, Service, UpfSession, TelemetryWatch)
+}
+"""The kinds in the order in which they build on each other: networks first."""
+
+
+def parse_intent(document: object) -> IntentDocument:
+    """Read one document, as YAML or JSON gave it.
+
+    Raises:
+        IntentError: not a document of a known kind, or one that contradicts itself; all problems at
+            once as far as they can be told apart.
+    """
+    if not isinstance(document, Mapping):
+        message = "must be a mapping with kind, name, tenant and spec"
+        raise IntentError([FieldError("document", document, message)])
+    kind = document.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        message = f"{'is required: ' if kind is None else 'must be '}one of {', '.join(KINDS)}"
+        raise IntentError([FieldError("kind", kind, message)])
+    model = KINDS[kind]
+    try:
+        return model.model_validate(dict(document))
+    except ValidationError as found:
+        errors = found.errors(include_url=False, include_context=True)
+        raise IntentError([_in_our_words(model, error) for error in errors]) from None
+
+
+def _in_our_words(model: type[BaseModel], error: ErrorDetails) -> FieldError:
+    location = [part for part in error["loc"] if part != "[key]"]
+    field = field_path(location)
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "missing":
+            return FieldError(field, None, "is required")
+        case "extra_forbidden":
+            owner = _model_at(model, location[:-1])
+            known = f"; known here: {', '.join(_field_names(owner))}" if owner else ""
+            return FieldError(field, error["input"], f"is not a known field{known}")
+        case "value_error":
+            message = str(context.get("error", error["msg"]))
+        case "int_type" | "int_from_float" | "int_parsing":
+            message = "must be a whole number"
+        case "bool_type" | "bool_parsing":
+            message = "must be true or false"
+        case "greater_than_equal":
+            message = f"must be at least {context['ge']}"
+        case "less_than_equal":
+            message = f"must be at most {context['le']}"
+        case "literal_error":
+            message = f"must be {context['expected']}"
+        case "tuple_type":
+            message = "must be a list"
+        case "too_short":
+            message = f"must not be empty: at least {context['min_length']} needed"
+        case "too_long":
+            message = f"has {context['actual_length'] or 'too many'} items; at most {context['max_length']} are allowed"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            owner = _model_at(model, location)
+            message = f"must be a mapping{' with ' + ', '.join(_field_names(owner)) if owner else ''}"
+        case _:
+            message = error["msg"]
+    return FieldError(field, error["input"], message)
+
+
+def _field_names(model: type[BaseModel]) -> list[str]:
+    return [info.alias or name for name, info in model.model_fields.items()]
+
+
+def _model_at(model: type[BaseModel], location: list[str | int]) -> type[BaseModel] | None:
+    """The model that describes the place `location`, if one does."""
+    found: type[BaseModel] | None = model
+    for part in location:
+        if isinstance(part, int):
+            continue
+        if found is None:
+            return None
+        fields = {info.alias or name: info for name, info in found.model_fields.items()}
+        found = _model_in(fields[part].annotation) if part in fields else None
+    return found
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in (tuple, Union, types.UnionType, Annotated):
+        return next((model for part in get_args(annotation) if (model := _model_in(part))), None)
+    return None

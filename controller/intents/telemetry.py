@@ -1,0 +1,65 @@
+"""TelemetryWatch: which queues to watch for congestion, and what counts as congestion.
+
+A watched queue reports the packet that waited too long or behind too many, no more often than asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from controller.intents.document import IntentDocument, Part
+from controller.intents.errors import FieldError
+from controller.intents.fields import Count, PortNumber, SwitchLabel
+
+if TYPE_CHECKING:
+    from controller.intents.catalogue import Catalogue
+
+__all__ = ["TelemetryWatch", "WatchSpec"]
+
+
+class WatchSpec(Part):
+    """Where to look, and the thresholds; a queue that passes either is reported."""
+
+    switches: tuple[SwitchLabel, ...] = Field((), description="none named: all switches")
+    ports: tuple[PortNumber, ...] = Field((), description="none named: all ports in use")
+    queue_depth: Annotated[int, Count(1, 0xFFFFFFFF)] = Field(32, description="packets in the queue")
+    queue_delay_microseconds: Annotated[int, Count(1, 0xFFFFFFFF)] = Field(
+        5000, description="time that a packet waited"
+    )
+    report_interval_milliseconds: Annotated[int, Count(1, 3_600_000)] = Field(
+        100, description="at most one report a queue in this time"
+    )
+
+
+class TelemetryWatch(IntentDocument):
+    """Watch egress queues for congestion."""
+
+    kind: Literal["TelemetryWatch"]
+    spec: WatchSpec
+
+    def check(self) -> Iterator[FieldError]:
+        """Switches and ports named twice."""
+        for name, values in (("switches", self.spec.switches), ("ports", self.spec.ports)):
+            for index, value in enumerate(values):
+                if value in values[:index]:
+                    yield FieldError(f"spec.{name}[{index}]", value, f"{value} is named twice")
+
+    def overlaps(self, other: TelemetryWatch) -> bool:
+        """Whether there may be a port that both watch."""
+        mine, theirs = self.spec, other.spec
+        switches = not mine.switches or not theirs.switches or {*mine.switches} & {*theirs.switches}
+        ports = not mine.ports or not theirs.ports or {*mine.ports} & {*theirs.ports}
+        return bool(switches and ports)
+
+    def check_among(self, catalogue: Catalogue) -> Iterator[FieldError]:
+        """Another watch on the same port: a queue has one set of thresholds."""
+        for other in catalogue.of_kind_everywhere(TelemetryWatch):
+            if other.key != self.key and self.overlaps(other):
+                field = "spec.ports" if self.spec.ports else "spec.switches"
+                value = self.spec.ports if self.spec.ports else self.spec.switches
+                shown = [str(item) for item in value]
+                message = f"{', '.join(shown) or 'all'}: {other.key} watches some of these ports already"
+                yield FieldError(field, shown, message)

@@ -1,0 +1,147 @@
+"""The fabric as it was last seen: switches, the links between them, and the hosts at their edge.
+
+Values only: a change makes a new `Topology`. This module must never know how links and hosts are
+discovered, what an intent asks for, or what is written to a switch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
+from types import MappingProxyType
+
+from controller.names import IntentKey, PortRef, SwitchName
+from pipelines.values import EcmpGroupId, MacAddress
+
+__all__ = ["Host", "HostKey", "Link", "Role", "Switch", "Topology"]
+
+HostKey = tuple[IntentKey, MacAddress]
+"""A host is known by its network and its MAC address."""
+
+
+class Role(str, Enum):
+    """What a switch is for; any switch may carry edge ports, spines are preferred for flooding."""
+
+    LEAF = "leaf"
+    SPINE = "spine"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Switch:
+    """One switch of the fabric; `connected` is about its control channel, not about its links."""
+
+    name: SwitchName
+    device_id: int
+    role: Role
+    connected: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse a device id that cannot number the paths towards this switch.
+
+        Raises:
+            ValueError: the device id is not 1 to 65535.
+        """
+        if not 1 <= self.device_id <= 0xFFFF:
+            raise ValueError(f"the device id of {self.name} is 1 to 65535, not {self.device_id}")
+
+    @property
+    def group(self) -> EcmpGroupId:
+        """The number, on every other switch, of the group of equal-cost ports towards this one."""
+        return EcmpGroupId(self.device_id)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Link:
+    """One direction of a link between two switches, as one LLDP frame shows it."""
+
+    source: PortRef
+    destination: PortRef
+
+    @property
+    def reverse(self) -> Link:
+        """The other direction."""
+        return Link(self.destination, self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host of a network, at the edge port where it was last heard."""
+
+    mac: MacAddress
+    network: IntentKey
+    attachment: PortRef
+    addresses: frozenset[IPv4Address | IPv6Address] = frozenset()
+
+    @property
+    def key(self) -> HostKey:
+        """Its network and MAC address."""
+        return (self.network, self.mac)
+
+
+def _freeze_switches(switches: Mapping[SwitchName, Switch]) -> Mapping[SwitchName, Switch]:
+    return MappingProxyType(dict(switches))
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Everything known about the fabric at one moment; build it with `of` and the `with_` methods."""
+
+    switches: Mapping[SwitchName, Switch] = field(default_factory=lambda: _freeze_switches({}))
+    links: frozenset[Link] = frozenset()
+    hosts: Mapping[HostKey, Host] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def of(
+        cls, switches: Iterable[Switch], links: Iterable[Link] = (), hosts: Iterable[Host] = ()
+    ) -> Topology:
+        """Collect a topology.
+
+        Raises:
+            ValueError: two switches with one name or one device id.
+        """
+        by_name: dict[SwitchName, Switch] = {}
+        by_device_id: dict[int, Switch] = {}
+        for switch in switches:
+            other = by_name.get(switch.name) or by_device_id.get(switch.device_id)
+            if other is not None:
+                raise ValueError(f"{switch.name} (device id {switch.device_id}) and {other.name} clash")
+            by_name[switch.name] = by_device_id[switch.device_id] = switch
+        known_hosts = MappingProxyType({host.key: host for host in hosts})
+        return cls(_freeze_switches(by_name), frozenset(links), known_hosts)
+
+    def with_switch(self, switch: Switch) -> Topology:
+        """Add a switch, or replace what is known about it.
+
+        Raises:
+            ValueError: another switch has its device id.
+        """
+        others = [other for other in self.switches.values() if other.name != switch.name]
+        return replace(Topology.of([*others, switch]), links=self.links, hosts=self.hosts)
+
+    def without_switch(self, name: SwitchName) -> Topology:
+        """Forget a switch, its links, and the hosts attached to it."""
+        return Topology.of(
+            (switch for switch in self.switches.values() if switch.name != name),
+            (link for link in self.links if name not in (link.source.switch, link.destination.switch)),
+            (host for host in self.hosts.values() if host.attachment.switch != name),
+        )
+
+    def with_link(self, link: Link) -> Topology:
+        """Add one direction of a link; what was known about its source port before is forgotten."""
+        others = (other for other in self.links if other.source != link.source)
+        return replace(self, links=frozenset((*others, link)))
+
+    def without_link(self, link: Link) -> Topology:
+        """Forget one direction of a link; nothing happens if it is not known."""
+        return replace(self, links=self.links - {link})
+
+    def with_host(self, host: Host) -> Topology:
+        """Add a host, or replace what is known about it: its port and all its addresses."""
+        return replace(self, hosts=MappingProxyType({**self.hosts, host.key: host}))
+
+    def without_host(self, key: HostKey) -> Topology:
+        """Forget a host; nothing happens if it is not known."""
+        hosts = {known: host for known, host in self.hosts.items() if known != key}
+        return replace(self, hosts=MappingProxyType(hosts))
