@@ -240,6 +240,6 @@ TeidNumber = Annotated[Teid, Number(Teid, 1, 0xFFFFFFFF, "a GTP-U tunnel endpoin
 QfiNumber = Annotated[Qfi, Number(Qfi, 0, 63, "a QoS flow identifier")]
 
 
-def Count(minimum: int, maximum: int) -> Number:  # noqa: N802 - reads as a type in annotations
+def Count(minimum: int, maximum: int) -> Number:
     """A plain whole number within bounds."""
     return Number(int, minimum, maximum)

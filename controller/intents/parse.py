@@ -84,7 +84,7 @@ def _in_our_words(model: type[BaseModel], error: ErrorDetails) -> FieldError:
         case "too_short":
             message = f"must not be empty: at least {context['min_length']} needed"
         case "too_long":
-            message = f"has {context['actual_length'] or 'too many'} items; at most {context['max_length']} are allowed"
+            message = f"has too many items; at most {context['max_length']} are allowed"
         case "model_type" | "model_attributes_type" | "dict_type":
             owner = _model_at(model, location)
             message = f"must be a mapping{' with ' + ', '.join(_field_names(owner)) if owner else ''}"

@@ -97,7 +97,7 @@ class UpfSession(IntentDocument):
             yield FieldError("spec.dataNetwork", spec.data_network, message)
         for network in catalogue.of_kind(Network, self.tenant):
             if (subnet := network.subnet_of(spec.ue_address)) is not None:
-                message = f"{spec.ue_address} lies in {subnet} of {network.key}, where hosts are; UEs need their own"
+                message = f"{spec.ue_address} lies in {subnet} of {network.key}, which is for hosts"
                 yield FieldError("spec.ueAddress", spec.ue_address, message)
         for owner, claim in catalogue.claims_to(address_resource(self.tenant, spec.gnb_address)):
             if claim.role != "a host's address":
@@ -115,7 +115,7 @@ class UpfSession(IntentDocument):
             yield FieldError("spec.n3Address", spec.n3_address, message)
         behind = any(spec.gnb_address in route.prefix for route in access.spec.routes)
         if access.subnet_of(spec.gnb_address) is None and not behind:
-            message = f"{spec.gnb_address} is in no subnet of network {spec.access_network}, nor behind a route of it"
+            message = f"{spec.gnb_address} is not in network {spec.access_network}"
             yield FieldError("spec.gnbAddress", spec.gnb_address, message)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 
@@ -21,7 +21,7 @@ HostKey = tuple[IntentKey, MacAddress]
 """A host is known by its network and its MAC address."""
 
 
-class Role(str, Enum):
+class Role(StrEnum):
     """What a switch is for; any switch may carry edge ports, spines are preferred for flooding."""
 
     LEAF = "leaf"
