@@ -1,0 +1,601 @@
+"""What the engine offers to the control plane: the pipeline's description, the operations on it, the results.
+
+Knows names and widths as the compiler's JSON has them, and plain integers. Must not know P4Runtime
+(messages, P4Info ids, canonical byte strings, roles): the server translates. Implemented by
+`softswitch.engine.engine.NativeEngine`; `open_engine` makes one.
+
+Threads: every method may be called from any thread; calls that change something are serialised. None
+of them waits for packets except `collect`, and none needs more than some milliseconds except `open_engine`
+and `swap` when the pipeline was never compiled on this machine (seconds): run these two in a thread.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self
+
+# --- errors -----------------------------------------------------------------------------------
+
+
+class EngineError(Exception):
+    """The base of all errors that the engine raises."""
+
+
+class PipelineError(EngineError):
+    """The device configuration cannot be run; `path` is the place in the JSON ("pipelines[0].tables[3].key")."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path or '$'}: {problem}")
+        self.path = path
+        self.problem = problem
+
+
+class BuildError(EngineError):
+    """The C compiler is missing or refused the generated code; the message carries its first lines."""
+
+
+class PortError(EngineError):
+    """A port number is out of range or taken, or its interface cannot be opened."""
+
+
+# --- the pipeline, as the control plane sees it -----------------------------------------------
+
+
+class MatchKind(enum.Enum):
+    """How a key field is matched."""
+
+    EXACT = "exact"
+    LPM = "lpm"
+    TERNARY = "ternary"
+    RANGE = "range"
+    OPTIONAL = "optional"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyField:
+    """A field of a table's key; `name` is the compiler's, which equals the P4Info's."""
+
+    name: str
+    bitwidth: int
+    match: MatchKind
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of an action."""
+
+    name: str
+    bitwidth: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActionInfo:
+    """An action; `id` is the JSON's, not the P4Info's: translate by `name`."""
+
+    id: int
+    name: str
+    parameters: tuple[Parameter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """A table; those that the compiler made for itself have `hidden` set and take no entries.
+
+    `needs_priority` says that entries carry a priority (some field is ternary, range or optional).
+    `const_entries`: the program fixes the entries, writes are refused. `entries` are the entries that the
+    program itself lists (const or initial); the engine has inserted them when it comes up.
+    """
+
+    id: int
+    name: str
+    key: tuple[KeyField, ...]
+    actions: tuple[ActionInfo, ...]
+    max_size: int
+    needs_priority: bool
+    default_action: DefaultAction | None
+    const_default_action: bool
+    const_entries: bool
+    entries: tuple[InitialEntry, ...]
+    has_direct_counter: bool
+    profile: str | None
+    hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultAction:
+    """The action of a miss as the program sets it."""
+
+    action: str
+    arguments: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InitialEntry:
+    """An entry which the program lists; `priority` as P4Runtime counts (larger wins)."""
+
+    match: tuple[FieldMatch, ...]
+    priority: int
+    action: str
+    arguments: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileInfo:
+    """An action profile; with `selector` it takes groups."""
+
+    id: int
+    name: str
+    max_size: int
+    selector: bool
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CounterInfo:
+    """A counter array: `size` cells, each counting packets and bytes. Direct counters are in `TableInfo`."""
+
+    id: int
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterInfo:
+    """A register array of `size` cells of `bitwidth` bits."""
+
+    id: int
+    name: str
+    size: int
+    bitwidth: int
+
+
+@dataclass(frozen=True, slots=True)
+class DigestInfo:
+    """A digest list; several lists may share one `name` (one for each call in the program)."""
+
+    id: int
+    name: str
+    bitwidths: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineInfo:
+    """All that can be written, read or received, by the JSON's names; `digests` by list id."""
+
+    tables: Mapping[str, TableInfo]
+    actions: Mapping[str, ActionInfo]
+    profiles: Mapping[str, ProfileInfo]
+    counters: Mapping[str, CounterInfo]
+    registers: Mapping[str, RegisterInfo]
+    digests: Mapping[int, DigestInfo]
+    errors: Mapping[str, int]
+
+
+class DeviceConfig(Protocol):
+    """A validated device configuration. Made by `softswitch.engine.load_config(data: bytes)`, which
+    raises `PipelineError`; it neither compiles nor runs anything, and takes some ten milliseconds."""
+
+    @property
+    def info(self) -> PipelineInfo:
+        """The description of what it offers."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the JSON, in hexadecimal."""
+        ...
+
+
+# --- match fields -----------------------------------------------------------------------------
+
+
+class Exact(NamedTuple):
+    """An exact field, or an optional one that is not left out."""
+
+    value: int
+
+
+class Lpm(NamedTuple):
+    """A prefix; bits of `value` behind it must be 0."""
+
+    value: int
+    prefix_length: int
+
+
+class Ternary(NamedTuple):
+    """Bits of `value` outside `mask` must be 0."""
+
+    value: int
+    mask: int
+
+
+class Range(NamedTuple):
+    """Both ends belong to it."""
+
+    low: int
+    high: int
+
+
+FieldMatch = Exact | Lpm | Ternary | Range | None
+"""`None`: don't care (any kind but exact)."""
+
+
+# --- what an entry does -----------------------------------------------------------------------
+
+
+class ActionCall(NamedTuple):
+    """An action by its name, and its arguments in the order of its parameters."""
+
+    action: str
+    arguments: tuple[int, ...] = ()
+
+
+class MemberRef(NamedTuple):
+    """The action of a profile's member."""
+
+    member: int
+
+
+class GroupRef(NamedTuple):
+    """The action of one member of a profile's group, chosen by the selector's hash."""
+
+    group: int
+
+
+EntryAction = ActionCall | MemberRef | GroupRef
+
+
+# --- operations -------------------------------------------------------------------------------
+
+
+class Change(enum.Enum):
+    """What to do with the thing that an operation names."""
+
+    INSERT = "insert"
+    MODIFY = "modify"
+    DELETE = "delete"
+
+
+@dataclass(slots=True)
+class WriteEntry:
+    """One entry of a table. An entry is identified by `match` and, where the table needs one, `priority`
+    (>= 1, larger wins; 0 elsewhere). `action` is ignored by DELETE. MODIFY keeps the direct counter."""
+
+    change: Change
+    table: str
+    match: tuple[FieldMatch, ...]
+    action: EntryAction | None = None
+    priority: int = 0
+
+
+@dataclass(slots=True)
+class SetDefaultAction:
+    """The action of a miss; None sets the program's own again."""
+
+    table: str
+    action: EntryAction | None
+
+
+@dataclass(slots=True)
+class WriteMember:
+    """A member of an action profile; one that a group or an entry refers to cannot be deleted."""
+
+    change: Change
+    profile: str
+    member: int
+    action: ActionCall | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMember:
+    """A member's share of a group. It is left out while the port `watch_port` is down (None: never)."""
+
+    member: int
+    weight: int = 1
+    watch_port: int | None = None
+
+
+@dataclass(slots=True)
+class WriteGroup:
+    """A selector's group; one that an entry refers to cannot be deleted. `max_size` bounds the sum of
+    weights (0: only the profile's size does). A packet that meets an empty group takes the table's miss."""
+
+    change: Change
+    profile: str
+    group: int
+    members: tuple[GroupMember, ...] = ()
+    max_size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One copy: to `port`, with `instance` as the copy's `egress_rid`."""
+
+    port: int
+    instance: int = 0
+
+
+@dataclass(slots=True)
+class WriteMulticastGroup:
+    """Group 1..65535 of the packet replication engine."""
+
+    change: Change
+    group: int
+    replicas: tuple[Replica, ...] = ()
+
+
+@dataclass(slots=True)
+class WriteCloneSession:
+    """Session 1..32767; copies carry at most `packet_length` bytes (0: all) and take queue `class_of_service`."""
+
+    change: Change
+    session: int
+    replicas: tuple[Replica, ...] = ()
+    class_of_service: int = 0
+    packet_length: int = 0
+
+
+class CounterValue(NamedTuple):
+    """Packets and their bytes."""
+
+    packets: int
+    bytes: int
+
+
+@dataclass(slots=True)
+class WriteCounter:
+    """Cell `index` of a counter array; None: all cells."""
+
+    counter: str
+    index: int | None
+    value: CounterValue
+
+
+@dataclass(slots=True)
+class WriteDirectCounter:
+    """The counter of one entry."""
+
+    table: str
+    match: tuple[FieldMatch, ...]
+    priority: int
+    value: CounterValue
+
+
+@dataclass(slots=True)
+class WriteRegister:
+    """Cell `index` of a register array; None: all cells."""
+
+    register: str
+    index: int | None
+    value: int
+
+
+Operation = (
+    WriteEntry
+    | SetDefaultAction
+    | WriteMember
+    | WriteGroup
+    | WriteMulticastGroup
+    | WriteCloneSession
+    | WriteCounter
+    | WriteDirectCounter
+    | WriteRegister
+)
+
+
+class Status(enum.IntEnum):
+    """An operation's outcome; the values are the gRPC codes of the same names."""
+
+    OK = 0
+    INVALID_ARGUMENT = 3
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+
+
+class Outcome(NamedTuple):
+    """What became of one operation. `handle` names the entry of an insert or modify until it is deleted."""
+
+    status: Status
+    text: str = ""
+    handle: int = -1
+
+
+class Atomicity(enum.Enum):
+    """What a failing operation means for the others of its batch."""
+
+    CONTINUE_ON_ERROR = "continue"
+    ALL_OR_NOTHING = "all"
+    """Any failure: nothing is changed, and the operations that did not fail are ABORTED."""
+
+
+# --- what comes from the packets --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PacketIn:
+    """A frame that was sent to the CPU port, as deparsed: the packet_in header, if any, is in front."""
+
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DigestMessage:
+    """One digest call of one packet: the list's id and name, its values in their order."""
+
+    list_id: int
+    name: str
+    values: tuple[int, ...]
+
+
+Event = PacketIn | DigestMessage
+
+
+# --- ports and figures ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PortStats:
+    """A port's figures since it was added; `drops` counts by reason (a closed set of names)."""
+
+    number: int
+    interface: str | None
+    up: bool
+    rx_packets: int
+    rx_bytes: int
+    tx_packets: int
+    tx_bytes: int
+    drops: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    """A port's egress queues together, in packets: now, the most since the start, tail drops."""
+
+    depth: int
+    max_depth: int
+    drops: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """The engine as a whole; `drops` by reason, `events_lost` packet-ins and digests the rings had no room for."""
+
+    ingress_packets: int
+    egress_packets: int
+    drops: Mapping[str, int]
+    events_lost: int
+    recirculated: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """`drop_port` is where `mark_to_drop` sends. `queue_depth` (packets, each of 8 priorities) is a new
+    port's. `sanitize` builds with ASan and UBSan (the process must have libasan preloaded)."""
+
+    cpu_port: int = 510
+    drop_port: int = 511
+    queue_depth: int = 1024
+    sanitize: bool = False
+    cache_directory: Path | None = None
+    name: str = field(default="p4fabric")
+
+
+class Engine(Protocol):
+    """A running pipeline. Made by `softswitch.engine.open_engine(config: DeviceConfig, options: EngineOptions)`:
+    compiles when the cache has not got it, loads, inserts the program's own entries; raises `BuildError`.
+
+    With `with open_engine(...) as engine:` it is closed at the end."""
+
+    @property
+    def info(self) -> PipelineInfo:
+        """The running pipeline's description."""
+        ...
+
+    # life
+    def start(self) -> None:
+        """Begin to move packets (a native thread)."""
+        ...
+
+    def stop(self) -> None:
+        """Cease; ports and state stay, `start` goes on."""
+        ...
+
+    def close(self) -> None:
+        """Stop, and give back everything. Idempotent."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def swap(self, config: DeviceConfig) -> None:
+        """Replace the pipeline at a burst boundary: ports, queues and their figures stay; entries, groups,
+        sessions, counters, registers are the new program's. Packets in queues leave through the old one.
+        A `BuildError` leaves all as it was."""
+        ...
+
+    # ports
+    def add_port(self, number: int, interface: str | None) -> None:
+        """Bind port `number` (0..510) to an interface (None: a memory port, see `inject`); `PortError`."""
+        ...
+
+    def remove_port(self, number: int) -> None:
+        """Unbind; what waits in its queue is dropped. `PortError` when there is none."""
+        ...
+
+    def set_queue(
+        self,
+        port: int,
+        *,
+        rate_bps: int | None = None,
+        rate_pps: int | None = None,
+        depth: int | None = None,
+    ) -> None:
+        """Limit a port's egress: bits/s of frame bytes, packets/s (0: unlimited), packets that may wait in
+        each priority's queue. None leaves a value as it is."""
+        ...
+
+    def port_stats(self) -> dict[int, PortStats]:
+        """Every port's figures."""
+        ...
+
+    def queue_stats(self, port: int) -> QueueStats:
+        """A port's queues."""
+        ...
+
+    def stats(self) -> EngineStats:
+        """The whole engine's figures."""
+        ...
+
+    # state
+    def apply(
+        self, batch: Sequence[Operation], atomicity: Atomicity = Atomicity.CONTINUE_ON_ERROR
+    ) -> list[Outcome]:
+        """Change the pipeline's state; packets see either nothing or all of a batch. One outcome for each
+        operation, in their order; never raises for a bad operation."""
+        ...
+
+    def read_direct_counters(self, table: str, handles: Sequence[int]) -> list[CounterValue]:
+        """The counters of entries by handle; `KeyError` names a table without counters or a stale handle."""
+        ...
+
+    def read_counters(self, counter: str, start: int = 0, count: int | None = None) -> list[CounterValue]:
+        """Cells of a counter array; `IndexError` outside of it."""
+        ...
+
+    def read_registers(self, register: str, start: int = 0, count: int | None = None) -> list[int]:
+        """Cells of a register array; `IndexError` outside of it."""
+        ...
+
+    # packets
+    def packet_out(self, frame: bytes) -> bool:
+        """A frame arrives on the CPU port. False: no room, it was dropped."""
+        ...
+
+    @property
+    def events_fd(self) -> int:
+        """Readable when `drain` has something (an eventfd; `drain` resets it)."""
+        ...
+
+    def drain(self, limit: int = 1024) -> list[Event]:
+        """Take at most `limit` packet-ins and digests, oldest first."""
+        ...
+
+    def inject(self, port: int, frame: bytes) -> bool:
+        """A frame arrives on a memory port."""
+        ...
+
+    def collect(self, timeout: float = 1.0, count: int | None = None) -> list[tuple[int, bytes]]:
+        """What was sent to memory ports, as (port, frame): waits until `count` frames have come (None: until
+        all that was injected before has been dealt with) or `timeout` seconds are over."""
+        ...
