@@ -1,0 +1,18 @@
+"""bmv2's `simple_switch_grpc`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from controller.targets.target import Target
+
+__all__ = ["Bmv2"]
+
+
+class Bmv2(Target):
+    """Seen on 1.15.5 with PI's P4Runtime 1.3.0 server."""
+
+    name: ClassVar[str] = "bmv2"
+    max_receive_bytes: ClassVar[int] = 256 << 20
+    """A wildcard read is answered in one message: 100,000 entries are 5 MB."""
+    orders_batches: ClassVar[bool] = True

@@ -1,0 +1,16 @@
+"""The embedded switch: P4Runtime as the specification has it, bmv2's JSON as device config."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from controller.targets.target import Target
+
+__all__ = ["Softswitch"]
+
+
+class Softswitch(Target):
+    """Nothing differs."""
+
+    name: ClassVar[str] = "softswitch"
+    orders_batches: ClassVar[bool] = True

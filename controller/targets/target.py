@@ -1,0 +1,34 @@
+"""What may differ between switches that speak P4Runtime: the defaults are what the specification says."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = ["Target", "TargetError"]
+
+
+class TargetError(Exception):
+    """The pipeline cannot be encoded for this target; the text says what is missing."""
+
+
+class Target:
+    """Base of the targets. An instance may hold what one switch needs (a file of its own); it does no I/O on the network."""
+
+    name: ClassVar[str]
+    """What a switch's configuration calls it."""
+    max_receive_bytes: ClassVar[int] = 4 << 20
+    """The largest message that the switch may send: gRPC's own default."""
+    batch_size: ClassVar[int] = 500
+    """Updates in one Write."""
+    batches_in_flight: ClassVar[int] = 4
+    """Writes sent before the first is answered."""
+    orders_batches: ClassVar[bool] = False
+    """Performs the updates of a batch in their order (section 12.2 lets a server choose)."""
+
+    def device_config(self, artifact: bytes) -> bytes:
+        """Encode what the P4 compiler's bmv2 back end wrote as this target's `p4_device_config`.
+
+        Raises:
+            TargetError: something that the target needs is missing or unreadable.
+        """
+        return artifact
