@@ -5,17 +5,63 @@ This module knows the life of a connection. It must never know what entries mean
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from finsy.proto import p4r, p4r_grpc
 
 from controller.names import SwitchName
-from controller.p4runtime.channel import Endpoint
-from controller.p4runtime.pipeline import Pipeline
-from controller.p4runtime.read import ReadResult
-from controller.p4runtime.state import SessionListener, SessionState
+from controller.p4runtime.arbitration import Arbitration, Standing
+from controller.p4runtime.backoff import Backoff
+from controller.p4runtime.channel import Endpoint, open_channel
+from controller.p4runtime.errors import NotPrimary, P4RuntimeError, PipelineLost, SwitchUnavailable
+from controller.p4runtime.pipeline import Pipeline, push, running_cookie
+from controller.p4runtime.read import ReadResult, read_all, read_counters
+from controller.p4runtime.state import Phase, SessionListener, SessionState
+from controller.p4runtime.stream import (
+    ElectionIdTaken,
+    Stream,
+    acknowledgement,
+    decode_digest,
+    decode_packet,
+    packet_out,
+)
 from controller.p4runtime.update import Update, UpdateError
+from controller.p4runtime.write import write_batches
 from controller.targets.target import Target
 from pipelines.entities import Counter, EntityKey, TableEntry
 from pipelines.values import Port
+
+__all__ = ["SwitchSession", "Timing"]
+
+_log = logging.getLogger(__name__)
+
+_WAITING_MESSAGES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds. The defaults suit switches in the same data centre."""
+
+    answer: float = 5.0
+    """For small requests; a switch that takes longer is taken for dead."""
+    write: float = 30.0
+    """For a batch of updates, and for a table read."""
+    push: float = 120.0
+    """For the pipeline: the embedded switch compiles it the first time."""
+    probe: float = 10.0
+    """Between looks at the pipeline's cookie, which find dead switches and lost pipelines."""
+    first_retry: float = 0.2
+    longest_retry: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    stub: p4r_grpc.P4RuntimeStub
+    stream: Stream
 
 
 class SwitchSession:
@@ -33,40 +79,275 @@ class SwitchSession:
         listener: SessionListener,
         *,
         election_id: int,
+        timing: Timing | None = None,
     ) -> None:
-        """Make the session; nothing is sent before `run`."""
-        raise NotImplementedError
+        """Make the session; nothing is sent before `run`.
+
+        Raises:
+            ValueError: an election id that is not 1 to 2^128 - 1.
+        """
+        self._endpoint = endpoint
+        self._target = target
+        self._pipeline = pipeline
+        self._listener = listener
+        self._timing = timing or Timing()
+        self._arbitration = Arbitration(endpoint.device_id, election_id)
+        self._state = SessionState(Phase.DISCONNECTED, "not started")
+        self._connection: _Connection | None = None
+        self._look = asyncio.Event()
+        """Set when something may have changed that the pipeline's keeper must see at once."""
+        self._inbox: asyncio.Queue[p4r.StreamMessageResponse] = asyncio.Queue(_WAITING_MESSAGES)
+        self._dropped = 0
+        self._waiters: set[asyncio.Future[None]] = set()
 
     @property
     def name(self) -> SwitchName:
         """The switch's name."""
-        raise NotImplementedError
+        return self._endpoint.name
 
     @property
     def state(self) -> SessionState:
         """How it stands now."""
-        raise NotImplementedError
+        return self._state
+
+    @property
+    def dropped_messages(self) -> int:
+        """Packet-ins and digest lists that came faster than the listener took them."""
+        return self._dropped
 
     async def wait_until(self, wanted: Callable[[SessionState], bool]) -> SessionState:
         """Wait until the state is as wanted; at once if it is already."""
-        raise NotImplementedError
+        while not wanted(self._state):
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.add(waiter)
+            try:
+                await waiter
+            finally:
+                self._waiters.discard(waiter)
+        return self._state
 
     async def run(self) -> None:
-        """Connect, arbitrate, push the pipeline, listen; again after every failure. Ends by cancellation only."""
-        raise NotImplementedError
+        """Connect, arbitrate, push the pipeline, listen; again after every failure.
 
-    async def write(self, updates: Sequence[Update]) -> list[UpdateError]:
-        """Write, in batches of which several are on the way at once; the errors of single updates are returned."""
-        raise NotImplementedError
+        Ends by cancellation only; the switch keeps its pipeline and entries then.
+        """
+        backoff = Backoff(self._timing.first_retry, self._timing.longest_retry)
+        now = asyncio.get_running_loop().time
+        self._enter(Phase.DISCONNECTED, "connecting")
+        try:
+            while True:
+                self._arbitration.restart()
+                started = now()
+                try:
+                    await self._connected()
+                except ElectionIdTaken as error:
+                    self._arbitration.id_is_taken()
+                    self._enter(Phase.DISCONNECTED, str(error))
+                except (P4RuntimeError, OSError, ValueError) as error:
+                    self._enter(Phase.DISCONNECTED, str(error))
+                if now() - started > self._timing.longest_retry:
+                    backoff.reset()
+                await asyncio.sleep(backoff.next())
+        finally:
+            self._enter(Phase.DISCONNECTED, "stopped")
+
+    async def write(self, updates: Sequence[Update], *, in_order: bool = False) -> list[UpdateError]:
+        """Write, in batches of which several are on the way at once.
+
+        Args:
+            updates: any number; each is performed or refused by itself.
+            in_order: perform them one after another as given, one batch at a time.
+
+        Returns:
+            The errors of updates that were not performed.
+
+        Raises:
+            P4RuntimeError: the connection or the mastership was lost; what was performed is unknown.
+        """
+        async with self._request(Phase.PRIMARY) as connection:
+            return await write_batches(
+                connection.stub,
+                self._endpoint.device_id,
+                self._arbitration.encoded_election_id(),
+                updates,
+                size=self._target.batch_size,
+                in_flight=1 if in_order else self._target.batches_in_flight,
+                timeout=self._timing.write,
+            )
 
     async def read(self) -> ReadResult:
-        """Read everything that the controller may have written: entries, groups, clone sessions, digests."""
-        raise NotImplementedError
+        """Read everything that the controller may have written: entries, groups, clone sessions, digests.
+
+        Raises:
+            P4RuntimeError: the switch did not answer, or not with entities.
+        """
+        async with self._request(Phase.PRIMARY, Phase.BACKUP) as connection:
+            return await read_all(connection.stub, self._endpoint.device_id, self._timing.write)
 
     async def read_counters(self, entries: Collection[TableEntry]) -> Mapping[EntityKey, Counter]:
-        """The direct counters of entries; those that the switch does not have are left out."""
-        raise NotImplementedError
+        """Read the direct counters of entries; those that the switch does not have are left out.
+
+        Raises:
+            P4RuntimeError: the switch did not answer, or not with counters.
+            ValueError: an entry of a table without counters.
+        """
+        async with self._request(Phase.PRIMARY, Phase.BACKUP) as connection:
+            device_id = self._endpoint.device_id
+            return await read_counters(connection.stub, device_id, entries, self._timing.write)
 
     async def packet_out(self, port: Port, frame: bytes) -> None:
-        """Send a frame out of a port."""
-        raise NotImplementedError
+        """Send a frame out of a port. Nobody says whether it left.
+
+        Raises:
+            P4RuntimeError: the session is not primary.
+        """
+        async with self._request(Phase.PRIMARY) as connection:
+            await connection.stream.send(packet_out(port, frame))
+
+    @asynccontextmanager
+    async def _request(self, *phases: Phase) -> AsyncIterator[_Connection]:
+        """Guard a request by the state, and look after the pipeline where the switch says it is gone."""
+        if self._connection is None or self._state.phase not in phases:
+            refusal = NotPrimary if self._state.phase is Phase.BACKUP else SwitchUnavailable
+            raise refusal(f"{self.name} is {self._state}")
+        try:
+            yield self._connection
+        except (PipelineLost, NotPrimary, SwitchUnavailable):
+            self._look.set()
+            raise
+
+    async def _connected(self) -> None:
+        """One connection, until it fails.
+
+        Raises:
+            P4RuntimeError: why it failed.
+            OSError, ValueError: TLS files that cannot be used.
+        """
+        channel = open_channel(self._endpoint, self._target.max_receive_bytes)
+        stream = None
+        try:
+            stub = p4r_grpc.P4RuntimeStub(channel)
+            stream = Stream(stub)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(stream.write_waiting())
+                await stream.send(self._arbitration.request())
+                await self._first_answer(stream)
+                self._connection = _Connection(stub, stream)
+                tasks.create_task(self._listen(stream))
+                tasks.create_task(self._deliver(stream))
+                tasks.create_task(self._keep_pipeline(stub))
+        except BaseExceptionGroup as failures:
+            raise _first(failures) from None
+        finally:
+            self._connection = None
+            if stream is not None:
+                stream.close()
+            self._inbox = asyncio.Queue(_WAITING_MESSAGES)
+            await channel.close()
+
+    async def _first_answer(self, stream: Stream) -> None:
+        """Wait until the switch has said who is primary."""
+        try:
+            async with asyncio.timeout(self._timing.answer):
+                while self._arbitration.standing is Standing.UNKNOWN:
+                    message = await stream.receive()
+                    if message.HasField("arbitration") and self._arbitration.update(message.arbitration):
+                        await stream.send(self._arbitration.request())
+        except TimeoutError:
+            seconds = self._timing.answer
+            raise SwitchUnavailable(f"{self._endpoint.address} did not answer in {seconds:g} s") from None
+
+    async def _listen(self, stream: Stream) -> None:
+        """Take messages off the stream as fast as they come; nothing here may wait for others."""
+        while True:
+            message = await stream.receive()
+            match message.WhichOneof("update"):
+                case "arbitration":
+                    if self._arbitration.update(message.arbitration):
+                        await stream.send(self._arbitration.request())
+                    self._see_standing()
+                case "packet" | "digest":
+                    try:
+                        self._inbox.put_nowait(message)
+                    except asyncio.QueueFull:
+                        self._dropped += 1
+                case "error":
+                    error = message.error
+                    _log.warning("%s: stream error %d: %s", self.name, error.canonical_code, error.message)
+                case other:
+                    _log.debug("%s: stream message %s is of no use here", self.name, other)
+
+    def _see_standing(self) -> None:
+        if self._arbitration.standing is Standing.BACKUP:
+            self._enter(Phase.BACKUP, self._arbitration.reason)
+        self._look.set()
+
+    async def _deliver(self, stream: Stream) -> None:
+        """Hand packet-ins and digests to the listener, one at a time; acknowledge digests after that."""
+        while True:
+            message = await self._inbox.get()
+            try:
+                if message.HasField("packet"):
+                    await self._listener.packet_in(self.name, decode_packet(message.packet))
+                else:
+                    await self._listener.digests(self.name, decode_digest(message.digest))
+            except ValueError as error:
+                _log.warning("%s: a stream message cannot be used: %s", self.name, error)
+            except Exception:
+                _log.exception("%s: a stream message was not taken", self.name)
+            if message.HasField("digest"):
+                await stream.send(acknowledgement(message.digest))
+
+    async def _keep_pipeline(self, stub: p4r_grpc.P4RuntimeStub) -> None:
+        """See that the switch answers and runs our pipeline; push it where it does not.
+
+        Raises:
+            P4RuntimeError: the switch does not answer, or does not take the pipeline.
+        """
+        self._see_standing()
+        while True:
+            self._look.clear()
+            cookie = await running_cookie(stub, self._endpoint.device_id, self._timing.answer)
+            if self._arbitration.standing is Standing.PRIMARY:
+                pushed = cookie != self._pipeline.cookie
+                if pushed:
+                    await self._push(stub, cookie)
+                # Mastership may have been lost meanwhile.
+                lost = self._arbitration.standing is not Standing.PRIMARY
+                if not lost and (pushed or self._state.phase is not Phase.PRIMARY):
+                    self._enter(Phase.PRIMARY, "", rise=True)
+            try:
+                async with asyncio.timeout(self._timing.probe):
+                    await self._look.wait()
+            except TimeoutError:
+                pass
+
+    async def _push(self, stub: p4r_grpc.P4RuntimeStub, found: int | None) -> None:
+        why = "the switch has no pipeline" if found is None else "the switch has another pipeline"
+        self._enter(Phase.DISCONNECTED, f"pushing the pipeline: {why}")
+        election_id = self._arbitration.encoded_election_id()
+        await push(stub, self._endpoint.device_id, election_id, self._pipeline, self._timing.push)
+
+    def _enter(self, phase: Phase, reason: str, *, rise: bool = False) -> None:
+        """Change the state and tell everybody."""
+        state = SessionState(phase, reason, self._state.epoch + rise)
+        if state == self._state:
+            return
+        self._state = state
+        _log.info("%s: %s", self.name, state)
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        try:
+            self._listener.state_changed(self.name, state)
+        except Exception:
+            _log.exception("%s: the state %s was not taken", self.name, state)
+
+
+def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The failure that ended a connection; the others followed from it."""
+    for failure in failures.exceptions:
+        if isinstance(failure, BaseExceptionGroup):
+            return _first(failure)
+        return failure
+    return failures

@@ -15,4 +15,3 @@ class Bmv2(Target):
     name: ClassVar[str] = "bmv2"
     max_receive_bytes: ClassVar[int] = 256 << 20
     """A wildcard read is answered in one message: 100,000 entries are 5 MB."""
-    orders_batches: ClassVar[bool] = True

@@ -13,4 +13,3 @@ class Softswitch(Target):
     """Nothing differs."""
 
     name: ClassVar[str] = "softswitch"
-    orders_batches: ClassVar[bool] = True

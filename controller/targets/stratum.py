@@ -28,7 +28,7 @@ class StratumTofino(Target):
         path = self._pipeline_binary
         if path is None:
             raise TargetError(
-                "stratum-tofino needs the pipeline compiled for Tofino: pipelineBinary is the path of its file"
+                "pipelineBinary is missing: stratum-tofino needs the pipeline compiled for Tofino"
             )
         try:
             binary = path.read_bytes()

@@ -12,7 +12,7 @@ class TargetError(Exception):
 
 
 class Target:
-    """Base of the targets. An instance may hold what one switch needs (a file of its own); it does no I/O on the network."""
+    """Base of the targets; an instance may hold what one switch needs, such as a file of its own."""
 
     name: ClassVar[str]
     """What a switch's configuration calls it."""
@@ -22,8 +22,6 @@ class Target:
     """Updates in one Write."""
     batches_in_flight: ClassVar[int] = 4
     """Writes sent before the first is answered."""
-    orders_batches: ClassVar[bool] = False
-    """Performs the updates of a batch in their order (section 12.2 lets a server choose)."""
 
     def device_config(self, artifact: bytes) -> bytes:
         """Encode what the P4 compiler's bmv2 back end wrote as this target's `p4_device_config`.
