@@ -68,9 +68,21 @@ async def read_all(stub: p4r_grpc.P4RuntimeStub, device_id: int, timeout: float)
 
 
 async def read_counters(
-    stub: p4r_grpc.P4RuntimeStub, device_id: int, entries: Collection[TableEntry], timeout: float
+    stub: p4r_grpc.P4RuntimeStub,
+    device_id: int,
+    entries: Collection[TableEntry],
+    *,
+    missing: Collection[grpc.StatusCode],
+    timeout: float,
 ) -> dict[EntityKey, Counter]:
     """Read the direct counters of entries; those that the switch does not have are left out.
+
+    Args:
+        stub: the switch.
+        device_id: its number there.
+        entries: only their keys count.
+        missing: how the switch refuses entries that it does not have.
+        timeout: seconds for each request.
 
     Raises:
         P4RuntimeError: a request failed.
@@ -87,7 +99,7 @@ async def read_counters(
     counters: dict[EntityKey, Counter] = {}
     for start in range(0, len(requests), _COUNTERS_A_REQUEST):
         part = requests[start : start + _COUNTERS_A_REQUEST]
-        for found in await _read_existing(stub, device_id, part, timeout):
+        for found in await _read_existing(stub, device_id, part, missing, timeout):
             key = keys.get(_match_of(found.direct_counter_entry.table_entry))
             if key is not None:
                 count = found.direct_counter_entry.data
@@ -120,19 +132,23 @@ async def _read(
 
 
 async def _read_existing(
-    stub: p4r_grpc.P4RuntimeStub, device_id: int, asked: Sequence[p4r.Entity], timeout: float
+    stub: p4r_grpc.P4RuntimeStub,
+    device_id: int,
+    asked: Sequence[p4r.Entity],
+    missing: Collection[grpc.StatusCode],
+    timeout: float,
 ) -> list[p4r.Entity]:
     """Read what there is of `asked`: one that is missing may fail the whole request, so ask in halves."""
     try:
         return await _read(stub, device_id, asked, timeout)
     except grpc.aio.AioRpcError as failure:
-        if code_of(failure) is not Code.NOT_FOUND:
+        if failure.code() not in missing:
             raise error_of(failure, "reading counters") from failure
     if len(asked) == 1:
         return []
     half = len(asked) // 2
-    first = await _read_existing(stub, device_id, asked[:half], timeout)
-    return first + await _read_existing(stub, device_id, asked[half:], timeout)
+    first = await _read_existing(stub, device_id, asked[:half], missing, timeout)
+    return first + await _read_existing(stub, device_id, asked[half:], missing, timeout)
 
 
 def _match_of(entry: p4r.TableEntry) -> bytes:

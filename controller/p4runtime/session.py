@@ -192,8 +192,13 @@ class SwitchSession:
             ValueError: an entry of a table without counters.
         """
         async with self._request(Phase.PRIMARY, Phase.BACKUP) as connection:
-            device_id = self._endpoint.device_id
-            return await read_counters(connection.stub, device_id, entries, self._timing.write)
+            return await read_counters(
+                connection.stub,
+                self._endpoint.device_id,
+                entries,
+                missing=self._target.missing_entry,
+                timeout=self._timing.write,
+            )
 
     async def packet_out(self, port: Port, frame: bytes) -> None:
         """Send a frame out of a port. Nobody says whether it left.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import grpc
+
 from controller.targets.target import Target
 
 __all__ = ["Bmv2"]
@@ -15,3 +17,5 @@ class Bmv2(Target):
     name: ClassVar[str] = "bmv2"
     max_receive_bytes: ClassVar[int] = 256 << 20
     """A wildcard read is answered in one message: 100,000 entries are 5 MB."""
+    missing_entry: ClassVar[frozenset[grpc.StatusCode]] = frozenset({grpc.StatusCode.INVALID_ARGUMENT})
+    """It says "Cannot map table entry to handle"."""

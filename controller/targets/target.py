@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import grpc
+
 __all__ = ["Target", "TargetError"]
 
 
@@ -22,6 +24,9 @@ class Target:
     """Updates in one Write."""
     batches_in_flight: ClassVar[int] = 4
     """Writes sent before the first is answered."""
+
+    missing_entry: ClassVar[frozenset[grpc.StatusCode]] = frozenset({grpc.StatusCode.NOT_FOUND})
+    """How the switch refuses to read a counter of an entry that it does not have."""
 
     def device_config(self, artifact: bytes) -> bytes:
         """Encode what the P4 compiler's bmv2 back end wrote as this target's `p4_device_config`.
