@@ -5,14 +5,43 @@ This module knows what to believe, and how much of it. It must never know intent
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address
 
 from controller.names import IntentKey, PortRef, SwitchName
 from controller.topology.model import Host, HostKey
 from pipelines.fabric.bindings import HostSeen
-from pipelines.values import IPv4Address, IPv6Address, MacAddress, VlanId
+from pipelines.values import MacAddress, VlanId
 
-__all__ = ["HostLearning"]
+__all__ = ["HostLearning", "Limits"]
+
+_log = logging.getLogger(__name__)
+
+_NO_MAC = MacAddress(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one edge port may make the fabric learn."""
+
+    changes_a_second: float = 20.0
+    burst: int = 100
+    """Changes that may come at once, after a pause."""
+    hosts: int = 128
+    """Hosts at one port."""
+    addresses: int = 16
+    """IP addresses of one host."""
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """A token bucket."""
+
+    left: float
+    at: float
 
 
 class HostLearning:
@@ -23,6 +52,9 @@ class HostLearning:
         network_of: Callable[[PortRef, VlanId], IntentKey | None],
         refuse: Callable[[IntentKey, PortRef, MacAddress, IPv4Address | IPv6Address], str | None],
         on_host: Callable[[Host], None],
+        *,
+        limits: Limits | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         """Make it, knowing no hosts.
 
@@ -31,17 +63,121 @@ class HostLearning:
             refuse: why a host may not have an address there (outside the subnets, the gateway's,
                 another host's by configuration), or None.
             on_host: called with each new host and each change (moved, gained or lost an address).
+            limits: how much to learn.
+            clock: seconds; the event loop's if not given.
         """
-        raise NotImplementedError
+        self._network_of = network_of
+        self._refuse = refuse
+        self._on_host = on_host
+        self._limits = limits or Limits()
+        self._clock = clock or (lambda: asyncio.get_running_loop().time())
+        self._hosts: dict[HostKey, Host] = {}
+        self._owners: dict[tuple[IntentKey, IPv4Address | IPv6Address], HostKey] = {}
+        self._at_port: dict[PortRef, set[HostKey]] = {}
+        self._allowances: dict[PortRef, _Allowance] = {}
+
+    @property
+    def hosts(self) -> Iterable[Host]:
+        """All hosts that are known."""
+        return self._hosts.values()
 
     def restore(self, hosts: Iterable[Host]) -> None:
-        """Know hosts that were learned before a restart."""
-        raise NotImplementedError
+        """Know hosts that were learned before a restart; nobody is called."""
+        for host in hosts:
+            self._store(host)
 
     def forget(self, key: HostKey) -> None:
-        """Forget a host; it may be learned again."""
-        raise NotImplementedError
+        """Forget a host, without a call; it may be learned again."""
+        host = self._hosts.pop(key, None)
+        if host is None:
+            return
+        self._at_port.get(host.attachment, set()).discard(key)
+        for address in host.addresses:
+            self._owners.pop((host.network, address), None)
 
     def seen(self, switch: SwitchName, message: HostSeen) -> str | None:
         """Judge one message; returns why it was refused, or None if it was believed."""
-        raise NotImplementedError
+        port = PortRef(switch, message.ingress_port)
+        reason = self._judge(port, message)
+        if reason is not None:
+            _log.info("%s: %s is not learned: %s", port, message.mac, reason)
+        return reason
+
+    def _judge(self, port: PortRef, message: HostSeen) -> str | None:
+        if message.mac.is_multicast or message.mac == _NO_MAC:
+            return f"{message.mac} is no host's MAC address"
+        network = self._network_of(port, message.vlan_id)
+        if network is None:
+            return f"the port is not open for VLAN {message.vlan_id}"
+        address = _address(message)
+        if address is not None:
+            refusal = self._refuse(network, port, message.mac, address)
+            if refusal is not None:
+                return refusal
+        key = (network, message.mac)
+        known = self._hosts.get(key)
+        host = _as_seen(known, network, message.mac, port, address)
+        if host == known:
+            return None
+        if len(host.addresses) > self._limits.addresses:
+            return f"the host has {self._limits.addresses} addresses already"
+        if key not in self._at_port.get(port, ()) and len(self._at_port.get(port, ())) >= self._limits.hosts:
+            return f"the port has {self._limits.hosts} hosts already"
+        if not self._allow(port):
+            return f"the port reports more than {self._limits.changes_a_second:g} changes a second"
+        self._take_address_from_others(network, address, key)
+        self._store(host)
+        self._on_host(host)
+        return None
+
+    def _allow(self, port: PortRef) -> bool:
+        """Take one change from what a port may still report."""
+        now, limits = self._clock(), self._limits
+        allowance = self._allowances.setdefault(port, _Allowance(float(limits.burst), now))
+        earned = (now - allowance.at) * limits.changes_a_second
+        allowance.left, allowance.at = min(float(limits.burst), allowance.left + earned), now
+        if allowance.left < 1:
+            return False
+        allowance.left -= 1
+        return True
+
+    def _take_address_from_others(
+        self, network: IntentKey, address: IPv4Address | IPv6Address | None, key: HostKey
+    ) -> None:
+        """An address belongs to the host that had it last."""
+        if address is None:
+            return
+        owner = self._owners.get((network, address))
+        if owner is None or owner == key:
+            return
+        other = self._hosts[owner]
+        other = replace(other, addresses=other.addresses - {address})
+        self._store(other)
+        self._on_host(other)
+
+    def _store(self, host: Host) -> None:
+        self.forget(host.key)
+        self._hosts[host.key] = host
+        self._at_port.setdefault(host.attachment, set()).add(host.key)
+        for address in host.addresses:
+            self._owners[host.network, address] = host.key
+
+
+def _address(message: HostSeen) -> IPv4Address | IPv6Address | None:
+    """The address that a message shows; None where there is none to be learned (link-local ones)."""
+    address = message.ipv4 if int(message.ipv4) else message.ipv6
+    if not int(address) or address.is_link_local:
+        return None
+    return address
+
+
+def _as_seen(
+    known: Host | None,
+    network: IntentKey,
+    mac: MacAddress,
+    port: PortRef,
+    address: IPv4Address | IPv6Address | None,
+) -> Host:
+    """The host as it is after a message: at this port now, with one address more."""
+    addresses = known.addresses if known is not None else frozenset()
+    return Host(mac, network, port, addresses | ({address} if address is not None else frozenset()))
