@@ -50,7 +50,7 @@ class HostLearning:
     def __init__(
         self,
         network_of: Callable[[PortRef, VlanId], IntentKey | None],
-        refuse: Callable[[IntentKey, PortRef, MacAddress, IPv4Address | IPv6Address], str | None],
+        refuse: Callable[[IntentKey, PortRef, MacAddress, IPv4Address | IPv6Address | None], str | None],
         on_host: Callable[[Host], None],
         *,
         limits: Limits | None = None,
@@ -60,8 +60,8 @@ class HostLearning:
 
         Args:
             network_of: the network that a port is open for with a VLAN id of the fabric.
-            refuse: why a host may not have an address there (outside the subnets, the gateway's,
-                another host's by configuration), or None.
+            refuse: why a host may not be there with this MAC address and, where it showed one, IP
+                address (outside the subnets, the gateway's, another's by configuration), or None.
             on_host: called with each new host and each change (moved, gained or lost an address).
             limits: how much to learn.
             clock: seconds; the event loop's if not given.
@@ -100,7 +100,8 @@ class HostLearning:
         port = PortRef(switch, message.ingress_port)
         reason = self._judge(port, message)
         if reason is not None:
-            _log.info("%s: %s is not learned: %s", port, message.mac, reason)
+            # Hosts could fill the log.
+            _log.debug("%s: %s is not learned: %s", port, message.mac, reason)
         return reason
 
     def _judge(self, port: PortRef, message: HostSeen) -> str | None:
@@ -110,10 +111,9 @@ class HostLearning:
         if network is None:
             return f"the port is not open for VLAN {message.vlan_id}"
         address = _address(message)
-        if address is not None:
-            refusal = self._refuse(network, port, message.mac, address)
-            if refusal is not None:
-                return refusal
+        refusal = self._refuse(network, port, message.mac, address)
+        if refusal is not None:
+            return refusal
         key = (network, message.mac)
         known = self._hosts.get(key)
         host = _as_seen(known, network, message.mac, port, address)
