@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 from finsy.proto import U128, p4r, p4r_grpc, rpc_code, rpc_status
 
-Context = grpc.aio.ServicerContext
+Context = Any  # a grpc.aio.ServicerContext; grpc ships no types
 
 
 @dataclass(eq=False)
@@ -142,6 +142,11 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
         self.config = request.config
         self.entities.clear()
         return p4r.SetForwardingPipelineConfigResponse()
+
+    async def Capabilities(
+        self, request: p4r.CapabilitiesRequest, context: Context
+    ) -> p4r.CapabilitiesResponse:
+        return p4r.CapabilitiesResponse(p4runtime_api_version="1.5.0")
 
     async def Write(self, request: p4r.WriteRequest, context: Context) -> p4r.WriteResponse:
         await self._may(request, context)

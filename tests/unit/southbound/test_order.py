@@ -149,7 +149,10 @@ def test_on_the_way_from_one_state_to_another_nothing_dangles_and_no_tenants_mee
             for entity in state.values():
                 assert all(reference in state for reference in references(entity)), (update, entity)
             for number in range(1, 5):
-                assert len(tenants_at(state, Port(number))) <= 1, update
+                port = Port(number)
+                tenants = tenants_at(state, port)
+                assert len(tenants) <= 1, update
+                assert tenants <= tenants_at(actual, port) | tenants_at(desired, port), update
     assert state.keys() == desired.keys()
     assert all(same(state[key], desired[key]) for key in desired)
 
