@@ -26,7 +26,7 @@ class EngineError(Exception):
 
 
 class PipelineError(EngineError):
-    """The device configuration cannot be run; `path` is the place in the JSON ("pipelines[0].tables[3].key")."""
+    """The device configuration cannot be run; `path` is the place in the JSON: `pipelines[0].tables[3]`."""
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"{path or '$'}: {problem}")
@@ -330,7 +330,7 @@ class WriteMulticastGroup:
 
 @dataclass(slots=True)
 class WriteCloneSession:
-    """Session 1..32767; copies carry at most `packet_length` bytes (0: all) and take queue `class_of_service`."""
+    """Session 1..32767; copies carry at most `packet_length` bytes (0: all), in queue `class_of_service`."""
 
     change: Change
     session: int
@@ -466,7 +466,7 @@ class QueueStats:
 
 @dataclass(frozen=True, slots=True)
 class EngineStats:
-    """The engine as a whole; `drops` by reason, `events_lost` packet-ins and digests the rings had no room for."""
+    """The engine as a whole; `drops` by reason, `events_lost`: packet-ins and digests that found no room."""
 
     ingress_packets: int
     egress_packets: int
@@ -489,7 +489,7 @@ class EngineOptions:
 
 
 class Engine(Protocol):
-    """A running pipeline. Made by `softswitch.engine.open_engine(config: DeviceConfig, options: EngineOptions)`:
+    """A running pipeline. Made by `softswitch.engine.open_engine(config: DeviceConfig, options)`:
     compiles when the cache has not got it, loads, inserts the program's own entries; raises `BuildError`.
 
     With `with open_engine(...) as engine:` it is closed at the end."""

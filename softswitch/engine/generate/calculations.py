@@ -1,0 +1,166 @@
+"""Hashes and checksums: inputs are laid out bit behind bit in a buffer; those of invalid headers are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from softswitch.engine.api import PipelineError
+from softswitch.engine.generate.expressions import Expressions, literal
+from softswitch.engine.generate.layout import store_fields
+from softswitch.engine.generate.names import Names, place
+from softswitch.engine.model import (
+    Calculation,
+    Checksum,
+    ConstantInput,
+    Field,
+    FieldRef,
+    Header,
+    HeaderInput,
+    PayloadInput,
+)
+
+
+class Calculations:
+    """Writes one function for each calculation that something uses."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.code: list[str] = []
+        self._written: set[int] = set()
+
+    def function(self, calculation: Calculation) -> str:
+        """The name of the calculation's function, which is written on first use."""
+        key = id(calculation)
+        name = self.names.calculation(key, calculation.name)
+        if key not in self._written:
+            self._written.add(key)
+            self.code.extend(self._function(calculation, name))
+        return name
+
+    def _function(self, calculation: Calculation, name: str) -> Iterator[str]:
+        payload = any(isinstance(one, PayloadInput) for one in calculation.inputs)
+        size = sum(
+            one.field.bitwidth
+            if isinstance(one, FieldRef)
+            else one.header.size * 8
+            if isinstance(one, HeaderInput)
+            else one.bitwidth
+            if isinstance(one, ConstantInput)
+            else 0
+            for one in calculation.inputs
+        )
+        room = size // 8 + 1
+        if payload and not isinstance(calculation.inputs[-1], PayloadInput):
+            raise PipelineError("calculations", f"{calculation.name!r}: payload must be the last input")
+        yield f"/* {calculation.algorithm} */"
+        yield f"static uint64_t {name}(struct packet *packet, struct phv *phv)"
+        yield "{"
+        yield f"    uint8_t bytes[{room}{' + LONGEST_FRAME' if payload else ''}];"
+        yield from self._layout(calculation, payload)
+        yield f"    return hash_{calculation.algorithm}(bytes, length);"
+        yield "}"
+        yield ""
+
+    def _layout(self, calculation: Calculation, payload: bool) -> Iterator[str]:
+        runs = [(header, list(run)) for header, run in groupby(calculation.inputs, _owner)]
+        aligned = all(sum(_bits(one) for one in run) % 8 == 0 for _, run in runs[:-1])
+        yield "    (void)packet;"
+        yield "    (void)phv;"
+        if not aligned:
+            yield from self._unaligned(calculation)
+        else:
+            yield "    uint32_t length = 0;"
+            for header, run in runs:
+                inputs = [one for one in run if not isinstance(one, PayloadInput)]
+                if not inputs:
+                    continue
+                guarded = header is not None and not header.metadata
+                indent = "    "
+                if guarded:
+                    assert header is not None
+                    yield f"    if ({self.names.valid(header)}) {{"
+                    indent = "        "
+                bits = 0
+                fields = []
+                for one in inputs:
+                    for field, value in self._values(one):
+                        fields.append((Field(field.name, field.bitwidth, False, bits), value))
+                        bits += field.bitwidth
+                yield from store_fields(fields, "bytes + length", indent)
+                yield f"{indent}length += {(bits + 7) // 8};"
+                if guarded:
+                    yield "    }"
+        if payload:
+            yield "    uint32_t rest = packet->length - packet->parsed;"
+            yield "    if (rest > LONGEST_FRAME)"
+            yield "        rest = LONGEST_FRAME;"
+            yield "    memcpy(bytes + length, packet->data + packet->parsed, rest);"
+            yield "    length += rest;"
+
+    def _unaligned(self, calculation: Calculation) -> Iterator[str]:
+        yield "    memset(bytes, 0, sizeof bytes);"
+        yield "    uint32_t bits = 0;"
+        for one in calculation.inputs:
+            if isinstance(one, PayloadInput):
+                continue
+            guard = ""
+            header = _owner(one)
+            if header is not None and not header.metadata:
+                guard = f"if ({self.names.valid(header)}) "
+            for field, value in self._values(one):
+                if field.bitwidth > 128:
+                    raise PipelineError(
+                        "calculations", f"{calculation.name!r}: wide fields must be byte aligned"
+                    )
+                yield f"    {guard}{{"
+                yield f"        store_bits(bytes, bits, {field.bitwidth}, {value});"
+                yield f"        bits += {field.bitwidth};"
+                yield "    }"
+        yield "    uint32_t length = (bits + 7) / 8;"
+
+    def _values(self, one: object) -> Iterator[tuple[Field, str]]:
+        if isinstance(one, FieldRef):
+            yield one.field, self.names.field(one.header, one.field)
+        elif isinstance(one, HeaderInput):
+            for field in one.header.fields:
+                yield field, self.names.field(one.header, field)
+        elif isinstance(one, ConstantInput):
+            width = one.bitwidth
+            if width > 128:
+                raise PipelineError("calculations", "constants of more than 128 bits are not supported")
+            yield Field("constant", width, False, 0), f"({literal(one.value)})"
+
+    def checksum(self, checksum: Checksum, expressions: Expressions, verify: bool) -> Iterator[str]:
+        """Statements that verify or set one checksum field."""
+        function = self.function(checksum.calculation)
+        target = self.names.field(checksum.target.header, checksum.target.field)
+        header = checksum.target.header
+        conditions = []
+        if verify and not header.metadata:
+            conditions.append(self.names.valid(header))
+        if checksum.condition is not None:
+            conditions.append(expressions.truth(checksum.condition))
+        yield f"    {place(checksum.source)}"
+        if conditions:
+            yield f"    if ({' && '.join(conditions)}) {{"
+        mask = literal((1 << checksum.target.field.bitwidth) - 1)
+        if verify:
+            yield f"    if ((uint64_t){target} != ({function}(packet, phv)))"
+            yield "        packet->standard_metadata.checksum_error = 1;"
+        else:
+            yield f"    {target} = (__typeof__({target}))({function}(packet, phv) & {mask});"
+        if conditions:
+            yield "    }"
+
+
+def _owner(one: object) -> Header | None:
+    return one.header if isinstance(one, FieldRef | HeaderInput) else None
+
+
+def _bits(one: object) -> int:
+    if isinstance(one, FieldRef):
+        return one.field.bitwidth
+    if isinstance(one, HeaderInput):
+        return one.header.size * 8
+    return one.bitwidth if isinstance(one, ConstantInput) else 0

@@ -1,0 +1,160 @@
+"""The parser: one function a state; a loop goes from state to state until the packet is accepted or an
+error ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from softswitch.engine.api import PipelineError
+from softswitch.engine.generate.actions import SIGNATURE, Actions
+from softswitch.engine.generate.expressions import Expressions, literal, lookaheads
+from softswitch.engine.generate.names import Names, comment
+from softswitch.engine.model import Expression, FieldRef, Header, ParserState, Pipeline, Primitive, Transition
+
+LONGEST_WALK = 1024  # states; then ParserTimeout
+
+
+class Parsers:
+    """Writes the parser of one pipeline."""
+
+    def __init__(self, pipeline: Pipeline, names: Names, expressions: Expressions, actions: Actions) -> None:
+        self.pipeline = pipeline
+        self.names = names
+        self.expressions = expressions
+        self.actions = actions
+
+    def error(self, name: str) -> int:
+        """The number of a core error in this program."""
+        return self.pipeline.errors.get(name, 0)
+
+    def code(self) -> Iterator[str]:
+        """All states, and `parse_packet`."""
+        yield "struct cursor {"
+        yield "    const uint8_t *data;"
+        yield "    uint32_t offset, length;"
+        yield "};"
+        yield ""
+        yield "enum state {"
+        yield "    STATE_ACCEPT,"
+        for name in self.names.states.values():
+            yield f"    STATE_{name},"
+        yield "};"
+        yield ""
+        yield "static inline enum state refuse(struct packet *packet, uint32_t error)"
+        yield "{"
+        yield "    packet->standard_metadata.parser_error = error;"
+        yield "    return STATE_ACCEPT;"
+        yield "}"
+        yield ""
+        for state in self.pipeline.parser.states.values():
+            yield from self._state(state)
+        yield from self._walk()
+
+    def _walk(self) -> Iterator[str]:
+        initial = self.pipeline.parser.initial
+        yield f"static void parse_headers({SIGNATURE})"
+        yield "{"
+        yield "    struct cursor at = {packet->data, 0, packet->length};"
+        yield f"    enum state state = {f'STATE_{self.names.states[initial]}' if initial else 'STATE_ACCEPT'};"
+        yield f"    for (unsigned steps = 0; state != STATE_ACCEPT && steps < {LONGEST_WALK}; steps++) {{"
+        yield "        switch (state) {"
+        for name in self.names.states.values():
+            yield f"        case STATE_{name}:"
+            yield f"            state = parse_{name}(pipeline, packet, phv, &at);"
+            yield "            break;"
+        yield "        case STATE_ACCEPT:"
+        yield "            break;"
+        yield "        }"
+        yield "    }"
+        yield "    if (state != STATE_ACCEPT)"
+        yield f"        refuse(packet, {self.error('ParserTimeout')}); /* ParserTimeout */"
+        yield "    packet->parsed = at.offset;"
+        yield "    (void)pipeline, (void)phv;"
+        yield "}"
+        yield ""
+
+    def _state(self, state: ParserState) -> Iterator[str]:
+        yield f"/* state {comment(state.name)} */"
+        name = self.names.states[state.name]
+        yield f"static inline enum state parse_{name}({SIGNATURE}, struct cursor *at)"
+        yield "{"
+        yield "    (void)pipeline, (void)packet, (void)phv, (void)at;"
+        for step in state.operations:
+            try:
+                yield from (f"    {line}" for line in self._operation(step))
+            except PipelineError as error:
+                raise PipelineError(f"parsers[0].{state.name}", error.problem) from None
+        yield from (f"    {line}" for line in self._transitions(state))
+        yield "}"
+        yield ""
+
+    def _need(self, size: str, error: str = "PacketTooShort") -> Iterator[str]:
+        yield f"if (at->length - at->offset < {size})"
+        yield f"    return refuse(packet, {self.error(error)}); /* {error} */"
+
+    def _look(self, *expressions: Expression) -> Iterator[str]:
+        bits = [one.offset + one.bitwidth for expression in expressions for one in lookaheads(expression)]
+        if bits:
+            yield from self._need(str((max(bits) + 7) // 8))
+
+    def _operation(self, step: Primitive) -> Iterator[str]:
+        if step.name == "extract":
+            (header,) = step.operands
+            assert isinstance(header, Header)
+            kind, instance = self.names.types[header.type_name], self.names.headers[header.name]
+            yield f"/* extract {comment(header.name)} */"
+            yield from self._need(str(header.size))
+            yield f"extract_{kind}(&phv->{instance}, at->data + at->offset);"
+            yield f"at->offset += {header.size};"
+        elif step.name == "set":
+            target, value = step.operands
+            assert isinstance(target, FieldRef)
+            yield from self._look(value)  # type: ignore[arg-type]
+            yield from self.actions._assign(target, value)  # type: ignore[arg-type]
+        elif step.name == "verify":
+            condition, error = step.operands
+            yield from self._look(condition)  # type: ignore[arg-type]
+            yield f"if (!{self.expressions.truth(condition)})"  # type: ignore[arg-type]
+            yield f"    return refuse(packet, (uint32_t){self.expressions.fitted(error, 32)});"  # type: ignore[arg-type]
+        elif step.name == "advance":
+            (amount,) = step.operands
+            yield from self._look(amount)  # type: ignore[arg-type]
+            yield "{"
+            yield f"    uint64_t bits = {self.expressions.fitted(amount, 64)};"  # type: ignore[arg-type]
+            yield "    if (bits % 8)"
+            yield f"        return refuse(packet, {self.error('ParserInvalidArgument')});"
+            yield "    if (bits / 8 > at->length - at->offset)"
+            yield f"        return refuse(packet, {self.error('PacketTooShort')}); /* PacketTooShort */"
+            yield "    at->offset += (uint32_t)(bits / 8);"
+            yield "}"
+        else:
+            yield from self.actions.primitive(step)
+
+    def _transitions(self, state: ParserState) -> Iterator[str]:
+        yield from self._look(*(expression for expression, _ in state.key))
+        for index, (expression, width) in enumerate(state.key):
+            kind = "uint64_t" if width <= 64 else "u128"
+            yield f"const {kind} key_{index} = {self.expressions.fitted(expression, width)};"
+            yield f"(void)key_{index};"
+        for transition in state.transitions:
+            target = "STATE_ACCEPT"
+            if transition.target is not None:
+                target = f"STATE_{self.names.states[transition.target]}"
+            conditions = self._conditions(transition, state)
+            if not conditions:
+                yield f"return {target};"
+                return
+            yield f"if ({' && '.join(conditions)})"
+            yield f"    return {target};"
+        yield f"return refuse(packet, {self.error('NoMatch')}); /* NoMatch */"
+
+    @staticmethod
+    def _conditions(transition: Transition, state: ParserState) -> list[str]:
+        conditions = []
+        for index, (value, mask) in enumerate(transition.cases or ()):
+            whole = (1 << state.key[index][1]) - 1
+            if mask == whole:
+                conditions.append(f"key_{index} == {literal(value)}")
+            elif mask:
+                conditions.append(f"(key_{index} & {literal(mask)}) == {literal(value)}")
+        return conditions

@@ -1,0 +1,220 @@
+"""The whole C file of a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from softswitch.engine.generate.actions import Actions, data_words, words
+from softswitch.engine.generate.calculations import Calculations
+from softswitch.engine.generate.expressions import Expressions, literal
+from softswitch.engine.generate.flows import Flows
+from softswitch.engine.generate.layout import codecs, structs
+from softswitch.engine.generate.names import Names, comment, string
+from softswitch.engine.generate.parsers import Parsers
+from softswitch.engine.generate.tables import ENTRY_BYTES, Tables
+from softswitch.engine.model import ConstantInput, FieldList, FieldRef, Pipeline, Validity
+
+
+def generate(pipeline: Pipeline) -> str:
+    """C that includes the runtime's `pipeline.h` and defines `p4_pipeline`; `PipelineError` names what
+    cannot be expressed."""
+    return "\n".join(_Program(pipeline).text()) + "\n"
+
+
+class _Program:
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.names = Names(pipeline)
+        self.expressions = Expressions(self.names)
+        self.calculations = Calculations(self.names)
+        self.actions = Actions(self.names, self.expressions, self.calculations)
+        self.tables = Tables(pipeline, self.names, self.expressions, self.calculations)
+
+    def text(self) -> Iterator[str]:
+        pipeline = self.pipeline
+        yield f"/* Made by p4fabric from {comment(pipeline.program)}. Changes are lost. */"
+        yield '#include "pipeline.h"'
+        yield ""
+        yield f'_Static_assert(sizeof(struct entry) == {ENTRY_BYTES}, "the layout of entries");'
+        yield ""
+        yield "struct applied {"
+        yield "    uint32_t action;"
+        yield "    bool hit;"
+        yield "};"
+        yield ""
+        yield from structs(pipeline, self.names)
+        yield ""
+        yield from codecs(pipeline, self.names)
+        # Calculations come first in the file but are found while the rest is written.
+        body = list(self._body())
+        yield from self.calculations.code
+        yield from body
+
+    def _body(self) -> Iterator[str]:
+        pipeline = self.pipeline
+        for action in pipeline.actions:
+            yield from self.actions.function(action)
+        yield from Parsers(pipeline, self.names, self.expressions, self.actions).code()
+        yield from self.tables.shapes()
+        for table in pipeline.tables:
+            yield from self.tables.function(table)
+        flows = Flows(self.names, self.expressions)
+        yield from flows.function(pipeline.ingress)
+        yield from flows.function(pipeline.egress)
+        yield from self._entry_points()
+        yield from self._lists()
+        yield from self._description()
+
+    def _entry_points(self) -> Iterator[str]:
+        yield "static void parse(struct pipeline *pipeline, struct packet *packet)"
+        yield "{"
+        yield "    struct phv *phv = packet_phv(packet);"
+        yield "    memset(phv, 0, sizeof *phv);"
+        yield "    parse_headers(pipeline, packet, phv);"
+        for checksum in self.pipeline.verify:
+            yield from self.calculations.checksum(checksum, self.expressions, True)
+        yield "}"
+        yield ""
+        for name in ("ingress", "egress"):
+            yield f"static void {name}(struct pipeline *pipeline, struct packet *packet)"
+            yield "{"
+            if name == "ingress":
+                yield "    parse(pipeline, packet);"
+            yield f"    control_{name}(pipeline, packet, packet_phv(packet));"
+            yield "}"
+            yield ""
+        yield "static void deparse(struct pipeline *pipeline, struct packet *packet)"
+        yield "{"
+        yield "    struct phv *phv = packet_phv(packet);"
+        yield "    (void)pipeline;"
+        for checksum in self.pipeline.update:
+            yield from self.calculations.checksum(checksum, self.expressions, False)
+        yield "    uint32_t size = 0;"
+        for header in self.pipeline.deparser:
+            yield f"    size += {self.names.valid(header)} ? {header.size} : 0;"
+        yield "    packet->data += packet->parsed;"
+        yield "    packet->length -= packet->parsed;"
+        yield "    packet->parsed = 0;"
+        yield "    packet->data -= size;"
+        yield "    packet->length += size;"
+        yield "    uint8_t *to = packet->data;"
+        for header in self.pipeline.deparser:
+            yield f"    if ({self.names.valid(header)}) {{"
+            kind, instance = self.names.types[header.type_name], self.names.headers[header.name]
+            yield f"        emit_{kind}(&phv->{instance}, to);"
+            yield f"        to += {header.size};"
+            yield "    }"
+        yield "    (void)to, (void)phv;"
+        yield "}"
+        yield ""
+        yield "static void reset_metadata(struct packet *packet)"
+        yield "{"
+        yield "    struct phv *phv = packet_phv(packet);"
+        yield "    (void)phv;"
+        yield "    memset(&packet->standard_metadata, 0, sizeof packet->standard_metadata);"
+        for header in self.pipeline.headers:
+            if header.metadata and not header.standard:
+                name = f"phv->{self.names.headers[header.name]}"
+                yield f"    memset(&{name}, 0, sizeof {name});"
+        yield "}"
+        yield ""
+
+    def _lists(self) -> Iterator[str]:
+        yield "static void keep_fields(uint32_t list, struct packet *to_packet, struct packet *from_packet)"
+        yield "{"
+        yield "    struct phv *to = packet_phv(to_packet), *from = packet_phv(from_packet);"
+        yield "    (void)to, (void)from;"
+        yield "    switch (list) {"
+        for kept in self.pipeline.kept_fields:
+            yield f"    case {kept.id}: /* {comment(kept.name)} */"
+            for one in kept.fields:
+                if isinstance(one, FieldRef):
+                    name = self.names.field(one.header, one.field)
+                    target = name.replace("phv->", "to->").replace("packet->", "to_packet->")
+                    source = name.replace("phv->", "from->").replace("packet->", "from_packet->")
+                    if one.field.bitwidth > 128:
+                        yield f"        memcpy({target}, {source}, sizeof {target});"
+                    else:
+                        yield f"        {target} = {source};"
+            yield "        break;"
+        yield "    }"
+        yield "}"
+        yield ""
+        yield "static uint32_t digest(uint32_t list, struct packet *packet, uint8_t *to)"
+        yield "{"
+        yield "    struct phv *phv = packet_phv(packet);"
+        yield "    (void)phv, (void)to;"
+        yield "    switch (list) {"
+        for one in self.pipeline.digests:
+            yield f"    case {one.id}: /* {comment(one.name)} */"
+            yield from self._digest(one)
+        yield "    }"
+        yield "    return 0;"
+        yield "}"
+        yield ""
+
+    def _digest(self, one: FieldList) -> Iterator[str]:
+        """Each field as whole bytes, big-endian, one behind the other."""
+        at = 0
+        for item in one.fields:
+            if isinstance(item, Validity):
+                width, value = 1, self.names.valid(item.header)
+            elif isinstance(item, ConstantInput):
+                width, value = item.bitwidth, literal(item.value)
+            else:
+                width, value = item.field.bitwidth, self.names.field(item.header, item.field)
+            size = (width + 7) // 8
+            if width > 128:
+                yield f"        memcpy(to + {at}, {value}, {size});"
+            else:
+                yield f"        store_bits(to + {at}, 0, {size * 8}, {value});"
+            at += size
+        yield f"        return {at};"
+
+    def _description(self) -> Iterator[str]:
+        pipeline = self.pipeline
+        yield "static const struct profile_shape profile_shapes[] = {"
+        for profile in pipeline.profiles:
+            actions = [one for table in pipeline.tables if table.profile == profile for one in table.actions]
+            data = max((data_words(one) for one in actions), default=0)
+            size = pipeline.info.profiles[profile.name].max_size
+            yield f"    {{ {string(profile.name)}, {data}, {size} }},"
+        yield "    { 0, 0, 0 },"
+        yield "};"
+        yield "static const struct array_shape register_shapes[] = {"
+        for register in pipeline.registers:
+            yield f"    {{ {string(register.name)}, {register.size}, {words(register.bitwidth)} }},"
+        yield "    { 0, 0, 0 },"
+        yield "};"
+        yield "static const struct array_shape counter_shapes[] = {"
+        for counter in pipeline.counters:
+            yield f"    {{ {string(counter.name)}, {counter.size}, 2 }},"
+        yield "    { 0, 0, 0 },"
+        yield "};"
+        yield ""
+        room = sum(header.size for header in pipeline.deparser)
+        digest_room = max((digest_size(one) for one in pipeline.digests), default=0)
+        yield "extern const struct pipeline_code p4_pipeline;"
+        yield "const struct pipeline_code p4_pipeline = {"
+        yield "    .abi = PIPELINE_ABI, .packet_size = sizeof(struct packet), .phv_size = sizeof(struct phv),"
+        yield f"    .header_room = {room}, .digest_room = {digest_room},"
+        yield f"    .table_count = {len(pipeline.tables)}, .profile_count = {len(pipeline.profiles)},"
+        yield f"    .register_count = {len(pipeline.registers)}, .counter_count = {len(pipeline.counters)},"
+        yield "    .tables = table_shapes, .profiles = profile_shapes,"
+        yield "    .registers = register_shapes, .counters = counter_shapes,"
+        yield "    .parse = parse, .ingress = ingress, .egress = egress, .deparse = deparse,"
+        yield "    .reset_metadata = reset_metadata, .keep_fields = keep_fields, .digest = digest,"
+        yield "};"
+
+
+def digest_size(one: FieldList) -> int:
+    """The bytes of a digest list's message."""
+    widths = (
+        item.field.bitwidth
+        if isinstance(item, FieldRef)
+        else 1
+        if isinstance(item, Validity)
+        else item.bitwidth
+        for item in one.fields
+    )
+    return sum((width + 7) // 8 for width in widths)

@@ -1,0 +1,214 @@
+"""Tables: the packed key, the lookup with constant sizes, the call of the action."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from softswitch.engine.api import MatchKind
+from softswitch.engine.generate.actions import SIGNATURE, data_words, words
+from softswitch.engine.generate.calculations import Calculations
+from softswitch.engine.generate.expressions import Expressions, literal
+from softswitch.engine.generate.names import Names, comment, place, string
+from softswitch.engine.model import Key, Pipeline, Table
+
+ENTRY_BYTES = 48  # sizeof(struct entry), which the generated code asserts
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPlace:
+    """Where a key field lies: its word (of the masked words or of the ranges) and its lowest bit there."""
+
+    word: int
+    shift: int
+    ranged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TableLayout:
+    """The words of a table's entries: key, range ends, mask, action data. Shared by generator and writer."""
+
+    places: tuple[KeyPlace, ...]
+    key_words: int
+    range_words: int
+    data_words: int
+
+    @property
+    def data_offset(self) -> int:
+        """The word at which the action's arguments begin."""
+        return 2 * self.key_words + 2 * self.range_words
+
+    @property
+    def entry_words(self) -> int:
+        """All words of an entry."""
+        return self.data_offset + self.data_words
+
+
+def layout(table: Table) -> TableLayout:
+    """Fields in order; none of up to 64 bits straddles two words."""
+    places = []
+    word, used, ranges = -1, 64, 0
+    for key in table.key:
+        if key.match is MatchKind.RANGE:
+            places.append(KeyPlace(ranges, 0, True))
+            ranges += 1
+            continue
+        if key.bitwidth > 64:
+            places.append(KeyPlace(word + 1, 0, False))
+            word, used = word + 2, 64
+            continue
+        if used + key.bitwidth > 64:
+            word, used = word + 1, 0
+        places.append(KeyPlace(word, used, False))
+        used += key.bitwidth
+    data = 0 if table.profile else max(data_words(action) for action in table.actions)
+    return TableLayout(tuple(places), word + 1, ranges, data)
+
+
+def match_kind(table: Table) -> str:
+    """The runtime's name for how the table is searched."""
+    kinds = {key.match for key in table.key}
+    if kinds & {MatchKind.TERNARY, MatchKind.RANGE, MatchKind.OPTIONAL}:
+        return "MATCH_TERNARY"
+    return "MATCH_LPM" if MatchKind.LPM in kinds else "MATCH_EXACT"
+
+
+def default_words(table: Table) -> list[int]:
+    """The program's default arguments as words."""
+    if table.default is None:
+        return []
+    result = []
+    action, arguments = table.default
+    for value, width in zip(arguments, action.widths, strict=True):
+        result.extend((value >> 64 * i) & ((1 << 64) - 1) for i in range(words(width)))
+    return result
+
+
+class Tables:
+    """Writes the tables of one pipeline."""
+
+    def __init__(
+        self, pipeline: Pipeline, names: Names, expressions: Expressions, sums: Calculations
+    ) -> None:
+        self.pipeline = pipeline
+        self.names = names
+        self.expressions = expressions
+        self.calculations = sums
+
+    def shapes(self) -> Iterator[str]:
+        """The constant descriptions that the runtime reads."""
+        for table in self.pipeline.tables:
+            default = ", ".join(f"UINT64_C({word:#x})" for word in default_words(table)) or "0"
+            yield f"static const uint64_t default_{self.names.tables[table.name]}[] = {{{default}}};"
+        yield ""
+        yield "static const struct table_shape table_shapes[] = {"
+        for table in self.pipeline.tables:
+            sizes = layout(table)
+            # A miss can carry the arguments of any action, whatever a profile's members do for hits.
+            data = max(data_words(action) for action in table.actions)
+            default = table.default[0].index if table.default else "NO_ACTION"
+            yield f"    {{ .name = {string(table.name)}, .key_words = {sizes.key_words},"
+            yield f"      .range_words = {sizes.range_words}, .data_words = {data}, .max_size = {table.max_size},"
+            yield f"      .default_action = {default}, .default_data = default_{self.names.tables[table.name]},"
+            yield f"      .profile = {table.profile.index if table.profile else -1}, .kind = {match_kind(table)},"
+            yield f"      .counted = {'true' if table.counted else 'false'} }},"
+        if not self.pipeline.tables:
+            yield "    { .name = 0 },"
+        yield "};"
+        yield ""
+
+    def function(self, table: Table) -> Iterator[str]:
+        """`apply_T`: looks the packet up, runs the action, says which it was."""
+        name = self.names.tables[table.name]
+        yield f"/* table {comment(table.name)} {place(table.source).strip('/* ')} */"
+        yield f"static inline struct applied apply_{name}({SIGNATURE})"
+        yield "{"
+        if not table.key and table.default_fixed and table.default is not None:
+            action, _ = table.default
+            yield f"    {self.names.action(action)}(pipeline, packet, phv, default_{name});"
+            yield f"    return (struct applied){{{action.index}, false}};"
+            yield "}"
+            yield ""
+            return
+        yield "    (void)phv;"
+        yield f"    const struct table *table = &pipeline->tables[{table.index}];"
+        yield "    struct target target = table->miss;"
+        yield "    const uint64_t *data = table->miss_data;"
+        yield "    bool hit = false;"
+        if table.key:
+            yield from self._find(table)
+        if table.profile:
+            yield from self._resolve(table)
+        yield from self._dispatch(table)
+
+    def _find(self, table: Table) -> Iterator[str]:
+        sizes = layout(table)
+        terms: list[list[str]] = [[] for _ in range(sizes.key_words)]
+        ranges: list[str] = []
+        for key, where in zip(table.key, sizes.places, strict=True):
+            if where.ranged:
+                ranges.append(self._key_value(key))
+            elif key.bitwidth > 64:
+                value = self._key_value(key)
+                terms[where.word].append(f"(uint64_t){value}")
+                terms[where.word + 1].append(f"(uint64_t)({value} >> 64)")
+            else:
+                value = self._key_value(key)
+                terms[where.word].append(f"{value} << {where.shift}" if where.shift else value)
+        stride = ENTRY_BYTES + 8 * self.entry_words(table)
+        all_words = [" | ".join(one) for one in terms] + ranges
+        yield f"    const uint64_t key[] = {{{', '.join(all_words)}}};"
+        yield f"    struct entry *entry = table_find(table, key, {sizes.key_words}, {sizes.range_words}, {stride},"
+        yield f"                                     {match_kind(table)});"
+        yield "    if (entry) {"
+        yield "        hit = true;"
+        yield "        target = entry->target;"
+        yield f"        data = entry->words + {sizes.data_offset};"
+        if table.counted:
+            yield "        count_packet(&entry->packets, &entry->bytes, packet);"
+        yield "    }"
+
+    @staticmethod
+    def entry_words(table: Table) -> int:
+        """The words of an entry as the runtime lays it out: room for any action's arguments."""
+        sizes = layout(table)
+        return sizes.data_offset + max(data_words(action) for action in table.actions)
+
+    def _key_value(self, key: Key) -> str:
+        value = self.expressions.fitted(key.expression, key.bitwidth)
+        if key.mask is not None:
+            value = f"({value} & {literal(key.mask)})"
+        return value
+
+    def _resolve(self, table: Table) -> Iterator[str]:
+        assert table.profile is not None
+        profile = table.profile
+        yield f"    const struct profile *profile = &pipeline->profiles[{profile.index}];"
+        yield "    const struct member *member = NULL;"
+        yield "    if (target.kind == TARGET_MEMBER)"
+        yield "        member = profile_member(profile, target.ref);"
+        if profile.selector is not None:
+            function = self.calculations.function(profile.selector)
+            yield "    else if (target.kind == TARGET_GROUP)"
+            yield f"        member = profile_choose(profile, target.ref, {function}(packet, phv));"
+        yield "    if (member) {"
+        yield "        target.action = member->action;"
+        yield "        data = member->data;"
+        yield "    } else if (target.kind != TARGET_ACTION) { /* an empty group: a miss */"
+        yield "        hit = false;"
+        yield "        target = table->miss;"
+        yield "        data = table->miss_data;"
+        yield "        if (target.kind != TARGET_ACTION)"
+        yield "            target.action = NO_ACTION;"
+        yield "    }"
+
+    def _dispatch(self, table: Table) -> Iterator[str]:
+        yield "    switch (target.action) {"
+        for action in {one.index: one for one in table.actions}.values():
+            yield f"    case {action.index}:"
+            yield f"        {self.names.action(action)}(pipeline, packet, phv, data);"
+            yield "        break;"
+        yield "    }"
+        yield "    return (struct applied){target.action, hit};"
+        yield "}"
+        yield ""

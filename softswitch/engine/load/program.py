@@ -1,0 +1,214 @@
+"""The whole device configuration: reads its parts in the order in which they refer to each other."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from softswitch.engine.api import CounterInfo, DigestInfo, PipelineError, PipelineInfo, RegisterInfo
+from softswitch.engine.load.actions import read_actions
+from softswitch.engine.load.control import ControlReader
+from softswitch.engine.load.cursor import Cursor
+from softswitch.engine.load.expressions import read_expression
+from softswitch.engine.load.parser import read_parser
+from softswitch.engine.load.scope import Scope, read_algorithm, read_headers, read_inputs, read_source
+from softswitch.engine.model import (
+    Calculation,
+    Checksum,
+    ConstantInput,
+    Counter,
+    FieldList,
+    FieldRef,
+    Header,
+    Pipeline,
+    Register,
+    Validity,
+)
+
+FORMAT_MAJOR = 2
+LARGEST_ARRAY = 1 << 24
+WIDEST_REGISTER = 128
+LARGEST_STATE = 1 << 30  # bytes of registers and counters together
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    """A checked device configuration (`api.DeviceConfig`)."""
+
+    pipeline: Pipeline
+    digest: str
+
+    @property
+    def info(self) -> PipelineInfo:
+        """The description of what it offers."""
+        return self.pipeline.info
+
+
+def load_config(text: bytes) -> LoadedConfig:
+    """Read and check the JSON which p4c's bmv2 back end wrote for v1model; `PipelineError`."""
+    root = Cursor.parse(text)
+    try:
+        pipeline = _read_program(root)
+    except RecursionError:
+        raise PipelineError("", "an expression is nested too deeply") from None
+    return LoadedConfig(pipeline, hashlib.sha256(text).hexdigest())
+
+
+def _read_program(root: Cursor) -> Pipeline:
+    version = root["__meta__"]["version"].list(2)
+    version[0].integer(FORMAT_MAJOR, FORMAT_MAJOR)
+    scope = Scope()
+    _refuse(root)
+    read_headers(root, scope)
+    for one in root["errors"].list():
+        name, value = one.list(2)
+        scope.errors[name.text()] = value.integer(0, (1 << 31) - 1)
+    scope.kept_fields = _read_lists(root.optional("field_lists", []), scope)
+    scope.digests = _read_lists(root.optional("learn_lists", []), scope)
+    for one in root["calculations"].list():
+        name_at = one["name"]
+        inputs = read_inputs(one["input"], scope)
+        scope.calculations[name_at.text()] = Calculation(name_at.text(), read_algorithm(one["algo"]), inputs)
+    register_infos, counter_infos = _read_arrays(root, scope)
+    described = read_actions(root, scope)
+    parser = read_parser(root, scope)
+    reader = ControlReader(scope, described)
+    flows = {one["name"].text(): (one, reader.read(one)) for one in root["pipelines"].list()}
+    if set(flows) != {"ingress", "egress"}:
+        root["pipelines"].fail(f"v1model has ingress and egress, not {', '.join(flows) or 'none'}")
+    checksums = [_read_checksum(one, scope) for one in root["checksums"].list()]
+    info = PipelineInfo(
+        tables=reader.table_infos,
+        actions=described,
+        profiles=reader.profile_infos,
+        counters=counter_infos,
+        registers=register_infos,
+        digests={
+            one.id: DigestInfo(one.id, one.name, tuple(_width(item) for item in one.fields))
+            for one in scope.digests.values()
+        },
+        errors=scope.errors,
+    )
+    return Pipeline(
+        program=str(root.optional("program", "").value)[:200],
+        headers=tuple(scope.headers.values()),
+        errors=scope.errors,
+        parser=parser,
+        verify=tuple(one for one in checksums if one.verify),
+        ingress=flows["ingress"][1],
+        egress=flows["egress"][1],
+        update=tuple(one for one in checksums if one.update),
+        deparser=_read_deparser(root, scope),
+        actions=tuple(scope.actions.values()),
+        tables=tuple(reader.tables),
+        profiles=tuple(reader.profiles.values()),
+        registers=tuple(scope.registers.values()),
+        counters=tuple(scope.counters.values()),
+        kept_fields=tuple(scope.kept_fields.values()),
+        digests=tuple(scope.digests.values()),
+        info=info,
+    )
+
+
+def _refuse(root: Cursor) -> None:
+    unsupported = {
+        "parse_vsets": "parser value sets",
+        "meter_arrays": "meters",
+        "extern_instances": "externs",
+    }
+    for name, what in unsupported.items():
+        for first in root.optional(name, []).list()[:1]:
+            first.fail(f"{what} are not supported")
+
+
+def _read_lists(at: Cursor, scope: Scope) -> dict[int, FieldList]:
+    lists: dict[int, FieldList] = {}
+    for one in at.list():
+        number = one["id"].integer(1, 65535)
+        if number in lists:
+            one["id"].fail(f"a second list {number}")
+        fields: list[FieldRef | Validity | ConstantInput] = []
+        for element in one["elements"].list():
+            kind = element["type"].text()
+            if kind == "field":
+                fields.append(scope.field(element["value"]))
+            elif kind == "hexstr":
+                width = element["bitwidth"].integer(1, 2048)
+                fields.append(ConstantInput(element["value"].hexadecimal() % (1 << width), width))
+            else:
+                element["type"].fail(f"list elements of type {kind!r} are not supported")
+        lists[number] = FieldList(number, one["name"].text(), tuple(fields))
+        if sum((_width(item) + 7) // 8 for item in fields) > 4096:
+            one["elements"].fail("more than 4096 bytes")
+    return lists
+
+
+def _width(item: FieldRef | Validity | ConstantInput) -> int:
+    if isinstance(item, FieldRef):
+        return item.field.bitwidth
+    return item.bitwidth if isinstance(item, ConstantInput) else 1
+
+
+def _read_arrays(root: Cursor, scope: Scope) -> tuple[dict[str, RegisterInfo], dict[str, CounterInfo]]:
+    registers: dict[str, RegisterInfo] = {}
+    counters: dict[str, CounterInfo] = {}
+    total = 0
+    for one in root["register_arrays"].list():
+        name, size = one["name"].text(), one["size"].integer(1, LARGEST_ARRAY)
+        width = one["bitwidth"].integer(1, WIDEST_REGISTER)
+        scope.registers[name] = Register(len(scope.registers), name, size, width)
+        registers[name] = RegisterInfo(one["id"].integer(0, (1 << 31) - 1), name, size, width)
+        total += size * 16
+        if total > LARGEST_STATE:
+            one["size"].fail(f"registers and counters take more than {LARGEST_STATE} bytes")
+    for one in root["counter_arrays"].list():
+        name = one["name"].text()
+        if one["is_direct"].boolean():
+            scope.direct_counters[name] = one["binding"].text()
+            continue
+        size = one["size"].integer(1, LARGEST_ARRAY)
+        scope.counters[name] = Counter(len(scope.counters), name, size)
+        counters[name] = CounterInfo(one["id"].integer(0, (1 << 31) - 1), name, size)
+        total += size * 16
+        if total > LARGEST_STATE:
+            one["size"].fail(f"registers and counters take more than {LARGEST_STATE} bytes")
+    return registers, counters
+
+
+def _read_checksum(at: Cursor, scope: Scope) -> Checksum:
+    name = at["calculation"].text()
+    if name not in scope.calculations:
+        at["calculation"].fail(f"there is no calculation {name!r}")
+    if at["type"].text() != "generic":
+        at["type"].fail("only generic checksums are supported")
+    target = scope.real_field(at["target"])
+    if target.field.bitwidth > 64:
+        at["target"].fail("a checksum of more than 64 bits")
+    return Checksum(
+        name=at["name"].text(),
+        source=read_source(at),
+        target=target,
+        calculation=scope.calculations[name],
+        verify=at.optional("verify", True).boolean(),
+        update=at.optional("update", True).boolean(),
+        condition=read_expression(at["if_cond"], scope) if at.has("if_cond") else None,
+    )
+
+
+def _read_deparser(root: Cursor, scope: Scope) -> tuple[Header, ...]:
+    deparsers = root["deparsers"].list()
+    if len(deparsers) != 1:
+        root["deparsers"].fail(f"v1model has one deparser, not {len(deparsers)}")
+    for one in deparsers[0].optional("primitives", []).list()[:1]:
+        one.fail("primitives in the deparser are not supported")
+    order = []
+    total = 0
+    for one in deparsers[0]["order"].list():
+        header = scope.header(one)
+        if header.metadata:
+            one.fail("metadata cannot be emitted")
+        order.append(header)
+        total += header.size
+        if total > 8192:
+            one.fail("the headers together are longer than 8192 bytes")
+    return tuple(order)

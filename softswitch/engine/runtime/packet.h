@@ -1,0 +1,68 @@
+/* A packet on its way through the switch.
+ *
+ * Ownership: one packet belongs to one list or function at a time; packet_free gives it back to the pool
+ * of the pipeline that parsed it. Only the worker thread touches packets.
+ * Layout: struct packet | parsed headers and metadata (struct phv, the generated code's) | room | frame. */
+#ifndef P4_PACKET_H
+#define P4_PACKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef unsigned __int128 u128;
+typedef __int128 i128;
+
+struct phv;
+struct pipeline;
+
+enum { LONGEST_FRAME = 9216, NO_TRUNCATION = 0xffffffff };
+
+/* Values of standard_metadata.instance_type, as bmv2's simple_switch has them. */
+enum instance_type {
+    INSTANCE_NORMAL = 0,
+    INSTANCE_INGRESS_CLONE = 1,
+    INSTANCE_EGRESS_CLONE = 2,
+    INSTANCE_RECIRCULATED = 4,
+    INSTANCE_REPLICATION = 5,
+    INSTANCE_RESUBMITTED = 6,
+};
+
+struct standard_metadata {
+    uint16_t ingress_port, egress_spec, egress_port, mcast_grp, egress_rid;
+    uint8_t checksum_error, priority, _padding;
+    uint32_t instance_type, packet_length, parser_error;
+    uint32_t enq_timestamp, enq_qdepth, deq_timedelta, deq_qdepth;
+    uint64_t ingress_global_timestamp, egress_global_timestamp;
+};
+
+/* What actions asked for; done at the end of ingress or egress. */
+struct requests {
+    uint32_t clone_session, truncate;
+    uint16_t clone_list, resubmit_list, recirculate_list, digest_list;
+    bool clone, resubmit, recirculate, digest, exited;
+};
+
+struct packet {
+    struct packet *next;
+    struct pipeline *pipeline;
+    uint8_t *data;           /* the frame's first byte */
+    uint32_t length;         /* the frame's bytes */
+    uint32_t parsed;         /* of these, how many the parser has consumed */
+    uint32_t ingress_length; /* as it arrived: what counters count */
+    uint32_t wire_length;    /* bmv2's packet length: grows and shrinks with setValid and setInvalid */
+    uint32_t limit;          /* a clone session's longest copy, NO_TRUNCATION without */
+    uint16_t queue_port;
+    uint64_t enqueued_us;
+    struct requests requests;
+    struct standard_metadata standard_metadata;
+    _Alignas(64) uint8_t phv[];
+};
+
+static inline struct phv *packet_phv(struct packet *packet)
+{
+    return (struct phv *)packet->phv;
+}
+
+#endif

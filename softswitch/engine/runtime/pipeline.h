@@ -1,0 +1,240 @@
+/* A pipeline: the generated code's description of itself, and the state that entries, counters and
+ * registers make up. Generated code reads this; only table.c, profile.c and batch.c change it, while the
+ * worker is parked (counters and registers: the worker itself). */
+#ifndef P4_PIPELINE_H
+#define P4_PIPELINE_H
+
+#include "bits.h"
+
+enum { PIPELINE_ABI = 1, NO_ACTION = 0xffffffff, MOST_KEY_WORDS = 128 };
+
+enum match_kind { MATCH_EXACT, MATCH_LPM, MATCH_TERNARY };
+enum target_kind { TARGET_ACTION, TARGET_MEMBER, TARGET_GROUP };
+
+struct table_shape {
+    const char *name;
+    uint32_t key_words, range_words, data_words, max_size;
+    uint32_t default_action;
+    const uint64_t *default_data;
+    int32_t profile; /* -1: none */
+    uint8_t kind;
+    bool counted;
+};
+
+struct profile_shape {
+    const char *name;
+    uint32_t data_words, max_size;
+};
+
+struct array_shape {
+    const char *name;
+    uint32_t size, words; /* words of 64 bits a cell */
+};
+
+struct pipeline_code {
+    uint32_t abi, packet_size; /* sizes that generated code and runtime must agree on */
+    uint32_t phv_size, header_room, table_count, profile_count, register_count, counter_count, digest_room;
+    const struct table_shape *tables;
+    const struct profile_shape *profiles;
+    const struct array_shape *registers, *counters;
+    void (*parse)(struct pipeline *, struct packet *);
+    void (*ingress)(struct pipeline *, struct packet *);
+    void (*egress)(struct pipeline *, struct packet *);
+    void (*deparse)(struct pipeline *, struct packet *);
+    void (*reset_metadata)(struct packet *);
+    void (*keep_fields)(uint32_t list, struct packet *to, struct packet *from);
+    uint32_t (*digest)(uint32_t list, struct packet *, uint8_t *to);
+};
+
+/* --- tables --- */
+
+struct target {
+    uint32_t kind;   /* enum target_kind */
+    uint32_t action; /* the pipeline's action, of TARGET_ACTION */
+    uint32_t ref;    /* the profile's member or group, by its place */
+};
+
+struct entry {
+    uint32_t next; /* the entry behind it with the same masked key, or in the free list; place + 1 */
+    int32_t priority;
+    struct target target;
+    uint32_t generation;
+    bool used;
+    uint64_t packets, bytes;
+    uint64_t words[]; /* key, low and high ends of ranges, mask, action data */
+};
+
+struct slot {
+    uint32_t hash, entry; /* entry's place + 1; 0: empty */
+};
+
+struct tuple { /* all entries with one mask */
+    uint64_t *mask;
+    struct slot *slots;
+    uint32_t slot_mask, count;
+    int32_t order; /* the longest prefix or highest priority in it: tuples stand in falling order */
+};
+
+struct table {
+    const struct table_shape *shape;
+    struct tuple *tuples;
+    uint32_t tuple_count, tuple_room;
+    uint8_t *entries;
+    uint32_t stride, room, used, high; /* high: places ever used */
+    uint32_t free;
+    uint64_t seed;
+    struct target miss;
+    uint64_t *miss_data;
+};
+
+/* --- action profiles --- */
+
+struct member {
+    uint32_t id, refs, action;
+    bool used;
+    uint64_t data[];
+};
+
+struct share {
+    uint32_t member, weight;
+    int32_t watch_port; /* -1: none */
+};
+
+struct group {
+    uint32_t id, refs, max_size, share_count, slot_count;
+    bool used;
+    struct share *shares;
+    uint32_t *slots; /* members by their place, as often as they weigh, without those whose port is down */
+};
+
+struct id_map { /* control-plane ids to places */
+    struct slot *slots;
+    uint32_t mask, count;
+};
+
+struct profile {
+    const struct profile_shape *shape;
+    uint8_t *members;
+    uint32_t member_stride, member_room, member_high, member_count;
+    struct group *groups;
+    uint32_t group_room, group_high, group_count;
+    struct id_map member_ids, group_ids;
+};
+
+struct counter {
+    uint64_t packets, bytes;
+};
+
+struct pipeline {
+    const struct pipeline_code *code;
+    struct table *tables;
+    struct profile *profiles;
+    uint64_t **registers;
+    struct counter **counters;
+    uint16_t drop_port;
+    uint64_t random;
+    /* what the runtime keeps with it */
+    void *library;
+    struct pool *pool;
+    struct replication *replication;
+};
+
+static inline uint64_t mix(uint64_t value)
+{
+    u128 product = (u128)value * 0x9e3779b97f4a7c15u;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline __attribute__((always_inline)) struct entry *entry_at(const struct table *table, uint32_t place,
+                                                                    size_t stride)
+{
+    return (struct entry *)(table->entries + place * stride);
+}
+
+static inline __attribute__((always_inline)) bool words_equal(const uint64_t *a, const uint64_t *b, unsigned count)
+{
+    uint64_t difference = 0;
+    for (unsigned i = 0; i < count; i++)
+        difference |= a[i] ^ b[i];
+    return !difference;
+}
+
+static inline __attribute__((always_inline)) uint32_t hash_words(const uint64_t *key, unsigned count, uint64_t seed)
+{
+    uint64_t hash = seed;
+    for (unsigned i = 0; i < count; i++)
+        hash = mix(hash ^ key[i]);
+    return (uint32_t)(hash >> 32 ^ hash);
+}
+
+static inline __attribute__((always_inline)) bool in_ranges(const struct entry *entry, const uint64_t *values,
+                                                            unsigned key_words, unsigned range_words)
+{
+    for (unsigned i = 0; i < range_words; i++)
+        if (values[i] < entry->words[key_words + 2 * i] || values[i] > entry->words[key_words + 2 * i + 1])
+            return false;
+    return true;
+}
+
+/* The entry that a key meets. All but `table` and `key` are constants where this is inlined.
+ * `key`: key_words of masked fields, then range_words values of range fields. */
+static inline __attribute__((always_inline)) struct entry *table_find(const struct table *table,
+                                                                      const uint64_t *key, unsigned key_words,
+                                                                      unsigned range_words, size_t stride,
+                                                                      enum match_kind kind)
+{
+    struct entry *best = NULL;
+    for (uint32_t i = 0; i < table->tuple_count; i++) {
+        const struct tuple *tuple = &table->tuples[i];
+        if (kind == MATCH_TERNARY && best && best->priority >= tuple->order)
+            break;
+        uint64_t masked[MOST_KEY_WORDS];
+        for (unsigned w = 0; w < key_words; w++)
+            masked[w] = kind == MATCH_EXACT ? key[w] : key[w] & tuple->mask[w];
+        uint32_t hash = hash_words(masked, key_words, table->seed);
+        for (uint32_t s = hash & tuple->slot_mask; tuple->slots[s].entry; s = (s + 1) & tuple->slot_mask) {
+            if (tuple->slots[s].hash != hash)
+                continue;
+            struct entry *entry = entry_at(table, tuple->slots[s].entry - 1, stride);
+            if (!words_equal(entry->words, masked, key_words))
+                continue;
+            if (kind != MATCH_TERNARY)
+                return entry;
+            while (entry && !in_ranges(entry, key + key_words, key_words, range_words))
+                entry = entry->next ? entry_at(table, entry->next - 1, stride) : NULL;
+            if (entry && (!best || entry->priority > best->priority))
+                best = entry;
+            break;
+        }
+    }
+    return best;
+}
+
+static inline const struct member *profile_member(const struct profile *profile, uint32_t place)
+{
+    return (const struct member *)(profile->members + (size_t)place * profile->member_stride);
+}
+
+/* NULL: the group is empty. */
+static inline const struct member *profile_choose(const struct profile *profile, uint32_t place, uint64_t hash)
+{
+    const struct group *group = &profile->groups[place];
+    return group->slot_count ? profile_member(profile, group->slots[hash % group->slot_count]) : NULL;
+}
+
+static inline void count_packet(uint64_t *packets, uint64_t *bytes, const struct packet *packet)
+{
+    __atomic_store_n(packets, *packets + 1, __ATOMIC_RELAXED);
+    __atomic_store_n(bytes, *bytes + packet->ingress_length, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t random_between(struct pipeline *pipeline, uint64_t low, uint64_t high)
+{
+    pipeline->random += 0x632be59bd9b4e019u;
+    uint64_t value = mix(pipeline->random);
+    if (low > high)
+        return low;
+    return high - low == UINT64_MAX ? value : low + value % (high - low + 1);
+}
+
+#endif
