@@ -1,0 +1,183 @@
+"""Two real switches joined by one cable, and the southbound half of the controller on top.
+
+The embedded switch by default; `P4FABRIC_TEST_SWITCH=bmv2` runs the same on `simple_switch_grpc`.
+
+    host -- scl1t/scl1 -- 1 leaf 2 -- scl2/scs2 -- 2 spine
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from pyroute2 import IPRoute
+
+from controller.names import SwitchName
+from controller.p4runtime import (
+    Endpoint,
+    PacketIn,
+    Phase,
+    Pipeline,
+    SessionState,
+    SwitchSession,
+    Update,
+    UpdateError,
+)
+from controller.p4runtime.session import Timing
+from controller.reconcile import Progress, Reconciler
+from controller.targets import Target, target_named
+from pipelines import fabric
+from pipelines.entities import DigestMessage
+from tests.switch.pipeline.harness import free_tcp_port
+
+CABLES = (("scl1", "scl1t"), ("scl2", "scs2"))
+TARGET = os.environ.get("P4FABRIC_TEST_SWITCH", "softswitch")
+QUICK = Timing(answer=2.0, probe=1.0, first_retry=0.1, longest_retry=0.5)
+
+
+def set_link(name: str, state: str) -> None:
+    with IPRoute() as ip:
+        ip.link("set", index=ip.link_lookup(ifname=name)[0], state=state)
+
+
+@pytest.fixture(scope="session")
+def cables() -> Iterator[None]:
+    with IPRoute() as ip:
+        for one, other in CABLES:
+            ip.link("add", ifname=one, kind="veth", peer=other)
+            for name in (one, other):
+                Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
+                ip.link("set", index=ip.link_lookup(ifname=name)[0], state="up")
+    yield
+    with IPRoute() as ip:
+        for one, _ in CABLES:
+            for index in ip.link_lookup(ifname=one):
+                ip.link("del", index=index)
+
+
+class RealSwitch:
+    """One switch process, which may be killed and started again on its old port."""
+
+    def __init__(self, name: str, device_id: int, interfaces: Sequence[str]) -> None:
+        self.endpoint = Endpoint(SwitchName(name), device_id, f"127.0.0.1:{free_tcp_port()}")
+        self._interfaces = [word for interface in interfaces for word in ("-i", interface)]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        device_id, address = str(self.endpoint.device_id), self.endpoint.address
+        command = [sys.executable, "-m", "softswitch", "--device-id", device_id, "--grpc", address]
+        command += self._interfaces
+        if TARGET == "bmv2":
+            command = ["simple_switch_grpc", "--no-p4", "--device-id", device_id, *self._interfaces]
+            command += ["--thrift-port", str(free_tcp_port())]
+            command += ["--", "--grpc-server-addr", address, "--cpu-port", "510"]
+        self._process = subprocess.Popen(command, stdout=sys.stderr)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+
+@pytest.fixture(scope="session")
+def _processes(cables: None) -> Iterator[tuple[RealSwitch, RealSwitch]]:
+    switches = (RealSwitch("leaf", 11, ["1@scl1", "2@scl2"]), RealSwitch("spine", 12, ["2@scs2"]))
+    for switch in switches:
+        switch.start()
+    yield switches
+    for switch in switches:
+        switch.kill()
+
+
+@pytest.fixture
+def leaf(_processes: tuple[RealSwitch, RealSwitch]) -> RealSwitch:
+    return _processes[0]
+
+
+@pytest.fixture
+def spine(_processes: tuple[RealSwitch, RealSwitch]) -> RealSwitch:
+    return _processes[1]
+
+
+class CountingSession(SwitchSession):
+    """Remembers what was written."""
+
+    def __init__(self, switch: RealSwitch, listener: Listener) -> None:
+        target: Target = target_named(TARGET)
+        pipeline = Pipeline.of(fabric.p4info(), fabric.device_config(), target)
+        election_id = time.time_ns()
+        super().__init__(switch.endpoint, target, pipeline, listener, election_id=election_id, timing=QUICK)
+        self.written: list[Update] = []
+
+    async def write(self, updates: Sequence[Update], *, in_order: bool = False) -> list[UpdateError]:
+        self.written += updates
+        return await super().write(updates, in_order=in_order)
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.states: list[SessionState] = []
+        self.on_packet: Callable[[SwitchName, PacketIn], None] = lambda switch, packet: None
+        self.on_digest: Callable[[SwitchName, DigestMessage], None] = lambda switch, message: None
+
+    def state_changed(self, switch: SwitchName, state: SessionState) -> None:
+        self.states.append(state)
+
+    async def packet_in(self, switch: SwitchName, packet: PacketIn) -> None:
+        self.on_packet(switch, packet)
+
+    async def digests(self, switch: SwitchName, messages: Sequence[DigestMessage]) -> None:
+        for message in messages:
+            self.on_digest(switch, message)
+
+
+class Controlled:
+    """A switch under control: its session, its reconciler and what they say."""
+
+    def __init__(self, switch: RealSwitch) -> None:
+        self.listener = Listener()
+        self.session = CountingSession(switch, self.listener)
+        self.reconciler = Reconciler(self.session, self._report)
+        self.progress: Progress | None = None
+        self._new = asyncio.Event()
+
+    def _report(self, progress: Progress) -> None:
+        self.progress = progress
+        self._new.set()
+
+    async def until(self, wanted: Callable[[Progress], bool]) -> Progress:
+        while self.progress is None or not wanted(self.progress):
+            self._new.clear()
+            await self._new.wait()
+        return self.progress
+
+    async def until_primary(self) -> SessionState:
+        return await self.session.wait_until(lambda state: state.phase is Phase.PRIMARY)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.session.run())
+            tasks.create_task(self.reconciler.run())
+
+
+@asynccontextmanager
+async def running(*things: Callable[[], object], seconds: float = 60) -> AsyncIterator[None]:
+    """Run things while the body does, and see that they end when cancelled."""
+    tasks = [asyncio.ensure_future(thing()) for thing in things]  # type: ignore[call-overload]
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(result, asyncio.CancelledError) for result in done), done

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+from scapy.layers.l2 import ARP, Ether
+
+from controller.names import IntentKey, PortRef, SwitchName, TenantName
+from controller.p4runtime import Code, Phase, Update, UpdateKind
+from controller.reconcile import Progress
+from controller.topology.discovery import Discovery
+from controller.topology.discovery import Timing as Probing
+from controller.topology.hosts import HostLearning
+from controller.topology.model import Host, Link
+from pipelines.entities import (
+    CloneSession,
+    DigestConfig,
+    Entity,
+    EntityKey,
+    Lpm,
+    MulticastGroup,
+    Replica,
+    TableEntry,
+    Ternary,
+    Weighted,
+)
+from pipelines.fabric import bindings as b
+from pipelines.values import (
+    EcmpGroupId,
+    IpProtocol,
+    IPv4Address,
+    IPv6Address,
+    L4Port,
+    MacAddress,
+    Port,
+    Qfi,
+    Teid,
+    TunnelPeerId,
+    VlanId,
+    VrfId,
+)
+
+from .conftest import Controlled, RealSwitch, running, set_link
+
+pytestmark = pytest.mark.root
+
+VLAN, VRF, MAC = VlanId(5), VrfId(1), MacAddress.parse("02:00:00:00:00:07")
+A, B = IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2")
+A6 = IPv6Address("2001:db8::1")
+TCP = Ternary.exact(IpProtocol(6), 8)
+
+
+def keyed(*entities: Entity) -> dict[EntityKey, Entity]:
+    return {entity.key: entity for entity in entities}
+
+
+def one_of_each(variant: int) -> dict[EntityKey, Entity]:
+    """An entity of every kind that the compiler writes; another `variant` changes nearly all of them."""
+    ports = tuple(Weighted(b.ToPort(Port(port)), weight) for port, weight in ((2, variant), (1, 3)))
+    servers = tuple(Weighted(b.ToServer(ip, L4Port(80 + variant)), 2) for ip in (B, A))
+    return keyed(
+        CloneSession(510, (Replica(510),)),
+        DigestConfig(b.HostSeen.DIGEST_ID, 0, 1, 1_000_000_000),
+        DigestConfig(b.CongestionReport.DIGEST_ID, 1_000_000 * variant, 16, 1_000_000_000),
+        MulticastGroup(5, (Replica(1), Replica(1 + variant))),
+        MulticastGroup(6, ()),
+        b.PortVlan(Port(1), False, None, 1, b.PermitEdge(VLAN)),
+        b.PortVlan(Port(1), True, Ternary.exact(VlanId(200), 12), 1, b.PermitEdge(VLAN)),
+        b.PortVlan(Port(2), True, None, 1, b.PermitFabric()),
+        b.EgressVlan(Port(1), Ternary.exact(VLAN, 12), 1, b.EdgeUntagged()),
+        b.EgressVlan(Port(2), None, 1, b.FabricTagged()),
+        b.Networks(VLAN, b.SetVrf(VRF)),
+        b.ArpResponder(VLAN, A, b.ArpReply(MacAddress(variant))),
+        b.NdResponder(VLAN, A6, b.NeighborAdvertisement(MacAddress(variant))),
+        b.Gateways(VLAN, MAC, b.Route()),
+        b.RoutingIpv4(VRF, Lpm(A, 32), b.RouteTo(VLAN, MAC, MacAddress(variant))),
+        b.RoutingIpv4(VRF, Lpm(IPv4Address(0), 0), b.Unreachable()),
+        b.RoutingIpv6(VRF, Lpm(A6, 128), b.RouteTo(VLAN, MAC, MacAddress(variant))),
+        b.Bridging(VLAN, MAC, b.ToEcmpGroup(EcmpGroupId(3))),
+        b.Bridging(VLAN, MacAddress(9), b.ToPort(Port(variant))),
+        b.EcmpGroups(EcmpGroupId(3), ports),
+        b.FirewallIpv4(VRF, None, Ternary.exact(A, 32), TCP, None, None, None, 10 + variant, b.DenyIpv4()),
+        b.FirewallIpv4(VRF, Ternary(IPv4Address("10.0.0.0"), 0xFFFFFF00), None, None, None, None,
+                       Ternary(16, 16), 9, b.AllowIpv4()),
+        b.FirewallIpv6(VRF, None, None, TCP, None, Ternary(L4Port(8000), 0xFFF0), None, 7, b.DenyIpv6()),
+        b.VirtualIps(VRF, A, IpProtocol(6), L4Port(80), servers),
+        b.VirtualIpReplies(VRF, B, IpProtocol(6), L4Port(80), b.FromVirtualIp(A, L4Port(80 + variant))),
+        b.UpfInterfaces(VRF, A, b.N3()),
+        b.UpfUplinkSessions(A, Teid(256), B, b.Decapsulate(VRF)),
+        b.UpfDownlinkSessions(VRF, B, b.Encapsulate(TunnelPeerId(1), Teid(variant), Qfi(9))),
+        b.UpfTunnelPeers(TunnelPeerId(1), b.TunnelTo(VRF, A, B)),
+        b.CongestionWatch(Port(1), b.Watch(32, 5000 * variant, 100_000)),
+    )  # fmt: skip
+
+
+def in_sync(progress: Progress) -> bool:
+    return progress.in_sync
+
+
+async def test_everything_is_written_read_back_changed_and_removed(leaf: RealSwitch) -> None:
+    first, second = one_of_each(1), one_of_each(2)
+    controlled = Controlled(leaf)
+    controlled.reconciler.set_desired(first)
+    async with running(controlled.run):
+        done = await controlled.until(in_sync)
+        assert done.installed == frozenset(first) and not done.unknown
+        controlled.reconciler.set_desired(second)
+        await controlled.until(lambda progress: progress.in_sync and progress.installed == frozenset(second))
+
+    restarted = Controlled(leaf)
+    restarted.reconciler.set_desired(second)
+    async with running(restarted.run):
+        await restarted.until(in_sync)
+        assert restarted.session.written == []
+        assert not any("pushing" in state.reason for state in restarted.listener.states)
+        counted = [e for e in second.values() if isinstance(e, TableEntry) and e.HAS_COUNTER]
+        absent = b.FirewallIpv4(VrfId(9), None, None, None, None, None, None, 3, b.DenyIpv4())
+        counters = await restarted.session.read_counters([*counted, absent])
+        assert counters.keys() == {entry.key for entry in counted}
+        restarted.reconciler.set_desired({})
+        await restarted.until(lambda progress: progress.in_sync and not progress.installed)
+        assert (await restarted.session.read()).entities == {}
+
+
+async def test_a_full_table_is_a_failure_of_what_did_not_fit(leaf: RealSwitch) -> None:
+    many = keyed(*(b.UpfInterfaces(VrfId(i), IPv4Address(i), b.N3()) for i in range(1, 70)))
+    controlled = Controlled(leaf)
+    controlled.reconciler.set_desired(many)
+    async with running(controlled.run):
+        full = await controlled.until(lambda progress: len(progress.installed) == 64)
+        assert len(full.failures) == 5 and not full.in_sync
+        controlled.reconciler.set_desired({})
+        await controlled.until(in_sync)
+
+
+async def test_every_refused_update_of_many_batches_is_named(leaf: RealSwitch) -> None:
+    hosts = [b.Bridging(VLAN, MacAddress(mac), b.ToPort(Port(1))) for mac in range(1, 2001)]
+    controlled = Controlled(leaf)
+    async with running(controlled.run):
+        await controlled.until_primary()
+        assert await controlled.session.write([Update(UpdateKind.INSERT, host) for host in hosts]) == []
+        twice = await controlled.session.write([Update(UpdateKind.INSERT, host) for host in hosts])
+        assert {error.key for error in twice} == {host.key for host in hosts}
+        assert {error.code for error in twice} == {Code.ALREADY_EXISTS}
+        assert await controlled.session.write([Update(UpdateKind.DELETE, host) for host in hosts]) == []
+        gone = await controlled.session.write([Update(UpdateKind.DELETE, hosts[0])])
+        assert [error.code for error in gone] == [Code.NOT_FOUND]
+
+
+async def test_a_killed_switch_gets_everything_again(leaf: RealSwitch) -> None:
+    wanted = one_of_each(1)
+    controlled = Controlled(leaf)
+    controlled.reconciler.set_desired(wanted)
+    async with running(controlled.run):
+        first = await controlled.until_primary()
+        await controlled.until(in_sync)
+        leaf.kill()
+        await controlled.until(lambda progress: progress.error is not None)
+        leaf.start()
+        again = await controlled.session.wait_until(
+            lambda state: state.phase is Phase.PRIMARY and state.epoch > first.epoch
+        )
+        assert again.epoch == first.epoch + 1
+        await controlled.until(in_sync)
+        controlled.reconciler.set_desired({})
+        await controlled.until(lambda progress: progress.in_sync and not progress.installed)
+
+
+async def test_the_newer_controller_takes_over_and_the_older_one_takes_back(leaf: RealSwitch) -> None:
+    old, new = Controlled(leaf), Controlled(leaf)
+    async with running(old.run):
+        await old.until_primary()
+        async with running(new.run):
+            await new.until_primary()
+            await old.session.wait_until(lambda state: state.phase is Phase.BACKUP)
+            assert "another controller is primary" in old.session.state.reason
+        await old.until_primary()
+
+
+async def test_links_are_found_and_lost(leaf: RealSwitch, spine: RealSwitch) -> None:
+    switches = {SwitchName("leaf"): Controlled(leaf), SwitchName("spine"): Controlled(spine)}
+    changes: asyncio.Queue[tuple[str, Link]] = asyncio.Queue()
+
+    async def send(port: PortRef, frame: bytes) -> None:
+        await switches[port.switch].session.packet_out(port.port, frame)
+
+    discovery = Discovery(
+        send,
+        lambda link: changes.put_nowait(("up", link)),
+        lambda link, reason: changes.put_nowait(("down", link)),
+        timing=Probing(interval=0.3),
+    )
+    for controlled in switches.values():
+        controlled.listener.on_packet = lambda switch, packet: discovery.received(
+            PortRef(switch, packet.port), packet.frame
+        )
+    link = Link(PortRef(SwitchName("leaf"), Port(2)), PortRef(SwitchName("spine"), Port(2)))
+    async with running(discovery.run, *(controlled.run for controlled in switches.values())):
+        for name, controlled in switches.items():
+            await controlled.until_primary()
+            discovery.switch_connected(name)
+        assert {await changes.get(), await changes.get()} == {("up", link), ("up", link.reverse)}
+        await asyncio.to_thread(set_link, "scl2", "down")
+        try:
+            assert {await changes.get(), await changes.get()} == {("down", link), ("down", link.reverse)}
+        finally:
+            await asyncio.to_thread(set_link, "scl2", "up")
+        assert {await changes.get(), await changes.get()} == {("up", link), ("up", link.reverse)}
+
+
+async def test_a_host_that_asks_for_another_is_learned(leaf: RealSwitch) -> None:
+    network = IntentKey("Network", TenantName("acme"), "clients")
+    learned: asyncio.Queue[Host] = asyncio.Queue()
+    learning = HostLearning(
+        lambda port, vlan: network if vlan == VLAN else None, lambda *_: None, learned.put_nowait
+    )
+    controlled = Controlled(leaf)
+
+    def learn(switch: SwitchName, message: object) -> None:
+        if isinstance(message, b.HostSeen):
+            learning.seen(switch, message)
+
+    controlled.listener.on_digest = learn
+    controlled.reconciler.set_desired(one_of_each(1))
+    asking = Ether(src=str(MAC), dst="ff:ff:ff:ff:ff:ff") / ARP(
+        hwsrc=str(MAC), psrc="10.0.0.7", pdst="10.0.0.9"
+    )
+    async with running(controlled.run):
+        await controlled.until(in_sync)
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+            wire.bind(("scl1t", 0))
+            wire.send(bytes(asking).ljust(60, b"\0"))
+        host = await learned.get()
+        at = PortRef(SwitchName("leaf"), Port(1))
+        assert host == Host(MAC, network, at, frozenset({IPv4Address("10.0.0.7")}))
+        controlled.reconciler.set_desired({})
+        await controlled.until(lambda progress: progress.in_sync and not progress.installed)
