@@ -43,10 +43,12 @@ async def fake() -> AsyncIterator[FakeSwitch]:
     await switch.stop()
 
 
-def session_to(fake: FakeSwitch, listener: Listener, election_id: int = 1) -> SwitchSession:
+def session_to(
+    fake: FakeSwitch, listener: Listener, election_id: int = 1, endpoint: Endpoint | None = None
+) -> SwitchSession:
     target = Softswitch()
     pipeline = Pipeline.of(fabric.p4info(), fabric.device_config(), target)
-    endpoint = Endpoint(SwitchName("leaf1"), 1, fake.address)
+    endpoint = endpoint or Endpoint(SwitchName("leaf1"), 1, fake.address)
     return SwitchSession(endpoint, target, pipeline, listener, election_id=election_id, timing=IMPATIENT)
 
 

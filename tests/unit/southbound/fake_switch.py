@@ -41,11 +41,15 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    async def start(self) -> None:
-        """Listen; on the same port as before after a `stop`."""
+    async def start(self, credentials: Any = None) -> None:
+        """Listen, with TLS if there are credentials; on the same port as before after a `stop`."""
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         p4r_grpc.add_P4RuntimeServicer_to_server(self, self._server)
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        address = f"127.0.0.1:{self.port}"
+        if credentials is None:
+            self.port = self._server.add_insecure_port(address)
+        else:
+            self.port = self._server.add_secure_port(address, credentials)
         await self._server.start()
 
     async def stop(self) -> None:

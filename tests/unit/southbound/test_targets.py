@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from controller.p4runtime import Pipeline
+from controller.targets import TARGET_NAMES, StratumTofino, TargetError, target_named
+from pipelines import fabric
+
+
+def test_targets_are_found_by_name() -> None:
+    assert [target_named(name).name for name in TARGET_NAMES] == ["softswitch", "bmv2", "stratum-tofino"]
+    with pytest.raises(ValueError, match="'tofino' is unknown; use one of softswitch, bmv2, stratum-tofino"):
+        target_named("tofino")
+
+
+def test_software_switches_take_the_artifact_as_it_is_under_one_cookie() -> None:
+    pipelines = [
+        Pipeline.of(fabric.p4info(), fabric.device_config(), target_named(name))
+        for name in ("softswitch", "bmv2")
+    ]
+    assert {pipeline.config.p4_device_config for pipeline in pipelines} == {fabric.device_config()}
+    assert pipelines[0].cookie == pipelines[1].cookie != 0
+    other = Pipeline.of(fabric.p4info(), fabric.device_config() + b" ", target_named("bmv2"))
+    assert other.cookie != pipelines[0].cookie
+
+
+def test_stratum_takes_its_own_binary_and_says_where_it_should_be(tmp_path: Path) -> None:
+    binary = tmp_path / "fabric.pb.bin"
+    target = StratumTofino(binary)
+    with pytest.raises(TargetError, match=f"pipelineBinary {binary} cannot be read: No such file"):
+        target.device_config(b"json")
+    binary.touch()
+    with pytest.raises(TargetError, match="is empty"):
+        target.device_config(b"json")
+    binary.write_bytes(b"tofino")
+    assert target.device_config(b"json") == b"tofino"
+    with pytest.raises(TargetError, match="pipelineBinary is missing"):
+        target_named("stratum-tofino").device_config(b"json")
