@@ -29,7 +29,7 @@ from controller.p4runtime.stream import (
     decode_packet,
     packet_out,
 )
-from controller.p4runtime.update import Update, UpdateError
+from controller.p4runtime.update import Code, Update, UpdateError
 from controller.p4runtime.write import write_batches
 from controller.targets.target import Target
 from pipelines.entities import Counter, EntityKey, TableEntry
@@ -40,6 +40,7 @@ __all__ = ["SwitchSession", "Timing"]
 _log = logging.getLogger(__name__)
 
 _WAITING_MESSAGES = 1024
+_DIFFERENT_COMPLAINTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class SwitchSession:
         """Set when something may have changed that the pipeline's keeper must see at once."""
         self._inbox: asyncio.Queue[p4r.StreamMessageResponse] = asyncio.Queue(_WAITING_MESSAGES)
         self._dropped = 0
+        self._complaints: set[tuple[int, str]] = set()
         self._waiters: set[asyncio.Future[None]] = set()
 
     @property
@@ -248,6 +250,7 @@ class SwitchSession:
             if stream is not None:
                 stream.close()
             self._inbox = asyncio.Queue(_WAITING_MESSAGES)
+            self._complaints.clear()
             await channel.close()
 
     async def _first_answer(self, stream: Stream) -> None:
@@ -277,10 +280,17 @@ class SwitchSession:
                     except asyncio.QueueFull:
                         self._dropped += 1
                 case "error":
-                    error = message.error
-                    _log.warning("%s: stream error %d: %s", self.name, error.canonical_code, error.message)
+                    self._log_error(message.error)
                 case other:
                     _log.debug("%s: stream message %s is of no use here", self.name, other)
+
+    def _log_error(self, error: p4r.StreamError) -> None:
+        """Log what the switch did not do with a message of ours; each complaint once a connection."""
+        complaint = (error.canonical_code, error.message)
+        if complaint in self._complaints or len(self._complaints) >= _DIFFERENT_COMPLAINTS:
+            return
+        self._complaints.add(complaint)
+        _log.warning("%s: stream error %s: %s", self.name, Code(error.canonical_code).name, error.message)
 
     def _see_standing(self) -> None:
         if self._arbitration.standing is Standing.BACKUP:

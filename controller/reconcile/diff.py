@@ -52,7 +52,7 @@ def difference(actual: State, desired: State) -> Difference:
 
 def same(one: Entity, other: Entity) -> bool:
     """Whether two entities mean the same: a switch may give members and replicas back in another order."""
-    if one == other:
+    if one is other or one == other:
         return True
     if isinstance(one, MulticastGroup) and isinstance(other, MulticastGroup):
         return one.key == other.key and sorted(one.replicas) == sorted(other.replicas)
