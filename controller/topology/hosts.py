@@ -31,7 +31,9 @@ class Limits:
     burst: int = 100
     """Changes that may come at once, after a pause."""
     hosts: int = 128
-    """Hosts at one port."""
+    """Hosts at one port; for another one, a host that was not heard for long is forgotten."""
+    silence: float = 600.0
+    """Seconds after which a host may be forgotten for another one."""
     addresses: int = 16
     """IP addresses of one host."""
 
@@ -53,6 +55,7 @@ class HostLearning:
         refuse: Callable[[IntentKey, PortRef, MacAddress, IPv4Address | IPv6Address | None], str | None],
         on_host: Callable[[Host], None],
         *,
+        on_gone: Callable[[HostKey], None] = lambda key: None,
         limits: Limits | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
@@ -63,17 +66,20 @@ class HostLearning:
             refuse: why a host may not be there with this MAC address and, where it showed one, IP
                 address (outside the subnets, the gateway's, another's by configuration), or None.
             on_host: called with each new host and each change (moved, gained or lost an address).
+            on_gone: called with each host that is forgotten because its port is full.
             limits: how much to learn.
             clock: seconds; the event loop's if not given.
         """
         self._network_of = network_of
         self._refuse = refuse
         self._on_host = on_host
+        self._on_gone = on_gone
         self._limits = limits or Limits()
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
         self._hosts: dict[HostKey, Host] = {}
         self._owners: dict[tuple[IntentKey, IPv4Address | IPv6Address], HostKey] = {}
         self._at_port: dict[PortRef, set[HostKey]] = {}
+        self._heard_at: dict[HostKey, float] = {}
         self._allowances: dict[PortRef, _Allowance] = {}
 
     @property
@@ -85,12 +91,14 @@ class HostLearning:
         """Know hosts that were learned before a restart; nobody is called."""
         for host in hosts:
             self._store(host)
+            self._heard_at[host.key] = self._clock()
 
     def forget(self, key: HostKey) -> None:
         """Forget a host, without a call; it may be learned again."""
         host = self._hosts.pop(key, None)
         if host is None:
             return
+        self._heard_at.pop(key, None)
         self._at_port.get(host.attachment, set()).discard(key)
         for address in host.addresses:
             self._owners.pop((host.network, address), None)
@@ -118,15 +126,17 @@ class HostLearning:
         known = self._hosts.get(key)
         host = _as_seen(known, network, message.mac, port, address)
         if host == known:
+            self._heard_at[key] = self._clock()
             return None
         if len(host.addresses) > self._limits.addresses:
             return f"the host has {self._limits.addresses} addresses already"
-        if key not in self._at_port.get(port, ()) and len(self._at_port.get(port, ())) >= self._limits.hosts:
-            return f"the port has {self._limits.hosts} hosts already"
         if not self._allow(port):
             return f"the port reports more than {self._limits.changes_a_second:g} changes a second"
+        if not self._make_room(port, key):
+            return f"the port has {self._limits.hosts} hosts already"
         self._take_address_from_others(network, address, key)
         self._store(host)
+        self._heard_at[key] = self._clock()
         self._on_host(host)
         return None
 
@@ -141,6 +151,18 @@ class HostLearning:
         allowance.left -= 1
         return True
 
+    def _make_room(self, port: PortRef, key: HostKey) -> bool:
+        """Forget the host at a full port that was silent longest, if that was long."""
+        there = self._at_port.get(port, set())
+        if key in there or len(there) < self._limits.hosts:
+            return True
+        silent = min(there, key=lambda other: self._heard_at[other])
+        if self._clock() - self._heard_at[silent] < self._limits.silence:
+            return False
+        self.forget(silent)
+        self._on_gone(silent)
+        return True
+
     def _take_address_from_others(
         self, network: IntentKey, address: IPv4Address | IPv6Address | None, key: HostKey
     ) -> None:
@@ -152,7 +174,9 @@ class HostLearning:
             return
         other = self._hosts[owner]
         other = replace(other, addresses=other.addresses - {address})
+        heard_at = self._heard_at[owner]
         self._store(other)
+        self._heard_at[owner] = heard_at
         self._on_host(other)
 
     def _store(self, host: Host) -> None:

@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from controller.names import IntentKey, PortRef, SwitchName, TenantName
 from controller.topology.hosts import HostLearning, Limits
-from controller.topology.model import Host
+from controller.topology.model import Host, HostKey
 from pipelines.fabric.bindings import HostSeen
 from pipelines.values import MacAddress, Port, VlanId
 
@@ -18,10 +18,12 @@ class Learned:
     def __init__(self, limits: Limits | None = None) -> None:
         self.now = 0.0
         self.calls: list[Host] = []
+        self.gone: list[HostKey] = []
         self.learning = HostLearning(
             lambda port, vlan: NET if vlan == 5 else None,
             self.refuse,
             self.calls.append,
+            on_gone=self.gone.append,
             limits=limits,
             clock=lambda: self.now,
         )
@@ -85,6 +87,18 @@ def test_one_port_can_neither_fill_the_fabric_nor_keep_it_busy() -> None:
     assert learned.seen(1, 7, "10.0.1.7") == "the port has 6 hosts already"
     assert learned.seen(1, 6, "10.0.1.100") is None
     assert learned.seen(1, 6, "10.0.1.101") == "the host has 2 addresses already"
+
+
+def test_a_full_port_forgets_who_was_silent_for_long() -> None:
+    learned = Learned(Limits(hosts=2, silence=60))
+    learned.seen(1, 7, "10.0.1.7")
+    learned.seen(1, 8, "10.0.1.8")
+    learned.now = 59
+    learned.seen(1, 7, "10.0.1.7")
+    assert learned.seen(1, 9, "10.0.1.9") == "the port has 2 hosts already"
+    learned.now = 61
+    assert learned.seen(1, 9, "10.0.1.9") is None
+    assert learned.gone == [(NET, MacAddress(8))]
 
 
 def test_restored_hosts_are_not_reported_again_and_forgotten_ones_are() -> None:
