@@ -18,9 +18,10 @@ from controller.p4runtime.arbitration import Arbitration, Standing
 from controller.p4runtime.backoff import Backoff
 from controller.p4runtime.channel import Endpoint, open_channel
 from controller.p4runtime.errors import NotPrimary, P4RuntimeError, PipelineLost, SwitchUnavailable
+from controller.p4runtime.limit import RateLimit
 from controller.p4runtime.pipeline import Pipeline, push, running_cookie
 from controller.p4runtime.read import ReadResult, read_all, read_counters
-from controller.p4runtime.state import Phase, SessionListener, SessionState
+from controller.p4runtime.state import PacketIn, Phase, SessionListener, SessionState
 from controller.p4runtime.stream import (
     ElectionIdTaken,
     Stream,
@@ -41,6 +42,8 @@ _log = logging.getLogger(__name__)
 
 _WAITING_MESSAGES = 1024
 _DIFFERENT_COMPLAINTS = 20
+_PACKETS_A_SECOND, _PACKETS_AT_ONCE = 50.0, 100
+"""Of one port: a host may send LLDP frames as fast as it likes, and the fabric's own must come through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +100,11 @@ class SwitchSession:
         self._connection: _Connection | None = None
         self._look = asyncio.Event()
         """Set when something may have changed that the pipeline's keeper must see at once."""
-        self._inbox: asyncio.Queue[p4r.StreamMessageResponse] = asyncio.Queue(_WAITING_MESSAGES)
+        self._packets: asyncio.Queue[PacketIn] = asyncio.Queue(_WAITING_MESSAGES)
+        self._digests: asyncio.Queue[p4r.DigestList] = asyncio.Queue(_WAITING_MESSAGES)
+        self._packet_limit = RateLimit[Port](_PACKETS_A_SECOND, _PACKETS_AT_ONCE)
         self._dropped = 0
-        self._complaints: set[tuple[int, str]] = set()
+        self._complaints: set[str] = set()
         self._waiters: set[asyncio.Future[None]] = set()
 
     @property
@@ -114,7 +119,7 @@ class SwitchSession:
 
     @property
     def dropped_messages(self) -> int:
-        """Packet-ins and digest lists that came faster than the listener took them."""
+        """Packet-ins of a port that sends too many, and all that came faster than the listener took it."""
         return self._dropped
 
     async def wait_until(self, wanted: Callable[[SessionState], bool]) -> SessionState:
@@ -241,7 +246,8 @@ class SwitchSession:
                 await self._first_answer(stream)
                 self._connection = _Connection(stub, stream)
                 tasks.create_task(self._listen(stream))
-                tasks.create_task(self._deliver(stream))
+                tasks.create_task(self._deliver_packets())
+                tasks.create_task(self._deliver_digests(stream))
                 tasks.create_task(self._keep_pipeline(stub))
         except BaseExceptionGroup as failures:
             raise _first(failures) from None
@@ -249,7 +255,8 @@ class SwitchSession:
             self._connection = None
             if stream is not None:
                 stream.close()
-            self._inbox = asyncio.Queue(_WAITING_MESSAGES)
+            self._packets = asyncio.Queue(_WAITING_MESSAGES)
+            self._digests = asyncio.Queue(_WAITING_MESSAGES)
             self._complaints.clear()
             await channel.close()
 
@@ -274,44 +281,62 @@ class SwitchSession:
                     if self._arbitration.update(message.arbitration):
                         await stream.send(self._arbitration.request())
                     self._see_standing()
-                case "packet" | "digest":
+                case "packet":
+                    self._take_packet(message.packet)
+                case "digest":
                     try:
-                        self._inbox.put_nowait(message)
+                        self._digests.put_nowait(message.digest)
                     except asyncio.QueueFull:
                         self._dropped += 1
                 case "error":
-                    self._log_error(message.error)
+                    code = Code(message.error.canonical_code)
+                    self._complain(f"stream error {code.name}: {message.error.message}")
                 case other:
                     _log.debug("%s: stream message %s is of no use here", self.name, other)
 
-    def _log_error(self, error: p4r.StreamError) -> None:
-        """Log what the switch did not do with a message of ours; each complaint once a connection."""
-        complaint = (error.canonical_code, error.message)
-        if complaint in self._complaints or len(self._complaints) >= _DIFFERENT_COMPLAINTS:
-            return
-        self._complaints.add(complaint)
-        _log.warning("%s: stream error %s: %s", self.name, Code(error.canonical_code).name, error.message)
+    def _complain(self, complaint: str) -> None:
+        """Log what is wrong with the switch's messages, or with ours; each thing once a connection."""
+        if complaint not in self._complaints and len(self._complaints) < _DIFFERENT_COMPLAINTS:
+            self._complaints.add(complaint)
+            _log.warning("%s: %s", self.name, complaint)
 
     def _see_standing(self) -> None:
         if self._arbitration.standing is Standing.BACKUP:
             self._enter(Phase.BACKUP, self._arbitration.reason)
         self._look.set()
 
-    async def _deliver(self, stream: Stream) -> None:
-        """Hand packet-ins and digests to the listener, one at a time; acknowledge digests after that."""
+    def _take_packet(self, message: p4r.PacketIn) -> None:
+        try:
+            packet = decode_packet(message)
+        except ValueError as error:
+            self._complain(f"a packet-in cannot be read: {error}")
+            return
+        now = asyncio.get_running_loop().time()
+        if self._packets.full() or not self._packet_limit.allows(packet.port, now):
+            self._dropped += 1
+        else:
+            self._packets.put_nowait(packet)
+
+    async def _deliver_packets(self) -> None:
+        """Hand packet-ins to the listener, one at a time."""
         while True:
-            message = await self._inbox.get()
+            packet = await self._packets.get()
             try:
-                if message.HasField("packet"):
-                    await self._listener.packet_in(self.name, decode_packet(message.packet))
-                else:
-                    await self._listener.digests(self.name, decode_digest(message.digest))
-            except ValueError as error:
-                _log.warning("%s: a stream message cannot be used: %s", self.name, error)
+                await self._listener.packet_in(self.name, packet)
             except Exception:
-                _log.exception("%s: a stream message was not taken", self.name)
-            if message.HasField("digest"):
-                await stream.send(acknowledgement(message.digest))
+                _log.exception("%s: a packet-in was not taken", self.name)
+
+    async def _deliver_digests(self, stream: Stream) -> None:
+        """Hand digest lists to the listener, one at a time, and acknowledge each after that."""
+        while True:
+            digests = await self._digests.get()
+            try:
+                await self._listener.digests(self.name, decode_digest(digests))
+            except ValueError as error:
+                self._complain(f"a digest list cannot be read: {error}")
+            except Exception:
+                _log.exception("%s: a digest list was not taken", self.name)
+            await stream.send(acknowledgement(digests))
 
     async def _keep_pipeline(self, stub: p4r_grpc.P4RuntimeStub) -> None:
         """See that the switch answers and runs our pipeline; push it where it does not.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 
 from controller.names import IntentKey, PortRef, SwitchName
+from controller.p4runtime.limit import RateLimit
 from controller.topology.model import Host, HostKey
 from pipelines.fabric.bindings import HostSeen
 from pipelines.values import MacAddress, VlanId
@@ -36,14 +37,6 @@ class Limits:
     """Seconds after which a host may be forgotten for another one."""
     addresses: int = 16
     """IP addresses of one host."""
-
-
-@dataclass(slots=True)
-class _Allowance:
-    """A token bucket."""
-
-    left: float
-    at: float
 
 
 class HostLearning:
@@ -80,7 +73,7 @@ class HostLearning:
         self._owners: dict[tuple[IntentKey, IPv4Address | IPv6Address], HostKey] = {}
         self._at_port: dict[PortRef, set[HostKey]] = {}
         self._heard_at: dict[HostKey, float] = {}
-        self._allowances: dict[PortRef, _Allowance] = {}
+        self._changes = RateLimit[PortRef](self._limits.changes_a_second, self._limits.burst)
 
     @property
     def hosts(self) -> Iterable[Host]:
@@ -130,7 +123,7 @@ class HostLearning:
             return None
         if len(host.addresses) > self._limits.addresses:
             return f"the host has {self._limits.addresses} addresses already"
-        if not self._allow(port):
+        if not self._changes.allows(port, self._clock()):
             return f"the port reports more than {self._limits.changes_a_second:g} changes a second"
         if not self._make_room(port, key):
             return f"the port has {self._limits.hosts} hosts already"
@@ -139,17 +132,6 @@ class HostLearning:
         self._heard_at[key] = self._clock()
         self._on_host(host)
         return None
-
-    def _allow(self, port: PortRef) -> bool:
-        """Take one change from what a port may still report."""
-        now, limits = self._clock(), self._limits
-        allowance = self._allowances.setdefault(port, _Allowance(float(limits.burst), now))
-        earned = (now - allowance.at) * limits.changes_a_second
-        allowance.left, allowance.at = min(float(limits.burst), allowance.left + earned), now
-        if allowance.left < 1:
-            return False
-        allowance.left -= 1
-        return True
 
     def _make_room(self, port: PortRef, key: HostKey) -> bool:
         """Forget the host at a full port that was silent longest, if that was long."""

@@ -193,6 +193,22 @@ async def test_packets_and_digests_arrive_and_digests_are_acknowledged(fake: Fak
         assert sent.packet.payload == b"out" and sent.packet.metadata[0].value == b"\x07"
 
 
+async def test_a_port_that_floods_the_controller_does_not_keep_others_from_being_heard(
+    fake: FakeSwitch,
+) -> None:
+    listener = Listener()
+    session = session_to(fake, listener)
+    async with running(session.run):
+        await session.wait_until(is_primary)
+        for port in [1] * 3000 + [2]:
+            packet = p4r.StreamMessageResponse()
+            packet.packet.metadata.add(metadata_id=1, value=bytes([port]))
+            fake.say(packet)
+        while (await listener.packets.get()).port != 2:
+            pass
+        assert session.dropped_messages > 2500
+
+
 async def test_a_request_under_way_fails_when_the_connection_goes(fake: FakeSwitch) -> None:
     session = session_to(fake, Listener())
     async with running(session.run):
