@@ -88,7 +88,9 @@ class Discovery:
         self._key = key or secrets.token_bytes(32)
         self._timing = timing or Timing()
         self._heard: dict[Link, float] = {}
+        self._link_from: dict[PortRef, Link] = {}
         self._ports: dict[SwitchName, dict[Port, _Probed]] = {}
+        self._linkable: dict[SwitchName, frozenset[Port]] = {}
         self._gone: dict[SwitchName, float] = {}
         """Switches with links but without control channel: when their links go."""
         self._changed = asyncio.Event()
@@ -103,6 +105,7 @@ class Discovery:
         now = self._now()
         for link in links:
             self._heard[link] = now
+            self._link_from[link.source] = link
             for end in (link.source, link.destination):
                 if end.switch not in self._ports:
                     self._gone[end.switch] = now + self._timing.absent_switch
@@ -112,10 +115,14 @@ class Discovery:
 
         Args:
             switch: the switch.
-            ports: those it has; without, ports 1 to 32, silent ones ever more rarely.
+            ports: those that may have links; without, ports 1 to 32 are probed, silent ones ever more
+                rarely, and any port that is no edge port may have one.
         """
         now = self._now()
         self._gone.pop(switch, None)
+        self._linkable.pop(switch, None)
+        if ports is not None:
+            self._linkable[switch] = frozenset(ports)
         self._ports[switch] = {
             port: _Probed(ports is not None, self._timing.interval, now)
             for port in (DEFAULT_PORTS if ports is None else ports)
@@ -133,6 +140,7 @@ class Discovery:
     def forget_switch(self, switch: SwitchName) -> None:
         """Stop to probe and take its links down: it belongs to the fabric no more."""
         self._ports.pop(switch, None)
+        self._linkable.pop(switch, None)
         self._gone.pop(switch, None)
         for link in self._links_of(switch):
             self._take_down(link, f"{switch} was removed")
@@ -145,7 +153,7 @@ class Discovery:
 
     def received(self, at: PortRef, frame: bytes) -> None:
         """Look at a frame from a switch; anything but a fresh probe of ours is ignored."""
-        if self._is_edge(at):
+        if not self._may_be_linked(at):
             return
         try:
             probe = decode(frame, self._key)
@@ -156,9 +164,9 @@ class Discovery:
         age = now - probe.sent_at
         # A host may have caught a probe at a port that was open to it, and play it back.
         if not 0 <= age <= self._timing.patience:
-            _log.warning("%s: a probe of %s is %.1f s old", at, probe.source, age)
+            _log.debug("%s: a probe of %s is %.1f s old", at, probe.source, age)
             return
-        if self._is_edge(probe.source) or probe.source == at:
+        if probe.source == at or not self._may_be_linked(probe.source):
             return
         link = Link(probe.source, at)
         if link not in self._heard:
@@ -167,6 +175,7 @@ class Discovery:
                     self._take_down(other, f"{link.source} now reaches {link.destination}")
             _log.info("link %s -> %s is up", link.source, link.destination)
             self._heard[link] = now
+            self._link_from[link.source] = link
             self._on_link_up(link)
         self._heard[link] = now
         for end in (link.source, link.destination):
@@ -199,9 +208,9 @@ class Discovery:
     def _schedule(self, port: PortRef, probed: _Probed) -> None:
         """When to probe a port next."""
         now = self._now()
-        heard = [at for link, at in self._heard.items() if link.source == port]
-        if heard:
-            late = now - max(heard) > 1.5 * self._timing.interval
+        link = self._link_from.get(port)
+        if link is not None:
+            late = now - self._heard[link] > 1.5 * self._timing.interval
             probed.next_at = now + self._timing.interval / (4 if late else 1)
         elif probed.known:
             probed.next_at = now + self._timing.interval
@@ -246,8 +255,14 @@ class Discovery:
 
     def _take_down(self, link: Link, reason: str) -> None:
         del self._heard[link]
+        del self._link_from[link.source]
         _log.info("link %s -> %s is down: %s", link.source, link.destination, reason)
         self._on_link_down(link, reason)
+
+    def _may_be_linked(self, port: PortRef) -> bool:
+        """Whether a probe at or from a port is believed: hosts may pass each other's on as they come."""
+        linkable = self._linkable.get(port.switch)
+        return (linkable is None or port.port in linkable) and not self._is_edge(port)
 
     def _seen_alive(self, end: PortRef) -> None:
         """Probe a port soon and at full rate: something is there."""

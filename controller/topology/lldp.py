@@ -63,7 +63,7 @@ def encode(probe: Probe, key: bytes, time_to_live: int = 4) -> bytes:
             _tlv(_CHASSIS_ID, bytes([_LOCALLY_ASSIGNED]) + name),
             _tlv(_PORT_ID, bytes([_LOCALLY_ASSIGNED]) + str(probe.source.port).encode()),
             _tlv(_TTL, struct.pack("!H", time_to_live)),
-            struct.pack("!Q", round(probe.sent_at * 1e6)),
+            struct.pack("!Q", int(probe.sent_at * 1e6)),
         )
     )
     proof = signed[-8:] + _signature(key, signed)

@@ -138,6 +138,14 @@ async def test_edge_ports_are_not_probed_and_what_they_say_is_not_believed(cable
     assert cables.up == [] and LINK.source not in cables.sent
 
 
+async def test_only_ports_that_may_have_links_get_them(cables: Cables) -> None:
+    cables.join(LINK.source, LINK.destination)
+    cables.discovery.switch_connected(SwitchName("leaf1"))
+    cables.discovery.switch_connected(SwitchName("spine1"), [Port(1)])
+    await eventually(lambda: cables.sent.count(LINK.source) > 1)
+    assert cables.up == []
+
+
 async def test_a_probe_that_a_host_caught_cannot_be_played_back_later(cables: Cables) -> None:
     cables.discovery.switch_connected(SwitchName("leaf1"), [Port(1)])
     await eventually(lambda: at("leaf1", 1) in cables.frames)
