@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from random import Random
 
+import pytest
 from finsy.proto import p4r, rpc_code
 
 from controller.names import SwitchName
@@ -165,3 +167,48 @@ async def test_a_switch_keeps_what_it_has_until_something_is_desired(fake: FakeS
         reconciler.set_desired({})
         await reports.until(in_sync)
         assert len(fake.entities) == 0
+
+
+def random_state(random: Random) -> dict[EntityKey, Entity]:
+    groups = random.sample(range(1, 6), 3)
+    hosts = random.sample(range(1, 30), 15)
+    return keyed(
+        *(group(number, random.randint(1, 4)) for number in groups),
+        *(bridging(mac, random.choice(groups)) for mac in hosts),
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_no_refusal_leaves_an_entry_without_its_group_and_all_come_right_in_the_end(
+    fake: FakeSwitch, seed: int
+) -> None:
+    random = Random(seed)
+    refusals = 40
+    dangling: set[bytes] = set()
+
+    def refuse_some(update: p4r.Update) -> tuple[int, str] | None:
+        nonlocal refusals
+        entries = [entity.table_entry for entity in fake.entities.values()]
+        groups = {e.match[0].exact.value for e in entries if e.table_id == b.EcmpGroups.TABLE_ID}
+        used = {
+            e.action.action.params[0].value for e in entries if e.action.action.action_id == b.ToEcmpGroup.ID
+        }
+        dangling.update(used - groups)
+        if refusals and random.random() < 0.4:
+            refusals -= 1
+            codes = (rpc_code.RESOURCE_EXHAUSTED, rpc_code.INTERNAL, rpc_code.NOT_FOUND)
+            return random.choice(codes), "not today"
+        return None
+
+    fake.refuse_update = refuse_some
+    session, reports = session_to(fake, Listener()), Reports()
+    reconciler = Reconciler(session, reports, timing=Timing(first_retry=0.01, longest_retry=0.02))
+    async with running(session.run, reconciler.run):
+        for _ in range(3):
+            wanted = random_state(random)
+            reconciler.set_desired(wanted)
+            await reports.until(
+                lambda progress, wanted=wanted: progress.in_sync and progress.installed == frozenset(wanted)  # type: ignore[misc]
+            )
+            assert (await session.read()).entities == wanted
+    assert not dangling
