@@ -1,1 +1,6 @@
-"""The native packet engine: bmv2 JSON in, a running switch out. `api` is its whole surface."""
+"""The native packet engine: bmv2 JSON in, a running switch out. `api` describes its whole surface."""
+
+from softswitch.engine.engine import NativeEngine, open_engine
+from softswitch.engine.load import LoadedConfig, load_config
+
+__all__ = ["LoadedConfig", "NativeEngine", "load_config", "open_engine"]

@@ -1,4 +1,4 @@
-"""Hashes and checksums: inputs are laid out bit behind bit in a buffer; those of invalid headers are left out."""
+"""Hashes and checksums: inputs are laid out bit behind bit in a buffer, without those of invalid headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ingress and egress: each node is a label, the way on is a goto. Nodes are in an order that only goes forward."""
+"""Ingress and egress: each node is a label, the way on is a goto, which only goes forward."""
 
 from __future__ import annotations
 

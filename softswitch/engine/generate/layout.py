@@ -1,4 +1,4 @@
-"""Headers in memory and on the wire: the structs, and the functions that extract and emit each header type."""
+"""Headers in memory and on the wire: structs, and functions that extract and emit each header type."""
 
 from __future__ import annotations
 

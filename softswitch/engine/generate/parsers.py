@@ -55,7 +55,8 @@ class Parsers:
         yield f"static void parse_headers({SIGNATURE})"
         yield "{"
         yield "    struct cursor at = {packet->data, 0, packet->length};"
-        yield f"    enum state state = {f'STATE_{self.names.states[initial]}' if initial else 'STATE_ACCEPT'};"
+        first = f"STATE_{self.names.states[initial]}" if initial else "STATE_ACCEPT"
+        yield f"    enum state state = {first};"
         yield f"    for (unsigned steps = 0; state != STATE_ACCEPT && steps < {LONGEST_WALK}; steps++) {{"
         yield "        switch (state) {"
         for name in self.names.states.values():

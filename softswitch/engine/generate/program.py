@@ -145,9 +145,9 @@ class _Program:
         yield "    struct phv *phv = packet_phv(packet);"
         yield "    (void)phv, (void)to;"
         yield "    switch (list) {"
-        for one in self.pipeline.digests:
-            yield f"    case {one.id}: /* {comment(one.name)} */"
-            yield from self._digest(one)
+        for listed in self.pipeline.digests:
+            yield f"    case {listed.id}: /* {comment(listed.name)} */"
+            yield from self._digest(listed)
         yield "    }"
         yield "    return 0;"
         yield "}"
@@ -194,7 +194,7 @@ class _Program:
         yield ""
         room = sum(header.size for header in pipeline.deparser)
         digest_room = max((digest_size(one) for one in pipeline.digests), default=0)
-        yield "extern const struct pipeline_code p4_pipeline;"
+        yield 'extern __attribute__((visibility("default"))) const struct pipeline_code p4_pipeline;'
         yield "const struct pipeline_code p4_pipeline = {"
         yield "    .abi = PIPELINE_ABI, .packet_size = sizeof(struct packet), .phv_size = sizeof(struct phv),"
         yield f"    .header_room = {room}, .digest_room = {digest_room},"

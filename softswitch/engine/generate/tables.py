@@ -77,7 +77,7 @@ def default_words(table: Table) -> list[int]:
     """The program's default arguments as words."""
     if table.default is None:
         return []
-    result = []
+    result: list[int] = []
     action, arguments = table.default
     for value, width in zip(arguments, action.widths, strict=True):
         result.extend((value >> 64 * i) & ((1 << 64) - 1) for i in range(words(width)))
@@ -104,14 +104,20 @@ class Tables:
         yield "static const struct table_shape table_shapes[] = {"
         for table in self.pipeline.tables:
             sizes = layout(table)
-            # A miss can carry the arguments of any action, whatever a profile's members do for hits.
-            data = max(data_words(action) for action in table.actions)
-            default = table.default[0].index if table.default else "NO_ACTION"
-            yield f"    {{ .name = {string(table.name)}, .key_words = {sizes.key_words},"
-            yield f"      .range_words = {sizes.range_words}, .data_words = {data}, .max_size = {table.max_size},"
-            yield f"      .default_action = {default}, .default_data = default_{self.names.tables[table.name]},"
-            yield f"      .profile = {table.profile.index if table.profile else -1}, .kind = {match_kind(table)},"
-            yield f"      .counted = {'true' if table.counted else 'false'} }},"
+            action = str(table.default[0].index) if table.default else "NO_ACTION"
+            members = {
+                "name": string(table.name),
+                "key_words": sizes.key_words,
+                "range_words": sizes.range_words,
+                "data_words": self.entry_words(table) - sizes.data_offset,
+                "max_size": table.max_size,
+                "default_action": action,
+                "default_data": f"default_{self.names.tables[table.name]}",
+                "profile": table.profile.index if table.profile else -1,
+                "kind": match_kind(table),
+                "counted": "true" if table.counted else "false",
+            }
+            yield f"    {{ {', '.join(f'.{name} = {value}' for name, value in members.items())} }},"
         if not self.pipeline.tables:
             yield "    { .name = 0 },"
         yield "};"
@@ -158,8 +164,8 @@ class Tables:
         stride = ENTRY_BYTES + 8 * self.entry_words(table)
         all_words = [" | ".join(one) for one in terms] + ranges
         yield f"    const uint64_t key[] = {{{', '.join(all_words)}}};"
-        yield f"    struct entry *entry = table_find(table, key, {sizes.key_words}, {sizes.range_words}, {stride},"
-        yield f"                                     {match_kind(table)});"
+        constants = f"{sizes.key_words}, {sizes.range_words}, {stride}, {match_kind(table)}"
+        yield f"    struct entry *entry = table_find(table, key, {constants});"
         yield "    if (entry) {"
         yield "        hit = true;"
         yield "        target = entry->target;"

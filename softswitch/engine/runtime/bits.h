@@ -144,8 +144,8 @@ static inline i128 clamp(i128 value, i128 low, i128 high)
 
 /* --- hashes and checksums over bytes: hash.c holds the tables --- */
 
-extern const uint16_t crc16_table[256];
-extern const uint32_t crc32_tables[4][256];
+extern uint16_t crc16_table[256];
+extern uint32_t crc32_tables[4][256];
 
 static inline uint64_t hash_crc16(const uint8_t *bytes, size_t length)
 {

@@ -80,7 +80,7 @@ struct table {
     struct tuple *tuples;
     uint32_t tuple_count, tuple_room;
     uint8_t *entries;
-    uint32_t stride, room, used, high; /* high: places ever used */
+    uint32_t stride, room, used, high; /* used: linked entries; high: places ever taken */
     uint32_t free;
     uint64_t seed;
     struct target miss;

@@ -1,0 +1,131 @@
+"""Compiles generated C and the runtime with the system's compiler, and keeps the libraries in a cache.
+
+A library's name is the digest of all that it was made of, so it is never out of date; it is written beside
+and renamed, so that processes that build the same one at once do each other no harm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from softswitch.engine.api import BuildError
+
+HERE = Path(__file__).parent
+RUNTIME = HERE / "runtime"
+RUNTIME_UNITS = (
+    *("hash", "table", "profile", "ring", "packet", "queue", "process", "port", "worker", "batch", "control"),
+)
+FLAGS = ("-std=gnu11", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror", "-Wl,-z,defs")
+OPTIMISED = ("-O2",)
+SANITISED = ("-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover")
+LONGEST_BUILD = 120  # seconds
+ERROR_LINES = 12
+
+
+def cache_directory() -> Path:
+    """Where libraries are kept: $XDG_CACHE_HOME/p4fabric or ~/.cache/p4fabric."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "p4fabric" / "engine"
+
+
+class Builder:
+    """Builds libraries into one cache."""
+
+    def __init__(self, directory: Path | None = None, sanitize: bool = False) -> None:
+        self.directory = directory or cache_directory()
+        self.flags = (*FLAGS, *(SANITISED if sanitize else OPTIMISED))
+
+    def runtime(self) -> Path:
+        """The library of the runtime."""
+        sources = [RUNTIME / f"{unit}.c" for unit in RUNTIME_UNITS]
+        return self._library("runtime", b"", lambda _: sources)
+
+    def pipeline(self, digest: str, generate: Callable[[], str]) -> Path:
+        """The library of a pipeline; `generate` is called only when the cache has not got it."""
+
+        def sources(scratch: Path) -> list[Path]:
+            text = scratch / "pipeline.c"
+            text.write_text(generate())
+            return [text, RUNTIME / "hash.c"]
+
+        return self._library("pipeline", digest.encode() + _digest(generator_files()), sources)
+
+    def _library(self, kind: str, made_of: bytes, sources: Callable[[Path], list[Path]]) -> Path:
+        compiler = find_compiler()
+        parts = (
+            kind.encode(),
+            made_of,
+            _digest(runtime_files()),
+            compiler.encode(),
+            *map(str.encode, self.flags),
+        )
+        name = hashlib.sha256(b"\0".join(parts)).hexdigest()
+        library = self.directory / f"{kind}-{name[:40]}.so"
+        if library.exists():
+            return library
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with tempfile.TemporaryDirectory(prefix=".build-", dir=self.directory) as scratch_name:
+                scratch = Path(scratch_name)
+                units = sources(scratch)
+                made = scratch / "library.so"
+                self._compile(compiler.split("\0")[0], units, made)
+                for unit in units:
+                    if unit.parent == scratch:
+                        unit.replace(library.with_suffix(".c"))
+                made.replace(library)
+        except OSError as error:
+            raise BuildError(f"cannot write to {self.directory}: {error}") from error
+        return library
+
+    def _compile(self, compiler: str, units: list[Path], made: Path) -> None:
+        command = [compiler, *self.flags, "-shared", f"-I{RUNTIME}", "-o", str(made), *map(str, units)]
+        command += ["-ldl", "-lpthread"]
+        try:
+            result = subprocess.run(
+                command, capture_output=True, text=True, timeout=LONGEST_BUILD, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise BuildError(f"the C compiler took more than {LONGEST_BUILD} s") from None
+        if result.returncode:
+            lines = result.stderr.strip().splitlines()[:ERROR_LINES]
+            raise BuildError("the C compiler refused the generated code:\n" + "\n".join(lines))
+
+
+def find_compiler() -> str:
+    """The compiler's path and what tells its versions apart, joined by NUL."""
+    path = shutil.which(os.environ.get("CC", "cc"))
+    if path is None:
+        raise BuildError("no C compiler found (install gcc, or set CC)")
+    real = Path(path).resolve()
+    state = real.stat()
+    return f"{path}\0{real}\0{state.st_size}\0{state.st_mtime_ns}"
+
+
+def runtime_files() -> tuple[Path, ...]:
+    """All C of the runtime."""
+    return tuple(sorted(RUNTIME.glob("*.[ch]")))
+
+
+def generator_files() -> tuple[Path, ...]:
+    """All Python that decides what is generated."""
+    return tuple(
+        sorted([*(HERE / "generate").glob("*.py"), *(HERE / "load").glob("*.py"), HERE / "model.py"])
+    )
+
+
+@cache
+def _digest(files: tuple[Path, ...]) -> bytes:
+    summed = hashlib.sha256()
+    for file in files:
+        content = file.read_bytes()
+        summed.update(f"{file.name}\0{len(content)}\0".encode())
+        summed.update(content)
+    return summed.digest()

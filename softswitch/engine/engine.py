@@ -1,0 +1,400 @@
+"""The engine: puts loading, generating, building and the native runtime together (`api.Engine`)."""
+
+from __future__ import annotations
+
+import ctypes as c
+import os
+import select
+import threading
+import time
+from array import array
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from softswitch.engine.api import (
+    ActionCall,
+    Atomicity,
+    BuildError,
+    Change,
+    CounterValue,
+    DeviceConfig,
+    DigestMessage,
+    EngineOptions,
+    EngineStats,
+    Event,
+    Operation,
+    Outcome,
+    PacketIn,
+    PipelineInfo,
+    PortError,
+    PortStats,
+    QueueStats,
+    Status,
+    WriteEntry,
+)
+from softswitch.engine.build import Builder
+from softswitch.engine.encode import Encoder, Refused
+from softswitch.engine.generate import generate
+from softswitch.engine.load import LoadedConfig
+from softswitch.engine.native import (
+    DROP_REASONS,
+    Counter,
+    EngineReport,
+    PortReport,
+    load_runtime,
+)
+from softswitch.engine.native import Outcome as NativeOutcome
+
+PORTS = 512
+LARGEST_RECORD = 1 << 16
+DETAILS = (
+    "",
+    "the operation is malformed",
+    "the table or profile is full",
+    "out of memory",
+    "there is no such member",
+    "there is no such group",
+    "it is still referred to",
+    "the weights exceed the group's size",
+    "the index is out of range",
+)
+
+
+class NativeEngine:
+    """A running pipeline; see `api.Engine`."""
+
+    def __init__(self, config: DeviceConfig, options: EngineOptions | None = None) -> None:
+        self.options = options or EngineOptions()
+        self._builder = Builder(self.options.cache_directory, self.options.sanitize)
+        self._lock = threading.Lock()  # of the rings' readers
+        self._buffer = c.create_string_buffer(LARGEST_RECORD)
+        self._injected = 0
+        self._native: Any = load_runtime(self._builder.runtime())
+        self._engine = self._native.engine_new(
+            self.options.cpu_port, self.options.drop_port, self.options.queue_depth
+        )
+        if not self._engine:
+            raise BuildError("the engine could not be set up: out of memory or descriptors")
+        try:
+            self.swap(config)
+        except BaseException:
+            self._native.engine_free(self._engine)
+            self._engine = None
+            raise
+
+    @property
+    def info(self) -> PipelineInfo:
+        """The running pipeline's description."""
+        return self._config.info
+
+    # --- life ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to move packets (a native thread)."""
+        error = self._native.engine_start(self._handle())
+        if error:
+            raise OSError(error, os.strerror(error))
+
+    def stop(self) -> None:
+        """Cease; ports and state stay, `start` goes on."""
+        self._native.engine_stop(self._handle())
+
+    def close(self) -> None:
+        """Stop, and give back everything. Idempotent."""
+        engine, self._engine = self._engine, None
+        if engine:
+            with self._lock:
+                self._native.engine_free(engine)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _handle(self) -> Any:
+        if not self._engine:
+            raise RuntimeError("the engine is closed")
+        return self._engine
+
+    def swap(self, config: DeviceConfig) -> None:
+        """Replace the pipeline at a burst boundary; `BuildError` leaves all as it was."""
+        if not isinstance(config, LoadedConfig):
+            raise TypeError(f"a configuration that load_config made is needed, not {type(config).__name__}")
+        library = self._builder.pipeline(config.digest, lambda: generate(config.pipeline))
+        error = c.create_string_buffer(512)
+        handle = self._handle()
+        pipeline = self._native.pipeline_load(
+            str(library).encode(), self.options.drop_port, error, len(error)
+        )
+        if not pipeline:
+            raise BuildError(f"{library}: {error.value.decode(errors='replace')}")
+        encoder = Encoder(config.pipeline)
+        words = array("Q")
+        count = 0
+        for table in config.info.tables.values():
+            for entry in table.entries:
+                call = ActionCall(entry.action, entry.arguments)
+                operation = WriteEntry(Change.INSERT, table.name, entry.match, call, entry.priority)
+                words.extend(encoder.encode(operation, initial=True))
+                count += 1
+        outcomes = (NativeOutcome * max(count, 1))()
+        self._native.engine_swap(handle, pipeline, _pointer(words), len(words), outcomes, count)
+        self._config = config
+        self._encoder = encoder
+
+    # --- ports --------------------------------------------------------------------------------
+
+    def add_port(self, number: int, interface: str | None, *, discard: bool = False) -> None:
+        """Bind a port to an interface (None: a memory port; `discard`: what it sends is only counted)."""
+        name = interface.encode() if interface is not None else None
+        if name is not None and not 0 < len(name) < 16:
+            raise PortError(f"port {number}: {interface!r} is no interface's name")
+        if not 0 <= number < PORTS or number == self.options.drop_port:
+            raise PortError(f"port {number} is not in 0..{PORTS - 1}, or is the drop port")
+        error = self._native.engine_add_port(self._handle(), number, name, discard)
+        if error:
+            what = "the number is taken" if error == 17 else os.strerror(error)
+            raise PortError(f"port {number} ({interface or 'memory'}): {what}")
+
+    def remove_port(self, number: int) -> None:
+        """Unbind; what waits in its queue is dropped. `PortError` when there is none."""
+        if not 0 <= number < PORTS or self._native.engine_remove_port(self._handle(), number):
+            raise PortError(f"there is no port {number}")
+
+    def set_queue(
+        self,
+        port: int,
+        *,
+        rate_bps: int | None = None,
+        rate_pps: int | None = None,
+        depth: int | None = None,
+    ) -> None:
+        """Limit a port's egress; None leaves a value as it is, a rate of 0 is unlimited."""
+        values = []
+        for name, value, most in (
+            ("rate_bps", rate_bps, 10**13),
+            ("rate_pps", rate_pps, 10**9),
+            ("depth", depth, 10**6),
+        ):
+            if value is not None and not 0 <= value <= most:
+                raise PortError(f"port {port}: {name} {value} is not in 0..{most}")
+            values.append(-1 if value is None else value)
+        if not 0 <= port < PORTS or self._native.engine_set_queue(self._handle(), port, *values):
+            raise PortError(f"there is no port {port}")
+
+    def _reports(self) -> list[PortReport]:
+        reports = (PortReport * PORTS)()
+        count = self._native.engine_ports(self._handle(), reports, PORTS)
+        return list(reports[:count])
+
+    def port_stats(self) -> dict[int, PortStats]:
+        """Every port's figures."""
+        return {
+            one.number: PortStats(
+                number=one.number,
+                interface=None if one.memory else one.name.decode(errors="replace"),
+                up=bool(one.up),
+                rx_packets=one.rx_packets,
+                rx_bytes=one.rx_bytes,
+                tx_packets=one.tx_packets,
+                tx_bytes=one.tx_bytes,
+                drops=dict(zip(DROP_REASONS, one.drops, strict=True)),
+            )
+            for one in sorted(self._reports(), key=lambda report: report.number)
+        }
+
+    def queue_stats(self, port: int) -> QueueStats:
+        """A port's queues."""
+        for one in self._reports():
+            if one.number == port:
+                return QueueStats(one.waiting, one.most, one.queue_drops)
+        raise PortError(f"there is no port {port}")
+
+    def stats(self) -> EngineStats:
+        """The whole engine's figures."""
+        report = EngineReport()
+        self._native.engine_figures(self._handle(), report)
+        return EngineStats(
+            ingress_packets=report.ingress,
+            egress_packets=report.egress,
+            drops=dict(zip(DROP_REASONS, report.drops, strict=True)),
+            events_lost=report.events_lost,
+            recirculated=report.recirculated,
+        )
+
+    # --- state --------------------------------------------------------------------------------
+
+    def apply(
+        self, batch: Sequence[Operation], atomicity: Atomicity = Atomicity.CONTINUE_ON_ERROR
+    ) -> list[Outcome]:
+        """Change the pipeline's state; packets see either nothing or all of a batch."""
+        everything = atomicity is Atomicity.ALL_OR_NOTHING
+        words = array("Q")
+        results: list[Outcome | None] = [None] * len(batch)
+        sent = []
+        for index, operation in enumerate(batch):
+            try:
+                words.extend(self._encoder.encode(operation))
+                sent.append(index)
+            except Refused as refused:
+                results[index] = Outcome(refused.status, refused.text)
+        if everything and len(sent) != len(batch):
+            aborted = Outcome(Status.ABORTED, "another operation of the batch failed")
+            return [one or aborted for one in results]
+        native = (NativeOutcome * max(len(sent), 1))()
+        self._native.engine_apply(
+            self._handle(), _pointer(words), len(words), native, len(sent), int(everything)
+        )
+        for index, one in zip(sent, native, strict=False):
+            results[index] = _outcome(one)
+        return [one for one in results if one is not None]
+
+    def read_direct_counters(self, table: str, handles: Sequence[int]) -> list[CounterValue]:
+        """The counters of entries by handle; `KeyError` names a table without counters or a stale handle."""
+        info = self.info.tables.get(table)
+        if info is None or not info.has_direct_counter:
+            raise KeyError(f"{table} has no direct counter")
+        asked = (c.c_int64 * max(len(handles), 1))(*handles)
+        values = (Counter * max(len(handles), 1))()
+        index = self._encoder.tables[table].table.index
+        bad = self._native.engine_read_direct(self._handle(), index, asked, len(handles), values)
+        if bad >= 0:
+            raise KeyError(f"{table} has no entry of handle {handles[bad]}")
+        return [CounterValue(one.packets, one.bytes) for one in values[: len(handles)]]
+
+    def read_counters(self, counter: str, start: int = 0, count: int | None = None) -> list[CounterValue]:
+        """Cells of a counter array; `IndexError` outside of it."""
+        array_ = self._encoder.counters[counter]
+        cells = self._read(
+            1, array_.index, start, array_.size - start if count is None else count, 2, counter
+        )
+        return [CounterValue(*pair) for pair in zip(cells[::2], cells[1::2], strict=True)]
+
+    def read_registers(self, register: str, start: int = 0, count: int | None = None) -> list[int]:
+        """Cells of a register array; `IndexError` outside of it."""
+        array_ = self._encoder.registers[register]
+        size = (array_.bitwidth + 63) // 64
+        cells = self._read(
+            0, array_.index, start, array_.size - start if count is None else count, size, register
+        )
+        if size == 1:
+            return cells
+        return [low | high << 64 for low, high in zip(cells[::2], cells[1::2], strict=True)]
+
+    def _read(self, counters: int, index: int, start: int, count: int, words: int, name: str) -> list[int]:
+        if start < 0 or count < 0:
+            raise IndexError(f"{name}: cells {start}..{start + count - 1}")
+        cells = (c.c_uint64 * max(count * words, 1))()
+        if self._native.engine_read_array(self._handle(), counters, index, start, count, cells):
+            raise IndexError(f"{name}: cells {start}..{start + count - 1}")
+        return list(cells[: count * words])
+
+    # --- packets ------------------------------------------------------------------------------
+
+    def packet_out(self, frame: bytes) -> bool:
+        """A frame arrives on the CPU port. False: no room, it was dropped."""
+        return self.inject(self.options.cpu_port, frame)
+
+    def inject(self, port: int, frame: bytes) -> bool:
+        """A frame arrives on a memory port."""
+        count = self._native.engine_inject(self._handle(), port, frame, len(frame)) if port >= 0 else 0
+        self._injected = max(self._injected, count)
+        return bool(count)
+
+    @property
+    def events_fd(self) -> int:
+        """Readable when `drain` has something (an eventfd; `drain` resets it)."""
+        return int(self._native.engine_fd(self._handle(), 1))
+
+    def drain(self, limit: int = 1024) -> list[Event]:
+        """Take at most `limit` packet-ins and digests, oldest first."""
+        events: list[Event] = []
+        handle = self._handle()
+        with self._lock:
+            _clear(self.events_fd)
+            while len(events) < limit and (record := self._take(handle, 1)) is not None:
+                kind, number, content = record
+                event = self._digest(number, content) if kind else PacketIn(content)
+                if event is not None:
+                    events.append(event)
+            if len(events) == limit:
+                os.eventfd_write(self.events_fd, 1)
+        return events
+
+    def _take(self, handle: Any, events: int) -> tuple[int, int, bytes] | None:
+        kind, number = c.c_uint32(), c.c_uint32()
+        length = self._native.engine_take(
+            handle, events, self._buffer, LARGEST_RECORD, c.byref(kind), c.byref(number)
+        )
+        return None if length < 0 else (kind.value, number.value, self._buffer.raw[:length])
+
+    def _digest(self, number: int, content: bytes) -> DigestMessage | None:
+        info = self.info.digests.get(number)
+        # A message of a pipeline that has been replaced has no meaning any more.
+        if info is None or len(content) != sum((width + 7) // 8 for width in info.bitwidths):
+            return None
+        values, at = [], 0
+        for width in info.bitwidths:
+            size = (width + 7) // 8
+            values.append(int.from_bytes(content[at : at + size], "big"))
+            at += size
+        return DigestMessage(number, info.name, tuple(values))
+
+    def collect(self, timeout: float = 1.0, count: int | None = None) -> list[tuple[int, bytes]]:
+        """What was sent to memory ports, as (port, frame)."""
+        handle, target = self._handle(), self._injected
+        deadline = time.monotonic() + timeout
+        descriptor = int(self._native.engine_fd(handle, 0))
+        frames: list[tuple[int, bytes]] = []
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        with self._lock:
+            while True:
+                _clear(descriptor)
+                done = self._native.engine_marked(handle) >= target
+                while (count is None or len(frames) < count) and (r := self._take(handle, 0)) is not None:
+                    frames.append((r[1], r[2]))
+                left = deadline - time.monotonic()
+                if (done if count is None else len(frames) >= count) or left <= 0:
+                    return frames
+                poll.poll(left * 1000)
+
+    def measure(self, port: int, frame: bytes, count: int) -> float:
+        """Packets/s from memory: `count` copies of a frame that arrive on a port, without sockets."""
+        taken = self._native.engine_measure(self._handle(), port, frame, len(frame), count)
+        return count * 1e9 / taken if taken else 0.0
+
+
+def _pointer(words: array[int]) -> Any:
+    if not words:
+        words.append(0)
+    address, _ = words.buffer_info()
+    return c.cast(address, c.POINTER(c.c_uint64))
+
+
+def _outcome(one: NativeOutcome) -> Outcome:
+    status = Status(one.status)
+    if status is Status.OK:
+        return Outcome(status, "", one.handle)
+    text = DETAILS[one.detail] or {
+        Status.NOT_FOUND: "there is no such entry",
+        Status.ALREADY_EXISTS: "it exists already",
+        Status.ABORTED: "another operation of the batch failed",
+    }.get(status, status.name)
+    return Outcome(status, text)
+
+
+def _clear(descriptor: int) -> None:
+    try:
+        os.eventfd_read(descriptor)
+    except BlockingIOError:
+        return
+
+
+def open_engine(config: DeviceConfig, options: EngineOptions | None = None) -> NativeEngine:
+    """Compile (unless cached), load and set up a pipeline; `BuildError`. It moves packets from `start` on."""
+    return NativeEngine(config, options)

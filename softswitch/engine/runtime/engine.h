@@ -1,0 +1,173 @@
+/* The engine: one worker thread that moves packets from ports through the pipeline to ports.
+ *
+ * Threads. The worker owns everything while it runs. Whoever wants to change something parks it first
+ * (engine_park, engine_release: at a burst boundary, by a flag that the worker looks at once a burst); callers
+ * of that are serialised by `control`. Three rings cross threads without parking: frames injected, frames sent
+ * to memory ports, events for the control plane. */
+#ifndef P4_ENGINE_H
+#define P4_ENGINE_H
+
+#include <pthread.h>
+
+#include "pipeline.h"
+#include "ring.h"
+
+enum {
+    PORTS = 512,
+    PRIORITIES = 8,
+    BURST = 32,
+    MOST_PENDING = 1024, /* recirculated and resubmitted packets that wait for their turn */
+    ROUND = 256,         /* egress passes for one burst before the worker looks around again */
+};
+
+enum drop_reason {
+    DROP_INGRESS, /* the program's decision */
+    DROP_EGRESS,
+    DROP_NO_PORT,
+    DROP_NO_BUFFER,
+    DROP_QUEUE_FULL,
+    DROP_TOO_LONG,
+    DROP_PORT_DOWN,
+    DROP_SEND_FAILED,
+    DROP_RING_FULL,
+    DROP_PENDING_FULL,
+    DROP_NO_REPLICA,
+    DROP_REASONS,
+};
+
+/* --- packet buffers (packet.c) --- */
+
+struct pool {
+    struct packet *free;
+    void **chunks;
+    uint32_t chunk_count, limit_chunks;
+    uint32_t size, frame_offset; /* bytes of a buffer; where a frame begins in it */
+    uint64_t outstanding;
+};
+
+struct pool *pool_open(uint32_t phv_size, uint32_t header_room);
+void pool_close(struct pool *pool);
+struct packet *packet_new(struct pipeline *pipeline); /* NULL: the pool is used up */
+void packet_free(struct packet *packet);
+struct packet *packet_copy(struct packet *packet); /* with its headers and metadata */
+
+/* --- packet replication (replicate.c) --- */
+
+struct replica {
+    uint16_t port, instance;
+};
+
+struct replicas {
+    uint32_t count, limit;
+    uint8_t class_of_service;
+    struct replica list[];
+};
+
+enum { MULTICAST_GROUPS = 65536, CLONE_SESSIONS = 32768 };
+
+struct replication {
+    struct replicas *groups[MULTICAST_GROUPS];
+    struct replicas *sessions[CLONE_SESSIONS];
+};
+
+/* --- egress queues (queue.c) --- */
+
+struct queue {
+    struct packet *first, **last;
+    uint32_t depth;
+};
+
+struct scheduler { /* of one port */
+    struct queue queues[PRIORITIES];
+    uint64_t rate_bps, rate_pps; /* 0: unlimited */
+    uint64_t next_ns;            /* when the next packet may leave */
+    uint32_t limit;              /* packets that may wait in each queue */
+    uint32_t waiting, most;
+    uint64_t drops;
+};
+
+/* --- ports (port.c) --- */
+
+struct link; /* an interface's socket and rings */
+
+struct port {
+    bool used, memory, discard, up;
+    uint16_t number;
+    char name[16];
+    struct link *link;
+    struct scheduler scheduler;
+    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+    uint64_t drops[DROP_REASONS];
+};
+
+struct engine {
+    struct pipeline *pipeline;
+    struct pipeline *old[8]; /* replaced; some of their packets are still in queues */
+    struct port *ports[PORTS];
+    uint16_t active[PORTS]; /* numbers of the ports in use */
+    uint32_t active_count;
+    bool up[PORTS];
+    uint16_t cpu_port, drop_port;
+    uint32_t default_depth;
+
+    /* the worker's */
+    struct packet *ready_first, **ready_last; /* replicated, to go through egress now */
+    struct packet *pending_first, **pending_last; /* to go through ingress again */
+    uint32_t pending;
+    uint64_t now_ns, start_ns;
+    uint16_t limited[PORTS]; /* ports with packets that wait */
+    uint32_t limited_count;
+    bool events_new, collected_new;
+    uint64_t ingress_packets, egress_packets, recirculated;
+    uint64_t drops[DROP_REASONS];
+
+    /* crossing threads */
+    struct ring injected, collected, events;
+    int wake_fd, events_fd, collected_fd, epoll_fd, netlink_fd;
+    uint64_t injected_count, handled_count, marked_count; /* injected frames dealt with; the same when nothing was left to do */
+
+    pthread_t thread;
+    bool running, stopping;
+    pthread_mutex_t control, lock, inject_lock;
+    pthread_cond_t parked_changed, released;
+    bool park_wanted, parked;
+};
+
+static inline uint64_t since_start_us(const struct engine *engine)
+{
+    return (engine->now_ns - engine->start_ns) / 1000;
+}
+
+void engine_clock(struct engine *engine);
+void engine_park(struct engine *engine); /* takes `control` */
+void engine_release(struct engine *engine);
+
+/* process.c: what happens to a packet */
+void process_ingress(struct engine *engine, struct packet *packet);
+void process_ready(struct engine *engine);
+void process_pending(struct engine *engine, uint32_t most);
+void process_receive(struct engine *engine, struct port *port, struct packet *packet);
+void drop_packet(struct engine *engine, struct packet *packet, enum drop_reason reason);
+
+/* queue.c */
+void queue_put(struct engine *engine, struct packet *packet, uint16_t port, uint32_t priority);
+uint64_t queue_run(struct engine *engine); /* sends what is due; when the next one is, UINT64_MAX: never */
+void queue_open(struct scheduler *scheduler, uint32_t limit);
+void queue_clear(struct engine *engine, struct port *port);
+void process_egress(struct engine *engine, struct packet *packet, uint32_t *sent_bytes);
+
+/* port.c */
+struct port *port_open(struct engine *engine, uint16_t number, const char *interface, int *error);
+void port_close(struct engine *engine, struct port *port);
+bool port_receive(struct engine *engine, struct port *port); /* one burst; whether there was anything */
+void port_send(struct engine *engine, struct port *port, struct packet *packet);
+void port_flush(struct engine *engine, struct port *port);
+void ports_check(struct engine *engine); /* links came or went */
+int port_fd(const struct port *port);
+int netlink_open(void);
+void refill_groups(struct engine *engine);
+
+/* worker.c */
+void *worker(void *engine);
+
+#endif

@@ -1,0 +1,371 @@
+/* Ports on interfaces: an AF_PACKET socket with a mapped receive ring (TPACKET_V2) and one to send from.
+ *
+ * Received frames get back what the kernel took out or left undone: the VLAN tag, the transport checksum.
+ * Sent frames pass by the queueing discipline. Memory ports have no interface: their frames go to a ring. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/virtio_net.h>
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine.h"
+#include "profile.h"
+
+#ifndef PACKET_IGNORE_OUTGOING
+#define PACKET_IGNORE_OUTGOING 23
+#endif
+
+enum {
+    SMALL_FRAME = 2048,
+    SMALL_FRAMES = 2048,
+    LARGE_FRAME = 10240,
+    LARGE_FRAMES = 512,
+    LARGE_BLOCK = 4 * LARGE_FRAME, /* whole pages */
+    SMALL_BLOCK = 8 * 4096,
+    SEND_BUFFER = 4 * 1024 * 1024,
+    SEND_BURST = 64,
+    TAG_BYTES = 4,
+};
+
+struct link {
+    int receive_fd, send_fd;
+    unsigned index;
+    uint8_t *ring;
+    size_t ring_size;
+    uint32_t frame_size, frames, next;
+    struct packet *sending[SEND_BURST];
+    uint32_t sending_count;
+};
+
+int port_fd(const struct port *port)
+{
+    return port->link ? port->link->receive_fd : -1;
+}
+
+static void link_close(struct engine *engine, struct link *link)
+{
+    for (uint32_t i = 0; i < link->sending_count; i++)
+        drop_packet(engine, link->sending[i], DROP_PORT_DOWN);
+    if (link->ring)
+        munmap(link->ring, link->ring_size);
+    if (link->receive_fd >= 0)
+        close(link->receive_fd); /* leaves the epoll set with it */
+    if (link->send_fd >= 0)
+        close(link->send_fd);
+    free(link);
+}
+
+static bool interface_request(const char *name, unsigned long what, struct ifreq *request)
+{
+    memset(request, 0, sizeof *request);
+    snprintf(request->ifr_name, sizeof request->ifr_name, "%s", name);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    bool done = ioctl(fd, what, request) == 0;
+    close(fd);
+    return done;
+}
+
+static bool interface_up(const char *name)
+{
+    struct ifreq request;
+    return interface_request(name, SIOCGIFFLAGS, &request) && (request.ifr_flags & IFF_UP) &&
+           (request.ifr_flags & IFF_RUNNING);
+}
+
+static bool set_option(int fd, int option, int value)
+{
+    return setsockopt(fd, SOL_PACKET, option, &value, sizeof value) == 0;
+}
+
+static bool open_ring(struct link *link, int mtu)
+{
+    bool large = mtu + 128 > SMALL_FRAME - 128;
+    struct tpacket_req request = {
+        .tp_block_size = large ? LARGE_BLOCK : SMALL_BLOCK,
+        .tp_frame_size = large ? LARGE_FRAME : SMALL_FRAME,
+        .tp_frame_nr = large ? LARGE_FRAMES : SMALL_FRAMES,
+    };
+    request.tp_block_nr = request.tp_frame_nr / (request.tp_block_size / request.tp_frame_size);
+    if (setsockopt(link->receive_fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof request))
+        return false;
+    link->frame_size = request.tp_frame_size;
+    link->frames = request.tp_frame_nr;
+    link->ring_size = (size_t)request.tp_block_size * request.tp_block_nr;
+    void *ring = mmap(NULL, link->ring_size, PROT_READ | PROT_WRITE, MAP_SHARED, link->receive_fd, 0);
+    if (ring == MAP_FAILED)
+        return false;
+    link->ring = ring;
+    return true;
+}
+
+static bool open_sockets(struct link *link, const char *name)
+{
+    struct ifreq request;
+    if (!interface_request(name, SIOCGIFMTU, &request))
+        return false;
+    /* Protocol 0: nothing arrives before the socket is bound to its interface. */
+    link->receive_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    link->send_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (link->receive_fd < 0 || link->send_fd < 0)
+        return false;
+    if (!set_option(link->receive_fd, PACKET_VERSION, TPACKET_V2) || !set_option(link->receive_fd, PACKET_VNET_HDR, 1))
+        return false;
+    set_option(link->receive_fd, PACKET_IGNORE_OUTGOING, 1);
+    if (!open_ring(link, request.ifr_mtu))
+        return false;
+    struct packet_mreq everything = {.mr_ifindex = (int)link->index, .mr_type = PACKET_MR_PROMISC};
+    setsockopt(link->receive_fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &everything, sizeof everything);
+    set_option(link->send_fd, PACKET_QDISC_BYPASS, 1);
+    int room = SEND_BUFFER;
+    if (setsockopt(link->send_fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room))
+        setsockopt(link->send_fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+    struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = (int)link->index};
+    if (bind(link->send_fd, (struct sockaddr *)&address, sizeof address))
+        return false;
+    address.sll_protocol = htons(ETH_P_ALL);
+    return bind(link->receive_fd, (struct sockaddr *)&address, sizeof address) == 0;
+}
+
+static struct link *link_open(struct engine *engine, const struct port *port, int *error)
+{
+    struct link *link = calloc(1, sizeof *link);
+    if (!link) {
+        *error = ENOMEM;
+        return NULL;
+    }
+    link->receive_fd = link->send_fd = -1;
+    link->index = if_nametoindex(port->name);
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = port->number};
+    if (!link->index || !open_sockets(link, port->name) ||
+        epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, link->receive_fd, &event)) {
+        *error = errno;
+        link_close(engine, link);
+        return NULL;
+    }
+    return link;
+}
+
+struct port *port_open(struct engine *engine, uint16_t number, const char *interface, int *error)
+{
+    struct port *port = calloc(1, sizeof *port);
+    if (!port) {
+        *error = ENOMEM;
+        return NULL;
+    }
+    port->number = number;
+    port->used = port->up = true;
+    queue_open(&port->scheduler, engine->default_depth);
+    if (interface) {
+        snprintf(port->name, sizeof port->name, "%s", interface);
+        port->link = link_open(engine, port, error);
+        if (!port->link) {
+            free(port);
+            return NULL;
+        }
+        port->up = interface_up(port->name);
+    } else {
+        port->memory = true;
+    }
+    engine->ports[number] = port;
+    engine->up[number] = port->up;
+    engine->active[engine->active_count++] = number;
+    refill_groups(engine);
+    return port;
+}
+
+void port_close(struct engine *engine, struct port *port)
+{
+    queue_clear(engine, port);
+    if (port->link)
+        link_close(engine, port->link);
+    engine->ports[port->number] = NULL;
+    engine->up[port->number] = false;
+    for (uint32_t i = 0; i < engine->active_count; i++)
+        if (engine->active[i] == port->number)
+            engine->active[i] = engine->active[--engine->active_count];
+    free(port);
+    refill_groups(engine);
+}
+
+int netlink_open(void)
+{
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+    struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+void ports_check(struct engine *engine)
+{
+    bool changed = false;
+    for (uint32_t i = 0; i < engine->active_count; i++) {
+        struct port *port = engine->ports[engine->active[i]];
+        if (port->memory)
+            continue;
+        unsigned index = if_nametoindex(port->name);
+        if (port->link && port->link->index != index) {
+            link_close(engine, port->link);
+            port->link = NULL;
+        }
+        int error = 0;
+        if (!port->link && index)
+            port->link = link_open(engine, port, &error);
+        bool up = port->link && interface_up(port->name);
+        changed |= up != port->up;
+        port->up = engine->up[port->number] = up;
+    }
+    if (changed)
+        refill_groups(engine);
+}
+
+void refill_groups(struct engine *engine)
+{
+    struct pipeline *pipeline = engine->pipeline;
+    for (uint32_t i = 0; pipeline && i < pipeline->code->profile_count; i++)
+        for (uint32_t g = 0; g < pipeline->profiles[i].group_high; g++)
+            if (pipeline->profiles[i].groups[g].used)
+                group_fill(&pipeline->profiles[i].groups[g], engine->up, PORTS);
+}
+
+/* --- receiving --- */
+
+static void complete_checksum(uint8_t *frame, uint32_t length, uint32_t start, uint32_t offset)
+{
+    if (start > length || offset > length - start || length - start - offset < 2)
+        return;
+    /* The field holds the pseudo header's sum; what is behind `start` is added to it. */
+    uint16_t sum = fold_sum(sum_bytes(0, frame + start, length - start));
+    uint16_t checksum = (uint16_t)~sum;
+    store_bytes(frame + start + offset, checksum ? checksum : 0xffff, 2);
+}
+
+static void receive_frame(struct engine *engine, struct port *port, const struct tpacket2_hdr *header)
+{
+    uint32_t length = header->tp_snaplen;
+    const uint8_t *from = (const uint8_t *)header + header->tp_mac;
+    struct virtio_net_hdr offload;
+    memcpy(&offload, from - sizeof offload, sizeof offload);
+    if (length != header->tp_len || length > LONGEST_FRAME - TAG_BYTES || length < ETH_HLEN ||
+        offload.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
+        port->drops[DROP_TOO_LONG]++;
+        engine->drops[DROP_TOO_LONG]++;
+        return;
+    }
+    struct packet *packet = packet_new(engine->pipeline);
+    if (!packet) {
+        port->drops[DROP_NO_BUFFER]++;
+        engine->drops[DROP_NO_BUFFER]++;
+        return;
+    }
+    packet->length = length;
+    if (header->tp_status & TP_STATUS_VLAN_VALID) {
+        memcpy(packet->data, from, 12);
+        uint16_t tpid = header->tp_status & TP_STATUS_VLAN_TPID_VALID ? header->tp_vlan_tpid : ETH_P_8021Q;
+        store_bytes(packet->data + 12, tpid, 2);
+        store_bytes(packet->data + 14, header->tp_vlan_tci, 2);
+        memcpy(packet->data + 16, from + 12, length - 12);
+        packet->length += TAG_BYTES;
+        offload.csum_start = (uint16_t)(offload.csum_start + TAG_BYTES);
+    } else {
+        memcpy(packet->data, from, length);
+    }
+    if (offload.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+        complete_checksum(packet->data, packet->length, offload.csum_start, offload.csum_offset);
+    process_receive(engine, port, packet);
+}
+
+bool port_receive(struct engine *engine, struct port *port)
+{
+    struct link *link = port->link;
+    if (!link)
+        return false;
+    uint32_t done = 0;
+    for (; done < BURST; done++) {
+        struct tpacket2_hdr *header = (struct tpacket2_hdr *)(link->ring + (size_t)link->next * link->frame_size);
+        if (!(__atomic_load_n(&header->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
+            break;
+        receive_frame(engine, port, header);
+        __atomic_store_n(&header->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+        link->next = link->next + 1 == link->frames ? 0 : link->next + 1;
+    }
+    return done;
+}
+
+/* --- sending --- */
+
+static void lose(struct engine *engine, struct port *port, struct packet *packet, enum drop_reason reason)
+{
+    port->drops[reason]++;
+    drop_packet(engine, packet, reason);
+}
+
+void port_send(struct engine *engine, struct port *port, struct packet *packet)
+{
+    if (port->memory) {
+        port->tx_packets++;
+        port->tx_bytes += packet->length;
+        if (!port->discard) {
+            if (!ring_write(&engine->collected, 0, port->number, packet->data, packet->length))
+                port->drops[DROP_RING_FULL]++;
+            engine->collected_new = true;
+        }
+        packet_free(packet);
+        return;
+    }
+    if (!port->link || !port->up) {
+        lose(engine, port, packet, DROP_PORT_DOWN);
+        return;
+    }
+    struct link *link = port->link;
+    link->sending[link->sending_count++] = packet;
+    if (link->sending_count == SEND_BURST)
+        port_flush(engine, port);
+}
+
+void port_flush(struct engine *engine, struct port *port)
+{
+    struct link *link = port->link;
+    if (!link || !link->sending_count)
+        return;
+    struct mmsghdr messages[SEND_BURST];
+    struct iovec vectors[SEND_BURST];
+    uint32_t count = link->sending_count;
+    link->sending_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        vectors[i] = (struct iovec){link->sending[i]->data, link->sending[i]->length};
+        memset(&messages[i], 0, sizeof messages[i]);
+        messages[i].msg_hdr.msg_iov = &vectors[i];
+        messages[i].msg_hdr.msg_iovlen = 1;
+    }
+    for (uint32_t at = 0; at < count;) {
+        int sent = sendmmsg(link->send_fd, messages + at, count - at, MSG_DONTWAIT);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent <= 0) {
+            /* This one cannot be sent; the next perhaps can. */
+            lose(engine, port, link->sending[at++], errno == EMSGSIZE ? DROP_TOO_LONG : DROP_SEND_FAILED);
+            continue;
+        }
+        for (int i = 0; i < sent; i++, at++) {
+            port->tx_packets++;
+            port->tx_bytes += link->sending[at]->length;
+            packet_free(link->sending[at]);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+/* A packet's way, as simple_switch has it: ingress, then clone, digest, resubmit, multicast, unicast or drop;
+ * egress, then clone, drop, deparse, recirculate, send. */
+#include "engine.h"
+
+void drop_packet(struct engine *engine, struct packet *packet, enum drop_reason reason)
+{
+    engine->drops[reason]++;
+    packet_free(packet);
+}
+
+/* Copies for all replicas; the packet itself goes to the last of them, or is dropped. */
+static void replicate(struct engine *engine, struct packet *packet, const struct replicas *replicas,
+                      uint32_t priority)
+{
+    uint32_t count = replicas ? replicas->count : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct packet *copy = i + 1 < count ? packet_copy(packet) : packet;
+        if (!copy) {
+            engine->drops[DROP_NO_BUFFER]++;
+            continue;
+        }
+        copy->standard_metadata.egress_rid = replicas->list[i].instance;
+        queue_put(engine, copy, replicas->list[i].port, priority);
+    }
+    if (!count)
+        drop_packet(engine, packet, DROP_NO_REPLICA);
+}
+
+static struct replicas *clone_session(const struct packet *packet)
+{
+    uint32_t session = packet->requests.clone_session;
+    return session < CLONE_SESSIONS ? packet->pipeline->replication->sessions[session] : NULL;
+}
+
+static void clone_to(struct engine *engine, struct packet *clone, const struct replicas *session)
+{
+    clone->limit = session->limit ? session->limit : NO_TRUNCATION;
+    replicate(engine, clone, session, session->class_of_service);
+}
+
+static void clone_from_ingress(struct engine *engine, struct packet *packet)
+{
+    const struct replicas *session = clone_session(packet);
+    struct packet *clone = session ? packet_copy(packet) : NULL;
+    if (!clone) {
+        engine->drops[session ? DROP_NO_BUFFER : DROP_NO_REPLICA]++;
+        return;
+    }
+    /* The clone is the packet as it came in, parsed again. */
+    const struct pipeline_code *code = packet->pipeline->code;
+    clone->wire_length = clone->ingress_length;
+    memset(&clone->standard_metadata, 0, sizeof clone->standard_metadata);
+    clone->standard_metadata.ingress_port = packet->standard_metadata.ingress_port;
+    code->parse(clone->pipeline, clone);
+    code->reset_metadata(clone);
+    code->keep_fields(packet->requests.clone_list, clone, packet);
+    clone->standard_metadata.instance_type = INSTANCE_INGRESS_CLONE;
+    clone_to(engine, clone, session);
+}
+
+static void clone_from_egress(struct engine *engine, struct packet *packet)
+{
+    const struct replicas *session = clone_session(packet);
+    struct packet *clone = session ? packet_copy(packet) : NULL;
+    if (!clone) {
+        engine->drops[session ? DROP_NO_BUFFER : DROP_NO_REPLICA]++;
+        return;
+    }
+    const struct pipeline_code *code = packet->pipeline->code;
+    code->reset_metadata(clone);
+    code->keep_fields(packet->requests.clone_list, clone, packet);
+    clone->standard_metadata.instance_type = INSTANCE_EGRESS_CLONE;
+    clone_to(engine, clone, session);
+}
+
+static void emit_digest(struct engine *engine, struct packet *packet)
+{
+    uint8_t message[4096 + 16];
+    uint32_t length = packet->pipeline->code->digest(packet->requests.digest_list, packet, message);
+    ring_write(&engine->events, 1, packet->requests.digest_list, message, length);
+    engine->events_new = true;
+}
+
+/* Through ingress again, later; `kind` is the new instance type. */
+static void again(struct engine *engine, struct packet *packet, enum instance_type kind, uint32_t list)
+{
+    if (engine->pending >= MOST_PENDING) {
+        drop_packet(engine, packet, DROP_PENDING_FULL);
+        return;
+    }
+    const struct pipeline_code *code = packet->pipeline->code;
+    /* The kept fields survive in place: everything else of the metadata is cleared around them. */
+    struct packet *kept = packet_copy(packet);
+    if (!kept) {
+        drop_packet(engine, packet, DROP_NO_BUFFER);
+        return;
+    }
+    code->reset_metadata(packet);
+    code->keep_fields(list, packet, kept);
+    packet_free(kept);
+    memset(&packet->requests, 0, sizeof packet->requests);
+    packet->requests.truncate = NO_TRUNCATION;
+    packet->standard_metadata.instance_type = kind;
+    packet->wire_length = packet->length;
+    if (kind == INSTANCE_RECIRCULATED) {
+        packet->ingress_length = packet->length;
+        /* The room in front of the frame is as large again as for a new packet. */
+        uint8_t *begin = (uint8_t *)packet + packet->pipeline->pool->frame_offset;
+        memmove(begin, packet->data, packet->length);
+        packet->data = begin;
+    }
+    packet->parsed = 0;
+    packet->limit = NO_TRUNCATION;
+    packet->next = NULL;
+    *engine->pending_last = packet;
+    engine->pending_last = &packet->next;
+    engine->pending++;
+    engine->recirculated++;
+}
+
+void process_ingress(struct engine *engine, struct packet *packet)
+{
+    struct pipeline *pipeline = packet->pipeline;
+    struct standard_metadata *metadata = &packet->standard_metadata;
+    engine->ingress_packets++;
+    metadata->packet_length = packet->length;
+    pipeline->code->ingress(pipeline, packet);
+    struct requests *requests = &packet->requests;
+    if (__builtin_expect(requests->clone, false)) {
+        clone_from_ingress(engine, packet);
+        requests->clone = false;
+    }
+    if (__builtin_expect(requests->digest, false)) {
+        emit_digest(engine, packet);
+        requests->digest = false;
+    }
+    requests->exited = false;
+    if (__builtin_expect(requests->resubmit, false)) {
+        again(engine, packet, INSTANCE_RESUBMITTED, requests->resubmit_list);
+    } else if (metadata->mcast_grp) {
+        metadata->instance_type = INSTANCE_REPLICATION;
+        replicate(engine, packet, pipeline->replication->groups[metadata->mcast_grp], metadata->priority);
+    } else if (metadata->egress_spec == pipeline->drop_port) {
+        drop_packet(engine, packet, DROP_INGRESS);
+    } else {
+        metadata->instance_type = INSTANCE_NORMAL;
+        queue_put(engine, packet, metadata->egress_spec, metadata->priority);
+    }
+}
+
+static void send_packet(struct engine *engine, struct packet *packet)
+{
+    uint16_t number = packet->queue_port;
+    if (number == engine->cpu_port) {
+        if (!engine->ports[number] || !engine->ports[number]->used) {
+            ring_write(&engine->events, 0, number, packet->data, packet->length);
+            engine->events_new = true;
+            packet_free(packet);
+            return;
+        }
+    }
+    struct port *port = number < PORTS ? engine->ports[number] : NULL;
+    if (!port) {
+        drop_packet(engine, packet, DROP_NO_PORT);
+        return;
+    }
+    port_send(engine, port, packet);
+}
+
+void process_egress(struct engine *engine, struct packet *packet, uint32_t *sent_bytes)
+{
+    struct pipeline *pipeline = packet->pipeline;
+    struct standard_metadata *metadata = &packet->standard_metadata;
+    struct requests *requests = &packet->requests;
+    engine->egress_packets++;
+    metadata->egress_global_timestamp = since_start_us(engine);
+    metadata->deq_timedelta = (uint32_t)(metadata->egress_global_timestamp - packet->enqueued_us);
+    metadata->egress_port = packet->queue_port;
+    metadata->egress_spec = 0;
+    metadata->packet_length = packet->wire_length;
+    if (metadata->egress_spec == pipeline->drop_port)
+        metadata->egress_spec = 1;
+    pipeline->code->egress(pipeline, packet);
+    if (__builtin_expect(requests->clone, false)) {
+        clone_from_egress(engine, packet);
+        requests->clone = false;
+    }
+    if (metadata->egress_spec == pipeline->drop_port) {
+        drop_packet(engine, packet, DROP_EGRESS);
+        return;
+    }
+    pipeline->code->deparse(pipeline, packet);
+    uint32_t longest = requests->truncate < packet->limit ? requests->truncate : packet->limit;
+    if (packet->length > longest)
+        packet->length = longest;
+    if (__builtin_expect(requests->recirculate, false)) {
+        if (packet->length > LONGEST_FRAME)
+            drop_packet(engine, packet, DROP_TOO_LONG);
+        else
+            again(engine, packet, INSTANCE_RECIRCULATED, requests->recirculate_list);
+        return;
+    }
+    if (sent_bytes)
+        *sent_bytes = packet->length;
+    send_packet(engine, packet);
+}
+
+void process_ready(struct engine *engine)
+{
+    /* Clones made on the way are appended; what is more than a round's work waits for the next. */
+    for (int i = 0; engine->ready_first && i < ROUND; i++) {
+        struct packet *packet = engine->ready_first;
+        engine->ready_first = packet->next;
+        if (!engine->ready_first)
+            engine->ready_last = &engine->ready_first;
+        process_egress(engine, packet, NULL);
+    }
+}
+
+void process_pending(struct engine *engine, uint32_t most)
+{
+    for (uint32_t i = 0; engine->pending_first && i < most; i++) {
+        struct packet *packet = engine->pending_first;
+        engine->pending_first = packet->next;
+        if (!engine->pending_first)
+            engine->pending_last = &engine->pending_first;
+        engine->pending--;
+        packet->standard_metadata.ingress_global_timestamp = since_start_us(engine);
+        process_ingress(engine, packet);
+    }
+}
+
+void process_receive(struct engine *engine, struct port *port, struct packet *packet)
+{
+    if (port) {
+        port->rx_packets++;
+        port->rx_bytes += packet->length;
+    }
+    packet->ingress_length = packet->wire_length = packet->length;
+    packet->standard_metadata.ingress_port = port ? port->number : engine->cpu_port;
+    packet->standard_metadata.ingress_global_timestamp = since_start_us(engine);
+    process_ingress(engine, packet);
+}

@@ -1,0 +1,267 @@
+/* Tuple-space tables: one open-addressing hash table for each distinct mask. Entries with the same masked
+ * key (they differ in priority or ranges) are chained behind the first, highest priority first. */
+#include "table.h"
+
+#include <stdlib.h>
+
+enum { FEWEST_SLOTS = 8, FEWEST_ENTRIES = 16 };
+
+static uint64_t *entry_mask(const struct table *table, struct entry *entry)
+{
+    return entry->words + table->shape->key_words + 2 * table->shape->range_words;
+}
+
+bool table_open(struct table *table, const struct table_shape *shape, uint64_t seed)
+{
+    memset(table, 0, sizeof *table);
+    table->shape = shape;
+    table->seed = seed;
+    table->stride = (uint32_t)(sizeof(struct entry) + 8 * (table_data_offset(shape) + shape->data_words));
+    table->miss = (struct target){TARGET_ACTION, shape->default_action, 0};
+    table->miss_data = calloc(shape->data_words + 1, 8);
+    if (!table->miss_data)
+        return false;
+    if (shape->default_action != NO_ACTION)
+        memcpy(table->miss_data, shape->default_data, 8 * shape->data_words);
+    return true;
+}
+
+void table_close(struct table *table)
+{
+    for (uint32_t i = 0; i < table->tuple_count; i++) {
+        free(table->tuples[i].mask);
+        free(table->tuples[i].slots);
+    }
+    free(table->tuples);
+    free(table->entries);
+    free(table->miss_data);
+    memset(table, 0, sizeof *table);
+}
+
+/* --- places --- */
+
+bool table_take(struct table *table, uint32_t *place)
+{
+    struct entry *entry;
+    if (table->free) {
+        *place = table->free - 1;
+        entry = table_entry(table, *place);
+        table->free = entry->next;
+    } else {
+        if (table->high == table->room) {
+            uint32_t room = table->room ? table->room * 2 : FEWEST_ENTRIES;
+            uint8_t *entries = realloc(table->entries, (size_t)room * table->stride);
+            if (!entries)
+                return false;
+            memset(entries + (size_t)table->room * table->stride, 0, (size_t)(room - table->room) * table->stride);
+            table->entries = entries;
+            table->room = room;
+        }
+        *place = table->high++;
+        entry = table_entry(table, *place);
+    }
+    uint32_t generation = entry->generation + 1;
+    memset(entry, 0, table->stride);
+    entry->generation = generation;
+    entry->used = true;
+    return true;
+}
+
+void table_release(struct table *table, uint32_t place)
+{
+    struct entry *entry = table_entry(table, place);
+    entry->used = false;
+    entry->generation++;
+    entry->next = table->free;
+    table->free = place + 1;
+}
+
+/* --- slots --- */
+
+static uint32_t hash_entry(const struct table *table, const struct entry *entry)
+{
+    return hash_words(entry->words, table->shape->key_words, table->seed);
+}
+
+static void put_slot(struct tuple *tuple, struct slot slot)
+{
+    uint32_t at = slot.hash & tuple->slot_mask;
+    while (tuple->slots[at].entry)
+        at = (at + 1) & tuple->slot_mask;
+    tuple->slots[at] = slot;
+}
+
+static bool grow(struct tuple *tuple)
+{
+    uint32_t old = tuple->slots ? tuple->slot_mask + 1 : 0;
+    /* At most half full: a miss ends soon. */
+    if (tuple->slots && (tuple->count + 1) * 2 <= old)
+        return true;
+    uint32_t size = old ? old * 2 : FEWEST_SLOTS;
+    struct slot *slots = calloc(size, sizeof *slots), *before = tuple->slots;
+    if (!slots)
+        return false;
+    tuple->slots = slots;
+    tuple->slot_mask = size - 1;
+    for (uint32_t i = 0; i < old; i++)
+        if (before[i].entry)
+            put_slot(tuple, before[i]);
+    free(before);
+    return true;
+}
+
+static struct slot *find_slot(const struct table *table, const struct tuple *tuple, const uint64_t *key,
+                              uint32_t hash)
+{
+    for (uint32_t at = hash & tuple->slot_mask; tuple->slots[at].entry; at = (at + 1) & tuple->slot_mask)
+        if (tuple->slots[at].hash == hash &&
+            words_equal(table_entry(table, tuple->slots[at].entry - 1)->words, key, table->shape->key_words))
+            return &tuple->slots[at];
+    return NULL;
+}
+
+static void remove_slot(struct tuple *tuple, struct slot *slot)
+{
+    uint32_t hole = (uint32_t)(slot - tuple->slots);
+    for (uint32_t at = (hole + 1) & tuple->slot_mask; tuple->slots[at].entry; at = (at + 1) & tuple->slot_mask) {
+        uint32_t home = tuple->slots[at].hash & tuple->slot_mask;
+        /* Move back what would not be found across the hole. */
+        if (((at - home) & tuple->slot_mask) >= ((at - hole) & tuple->slot_mask)) {
+            tuple->slots[hole] = tuple->slots[at];
+            hole = at;
+        }
+    }
+    tuple->slots[hole].entry = 0;
+}
+
+/* --- tuples --- */
+
+static int32_t order_of(const struct table *table, struct entry *entry)
+{
+    if (table->shape->kind == MATCH_TERNARY)
+        return entry->priority;
+    int32_t bits = 0;
+    for (uint32_t i = 0; i < table->shape->key_words; i++)
+        bits += __builtin_popcountll(entry_mask(table, entry)[i]);
+    return bits;
+}
+
+static struct tuple *find_tuple(const struct table *table, const uint64_t *mask)
+{
+    for (uint32_t i = 0; i < table->tuple_count; i++)
+        if (words_equal(table->tuples[i].mask, mask, table->shape->key_words))
+            return &table->tuples[i];
+    return NULL;
+}
+
+/* Bring a tuple, whose order has grown, to its place. */
+static struct tuple *raise_tuple(struct table *table, struct tuple *tuple)
+{
+    while (tuple > table->tuples && tuple[-1].order < tuple->order) {
+        struct tuple before = tuple[-1];
+        tuple[-1] = *tuple;
+        *tuple = before;
+        tuple--;
+    }
+    return tuple;
+}
+
+static struct tuple *add_tuple(struct table *table, struct entry *entry)
+{
+    if (table->tuple_count == table->tuple_room) {
+        uint32_t room = table->tuple_room ? table->tuple_room * 2 : 4;
+        struct tuple *tuples = realloc(table->tuples, room * sizeof *tuples);
+        if (!tuples)
+            return NULL;
+        table->tuples = tuples;
+        table->tuple_room = room;
+    }
+    struct tuple tuple = {.order = order_of(table, entry)};
+    tuple.mask = calloc(table->shape->key_words + 1, 8);
+    if (!tuple.mask || !grow(&tuple)) {
+        free(tuple.mask);
+        return NULL;
+    }
+    memcpy(tuple.mask, entry_mask(table, entry), 8 * table->shape->key_words);
+    table->tuples[table->tuple_count] = tuple;
+    return raise_tuple(table, &table->tuples[table->tuple_count++]);
+}
+
+bool table_link(struct table *table, uint32_t place)
+{
+    struct entry *entry = table_entry(table, place);
+    struct tuple *tuple = find_tuple(table, entry_mask(table, entry));
+    if (!tuple)
+        tuple = add_tuple(table, entry);
+    if (!tuple || !grow(tuple))
+        return false;
+    int32_t order = order_of(table, entry);
+    if (order > tuple->order) {
+        tuple->order = order;
+        tuple = raise_tuple(table, tuple);
+    }
+    uint32_t hash = hash_entry(table, entry);
+    struct slot *slot = find_slot(table, tuple, entry->words, hash);
+    tuple->count++;
+    table->used++;
+    if (!slot) {
+        entry->next = 0;
+        put_slot(tuple, (struct slot){hash, place + 1});
+        return true;
+    }
+    uint32_t *link = &slot->entry;
+    while (*link && table_entry(table, *link - 1)->priority >= entry->priority)
+        link = &table_entry(table, *link - 1)->next;
+    entry->next = *link;
+    *link = place + 1;
+    return true;
+}
+
+void table_unlink(struct table *table, uint32_t place)
+{
+    struct entry *entry = table_entry(table, place);
+    struct tuple *tuple = find_tuple(table, entry_mask(table, entry));
+    struct slot *slot = tuple ? find_slot(table, tuple, entry->words, hash_entry(table, entry)) : NULL;
+    if (!slot)
+        return;
+    uint32_t *link = &slot->entry;
+    while (*link && *link != place + 1)
+        link = &table_entry(table, *link - 1)->next;
+    if (!*link)
+        return;
+    *link = entry->next;
+    entry->next = 0;
+    tuple->count--;
+    table->used--;
+    if (!slot->entry)
+        remove_slot(tuple, slot);
+}
+
+void table_sweep(struct table *table)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < table->tuple_count; i++) {
+        if (table->tuples[i].count) {
+            table->tuples[kept++] = table->tuples[i];
+        } else {
+            free(table->tuples[i].mask);
+            free(table->tuples[i].slots);
+        }
+    }
+    table->tuple_count = kept;
+}
+
+bool table_identify(const struct table *table, const uint64_t *words, int32_t priority, uint32_t *place)
+{
+    uint32_t keys = table->shape->key_words, ranges = 2 * table->shape->range_words;
+    const struct tuple *tuple = find_tuple(table, words + keys + ranges);
+    struct slot *slot = tuple ? find_slot(table, tuple, words, hash_words(words, keys, table->seed)) : NULL;
+    for (uint32_t at = slot ? slot->entry : 0; at; at = table_entry(table, at - 1)->next) {
+        struct entry *entry = table_entry(table, at - 1);
+        if (entry->priority == priority && words_equal(entry->words + keys, words + keys, ranges)) {
+            *place = at - 1;
+            return true;
+        }
+    }
+    return false;
+}

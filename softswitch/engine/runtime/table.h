@@ -1,0 +1,36 @@
+/* Changing match tables. The worker is parked, or not yet started, while these run. */
+#ifndef P4_TABLE_H
+#define P4_TABLE_H
+
+#include "pipeline.h"
+
+bool table_open(struct table *table, const struct table_shape *shape, uint64_t seed);
+void table_close(struct table *table);
+
+/* Entries by their place. `take` gives a fresh one (false: no memory), `release` gives it back. An entry is
+ * found by packets between `link` and `unlink`. Linking again what was just unlinked needs no memory. */
+bool table_take(struct table *table, uint32_t *place);
+void table_release(struct table *table, uint32_t place);
+bool table_link(struct table *table, uint32_t place);
+void table_unlink(struct table *table, uint32_t place);
+void table_sweep(struct table *table); /* forget masks that no entry has any more */
+
+/* The entry with exactly this identity; `words` are key, range ends, mask. */
+bool table_identify(const struct table *table, const uint64_t *words, int32_t priority, uint32_t *place);
+
+static inline struct entry *table_entry(const struct table *table, uint32_t place)
+{
+    return entry_at(table, place, table->stride);
+}
+
+static inline uint32_t table_data_offset(const struct table_shape *shape)
+{
+    return 2 * shape->key_words + 2 * shape->range_words;
+}
+
+static inline uint64_t *entry_data(const struct table *table, struct entry *entry)
+{
+    return entry->words + table_data_offset(table->shape);
+}
+
+#endif

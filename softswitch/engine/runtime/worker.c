@@ -1,0 +1,186 @@
+/* The worker's loop: bursts while there is work, then sleep until there is some. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine.h"
+
+enum { LOOKS = 256, RETRY_MS = 1000 };
+
+void engine_clock(struct engine *engine)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    engine->now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void signal_fd(int fd)
+{
+    uint64_t one = 1;
+    ssize_t written = write(fd, &one, sizeof one);
+    (void)written; /* full: it is readable already */
+}
+
+void engine_park(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->control);
+    if (!engine->running)
+        return;
+    pthread_mutex_lock(&engine->lock);
+    __atomic_store_n(&engine->park_wanted, true, __ATOMIC_RELEASE);
+    signal_fd(engine->wake_fd);
+    while (!engine->parked)
+        pthread_cond_wait(&engine->parked_changed, &engine->lock);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+void engine_release(struct engine *engine)
+{
+    if (engine->running) {
+        pthread_mutex_lock(&engine->lock);
+        __atomic_store_n(&engine->park_wanted, false, __ATOMIC_RELEASE);
+        engine->parked = false;
+        pthread_cond_signal(&engine->released);
+        pthread_mutex_unlock(&engine->lock);
+    }
+    pthread_mutex_unlock(&engine->control);
+}
+
+static void park_here(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    while (engine->park_wanted) {
+        engine->parked = true;
+        pthread_cond_signal(&engine->parked_changed);
+        pthread_cond_wait(&engine->released, &engine->lock);
+    }
+    pthread_mutex_unlock(&engine->lock);
+}
+
+static bool take_injected(struct engine *engine)
+{
+    uint32_t done = 0;
+    const struct record *record;
+    for (; done < BURST && (record = ring_peek(&engine->injected)); done++) {
+        struct port *port = record->number < PORTS ? engine->ports[record->number] : NULL;
+        struct packet *packet = port || record->number == engine->cpu_port ? packet_new(engine->pipeline) : NULL;
+        if (packet) {
+            packet->length = record->length;
+            memcpy(packet->data, record + 1, record->length);
+            process_receive(engine, port, packet);
+        } else {
+            engine->drops[port ? DROP_NO_BUFFER : DROP_NO_PORT]++;
+        }
+        ring_next(&engine->injected);
+        engine->handled_count++;
+    }
+    return done;
+}
+
+static void flush(struct engine *engine)
+{
+    for (uint32_t i = 0; i < engine->active_count; i++)
+        port_flush(engine, engine->ports[engine->active[i]]);
+    if (engine->events_new) {
+        engine->events_new = false;
+        signal_fd(engine->events_fd);
+    }
+    if (engine->collected_new) {
+        engine->collected_new = false;
+        signal_fd(engine->collected_fd);
+    }
+}
+
+static void look(struct engine *engine, uint64_t wait_ns)
+{
+    struct epoll_event events[32];
+    struct timespec wait = {(time_t)(wait_ns / 1000000000), (long)(wait_ns % 1000000000)};
+    int count = epoll_pwait2(engine->epoll_fd, events, 32, wait_ns == UINT64_MAX ? NULL : &wait, NULL);
+    bool links = count == 0 && wait_ns >= (uint64_t)RETRY_MS * 1000000;
+    for (int i = 0; i < count; i++) {
+        uint64_t which = events[i].data.u64;
+        if (which == PORTS) {
+            uint64_t value;
+            ssize_t got = read(engine->wake_fd, &value, sizeof value);
+            (void)got;
+        } else if (which == PORTS + 1) {
+            char message[8192];
+            while (recv(engine->netlink_fd, message, sizeof message, MSG_DONTWAIT) > 0)
+                ;
+            links = true;
+        } else if (events[i].events & (EPOLLERR | EPOLLHUP)) {
+            /* Reading the error clears it; otherwise epoll would report it for ever. */
+            int error;
+            socklen_t size = sizeof error;
+            struct port *port = engine->ports[which];
+            if (port && port_fd(port) >= 0)
+                getsockopt(port_fd(port), SOL_SOCKET, SO_ERROR, &error, &size);
+            links = true;
+        }
+    }
+    if (links)
+        ports_check(engine);
+}
+
+static bool some_port_lost(const struct engine *engine)
+{
+    for (uint32_t i = 0; i < engine->active_count; i++) {
+        const struct port *port = engine->ports[engine->active[i]];
+        if (!port->memory && !port->link)
+            return true;
+    }
+    return false;
+}
+
+static void idle(struct engine *engine, uint64_t next_ns)
+{
+    if (!engine->limited_count &&
+        __atomic_load_n(&engine->marked_count, __ATOMIC_RELAXED) != engine->handled_count) {
+        __atomic_store_n(&engine->marked_count, engine->handled_count, __ATOMIC_RELEASE);
+        signal_fd(engine->collected_fd);
+    }
+    uint64_t wait = UINT64_MAX;
+    if (next_ns != UINT64_MAX) {
+        engine_clock(engine);
+        wait = next_ns > engine->now_ns ? next_ns - engine->now_ns : 0;
+    }
+    if (some_port_lost(engine) && wait > (uint64_t)RETRY_MS * 1000000)
+        wait = (uint64_t)RETRY_MS * 1000000;
+    look(engine, wait);
+}
+
+void *worker(void *argument)
+{
+    struct engine *engine = argument;
+    prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
+    for (uint32_t rounds = 1;; rounds++) {
+        if (__atomic_load_n(&engine->park_wanted, __ATOMIC_ACQUIRE))
+            park_here(engine);
+        if (__atomic_load_n(&engine->stopping, __ATOMIC_ACQUIRE))
+            break;
+        engine_clock(engine);
+        bool busy = take_injected(engine);
+        process_ready(engine);
+        for (uint32_t i = 0; i < engine->active_count; i++)
+            if (port_receive(engine, engine->ports[engine->active[i]])) {
+                process_ready(engine);
+                busy = true;
+            }
+        process_pending(engine, BURST);
+        uint64_t next_ns = queue_run(engine);
+        process_ready(engine);
+        flush(engine);
+        if (engine->pending_first || engine->ready_first)
+            busy = true;
+        if (!busy)
+            idle(engine, next_ns);
+        else if (rounds % LOOKS == 0)
+            look(engine, 0);
+    }
+    return NULL;
+}
