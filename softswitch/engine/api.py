@@ -194,7 +194,7 @@ class DeviceConfig(Protocol):
 
 
 class Exact(NamedTuple):
-    """An exact field, or an optional one that is not left out."""
+    """An exact field, or an optional one that is not left out (p4c turns optional into ternary fields)."""
 
     value: int
 

@@ -590,7 +590,7 @@ void batch_apply(struct engine *engine, const uint64_t *words, uint64_t count, s
     for (uint32_t i = 0; i < operations; i++) {
         struct result result = FAIL(STATUS_INVALID, DETAIL_MALFORMED);
         struct undo undo = {.kind = UNDO_NOTHING};
-        if (failed && !undos) {
+        if (all && !undos) {
             result = FAIL(STATUS_EXHAUSTED, DETAIL_MEMORY);
         } else if (at + 4 <= count && words[at + 3] <= count - at - 4) {
             struct operation one = {words[at], words[at + 1], words[at + 2], words[at + 3], words + at + 4};
