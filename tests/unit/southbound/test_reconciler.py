@@ -132,10 +132,10 @@ async def test_the_audit_undoes_what_others_changed(fake: FakeSwitch) -> None:
     reconciler.set_desired(WANTED)
     async with running(session.run, reconciler.run):
         await reports.until(in_sync)
+        before = len(fake.writes)
         await session.write([Update(UpdateKind.DELETE, bridging(5)), Update(UpdateKind.INSERT, bridging(99))])
-        await eventually(lambda: len(fake.writes[-1].updates) == 1)
-        await reports.until(in_sync)
-    assert len(fake.entities) == len(WANTED)
+        await eventually(lambda: len(fake.writes) == before + 3)
+        assert (await session.read()).entities == WANTED
 
 
 async def test_a_switch_that_lost_everything_is_filled_again_and_the_outage_is_reported(
