@@ -1,0 +1,258 @@
+"""Packets/s through the embedded switch with fabric.p4: between two veth interfaces, beside a bare AF_PACKET
+forwarder in the same run, and from memory. Needs root.
+
+    .venv/bin/python -m benchmarks.forwarding [--seconds 3] [--rounds 3] [--program x.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pyroute2 import IPRoute
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
+
+from softswitch.engine import LoadedConfig, NativeEngine, load_config, open_engine
+from softswitch.engine.api import (
+    ActionCall,
+    Change,
+    EngineOptions,
+    EntryAction,
+    Exact,
+    FieldMatch,
+    Lpm,
+    Status,
+    Ternary,
+    WriteEntry,
+)
+
+ROOT = Path(__file__).parent.parent
+SWITCH_CORE, OTHER_CORE = 0, 1
+ROUTER, HOST = 0x02005E000001, 0x02000000000B
+NETWORK, VRF = 100, 1
+BACKGROUND = 10_000  # entries beside those that the packet meets, in each large table
+
+Match = tuple[FieldMatch, ...]
+
+
+def entry(table: str, match: Match, action: str, *arguments: int, priority: int = 0) -> WriteEntry:
+    """An insertion into a table of fabric.p4."""
+    call: EntryAction = ActionCall(action, arguments)
+    return WriteEntry(Change.INSERT, table, match, call, priority)
+
+
+def fabric_entries() -> list[WriteEntry]:
+    """One network of two edge ports, a route, firewall rules, and tables full of others' entries."""
+    ingress, egress = "FabricIngress", "FabricEgress"
+    entries = [
+        entry(f"{ingress}.port_filter.networks", (Exact(NETWORK),), f"{ingress}.port_filter.set_vrf", VRF),
+        entry(f"{ingress}.gateway.gateways", (Exact(NETWORK), Exact(ROUTER)), f"{ingress}.gateway.route"),
+        entry(
+            f"{ingress}.bridging.bridging", (Exact(NETWORK), Exact(HOST)), f"{ingress}.bridging.to_port", 2
+        ),
+        entry(
+            f"{ingress}.routing.routing_ipv4",
+            (Exact(VRF), Lpm(0x0A000200, 24)),
+            f"{ingress}.routing.route_to",
+            NETWORK,
+            ROUTER,
+            HOST,
+        ),
+        entry(
+            f"{ingress}.firewall.firewall_ipv4",
+            (Exact(VRF), None, Ternary(0x0A000200, 0xFFFFFF00), Ternary(17, 0xFF), None, None, None),
+            f"{ingress}.firewall.allow_ipv4",
+            priority=10,
+        ),
+    ]
+    for port in (1, 2):
+        entries += [
+            entry(
+                f"{ingress}.port_filter.port_vlan",
+                (Exact(port), Exact(0), None),
+                f"{ingress}.port_filter.permit_edge",
+                NETWORK,
+                priority=1,
+            ),
+            entry(
+                f"{egress}.egress_vlan.egress_vlan",
+                (Exact(port), Ternary(NETWORK, 0xFFF)),
+                f"{egress}.egress_vlan.edge_untagged",
+                priority=1,
+            ),
+        ]
+    for number in range(BACKGROUND):
+        mac = 0x020100000000 + number
+        entries += [
+            entry(
+                f"{ingress}.bridging.bridging", (Exact(NETWORK), Exact(mac)), f"{ingress}.bridging.to_port", 2
+            ),
+            entry(
+                f"{ingress}.routing.routing_ipv4",
+                (Exact(VRF), Lpm(0x0B000000 + number, 32)),
+                f"{ingress}.routing.route_to",
+                NETWORK,
+                ROUTER,
+                mac,
+            ),
+        ]
+        if number < 1000:
+            source = Ternary(0x0C000000 + (number << 8), 0xFFFFFF00)
+            service = Ternary(number, 0xFFFF)
+            entries.append(
+                entry(
+                    f"{ingress}.firewall.firewall_ipv4",
+                    (Exact(VRF), source, None, Ternary(6, 0xFF), None, service, None),
+                    f"{ingress}.firewall.deny_ipv4",
+                    priority=20,
+                )
+            )
+    return entries
+
+
+def the_frame() -> bytes:
+    """A 64-byte frame that is routed (60 bytes and the checksum that the wire would add)."""
+    frame = bytes(
+        Ether(dst="02:00:5e:00:00:01", src="02:00:00:00:00:0a")
+        / IP(src="10.0.1.10", dst="10.0.2.11")
+        / UDP(sport=1000, dport=2000, chksum=0)
+    )
+    return frame.ljust(60, b"\0")
+
+
+class Wires:
+    """Two veth pairs: ebs0-ebs1 towards the switch, ebs2-ebs3 away from it."""
+
+    def __enter__(self) -> Wires:
+        with IPRoute() as ip:
+            for near, far in (("ebs0", "ebs1"), ("ebs2", "ebs3")):
+                ip.link("add", ifname=near, kind="veth", peer=far)
+                for name in (near, far):
+                    Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
+                    ip.link("set", index=ip.link_lookup(ifname=name)[0], state="up")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with IPRoute() as ip:
+            for name in ("ebs0", "ebs2"):
+                for index in ip.link_lookup(ifname=name):
+                    ip.link("del", index=index)
+
+
+def build_tool(directory: str) -> str:
+    """The sender, the counter and the bare forwarder."""
+    tool = f"{directory}/forwarding"
+    source = str(ROOT / "benchmarks" / "forwarding.c")
+    subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-o", tool, source], check=True)
+    return tool
+
+
+def received_rate(tool: str, frame: bytes, seconds: float) -> tuple[float, float]:
+    """Packets/s that reach the far end and packets/s sent, while one sender sends all it can."""
+    on = ["taskset", "-c", str(OTHER_CORE), tool]
+    sender = subprocess.Popen([*on, "send", "ebs0", frame.hex(), str(seconds + 1)], stdout=subprocess.PIPE)
+    time.sleep(0.5)
+    sink = subprocess.run([tool, "sink", "ebs3", str(seconds)], check=True, capture_output=True)
+    sent, _ = sender.communicate(timeout=seconds + 10)
+    return float(sink.stdout), float(sent)
+
+
+def through_switch(config: LoadedConfig, tool: str, frame: bytes, seconds: float) -> tuple[float, float]:
+    """veth to veth through the engine, whose worker is kept on one core."""
+    with open_engine(config) as engine:
+        populate(engine)
+        engine.add_port(1, "ebs1")
+        engine.add_port(2, "ebs2")
+        pinned(engine.start)
+        return received_rate(tool, frame, seconds)
+
+
+def through_forwarder(tool: str, frame: bytes, seconds: float) -> tuple[float, float]:
+    """The same without a pipeline."""
+    command = ["taskset", "-c", str(SWITCH_CORE), tool, "forward", "ebs1", "ebs2", str(seconds + 2)]
+    with subprocess.Popen(command) as forwarder:
+        result = received_rate(tool, frame, seconds)
+        forwarder.wait(timeout=seconds + 10)
+        return result
+
+
+def pinned(start: Callable[[], None]) -> None:
+    """Threads that begin meanwhile stay on the switch's core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {SWITCH_CORE})
+    try:
+        start()
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def populate(engine: NativeEngine) -> float:
+    """Write all entries in batches of 500; entries/s."""
+    entries = fabric_entries()
+    begin = time.monotonic()
+    for at in range(0, len(entries), 500):
+        for outcome in engine.apply(entries[at : at + 500]):
+            assert outcome.status is Status.OK, outcome
+    return len(entries) / (time.monotonic() - begin)
+
+
+def from_memory(config: LoadedConfig, frame: bytes, packets: int) -> float:
+    """Packets/s without any socket."""
+    with open_engine(config) as engine:
+        populate(engine)
+        engine.add_port(1, None)
+        engine.add_port(2, None, discard=True)
+        rates: list[float] = []
+        pinned(lambda: rates.append(max(engine.measure(1, frame, packets) for _ in range(3))))
+        assert engine.port_stats()[2].tx_packets == 3 * packets, engine.stats()
+        return rates[0]
+
+
+def push_times(text: bytes) -> tuple[float, float]:
+    """Seconds from the JSON to a pipeline that can start: with nothing cached, and again."""
+    times = []
+    with tempfile.TemporaryDirectory() as cache:
+        for _ in range(2):
+            begin = time.monotonic()
+            with open_engine(load_config(text), EngineOptions(cache_directory=Path(cache))):
+                times.append(time.monotonic() - begin)
+    return times[0], times[1]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--program", type=Path, default=ROOT / "pipelines" / "fabric" / "fabric.json")
+    options = parser.parse_args()
+    text, frame = options.program.read_bytes(), the_frame()
+    config = load_config(text)
+    cold, warm = push_times(text)
+    print(f"push: {cold:.2f} s cold, {warm:.3f} s warm")
+    with open_engine(config) as engine:
+        print(f"writes: {populate(engine):,.0f} entries/s (through Python, batches of 500)")
+    print(f"from memory: {from_memory(config, frame, 1_000_000):,.0f} packets/s")
+    ratios = []
+    with tempfile.TemporaryDirectory() as scratch, Wires():
+        tool = build_tool(scratch)
+        for number in range(options.rounds):
+            bare, bare_sent = through_forwarder(tool, frame, options.seconds)
+            ours, sent = through_switch(config, tool, frame, options.seconds)
+            ratios.append(ours / bare)
+            print(
+                f"round {number + 1}: veth to veth {ours:,.0f} of {sent:,.0f} packets/s, "
+                f"bare forwarder {bare:,.0f} of {bare_sent:,.0f}, ratio {ours / bare:.2f}"
+            )
+    print(f"median ratio to the bare forwarder: {statistics.median(ratios):.2f}")
+
+
+if __name__ == "__main__":
+    main()
