@@ -138,7 +138,7 @@ def _masked(given: FieldMatch, kind: MatchKind, width: int, whole: int) -> tuple
             raise invalid("an exact field cannot be left out")
         return 0, 0
     match kind, given:
-        case ((MatchKind.EXACT | MatchKind.OPTIONAL), Exact(value)):
+        case ((MatchKind.EXACT | MatchKind.OPTIONAL | MatchKind.TERNARY), Exact(value)):
             mask = whole
         case MatchKind.LPM, Lpm(value, length):
             if not 0 <= length <= width:

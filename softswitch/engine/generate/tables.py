@@ -98,7 +98,9 @@ class Tables:
     def shapes(self) -> Iterator[str]:
         """The constant descriptions that the runtime reads."""
         for table in self.pipeline.tables:
-            default = ", ".join(f"UINT64_C({word:#x})" for word in default_words(table)) or "0"
+            room = self.entry_words(table) - layout(table).data_offset
+            padded = default_words(table) + [0] * (room + 1)
+            default = ", ".join(f"UINT64_C({word:#x})" for word in padded[: max(room, 1)])
             yield f"static const uint64_t default_{self.names.tables[table.name]}[] = {{{default}}};"
         yield ""
         yield "static const struct table_shape table_shapes[] = {"

@@ -5,6 +5,13 @@
 
 #include "engine.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#endif
+
 enum { CHUNK = 64, MOST_CHUNKS = 512, TAIL_ROOM = 64, TAG_ROOM = 4 };
 
 static uint32_t round_up(uint32_t value, uint32_t to)
@@ -30,8 +37,10 @@ struct pool *pool_open(uint32_t phv_size, uint32_t header_room)
 
 void pool_close(struct pool *pool)
 {
-    for (uint32_t i = 0; i < pool->chunk_count; i++)
+    for (uint32_t i = 0; i < pool->chunk_count; i++) {
+        ASAN_UNPOISON_MEMORY_REGION(pool->chunks[i], (size_t)pool->size * CHUNK);
         munmap(pool->chunks[i], (size_t)pool->size * CHUNK);
+    }
     free(pool->chunks);
     free(pool);
 }
@@ -60,6 +69,7 @@ struct packet *packet_new(struct pipeline *pipeline)
     struct packet *packet = pool->free;
     pool->free = packet->next;
     pool->outstanding++;
+    ASAN_UNPOISON_MEMORY_REGION(packet, pool->size);
     packet->next = NULL;
     packet->pipeline = pipeline;
     packet->data = (uint8_t *)packet + pool->frame_offset;
@@ -93,5 +103,12 @@ struct packet *packet_copy(struct packet *packet)
     copy->standard_metadata = packet->standard_metadata;
     memcpy(copy->phv, packet->phv, packet->pipeline->code->phv_size);
     memcpy(copy->data, packet->data, packet->length);
+    packet_guard(copy);
     return copy;
+}
+
+void packet_guard(struct packet *packet)
+{
+    uint8_t *end = packet->data + packet->length, *limit = (uint8_t *)packet + packet->pipeline->pool->size;
+    ASAN_POISON_MEMORY_REGION(end, (size_t)(limit - end));
 }

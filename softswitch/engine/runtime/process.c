@@ -108,6 +108,7 @@ static void again(struct engine *engine, struct packet *packet, enum instance_ty
         uint8_t *begin = (uint8_t *)packet + packet->pipeline->pool->frame_offset;
         memmove(begin, packet->data, packet->length);
         packet->data = begin;
+        packet_guard(packet);
     }
     packet->parsed = 0;
     packet->limit = NO_TRUNCATION;
@@ -236,6 +237,7 @@ void process_receive(struct engine *engine, struct port *port, struct packet *pa
         port->rx_packets++;
         port->rx_bytes += packet->length;
     }
+    packet_guard(packet);
     packet->ingress_length = packet->wire_length = packet->length;
     packet->standard_metadata.ingress_port = port ? port->number : engine->cpu_port;
     packet->standard_metadata.ingress_global_timestamp = since_start_us(engine);

@@ -32,7 +32,9 @@ bind_layers(Ether, Command, type=0x88B5)
 def command(payload: bytes = b"", **fields: int) -> bytes:
     """A frame that asks for one construct."""
     return bytes(
-        Ether(dst="02:00:00:00:00:02", src="02:00:00:00:00:01", type=0x88B5) / Command(**fields) / Raw(payload)
+        Ether(dst="02:00:00:00:00:02", src="02:00:00:00:00:01", type=0x88B5)
+        / Command(**fields)
+        / Raw(payload)
     )
 
 

@@ -45,7 +45,9 @@ def write(engine: NativeEngine, *operations: Operation) -> list[int]:
     return [one.handle for one in outcomes]
 
 
-def insert(table: str, match: tuple[object, ...], action: str, *arguments: int, priority: int = 0) -> WriteEntry:
+def insert(
+    table: str, match: tuple[object, ...], action: str, *arguments: int, priority: int = 0
+) -> WriteEntry:
     return WriteEntry(Change.INSERT, f"In.{table}", match, ActionCall(action, arguments), priority)  # type: ignore[arg-type]
 
 
@@ -197,7 +199,11 @@ def test_resubmission_and_recirculation_keep_what_they_are_told(constructs: Nati
 
 def test_multicast_makes_one_copy_a_replica(constructs: NativeEngine) -> None:
     replicas = tuple(Replica(port, 100 + port) for port in (1, 2, 3))
-    write(constructs, WriteMulticastGroup(Change.INSERT, 9, replicas), insert("ports", (Exact(3),), "In.to_group", 9))
+    write(
+        constructs,
+        WriteMulticastGroup(Change.INSERT, 9, replicas),
+        insert("ports", (Exact(3),), "In.to_group", 9),
+    )
     constructs.inject(3, command(op=21))
     copies = {port: Ether(frame)[Command] for port, frame in constructs.collect()}
     assert {port: (one.d, one.rest, one.b) for port, one in copies.items()} == {
@@ -250,8 +256,12 @@ def test_a_packet_cut_at_any_length_does_no_harm(constructs: NativeEngine, op: i
     assert ask(constructs, op=3, a=7).b == 70
 
 
-def test_frames_for_the_cpu_port_are_packet_ins_and_packet_outs_arrive_there(constructs: NativeEngine) -> None:
-    write(constructs, insert("ports", (Exact(3),), "In.send", 510), insert("ports", (Exact(510),), "In.send", 4))
+def test_frames_for_the_cpu_port_are_packet_ins_and_packet_outs_arrive_there(
+    constructs: NativeEngine,
+) -> None:
+    write(
+        constructs, insert("ports", (Exact(3),), "In.send", 510), insert("ports", (Exact(510),), "In.send", 4)
+    )
     constructs.inject(3, command(op=0, a=1))
     constructs.collect()
     (event,) = constructs.drain()

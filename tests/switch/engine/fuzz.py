@@ -1,0 +1,155 @@
+"""Random packets, table operations and replacements against an engine built with ASan and UBSan, which end the
+process at the first finding. Run by `test_engine_sanitized.py` with the sanitizers' libraries preloaded:
+
+    LD_PRELOAD="$(cc -print-file-name=libasan.so) $(cc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \\
+        .venv/bin/python -m tests.switch.engine.fuzz JSON SECONDS SEED
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from pathlib import Path
+
+from softswitch.engine import NativeEngine, load_config, open_engine
+from softswitch.engine.api import (
+    ActionCall,
+    Atomicity,
+    Change,
+    EngineOptions,
+    EntryAction,
+    Exact,
+    FieldMatch,
+    GroupMember,
+    GroupRef,
+    KeyField,
+    Lpm,
+    MatchKind,
+    MemberRef,
+    Operation,
+    Range,
+    Replica,
+    SetDefaultAction,
+    TableInfo,
+    Ternary,
+    WriteCloneSession,
+    WriteEntry,
+    WriteGroup,
+    WriteMember,
+    WriteMulticastGroup,
+)
+
+PORTS = (1, 2, 3)
+IPV4 = bytes.fromhex("080045000040000000004011")
+
+
+def match_of(chance: random.Random, key: KeyField) -> FieldMatch:
+    """A match on few values, so that entries and packets meet."""
+    whole = (1 << key.bitwidth) - 1
+    value = chance.choice((0, 1, 2, 3, whole, chance.getrandbits(key.bitwidth))) & whole
+    if key.match is MatchKind.LPM:
+        length = chance.randint(0, key.bitwidth)
+        return Lpm(value >> (key.bitwidth - length) << (key.bitwidth - length) if length else 0, length)
+    if key.match is MatchKind.TERNARY:
+        mask = chance.choice((0, 1, 3, whole, chance.getrandbits(key.bitwidth))) & whole
+        return Ternary(value & mask, mask)
+    if key.match is MatchKind.RANGE:
+        return Range(min(value, 5), max(value, 5))
+    return Exact(value)
+
+
+def action_of(chance: random.Random, engine: NativeEngine, table: TableInfo) -> EntryAction:
+    if table.profile:
+        return chance.choice((MemberRef(chance.randint(0, 5)), GroupRef(chance.randint(0, 3))))
+    return call_of(chance, engine, table)
+
+
+def call_of(chance: random.Random, engine: NativeEngine, table: TableInfo) -> ActionCall:
+    action = chance.choice(table.actions)
+    small = [chance.choice((0, 1, 2, 3, chance.getrandbits(one.bitwidth))) for one in action.parameters]
+    return ActionCall(
+        action.name, tuple(v & ((1 << p.bitwidth) - 1) for v, p in zip(small, action.parameters, strict=True))
+    )
+
+
+def operation_of(chance: random.Random, engine: NativeEngine) -> Operation:
+    change = chance.choice((Change.INSERT, Change.INSERT, Change.MODIFY, Change.DELETE))
+    number, kind = chance.randint(0, 3), chance.randint(0, 9)
+    replicas = tuple(Replica(chance.choice((*PORTS, 510, 400)), one) for one in range(chance.randint(0, 3)))
+    tables = [one for one in engine.info.tables.values() if not one.hidden]
+    table = chance.choice(tables)
+    if kind == 0:
+        return WriteMulticastGroup(change, chance.choice((1, 2, 100)), replicas)
+    if kind == 1:
+        return WriteCloneSession(
+            change, chance.choice((5, 510)), replicas, number, chance.choice((0, 20, 2000))
+        )
+    if kind == 2 and table.profile:
+        return WriteMember(change, table.profile, number, call_of(chance, engine, table))
+    if kind == 3 and table.profile:
+        members = tuple(
+            GroupMember(one, chance.randint(1, 3), chance.choice((None, 1, 99))) for one in range(number)
+        )
+        return WriteGroup(change, table.profile, number, members)
+    if kind == 4:
+        return SetDefaultAction(table.name, chance.choice((None, call_of(chance, engine, table))))
+    match = tuple(match_of(chance, key) for key in table.key)
+    priority = chance.randint(1, 4) if table.needs_priority else 0
+    return WriteEntry(change, table.name, match, action_of(chance, engine, table), priority)
+
+
+def frame_of(chance: random.Random) -> bytes:
+    """Something that gets past the first parser states, more often than not."""
+    addresses = bytes(chance.choice((0, 1, 2, 3)) for _ in range(12))
+    kind = chance.randint(0, 5)
+    length = chance.choice((0, 1, 20, 60, 90, 200, 1500, 9000))
+    rest = bytes(chance.choice((0, 1, 2, 3, 255)) for _ in range(min(length, 90))) + bytes(
+        max(0, length - 90)
+    )
+    if kind <= 1:
+        operation = chance.choice((*range(25), 0x41, 0x42, 0x43))
+        return addresses + b"\x88\xb5" + bytes([0x10 | chance.choice((0, 1, 15)), operation]) + rest
+    if kind == 2:
+        return addresses + IPV4 + rest
+    if kind == 3:
+        return addresses + b"\x81\x00\x00\x01" + chance.choice((IPV4, b"\x86\xdd\x60", b"\x08\x06")) + rest
+    if kind == 4:
+        gtpu = bytes.fromhex("0000 0000 0001 0868 0868 0030 0000 34ff 0020 0000 0001 0000 0085 0110 0900 45")
+        return addresses + IPV4 + b"\x00\x00\x00\x00\x01" + gtpu + rest
+    return addresses[: chance.randint(0, 12)] + rest
+
+
+def main() -> None:
+    """Keep going for the time given."""
+    config = load_config(Path(sys.argv[1]).read_bytes())
+    chance = random.Random(int(sys.argv[3]))
+    until = time.monotonic() + float(sys.argv[2])
+    packets = operations = 0
+    with open_engine(config, EngineOptions(sanitize=True)) as engine:
+        for port in PORTS:
+            engine.add_port(port, None)
+        engine.start()
+        while time.monotonic() < until:
+            batch = [operation_of(chance, engine) for _ in range(chance.randint(1, 20))]
+            engine.apply(batch, chance.choice(tuple(Atomicity)))
+            for _ in range(30):
+                engine.inject(chance.choice((*PORTS, 510)), frame_of(chance)[:9216])
+            engine.collect(0.05)
+            engine.drain()
+            packets, operations = packets + 30, operations + len(batch)
+            turn = chance.randint(0, 60)
+            if turn == 0:
+                engine.swap(config)
+            elif turn == 1:
+                engine.remove_port(3)
+                engine.add_port(3, None)
+            elif turn <= 6:
+                engine.set_queue(
+                    chance.choice(PORTS), rate_pps=chance.choice((0, 10_000)), depth=chance.choice((1, 50))
+                )
+        print(f"{packets} packets, {operations} operations, {engine.stats()}")
+
+
+if __name__ == "__main__":
+    main()
