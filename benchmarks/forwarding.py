@@ -48,7 +48,7 @@ def entry(table: str, match: Match, action: str, *arguments: int, priority: int 
     return WriteEntry(Change.INSERT, table, match, call, priority)
 
 
-def fabric_entries() -> list[WriteEntry]:
+def fabric_entries(background: int = BACKGROUND) -> list[WriteEntry]:
     """One network of two edge ports, a route, firewall rules, and tables full of others' entries."""
     ingress, egress = "FabricIngress", "FabricEgress"
     entries = [
@@ -88,7 +88,7 @@ def fabric_entries() -> list[WriteEntry]:
                 priority=1,
             ),
         ]
-    for number in range(BACKGROUND):
+    for number in range(background):
         mac = 0x020100000000 + number
         entries += [
             entry(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
@@ -478,14 +478,15 @@ class EngineStats:
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
     """`drop_port` is where `mark_to_drop` sends. `queue_depth` (packets, each of 8 priorities) is a new
-    port's. `sanitize` builds with ASan and UBSan (the process must have libasan preloaded)."""
+    port's. `sanitize` builds with ASan and UBSan (the process must have libasan preloaded). `name` is the
+    worker thread's, for those who look at threads (15 characters)."""
 
     cpu_port: int = 510
     drop_port: int = 511
     queue_depth: int = 1024
     sanitize: bool = False
     cache_directory: Path | None = None
-    name: str = field(default="p4fabric")
+    name: str = "p4fabric"
 
 
 class Engine(Protocol):

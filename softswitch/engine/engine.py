@@ -92,7 +92,7 @@ class NativeEngine:
 
     def start(self) -> None:
         """Begin to move packets (a native thread)."""
-        error = self._native.engine_start(self._handle())
+        error = self._native.engine_start(self._handle(), self.options.name.encode()[:15])
         if error:
             raise OSError(error, os.strerror(error))
 

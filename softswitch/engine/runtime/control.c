@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -36,7 +37,7 @@ EXPORT struct pipeline *pipeline_load(const char *path, uint32_t drop_port, char
 EXPORT void pipeline_unload(struct pipeline *pipeline);
 EXPORT void engine_swap(struct engine *engine, struct pipeline *pipeline, const uint64_t *words, uint64_t count,
                         struct outcome *outcomes, uint32_t operations);
-EXPORT int engine_start(struct engine *engine);
+EXPORT int engine_start(struct engine *engine, const char *name);
 EXPORT void engine_stop(struct engine *engine);
 EXPORT int engine_add_port(struct engine *engine, uint32_t number, const char *interface, int discard);
 EXPORT int engine_remove_port(struct engine *engine, uint32_t number);
@@ -298,14 +299,21 @@ EXPORT void engine_free(struct engine *engine)
     free(engine);
 }
 
-EXPORT int engine_start(struct engine *engine)
+EXPORT int engine_start(struct engine *engine, const char *name)
 {
     pthread_mutex_lock(&engine->control);
     int error = 0;
     if (!engine->running) {
         engine->stopping = engine->parked = engine->park_wanted = false;
+        /* Signals are for the threads of whoever uses the library. */
+        sigset_t all, before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
         error = pthread_create(&engine->thread, NULL, worker, engine);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
         engine->running = !error;
+        if (!error)
+            pthread_setname_np(engine->thread, name);
     }
     pthread_mutex_unlock(&engine->control);
     return error;

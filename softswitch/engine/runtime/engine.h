@@ -50,6 +50,7 @@ void pool_close(struct pool *pool);
 struct packet *packet_new(struct pipeline *pipeline); /* NULL: the pool is used up */
 void packet_free(struct packet *packet);
 struct packet *packet_copy(struct packet *packet); /* with its headers and metadata */
+void packet_settle(struct packet *packet); /* the room in front as large again as for a new packet */
 void packet_guard(struct packet *packet); /* sanitised builds: whoever reads behind the frame is caught */
 
 /* --- packet replication (replicate.c) --- */

@@ -107,6 +107,16 @@ struct packet *packet_copy(struct packet *packet)
     return copy;
 }
 
+void packet_settle(struct packet *packet)
+{
+    struct pool *pool = packet->pipeline->pool;
+    ASAN_UNPOISON_MEMORY_REGION(packet, pool->size);
+    uint8_t *begin = (uint8_t *)packet + pool->frame_offset;
+    memmove(begin, packet->data, packet->length);
+    packet->data = begin;
+    packet_guard(packet);
+}
+
 void packet_guard(struct packet *packet)
 {
     uint8_t *end = packet->data + packet->length, *limit = (uint8_t *)packet + packet->pipeline->pool->size;

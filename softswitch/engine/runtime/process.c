@@ -104,11 +104,7 @@ static void again(struct engine *engine, struct packet *packet, enum instance_ty
     packet->wire_length = packet->length;
     if (kind == INSTANCE_RECIRCULATED) {
         packet->ingress_length = packet->length;
-        /* The room in front of the frame is as large again as for a new packet. */
-        uint8_t *begin = (uint8_t *)packet + packet->pipeline->pool->frame_offset;
-        memmove(begin, packet->data, packet->length);
-        packet->data = begin;
-        packet_guard(packet);
+        packet_settle(packet);
     }
     packet->parsed = 0;
     packet->limit = NO_TRUNCATION;

@@ -1,8 +1,8 @@
-"""Random packets, table operations and replacements against an engine built with ASan and UBSan, which end the
-process at the first finding. Run by `test_engine_sanitized.py` with the sanitizers' libraries preloaded:
+"""Random packets, table operations and replacements against an engine built with ASan and UBSan, which end
+the process at the first finding. Run by `test_engine_sanitized.py` with the sanitizers' libraries preloaded:
 
-    LD_PRELOAD="$(cc -print-file-name=libasan.so) $(cc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \\
-        .venv/bin/python -m tests.switch.engine.fuzz JSON SECONDS SEED
+    export LD_PRELOAD="$(cc -print-file-name=libasan.so) $(cc -print-file-name=libubsan.so)"
+    ASAN_OPTIONS=detect_leaks=0 .venv/bin/python -m tests.switch.engine.fuzz JSON SECONDS SEED
 """
 
 from __future__ import annotations

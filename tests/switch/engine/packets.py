@@ -11,7 +11,7 @@ from softswitch.engine import NativeEngine
 
 class Command(Packet):
     name = "command"
-    fields_desc = (
+    fields_desc = [  # noqa: RUF012 - scapy wants a list
         BitField("version_", 1, 4),
         BitField("skip", 0, 4),
         XByteField("op", 0),
@@ -23,7 +23,7 @@ class Command(Packet):
         BitField("wide", 0, 128),
         BitField("odd", 0, 3),
         BitField("rest", 0, 13),
-    )
+    ]
 
 
 bind_layers(Ether, Command, type=0x88B5)
@@ -33,7 +33,7 @@ def command(payload: bytes = b"", **fields: int) -> bytes:
     """A frame that asks for one construct."""
     return bytes(
         Ether(dst="02:00:00:00:00:02", src="02:00:00:00:00:01", type=0x88B5)
-        / Command(**fields)
+        / Command(**fields)  # type: ignore[arg-type]
         / Raw(payload)
     )
 
@@ -42,4 +42,6 @@ def ask(engine: NativeEngine, payload: bytes = b"", port: int = 1, **fields: int
     """The command as it came back; exactly one packet must have."""
     engine.inject(port, command(payload, **fields))
     ((_, frame),) = engine.collect()
-    return Ether(frame)[Command]
+    answer = Ether(frame)[Command]
+    assert isinstance(answer, Command)
+    return answer

@@ -1,0 +1,170 @@
+"""Ports on real interfaces. Needs root: veth pairs are made."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyroute2 import IPRoute
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.l2 import Dot1Q, Ether
+from scapy.packet import Raw
+
+from softswitch.engine import NativeEngine, open_engine
+from softswitch.engine.api import ActionCall, Change, Exact, PortError, Status, WriteEntry
+
+from .conftest import program
+from .packets import command
+
+SOL_PACKET, PACKET_AUXDATA, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 263, 8, 15, 23
+
+
+def make_pair(near: str, far: str, mtu: int = 1500) -> None:
+    with IPRoute() as ip:
+        ip.link("add", ifname=near, kind="veth", peer=far)
+        for name in (near, far):
+            Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
+            ip.link("set", index=ip.link_lookup(ifname=name)[0], state="up", mtu=mtu)
+
+
+def remove(name: str) -> None:
+    with IPRoute() as ip:
+        for index in ip.link_lookup(ifname=name):
+            ip.link("del", index=index)
+
+
+def wire(name: str, virtio: bool = False) -> socket.socket:
+    opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    opened.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+    opened.setsockopt(socket.SOL_SOCKET, 33, 1 << 23)  # SO_RCVBUFFORCE
+    if virtio:
+        opened.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+    else:
+        opened.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+    opened.bind((name, 0))
+    opened.settimeout(3)
+    return opened
+
+
+def receive(opened: socket.socket) -> bytes:
+    """The next frame, its VLAN tag put back."""
+    frame, ancillary, _, _ = opened.recvmsg(10_000, 64)
+    for level, kind, content in ancillary:
+        if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
+            status, tag = int.from_bytes(content[:4], sys.byteorder), content[16:18]
+            if status & 0x10:
+                return frame[:12] + b"\x81\x00" + tag[::-1] + frame[12:]
+    return frame
+
+
+@pytest.fixture
+def wired() -> Iterator[NativeEngine]:
+    """constructs.p4 between etest0 and etest2: commands from port 1 leave by port 2, IPv4 too."""
+    for name in ("etest0", "etest2"):
+        remove(name)
+    make_pair("etest0", "etest1")
+    make_pair("etest2", "etest3")
+    try:
+        with open_engine(program("constructs")) as engine:
+            outcomes = engine.apply(
+                [
+                    WriteEntry(Change.INSERT, "In.ports", (Exact(1),), ActionCall("In.send", (2,))),
+                    WriteEntry(Change.INSERT, "In.routes", (None,), ActionCall("In.routed", (2, 1))),
+                ]
+            )
+            assert {one.status for one in outcomes} == {Status.OK}
+            engine.add_port(1, "etest1")
+            engine.add_port(2, "etest2")
+            engine.start()
+            yield engine
+    finally:
+        for name in ("etest0", "etest2"):
+            remove(name)
+
+
+def test_frames_pass_unchanged_between_interfaces(wired: NativeEngine) -> None:
+    with wire("etest0") as near, wire("etest3") as far:
+        for size in (0, 100, 1400):
+            near.send(command(bytes(size)))
+            assert receive(far) == command(bytes(size))
+        for _ in range(500):
+            near.send(command())
+        assert all(receive(far) == command() for _ in range(500))
+    stats = wired.port_stats()
+    assert (stats[1].rx_packets, stats[2].tx_packets) == (503, 503)
+
+
+def test_vlan_tags_which_the_kernel_took_out_are_put_back(wired: NativeEngine) -> None:
+    # The program passes only commands and IPv4: a tagged frame that the parser sees as untagged would pass.
+    tagged = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / Dot1Q(vlan=5) / IP() / UDP()
+    with wire("etest0") as near, wire("etest3") as far:
+        near.send(bytes(tagged))
+        near.send(command(b"after"))
+        assert receive(far) == command(b"after")
+    assert wired.stats().drops["ingress"] == 1
+
+
+def test_checksums_that_the_sender_left_to_its_card_are_completed(wired: NativeEngine) -> None:
+    packet = Ether(dst="02:00:00:00:00:02") / IP(dst="10.0.0.1", src="10.0.0.2") / TCP(dport=80) / Raw(b"odd")
+    good = Ether(bytes(packet))[TCP].chksum
+    frame = bytearray(bytes(packet))
+    pseudo = sum(struct.unpack("!4H", frame[26:34])) + 6 + len(frame) - 34
+    pseudo = (pseudo & 0xFFFF) + (pseudo >> 16)
+    frame[50:52] = pseudo.to_bytes(2, "big")
+    needs_checksum = struct.pack("<BBHHHH", 1, 0, 0, 0, 34, 16)
+    with wire("etest0", virtio=True) as near, wire("etest3") as far:
+        near.send(needs_checksum + bytes(frame))
+        assert Ether(receive(far))[TCP].chksum == good
+
+
+def test_a_vanished_interface_stops_no_other_and_is_found_again(wired: NativeEngine) -> None:
+    def is_up(port: int) -> bool:
+        return wired.port_stats()[port].up
+
+    def eventually(port: int, up: bool) -> None:
+        deadline = time.monotonic() + 5
+        while is_up(port) != up:
+            assert time.monotonic() < deadline, f"port {port} did not become {'up' if up else 'down'}"
+            time.sleep(0.05)
+
+    remove("etest0")
+    eventually(1, False)
+    assert is_up(2)
+    make_pair("etest0", "etest1")
+    eventually(1, True)
+    with IPRoute() as ip:
+        ip.link("set", index=ip.link_lookup(ifname="etest3")[0], state="down")
+        eventually(2, False)
+        ip.link("set", index=ip.link_lookup(ifname="etest3")[0], state="up")
+    eventually(2, True)
+    with wire("etest0") as near, wire("etest3") as far:
+        near.send(command(b"again"))
+        assert receive(far) == command(b"again")
+
+
+def test_an_interface_that_does_not_exist_is_refused(wired: NativeEngine) -> None:
+    for number, interface in (
+        (3, "etest-none"),
+        (1, "etest2"),
+        (511, None),
+        (512, None),
+        (4, "x" * 20),
+        (4, ""),
+    ):
+        with pytest.raises(PortError):
+            wired.add_port(number, interface)
+    assert set(wired.port_stats()) == {1, 2}
+
+
+def test_an_idle_switch_uses_no_processor(wired: NativeEngine) -> None:
+    with wire("etest0") as near:
+        near.send(command())
+    time.sleep(0.2)
+    before = time.process_time()
+    time.sleep(1.5)
+    assert time.process_time() - before < 0.15
