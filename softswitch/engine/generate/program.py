@@ -69,7 +69,12 @@ class _Program:
         yield "static void parse(struct pipeline *pipeline, struct packet *packet)"
         yield "{"
         yield "    struct phv *phv = packet_phv(packet);"
-        yield "    memset(phv, 0, sizeof *phv);"
+        # Metadata stays: what was kept of a packet that comes again is there before it is parsed.
+        headers = [one for one in self.pipeline.headers if not one.metadata]
+        if headers:
+            first = self.names.headers[headers[0].name]
+            yield f"    const size_t headers = offsetof(struct phv, {first});"
+            yield "    memset((uint8_t *)phv + headers, 0, sizeof *phv - headers);"
         yield "    parse_headers(pipeline, packet, phv);"
         for checksum in self.pipeline.verify:
             yield from self.calculations.checksum(checksum, self.expressions, True)

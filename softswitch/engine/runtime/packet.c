@@ -77,7 +77,6 @@ struct packet *packet_new(struct pipeline *pipeline)
     packet->limit = NO_TRUNCATION;
     memset(&packet->requests, 0, sizeof packet->requests);
     packet->requests.truncate = NO_TRUNCATION;
-    memset(&packet->standard_metadata, 0, sizeof packet->standard_metadata);
     return packet;
 }
 

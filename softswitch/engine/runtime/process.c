@@ -49,7 +49,7 @@ static void clone_from_ingress(struct engine *engine, struct packet *packet)
     /* The clone is the packet as it came in, parsed again. */
     const struct pipeline_code *code = packet->pipeline->code;
     clone->wire_length = clone->ingress_length;
-    memset(&clone->standard_metadata, 0, sizeof clone->standard_metadata);
+    code->reset_metadata(clone);
     clone->standard_metadata.ingress_port = packet->standard_metadata.ingress_port;
     code->parse(clone->pipeline, clone);
     code->reset_metadata(clone);
@@ -235,6 +235,7 @@ void process_receive(struct engine *engine, struct port *port, struct packet *pa
     }
     packet_guard(packet);
     packet->ingress_length = packet->wire_length = packet->length;
+    packet->pipeline->code->reset_metadata(packet);
     packet->standard_metadata.ingress_port = port ? port->number : engine->cpu_port;
     packet->standard_metadata.ingress_global_timestamp = since_start_us(engine);
     process_ingress(engine, packet);

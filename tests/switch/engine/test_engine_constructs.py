@@ -192,9 +192,10 @@ def test_clones_are_truncated_copies_with_the_kept_fields(constructs: NativeEngi
 
 
 def test_resubmission_and_recirculation_keep_what_they_are_told(constructs: NativeEngine) -> None:
-    again = ask(constructs, op=12, a=1234)
-    assert (again.b, again.d) == (1234, 6)
-    assert ask(constructs, op=13, a=1234).b == 1235
+    again = ask(constructs, op=12, a=1234, c=5)
+    assert (again.b, again.c, again.d) == (1234, 0, 6)
+    again = ask(constructs, op=13, a=1234, c=5)
+    assert (again.b, again.c) == (1235, 0)
 
 
 def test_multicast_makes_one_copy_a_replica(constructs: NativeEngine) -> None:

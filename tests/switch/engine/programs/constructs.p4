@@ -153,8 +153,7 @@ control In(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t
         }
         if (!hdr.command.isValid()) { mark_to_drop(sm); return; }
         ports.apply();
-        meta.kept = hdr.command.a;
-        meta.lost = hdr.command.a;
+        if (sm.instance_type == 0) { meta.kept = hdr.command.a; meta.lost = hdr.command.a; }
         bit<8> op = hdr.command.op;
         if (op == 1) { rules.apply(); }
         else if (op == 2) { spans.apply(); }
@@ -169,9 +168,9 @@ control In(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t
         else if (op == 11) { clone_preserving_field_list(CloneType.I2E, 5, KEPT); hdr.command.b = 1; }
         else if (op == 12) {
             if (sm.instance_type == 0) { resubmit_preserving_field_list(KEPT); }
-            else { hdr.command.b = meta.kept; hdr.command.d = (bit<16>) sm.instance_type; sm.egress_spec = 2; }
+            else { hdr.command.b = meta.kept; hdr.command.c = (bit<48>) meta.lost; hdr.command.d = (bit<16>) sm.instance_type; sm.egress_spec = 2; }
         }
-        else if (op == 13 && sm.instance_type == 4) { hdr.command.b = meta.kept + 1; sm.egress_spec = 2; }
+        else if (op == 13 && sm.instance_type == 4) { hdr.command.b = meta.kept + 1; hdr.command.c = (bit<48>) meta.lost; sm.egress_spec = 2; }
         else if (op == 15) { hdr.command.b = hdr.command.a - 1; hdr.command.d = (bit<16>) (hdr.command.c >> 20); hdr.command.wide = hdr.command.wide + 1; hdr.command.odd = hdr.command.odd + 7; }
         else if (op == 16) { hdr.extra.setValid(); hdr.extra.first = 0x11223344; hdr.extra.second = sm.packet_length; }
         else if (op == 17) { hdr.command.b = (bit<32>) ((int<32>) hdr.command.a >> 4); hdr.command.d = (bit<16>) ((int<16>) hdr.command.d |+| 16s100); hdr.command.c = hdr.command.c |-| 5; }
