@@ -150,7 +150,8 @@ def _read_fields(at: Cursor) -> tuple[Field, ...]:
         if parts[1].value == "*":
             parts[1].fail("fields of variable width (varbit) are not supported")
         width = parts[1].integer(1, WIDEST_FIELD)
-        signed = len(parts) == 3 and parts[2].boolean()
+        # p4c writes 0 for false in the third place of some fields.
+        signed = len(parts) == 3 and parts[2].value != 0 and parts[2].boolean()
         fields.append(Field(name, width, signed, offset))
         offset += width
     return tuple(fields)

@@ -138,7 +138,6 @@ EXPORT struct pipeline *pipeline_load(const char *path, uint32_t drop_port, char
     } else {
         return pipeline;
     }
-    pipeline->code = pipeline->code ? pipeline->code : NULL;
     if (pipeline->code) {
         pipeline_unload(pipeline);
     } else {
