@@ -1,0 +1,331 @@
+"""The controller's configuration: a YAML file that names the switches, where to listen, what to keep where.
+
+This module knows what the file may say, and puts what is wrong with it in words that an operator
+can act on. It must never open anything but that file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from controller.intents.errors import FieldError, field_path
+from controller.intents.fields import SwitchLabel
+from controller.names import SwitchName
+from controller.p4runtime.channel import Endpoint, Tls
+from controller.targets import TARGET_NAMES, Target, target_named
+from controller.topology.model import Role, Switch
+from pipelines.values import Port
+
+__all__ = [
+    "ApiConfig",
+    "ConfigError",
+    "FabricConfig",
+    "ListenAddress",
+    "StoreConfig",
+    "SwitchConfig",
+    "TelemetryConfig",
+]
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; it carries all problems found, at least one."""
+
+    def __init__(self, path: Path, errors: Sequence[FieldError]) -> None:
+        super().__init__("\n".join(f"{path}: {error}" for error in errors))
+        self.path = path
+        self.errors = tuple(errors)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", frozen=True, arbitrary_types_allowed=True, strict=True
+    )
+
+
+def _beside_the_file(value: object, info: ValidationInfo) -> Path:
+    """A path; a relative one starts at the configuration's folder, not where the process was started."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("must be a path, written as a string")
+    folder: Path = (info.context or {}).get("folder", Path())
+    return folder / Path(value).expanduser()
+
+
+FilePath = Annotated[Path, BeforeValidator(_beside_the_file)]
+
+
+def _host_and_port(value: object, *, lowest: int) -> tuple[str, int]:
+    example = "such as 127.0.0.1:9559 or [::1]:9559"
+    if not isinstance(value, str):
+        raise ValueError(f"must be host:port, written as a string, {example}")
+    host, colon, port = value.rpartition(":")
+    if not host or not colon or (":" in host and not (host.startswith("[") and host.endswith("]"))):
+        raise ValueError(f"must be host:port, {example}")
+    if not port.isascii() or not port.isdigit() or not lowest <= int(port) <= 0xFFFF:
+        raise ValueError(f"must end in a port number of {lowest} to 65535, {example}")
+    return host.strip("[]"), int(port)
+
+
+def _switch_address(value: str) -> str:
+    _host_and_port(value, lowest=1)
+    return value
+
+
+class TlsConfig(_Section):
+    """PEM files for a switch's gRPC channel."""
+
+    authority: FilePath
+    certificate: FilePath | None = None
+    private_key: FilePath | None = None
+    server_name: str | None = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> TlsConfig:
+        if (self.certificate is None) != (self.private_key is None):
+            raise ValueError("certificate and privateKey must be given together")
+        return self
+
+
+def _port(value: object) -> Port:
+    if type(value) is not int or not 1 <= value <= 509:
+        raise ValueError("must be a port number of 1 to 509")
+    return Port(value)
+
+
+def _target_name(value: object) -> object:
+    if value not in TARGET_NAMES:
+        raise ValueError(f"must be one of {', '.join(TARGET_NAMES)}")
+    return value
+
+
+def _role(value: object) -> Role:
+    try:
+        return Role(value)  # type: ignore[arg-type]
+    except ValueError:
+        raise ValueError(f"must be one of {', '.join(Role)}") from None
+
+
+class SwitchConfig(_Section):
+    """One switch: who it is, where it is, and what kind it is."""
+
+    name: SwitchLabel
+    device_id: int = Field(ge=1, le=0xFFFF)
+    address: Annotated[str, AfterValidator(_switch_address)]
+    target: Annotated[str, BeforeValidator(_target_name)] = "softswitch"
+    role: Annotated[Role, BeforeValidator(_role)]
+    ports: tuple[Annotated[Port, BeforeValidator(_port)], ...] | None = Field(None, strict=False)
+    """Those that may carry links to other switches. Recommended: probes at others are not believed."""
+    pipeline_binary: FilePath | None = None
+    tls: TlsConfig | None = None
+
+    @property
+    def switch_name(self) -> SwitchName:
+        """The name, as the rest of the controller has it."""
+        return SwitchName(self.name)
+
+    def endpoint(self) -> Endpoint:
+        """Where its P4Runtime server is."""
+        files = self.tls
+        tls = None
+        if files is not None:
+            tls = Tls(files.authority, files.certificate, files.private_key, files.server_name)
+        return Endpoint(self.switch_name, self.device_id, self.address, tls)
+
+    def switch(self) -> Switch:
+        """The switch as the topology has it, before it is connected."""
+        return Switch(self.switch_name, self.device_id, self.role, connected=False)
+
+    def make_target(self) -> Target:
+        """What is special about its kind."""
+        return target_named(self.target, pipeline_binary=self.pipeline_binary)
+
+
+class ListenAddress(str):
+    """`host:port` to listen at; port 0 lets the system choose."""
+
+    @property
+    def host(self) -> str:
+        """The host, without brackets."""
+        return _host_and_port(str(self), lowest=0)[0]
+
+    @property
+    def port(self) -> int:
+        """The port."""
+        return _host_and_port(str(self), lowest=0)[1]
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only processes of this machine can connect."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+def _listen_address(value: object) -> ListenAddress:
+    _host_and_port(value, lowest=0)
+    return ListenAddress(value)
+
+
+class ApiTlsConfig(_Section):
+    """PEM files that the API is served with."""
+
+    certificate: FilePath
+    private_key: FilePath
+
+
+def _default_file(name: str) -> Any:
+    return Field(default=name, validate_default=True)
+
+
+class ApiConfig(_Section):
+    """The REST API: where it listens, and what opens it."""
+
+    listen: Annotated[ListenAddress, BeforeValidator(_listen_address)] = ListenAddress("127.0.0.1:8080")
+    token_file: FilePath = _default_file("p4fabric.token")
+    tls: ApiTlsConfig | None = None
+    insecure: bool = False
+    """Listen without TLS where others can listen in: the token and all documents are readable there."""
+    max_request_bytes: int = Field(8 << 20, ge=1024, le=1 << 30)
+
+    @model_validator(mode="after")
+    def _closed_to_others(self) -> ApiConfig:
+        if not self.listen.is_loopback and self.tls is None and not self.insecure:
+            raise ValueError(
+                f"would send the token in the clear at {self.listen}: give api.tls (certificate and "
+                "privateKey), listen at 127.0.0.1, or accept that with insecure: true"
+            )
+        return self
+
+
+class StoreConfig(_Section):
+    """Where intents, numbers and the last known topology are kept."""
+
+    path: FilePath = _default_file("p4fabric.db")
+
+
+class TelemetryConfig(_Section):
+    """Seconds, but for the counts."""
+
+    clear_after: float = Field(1.0, gt=0, le=3600, strict=False)
+    """Silence after which congestion is over (never less than two report intervals of the queue)."""
+    counter_interval: float = Field(5.0, ge=0, le=3600, strict=False)
+    """Between reads of all counters, for metrics; 0: only when asked."""
+    event_history: int = Field(4096, ge=16, le=1 << 20)
+    """Events kept for subscribers that are slow or come back."""
+
+
+class FabricConfig(_Section):
+    """The whole file."""
+
+    switches: tuple[SwitchConfig, ...] = Field((), strict=False)
+    api: ApiConfig
+    store: StoreConfig
+    telemetry: TelemetryConfig
+
+    @model_validator(mode="before")
+    @classmethod
+    def _all_sections(cls, document: object) -> object:
+        """Sections left out are read as empty, so that their default paths start at the file too."""
+        if isinstance(document, dict):
+            return {"api": {}, "store": {}, "telemetry": {}, **document}
+        return document
+
+    @model_validator(mode="after")
+    def _all_different(self) -> FabricConfig:
+        for field, shown in (("name", "name"), ("device_id", "deviceId"), ("address", "address")):
+            seen: dict[object, int] = {}
+            for index, switch in enumerate(self.switches):
+                value = getattr(switch, field)
+                if value in seen:
+                    where = f"switches[{index}].{shown}"
+                    raise ValueError(f"{where} {value} is that of switches[{seen[value]}] already")
+                seen[value] = index
+        return self
+
+    @classmethod
+    def load(cls, path: Path) -> FabricConfig:
+        """Read a file.
+
+        Raises:
+            ConfigError: it cannot be read, or says something that cannot be used.
+        """
+        try:
+            document = yaml.safe_load(path.read_bytes())
+        except OSError as error:
+            raise ConfigError(
+                path, [FieldError("file", str(path), f"cannot be read: {error.strerror}")]
+            ) from None
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            shown = " ".join(str(error).split())
+            raise ConfigError(path, [FieldError("file", str(path), f"is not YAML: {shown}")]) from None
+        return cls.read({} if document is None else document, path)
+
+    @classmethod
+    def read(cls, document: object, path: Path) -> FabricConfig:
+        """Read what a file at `path` says.
+
+        Raises:
+            ConfigError: it says something that cannot be used.
+        """
+        if not isinstance(document, dict):
+            message = "must be a mapping with switches, api, store, telemetry"
+            raise ConfigError(path, [FieldError("file", document, message)])
+        try:
+            return cls.model_validate(document, context={"folder": path.absolute().parent})
+        except ValidationError as found:
+            errors = found.errors(include_url=False)
+            raise ConfigError(path, [_in_words(error) for error in errors]) from None
+
+
+_KNOWN: dict[str, type[BaseModel]] = {
+    "": FabricConfig,
+    "switches": SwitchConfig,
+    "switches.tls": TlsConfig,
+    "api": ApiConfig,
+    "api.tls": ApiTlsConfig,
+    "store": StoreConfig,
+    "telemetry": TelemetryConfig,
+}
+
+
+def _in_words(error: Any) -> FieldError:
+    """One of pydantic's findings as field, value and what would be right."""
+    location: tuple[str | int, ...] = error["loc"]
+    field = field_path(location)
+    match error["type"]:
+        case "missing":
+            return FieldError(field, None, "is required")
+        case "extra_forbidden":
+            section = _KNOWN[".".join(part for part in location[:-1] if isinstance(part, str))]
+            known = ", ".join(info.alias or name for name, info in section.model_fields.items())
+            return FieldError(field, error["input"], f"is not a known field; known here: {known}")
+        case "value_error":
+            message = str(error["ctx"]["error"])
+            if not field or message.startswith("switches["):
+                field, _, message = message.partition(" ")
+            elif not isinstance(error["input"], dict):
+                message = f"{message}, not {error['input']!r}"
+            return FieldError(field, error["input"], message)
+        case "tuple_type":
+            return FieldError(field, error["input"], f"must be a list, not {error['input']!r}")
+        case "model_type":
+            return FieldError(field, error["input"], f"must be a mapping, not {error['input']!r}")
+        case _:
+            message = error["msg"].replace("Input should be", "must be")
+            return FieldError(field, error["input"], f"{message}, not {error['input']!r}")

@@ -1,0 +1,23 @@
+"""What survives a restart: intents, the numbers they were given, and the fabric as it was last seen."""
+
+from controller.store.interface import (
+    Change,
+    Snapshot,
+    Store,
+    StoreBusy,
+    StoredIntent,
+    StoreError,
+    StoreUnusable,
+)
+from controller.store.sqlite import SqliteStore
+
+__all__ = [
+    "Change",
+    "Snapshot",
+    "SqliteStore",
+    "Store",
+    "StoreBusy",
+    "StoreError",
+    "StoreUnusable",
+    "StoredIntent",
+]

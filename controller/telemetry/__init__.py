@@ -1,0 +1,1 @@
+"""What the fabric tells: events, congestion episodes, counters, metrics."""

@@ -1,0 +1,208 @@
+"""Turns congestion reports into episodes: when a queue fills, how badly, because of whom, until when.
+
+Time is given, never read, so that the same reports give the same episodes. This module must never
+know who asked for reports.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
+from types import MappingProxyType
+from typing import NamedTuple
+
+from controller.names import PortRef
+from pipelines.fabric.bindings import CongestionReport
+from pipelines.values import IpProtocol, L4Port
+
+__all__ = ["CongestionMonitor", "Episode", "Flow", "Queue", "Turn"]
+
+_PROTOCOL_NAMES = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp6"}
+
+
+class Queue(NamedTuple):
+    """An egress queue: a port, and which of its queues."""
+
+    port: PortRef
+    queue: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The packets of one 5-tuple; addresses are None for what is not IP."""
+
+    protocol: IpProtocol
+    source: IPv4Address | IPv6Address | None
+    destination: IPv4Address | IPv6Address | None
+    source_port: L4Port
+    destination_port: L4Port
+
+    @classmethod
+    def of(cls, report: CongestionReport) -> Flow:
+        """The flow of the packet that met the queue."""
+        source: IPv4Address | IPv6Address | None = None
+        destination: IPv4Address | IPv6Address | None = None
+        if int(report.ipv4_src) or int(report.ipv4_dst):
+            source, destination = report.ipv4_src, report.ipv4_dst
+        elif int(report.ipv6_src) or int(report.ipv6_dst):
+            source, destination = report.ipv6_src, report.ipv6_dst
+        return cls(report.protocol, source, destination, report.src_port, report.dst_port)
+
+    @property
+    def protocol_name(self) -> str:
+        """As people write it."""
+        return _PROTOCOL_NAMES.get(self.protocol, str(self.protocol))
+
+    def __str__(self) -> str:
+        if self.source is None:
+            return "not IP"
+        if not self.source_port and not self.destination_port:
+            return f"{self.protocol_name} {self.source} > {self.destination}"
+        one, other = (
+            self._end(self.source, self.source_port),
+            self._end(self.destination, self.destination_port),
+        )
+        return f"{self.protocol_name} {one} > {other}"
+
+    @staticmethod
+    def _end(address: IPv4Address | IPv6Address | None, port: L4Port) -> str:
+        return f"[{address}]:{port}" if isinstance(address, IPv6Address) else f"{address}:{port}"
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One time of congestion of one queue, as far as it has come. Times are seconds since 1970."""
+
+    number: int
+    """Counts episodes since the controller was started."""
+    queue: Queue
+    started_at: float
+    last_report_at: float
+    depth: int
+    """Packets in the queue, by the last report."""
+    delay_us: int
+    """Microseconds that a packet waited, by the last report."""
+    peak_depth: int
+    peak_delay_us: int
+    reports: int = 1
+    flows: Mapping[Flow, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Reports by flow, for the flows seen first."""
+    reports_of_other_flows: int = 0
+    """Reports of flows that were too many to be kept apart."""
+    ended_at: float | None = None
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first to the last report."""
+        return self.last_report_at - self.started_at
+
+
+class Turn(StrEnum):
+    """What a report or silence did to an episode."""
+
+    ONSET = "onset"
+    UPDATE = "update"
+    CLEARED = "cleared"
+
+
+@dataclass(slots=True)
+class _Running:
+    episode: Episode
+    told_at: float
+
+
+class CongestionMonitor:
+    """Feed it reports, and ask it now and then what is over."""
+
+    def __init__(
+        self,
+        on_turn: Callable[[Turn, Episode], None],
+        *,
+        clear_after: Callable[[Queue], float] = lambda queue: 1.0,
+        tell_every: float = 1.0,
+        most_flows: int = 32,
+        history: int = 256,
+    ) -> None:
+        """Make it, knowing no congestion.
+
+        Args:
+            on_turn: told of each onset and end, and of updates now and then.
+            clear_after: seconds of silence of a queue that end an episode.
+            tell_every: seconds between updates; a new peak is told no sooner either.
+            most_flows: flows kept apart in one episode.
+            history: episodes that are over and still remembered.
+        """
+        self._on_turn = on_turn
+        self._clear_after = clear_after
+        self._tell_every = tell_every
+        self._most_flows = most_flows
+        self._running: dict[Queue, _Running] = {}
+        self._over: deque[Episode] = deque(maxlen=history)
+        self._count = 0
+
+    @property
+    def active(self) -> tuple[Episode, ...]:
+        """Episodes that go on, in order of onset."""
+        return tuple(sorted((r.episode for r in self._running.values()), key=lambda e: e.number))
+
+    @property
+    def over(self) -> tuple[Episode, ...]:
+        """Episodes that are over, the last one first."""
+        return tuple(reversed(self._over))
+
+    def report(self, queue: Queue, report: CongestionReport, now: float) -> None:
+        """Take one report at a time that is not before the last one."""
+        self.expire(now)
+        running = self._running.get(queue)
+        if running is None:
+            self._count += 1
+            episode = self._begun(queue, report, now)
+            self._running[queue] = _Running(episode, now)
+            self._on_turn(Turn.ONSET, episode)
+            return
+        running.episode = self._continued(running.episode, report, now)
+        if now - running.told_at >= self._tell_every:
+            running.told_at = now
+            self._on_turn(Turn.UPDATE, running.episode)
+
+    def expire(self, now: float) -> float | None:
+        """End what is silent; returns when to ask again at the latest, or None if there is nothing left."""
+        for queue, running in list(self._running.items()):
+            if now >= self._deadline(queue, running):
+                self._end(queue, now)
+        return min((self._deadline(queue, running) for queue, running in self._running.items()), default=None)
+
+    def _deadline(self, queue: Queue, running: _Running) -> float:
+        return running.episode.last_report_at + self._clear_after(queue)
+
+    def _end(self, queue: Queue, now: float) -> None:
+        ended = self._running.pop(queue).episode
+        episode = replace(ended, ended_at=now)
+        self._over.append(episode)
+        self._on_turn(Turn.CLEARED, episode)
+
+    def _begun(self, queue: Queue, report: CongestionReport, now: float) -> Episode:
+        depth, delay = report.depth, report.delay
+        flows = MappingProxyType({Flow.of(report): 1})
+        return Episode(self._count, queue, now, now, depth, delay, depth, delay, flows=flows)
+
+    def _continued(self, episode: Episode, report: CongestionReport, now: float) -> Episode:
+        flow, flows, others = Flow.of(report), dict(episode.flows), episode.reports_of_other_flows
+        if flow in flows or len(flows) < self._most_flows:
+            flows[flow] = flows.get(flow, 0) + 1
+        else:
+            others += 1
+        return replace(
+            episode,
+            last_report_at=now,
+            depth=report.depth,
+            delay_us=report.delay,
+            peak_depth=max(episode.peak_depth, report.depth),
+            peak_delay_us=max(episode.peak_delay_us, report.delay),
+            reports=episode.reports + 1,
+            flows=MappingProxyType(flows),
+            reports_of_other_flows=others,
+        )

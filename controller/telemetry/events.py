@@ -1,0 +1,134 @@
+"""What happens in the fabric, as values.
+
+This module must never know who is told, nor what an intent says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.names import IntentKey, PortRef, SwitchName
+from controller.telemetry.congestion import Episode
+from controller.topology.model import Host, Link
+
+__all__ = [
+    "CongestionCleared",
+    "CongestionOnset",
+    "CongestionUpdate",
+    "Event",
+    "HostForgotten",
+    "HostLearned",
+    "HostMoved",
+    "IntentDeleted",
+    "IntentStatusChanged",
+    "LinkDown",
+    "LinkUp",
+    "SwitchConnected",
+    "SwitchDisconnected",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class IntentStatusChanged:
+    """An intent is in another state now, or in the same one for other reasons."""
+
+    key: IntentKey
+    generation: int
+    state: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IntentDeleted:
+    """An intent is gone; its entries follow."""
+
+    key: IntentKey
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchConnected:
+    """The session is primary and the switch runs the pipeline."""
+
+    switch: SwitchName
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchDisconnected:
+    """Nothing can be written to the switch; it forwards as it did."""
+
+    switch: SwitchName
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """One direction of a link was found."""
+
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """One direction of a link is gone."""
+
+    link: Link
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostLearned:
+    """A host was heard for the first time, or with other addresses than before."""
+
+    host: Host
+
+
+@dataclass(frozen=True, slots=True)
+class HostMoved:
+    """A host is at another port now."""
+
+    host: Host
+    before: PortRef
+
+
+@dataclass(frozen=True, slots=True)
+class HostForgotten:
+    """A host is believed no more."""
+
+    host: Host
+
+
+@dataclass(frozen=True, slots=True)
+class CongestionOnset:
+    """A queue passed its threshold."""
+
+    episode: Episode
+
+
+@dataclass(frozen=True, slots=True)
+class CongestionUpdate:
+    """It goes on."""
+
+    episode: Episode
+
+
+@dataclass(frozen=True, slots=True)
+class CongestionCleared:
+    """Nothing was reported for a while."""
+
+    episode: Episode
+
+
+Event = (
+    IntentStatusChanged
+    | IntentDeleted
+    | SwitchConnected
+    | SwitchDisconnected
+    | LinkUp
+    | LinkDown
+    | HostLearned
+    | HostMoved
+    | HostForgotten
+    | CongestionOnset
+    | CongestionUpdate
+    | CongestionCleared
+)
