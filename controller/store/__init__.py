@@ -2,6 +2,7 @@
 
 from controller.store.interface import (
     Change,
+    Number,
     Snapshot,
     Store,
     StoreBusy,
@@ -13,6 +14,7 @@ from controller.store.sqlite import SqliteStore
 
 __all__ = [
     "Change",
+    "Number",
     "Snapshot",
     "SqliteStore",
     "Store",

@@ -15,7 +15,7 @@ from controller.names import SwitchName
 from controller.p4runtime.errors import P4RuntimeError
 from pipelines.entities import Counter, EntityKey, TableEntry
 
-__all__ = ["Count", "CounterCache", "Source"]
+__all__ = ["Count", "CounterCache", "Read", "Source"]
 
 Read = Callable[[SwitchName, Collection[TableEntry]], Awaitable[Mapping[EntityKey, Counter]]]
 

@@ -152,8 +152,8 @@ class _FabricCollector(Collector):
 
     def _intents(self) -> Iterator[Metric]:
         intents = GaugeMetricFamily("p4fabric_intents", "Intents, by state.", labels=["kind", "state"])
-        for labels, number in self._view.intents_by_state().items():
-            intents.add_metric(labels, number)
+        for (kind, state), number in self._view.intents_by_state().items():
+            intents.add_metric([kind, state], number)
         names = ["kind", "tenant", "name", "counter"]
         packets = CounterMetricFamily(
             "p4fabric_intent_packets", "Packets counted for an intent.", labels=names

@@ -1,0 +1,159 @@
+"""What the fabric sees of itself: links by probes, hosts by what edge ports report.
+
+Puts Discovery and HostLearning together into one Topology, and says what of it is new to the store.
+This module must never know entries or what intents say, except where tenants are plugged in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+
+from controller.fabric.edge import Edge
+from controller.names import IntentKey, PortRef, SwitchName
+from controller.store import Change
+from controller.telemetry.events import Event, HostForgotten, HostLearned, HostMoved, LinkDown, LinkUp
+from controller.topology.discovery import Discovery
+from controller.topology.hosts import HostLearning
+from controller.topology.model import Host, HostKey, Link, Switch, Topology
+from pipelines.fabric.bindings import HostSeen
+from pipelines.values import IPv4Address, IPv6Address, MacAddress, Port, VlanId
+
+__all__ = ["Sight"]
+
+
+class Sight:
+    """`run` it in a TaskGroup; `restore` it first."""
+
+    def __init__(
+        self,
+        switches: Iterable[Switch],
+        key: bytes,
+        send: Callable[[PortRef, bytes], Awaitable[None]],
+        on_event: Callable[[Event], None],
+        on_change: Callable[[], None],
+    ) -> None:
+        """Make it, knowing the switches only.
+
+        Args:
+            switches: all of the fabric's.
+            key: signs probes.
+            send: puts a frame out of a port.
+            on_event: told what was seen.
+            on_change: told that the topology is another one.
+        """
+        self.topology = Topology.of(switches)
+        self._saved = self.topology
+        self._edge: Edge | None = None
+        self._on_event = on_event
+        self._on_change = on_change
+        self._discovery = Discovery(send, self._link_up, self._link_down, is_edge=self._is_edge, key=key)
+        self._learning = HostLearning(self._network_of, self._refuse, self._host, on_gone=self._host_gone)
+
+    def restore(self, hosts: Iterable[Host], links: Iterable[Link], edge: Edge) -> None:
+        """Believe what was seen before a restart, as far as switches and networks are still there.
+
+        What is not seen again ages as if it had been seen now, so a restart takes nothing away.
+        """
+        self._edge = edge
+        known = self.topology.switches
+        hosts, links = list(hosts), list(links)
+        for host in hosts:
+            if host.attachment.switch in known and edge.has(host.network, host.attachment):
+                self.topology = self.topology.with_host(host)
+        for link in links:
+            ends = (link.source, link.destination)
+            if all(end.switch in known and not edge.is_edge(end) for end in ends):
+                self.topology = self.topology.with_link(link)
+        self._learning.restore(self.topology.hosts.values())
+        self._discovery.restore(self.topology.links)
+        self._saved = Topology(known, frozenset(links), {host.key: host for host in hosts})
+
+    def open_edge(self, edge: Edge) -> None:
+        """Networks changed: forget hosts where no port is open for them any more."""
+        self._edge = edge
+        for host in list(self.topology.hosts.values()):
+            if not edge.has(host.network, host.attachment):
+                self._learning.forget(host.key)
+                self._host_gone(host.key)
+
+    async def run(self) -> None:
+        """Probe links for ever. Ends by cancellation only."""
+        await self._discovery.run()
+
+    def connected(self, name: SwitchName, ports: Collection[Port] | None) -> None:
+        """A switch can be probed; `ports` are those that may have links."""
+        self._discovery.switch_connected(name, ports)
+        self._set_connected(name, True)
+
+    def disconnected(self, name: SwitchName) -> None:
+        """A switch cannot be probed; its links stay for a while."""
+        self._discovery.switch_disconnected(name)
+        self._set_connected(name, False)
+
+    def _set_connected(self, name: SwitchName, connected: bool) -> None:
+        switch = self.topology.switches[name]
+        if switch.connected != connected:
+            self.topology = self.topology.with_switch(replace(switch, connected=connected))
+            self._on_change()
+
+    def frame(self, port: PortRef, frame: bytes) -> None:
+        """A frame came from a switch."""
+        self._discovery.received(port, frame)
+
+    def host_seen(self, switch: SwitchName, message: HostSeen) -> None:
+        """An edge port heard a host."""
+        self._learning.seen(switch, message)
+
+    def unsaved(self) -> Change:
+        """What the store does not know yet."""
+        now, before = self.topology, self._saved
+        return Change(
+            hosts=_new(now.hosts, before.hosts),
+            hosts_removed=[key for key in before.hosts if key not in now.hosts],
+            links=now.links - before.links,
+            links_removed=before.links - now.links,
+        )
+
+    def saved(self, topology: Topology) -> None:
+        """The store knows all of a topology."""
+        self._saved = topology
+
+    def _is_edge(self, port: PortRef) -> bool:
+        return self._edge is not None and self._edge.is_edge(port)
+
+    def _network_of(self, port: PortRef, vlan: VlanId) -> IntentKey | None:
+        return self._edge.network_of(port, vlan) if self._edge is not None else None
+
+    def _refuse(
+        self, network: IntentKey, port: PortRef, mac: MacAddress, address: IPv4Address | IPv6Address | None
+    ) -> str | None:
+        return self._edge.refuse(network, port, mac, address) if self._edge is not None else "not ready"
+
+    def _link_up(self, link: Link) -> None:
+        self.topology = self.topology.with_link(link)
+        self._changed(LinkUp(link))
+
+    def _link_down(self, link: Link, reason: str) -> None:
+        self.topology = self.topology.without_link(link)
+        self._changed(LinkDown(link, reason))
+
+    def _host(self, host: Host) -> None:
+        before = self.topology.hosts.get(host.key)
+        self.topology = self.topology.with_host(host)
+        moved = before is not None and before.attachment != host.attachment
+        self._changed(HostMoved(host, before.attachment) if moved and before else HostLearned(host))
+
+    def _host_gone(self, key: HostKey) -> None:
+        host = self.topology.hosts.get(key)
+        if host is not None:
+            self.topology = self.topology.without_host(key)
+            self._changed(HostForgotten(host))
+
+    def _changed(self, event: Event) -> None:
+        self._on_event(event)
+        self._on_change()
+
+
+def _new(now: Mapping[HostKey, Host], before: Mapping[HostKey, Host]) -> list[Host]:
+    return [host for key, host in now.items() if before.get(key) != host]
