@@ -78,6 +78,7 @@ def switch_view(switch: FabricSwitch) -> SwitchView:
         role=config.role,
         target=config.target,
         address=config.address,
+        connected=switch.connected,
         state=switch.state,
         in_sync=switch.in_sync,
         desired=switch.desired,

@@ -44,7 +44,10 @@ class SwitchView:
     role: Role
     target: str
     address: str
+    connected: bool
+    """Whether it can be written to."""
     state: SessionState
+    """How its session stands; as text it says why."""
     in_sync: bool
     desired: int
     installed: int

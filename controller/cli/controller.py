@@ -1,0 +1,65 @@
+"""`p4fabric controller`: runs the fabric and its API in one event loop, until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from controller.api import ListenError, TokenError, create_app, listen, read_token, serve
+from controller.config import ConfigError, FabricConfig
+from controller.fabric import running_fabric
+from controller.store import StoreError
+
+__all__ = ["run"]
+
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+def run(path: Path, log_level: str) -> int:
+    """Run the controller; returns the exit status."""
+    if log_level not in _LEVELS:
+        print(f"--log-level {log_level!r} must be one of {', '.join(_LEVELS)}", file=sys.stderr)
+        return 2
+    logging.basicConfig(
+        level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+    )
+    try:
+        config = FabricConfig.load(path)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    status = 0
+    try:
+        asyncio.run(_run(config))
+    except* (StoreError, TokenError, ListenError) as failures:
+        for failure in _leaves(failures):
+            print(failure, file=sys.stderr)
+        status = 1
+    return status
+
+
+async def _run(config: FabricConfig) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    token = read_token(config.api.token_file)
+    with listen(config.api) as listener:
+        async with running_fabric(config) as fabric:
+            app = create_app(fabric, token, max_request_bytes=config.api.max_request_bytes)
+            host, port = listener.getsockname()[:2]
+            scheme = "http" if config.api.tls is None else "https"
+            shown = f"[{host}]" if ":" in host else host
+            print(f"p4fabric controller at {scheme}://{shown}:{port}/docs, token in {config.api.token_file}")
+            sys.stdout.flush()
+            await serve(app, config.api, listener, stop, fabric.bus.close)
+
+
+def _leaves(failures: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for failure in failures.exceptions:
+        found += _leaves(failure) if isinstance(failure, BaseExceptionGroup) else [failure]
+    return found

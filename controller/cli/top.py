@@ -1,0 +1,121 @@
+"""`p4fabric top`: switches, congestion, intents and counters at a glance."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from controller.cli.client import CannotConnect, Client, Connection, failures_told
+from controller.cli.events import flow_text
+from controller.cli.tables import console, intent_table, table
+
+__all__ = ["run"]
+
+_COUNTED = ("FirewallPolicy", "Service", "UpfSession")
+_MOST_COUNTERS = 20
+_MOST_EPISODES = 8
+
+
+def run(connection: Connection, once: bool, interval: float) -> int:
+    """Show it once, or until interrupted; returns the exit status."""
+    with failures_told(), connection.open(timeout=10.0) as client:
+        rates = _Rates()
+        if once:
+            console().print(_screen(client, rates))
+            return 0
+        with Live(_screen(client, rates), console=console(), screen=True, auto_refresh=False) as live:
+            while True:
+                time.sleep(interval)
+                try:
+                    live.update(_screen(client, rates), refresh=True)
+                except CannotConnect as error:
+                    live.update(Text(f"{error}\ntrying again", "red"), refresh=True)
+
+
+class _Rates:
+    """Packets a second since the last look."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, tuple[float, int]] = {}
+
+    def rate(self, name: str, packets: int) -> str:
+        now = time.monotonic()
+        at, before = self._before.get(name, (now, packets))
+        self._before[name] = (now, packets)
+        return f"{max(0, packets - before) / (now - at):.0f}" if now > at else "-"
+
+
+def _screen(client: Client, rates: _Rates) -> RenderableType:
+    topology = client.get("/api/v1/topology")
+    intents = client.get("/api/v1/intents")["intents"]
+    parts: list[RenderableType] = [
+        _switches(topology),
+        Text(),
+        _congestion(client.get("/api/v1/congestion")),
+        Text(),
+        _counters(client, intents, rates),
+    ]
+    troubled = [intent for intent in intents if intent["status"]["state"] != "active"]
+    summary = f"{len(intents)} intents, {len(intents) - len(troubled)} active"
+    parts += [Text(), Text(summary, "bold")]
+    if troubled:
+        parts.append(intent_table(troubled))
+    return Group(*parts)
+
+
+def _switches(topology: Mapping[str, Any]) -> RenderableType:
+    shown = table("Switches", "NAME", "ROLE", "STATE", "#ENTRIES", "#DESIRED", "#REFUSED", "#LINKS", "#HOSTS")
+    for switch in topology["switches"]:
+        name = switch["name"]
+        state = "in sync" if switch["inSync"] else "connected" if switch["connected"] else switch["state"]
+        style = "green" if switch["inSync"] else "yellow" if switch["connected"] else "red"
+        shown.add_row(
+            name,
+            switch["role"],
+            Text(state, style),
+            str(switch["entriesInstalled"]),
+            str(switch["entriesDesired"]),
+            str(switch["entriesRefused"]),
+            str(sum(link["source"]["switch"] == name for link in topology["links"])),
+            str(sum(host["switch"] == name for host in topology["hosts"])),
+        )
+    return shown
+
+
+def _congestion(congestion: Mapping[str, Any]) -> RenderableType:
+    episodes = [*congestion["active"], *congestion["over"]][:_MOST_EPISODES]
+    if not episodes:
+        return Text("No congestion seen", "green")
+    shown = table(
+        "Congestion", "QUEUE", "STATE", "#DEPTH", "#DELAY", "#PEAK", "#PEAK DELAY", "#SECONDS", "FLOWS"
+    )
+    for episode in episodes:
+        over = episode["endedAt"] is not None
+        shown.add_row(
+            f"{episode['switch']}:{episode['port']} queue {episode['queue']}",
+            Text("over" if over else "congested", "dim" if over else "red"),
+            "-" if over else str(episode["depth"]),
+            "-" if over else f"{episode['delayUs']} us",
+            str(episode["peakDepth"]),
+            f"{episode['peakDelayUs']} us",
+            f"{episode['durationSeconds']:.1f}",
+            Text(", ".join(flow_text(flow) for flow in episode["flows"][:2])),
+        )
+    return shown
+
+
+def _counters(client: Client, intents: list[Mapping[str, Any]], rates: _Rates) -> RenderableType:
+    shown = table("Counters", "INTENT", "COUNTER", "#PACKETS", "#BYTES", "#PACKETS/S")
+    counted = [intent for intent in intents if intent["kind"] in _COUNTED]
+    for intent in counted[:_MOST_COUNTERS]:
+        path = f"{intent['kind']}/{intent['tenant']}/{intent['name']}"
+        for count in client.get(f"/api/v1/counters/{path}")["counters"]:
+            name = f"{path} {count['counter']}"
+            rate = rates.rate(name, count["packets"])
+            shown.add_row(path, Text(count["counter"]), str(count["packets"]), str(count["bytes"]), rate)
+    return shown
