@@ -9,12 +9,7 @@ __all__ = ["KIND_NAMES", "kind_named", "split_name"]
 KIND_NAMES = ("Network", "FirewallPolicy", "Service", "UpfSession", "TelemetryWatch")
 """In the order in which they build on each other. Not imported, as that takes longer than the request."""
 
-_SHORT = {
-    "policy": "FirewallPolicy",
-    "firewall": "FirewallPolicy",
-    "session": "UpfSession",
-    "ue": "UpfSession",
-}
+_SHORT = {"policy": "FirewallPolicy", "session": "UpfSession", "watch": "TelemetryWatch"}
 
 
 def kind_named(text: str) -> str:

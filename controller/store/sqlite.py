@@ -126,8 +126,9 @@ def _in_our_words(path: Path) -> Iterator[None]:
         raise StoreError(f"store {path}: {error}") from None
     except (sqlite3.DatabaseError, ValueError, KeyError) as error:
         # What was read back makes no sense, or is no database at all.
+        reason = " ".join(str(error).split())
         raise StoreUnusable(
-            f"store {path} is damaged ({error}); put a backup in its place, or move it away to start anew"
+            f"store {path} is damaged ({reason}); put a backup in its place, or move it away to start anew"
         ) from None
     except OSError as error:
         raise StoreUnusable(f"store {path} cannot be opened: {error.strerror}") from None
@@ -140,9 +141,9 @@ def _open(path: Path, patience: float) -> sqlite3.Connection:
         try:
             # Exclusive: from the first access on nobody else gets in, and no shared memory is needed.
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            _check(connection, path)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            _check(connection, path)
             _migrate(connection)
         except BaseException:
             connection.close()

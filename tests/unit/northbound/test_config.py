@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.config import ConfigError, FabricConfig
+from controller.names import SwitchName
+from controller.topology.model import Role
+
+LEAF: dict[str, Any] = {"name": "leaf1", "deviceId": 1, "address": "127.0.0.1:9559", "role": "leaf"}
+
+
+def test_a_file_names_switches_and_its_paths_are_relative_to_it(tmp_path: Path) -> None:
+    file = tmp_path / "fabric.yaml"
+    file.write_text(
+        """
+        switches:
+          - {name: leaf1, deviceId: 1, address: "127.0.0.1:9559", role: leaf, ports: [1, 2],
+             tls: {authority: tls/ca.pem, serverName: leaf1.example}}
+          - {name: spine1, deviceId: 11, address: "[::1]:9560", role: spine, target: bmv2}
+        api: {listen: "[::1]:0", tokenFile: /run/token}
+        store: {path: state/fabric.db}
+        """
+    )
+    config = FabricConfig.load(file)
+    leaf, spine = config.switches
+    assert leaf.switch().role is Role.LEAF and leaf.target == "softswitch" and leaf.ports == (1, 2)
+    assert spine.endpoint().name == SwitchName("spine1") and spine.make_target().name == "bmv2"
+    tls = leaf.endpoint().tls
+    assert tls is not None and tls.authority == tmp_path / "tls/ca.pem"
+    assert config.store.path == tmp_path / "state/fabric.db"
+    assert config.api.token_file == Path("/run/token")
+    assert config.api.listen.host == "::1" and config.api.listen.is_loopback
+
+
+def test_everything_but_the_switches_has_a_default_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "fabric.yaml").write_text("")
+    config = FabricConfig.load(tmp_path / "fabric.yaml")
+    assert config.api.listen == "127.0.0.1:8080"
+    assert config.api.token_file == tmp_path / "p4fabric.token"
+    assert config.store.path == tmp_path / "p4fabric.db"
+
+
+@pytest.mark.parametrize(
+    ("document", "field", "message"),
+    [
+        ([], "file", "must be a mapping"),
+        ({"switchs": []}, "switchs", "known here: switches, api, store, telemetry"),
+        ({"switches": {"a": 1}}, "switches", "must be a list"),
+        ({"switches": [3]}, "switches[0]", "must be a mapping"),
+        ({"switches": [{**LEAF, "deviceid": 2}]}, "switches[0].deviceid", "known here: name, deviceId"),
+        ({"switches": [{**LEAF, "name": "a b"}]}, "switches[0].name", "letters, digits"),
+        ({"switches": [{**LEAF, "deviceId": 0}]}, "switches[0].deviceId", "greater than or equal to 1"),
+        ({"switches": [{**LEAF, "deviceId": "1"}]}, "switches[0].deviceId", "integer"),
+        ({"switches": [{**LEAF, "address": "leaf1"}]}, "switches[0].address", "host:port"),
+        ({"switches": [{**LEAF, "address": "::1:9"}]}, "switches[0].address", "host:port"),
+        ({"switches": [{**LEAF, "address": "a:70000"}]}, "switches[0].address", "1 to 65535"),
+        ({"switches": [{**LEAF, "target": "p4"}]}, "switches[0].target", "softswitch, bmv2"),
+        ({"switches": [{**LEAF, "role": "core"}]}, "switches[0].role", "leaf, spine"),
+        ({"switches": [{**LEAF, "ports": [1, 510]}]}, "switches[0].ports[1]", "1 to 509"),
+        ({"switches": [LEAF, LEAF]}, "switches[1].name", "leaf1 is that of switches[0] already"),
+        ({"switches": [LEAF, {**LEAF, "name": "x"}]}, "switches[1].deviceId", "switches[0]"),
+        (
+            {"switches": [{**LEAF, "tls": {"authority": "a", "certificate": "b"}}]},
+            "switches[0].tls",
+            "certificate and privateKey must be given together",
+        ),
+        ({"api": {"listen": "0.0.0.0:80"}}, "api", "accept that with insecure: true"),
+        ({"api": {"listen": "fabric.example:80"}}, "api", "accept that with insecure: true"),
+        ({"api": {"listen": 8080}}, "api.listen", "host:port"),
+        ({"api": {"tls": {"certificate": "a"}}}, "api.tls.privateKey", "is required"),
+        ({"api": None}, "api", "must be a mapping"),
+        ({"store": {"path": 3}}, "store.path", "must be a path"),
+        ({"telemetry": {"clearAfter": 0}}, "telemetry.clearAfter", "greater than 0"),
+    ],
+)
+def test_what_cannot_be_used_is_named_with_what_would_be_right(
+    document: Any, field: str, message: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        FabricConfig.read(document, Path("/etc/p4fabric/fabric.yaml"))
+    (error,) = refused.value.errors
+    assert error.field == field and message in error.message
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as refused:
+        FabricConfig.read({"switches": [{**LEAF, "role": "x", "deviceId": 0}], "z": 1}, Path("f.yaml"))
+    assert {error.field for error in refused.value.errors} == {
+        "switches[0].role",
+        "switches[0].deviceId",
+        "z",
+    }
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:80", "[::]:80", "192.0.2.1:443"])
+def test_others_may_connect_only_over_tls_or_if_the_operator_insists(listen: str) -> None:
+    tls = {"certificate": "c.pem", "privateKey": "k.pem"}
+    for allowed in ({"tls": tls}, {"insecure": True}):
+        assert FabricConfig.read({"api": {"listen": listen, **allowed}}, Path("f")).api.listen == listen
+
+
+def test_a_file_that_is_missing_or_no_yaml_is_an_error_of_the_file(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("switches: [")
+    for path, message in ((tmp_path / "none.yaml", "cannot be read"), (broken, "is not YAML")):
+        with pytest.raises(ConfigError, match=message):
+            FabricConfig.load(path)
