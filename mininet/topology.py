@@ -1,0 +1,102 @@
+"""Leaf-spine topologies for Mininet: the lab's edge data centre, and any size of the plain kind.
+
+    mn --custom mininet/topology.py --topo leafspine,spines=2,leaves=4,hosts=2 \\
+       --switch softswitch --controller none
+
+No controller is started: it is the one that connects to the switches.
+
+Hosts are at ports 1, 2, ... of leaves; leaf port 11 goes to spine1, 12 to spine2, ...; port N of a spine
+goes to leaf N. This module knows what is plugged in where, and must never know what the fabric does.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+# `mn --custom` runs this file without a __file__; then it is started at the checkout's root.
+sys.path.insert(0, str(Path(globals().get("__file__", "mininet/topology.py")).resolve().parent))
+
+import p4runtime_switch
+from hosts import FabricHost, FabricLink, UserEquipment
+from mininet.topo import Topo
+from plan import EDGE_DATA_CENTRE, FIRST_UPLINK, Plan, grid
+
+__all__ = ["EdgeDataCentre", "LeafSpine"]
+
+FIRST_GRPC_PORT = 9559
+
+
+class LeafSpine(Topo):
+    """Spines, leaves, and hosts as planned. Device ids: 1, 2, ... for leaves, 101, 102, ... for spines."""
+
+    def build(
+        self,
+        spines: int = 2,
+        leaves: int = 3,
+        hosts: int = 2,
+        plan: Plan | None = None,
+        host_bw: float = 100,
+        fabric_bw: float = 200,
+        queue_depth: int = 64,
+        first_grpc_port: int = FIRST_GRPC_PORT,
+        log_folder: str = "run/mininet",
+    ) -> None:
+        """Plug everything together.
+
+        Args:
+            spines: how many.
+            leaves: how many, at least as many as the plan needs.
+            hosts: on each leaf, where no plan is given.
+            plan: who is where.
+            host_bw: Mbit/s of hosts' links (0: no limit).
+            fabric_bw: Mbit/s of links between switches (0: no limit).
+            queue_depth: packets that a queue of a limited link holds.
+            first_grpc_port: of the first leaf; the others follow, spines last.
+            log_folder: where switches log.
+        """
+        plan = plan or grid(leaves, hosts)
+        if max(host.port for host in plan) >= FIRST_UPLINK or max(host.leaf for host in plan) > leaves:
+            raise ValueError(f"hosts go to ports 1 to {FIRST_UPLINK - 1} of leaves 1 to {leaves}")
+        names = [f"leaf{number}" for number in range(1, leaves + 1)]
+        names += [f"spine{number}" for number in range(1, spines + 1)]
+        for index, name in enumerate(names):
+            device_id = index + 1 if index < leaves else 101 + index - leaves
+            self.addSwitch(
+                name,
+                dpid=f"{device_id:x}",
+                device_id=device_id,
+                grpc_port=first_grpc_port + index,
+                queue_depth=queue_depth,
+                log_folder=log_folder,
+            )
+        for leaf in range(1, leaves + 1):
+            for spine in range(1, spines + 1):
+                uplink = FIRST_UPLINK + spine - 1
+                ends = {"port1": uplink, "port2": leaf}
+                self.addLink(f"leaf{leaf}", f"spine{spine}", **ends, cls=FabricLink, bw=fabric_bw or None)
+        self._plug_in(plan, host_bw)
+
+    def _plug_in(self, plan: Plan, host_bw: float) -> None:
+        for host in plan:
+            addresses = {"mac": host.mac, "ip": str(host.ipv4), "ip6": str(host.ipv6)}
+            self.addHost(host.name, cls=FabricHost, gateways=host.gateways, **addresses)
+            bandwidth = host.bandwidth if host.bandwidth is not None else host_bw
+            ends = {"port1": 0, "port2": host.port}
+            self.addLink(host.name, f"leaf{host.leaf}", **ends, cls=FabricLink, bw=bandwidth or None)
+        for ue in plan.gnb.ues if plan.gnb is not None else ():
+            self.addHost(ue.name, cls=UserEquipment, ip=str(ue.address))
+
+
+class EdgeDataCentre(LeafSpine):
+    """The lab's: 2 spines, 3 leaves, clients, servers, a gNB with two UEs, a data network."""
+
+    def build(self, **options: Any) -> None:
+        """Plug the lab's plan together; options are those of LeafSpine but for hosts and plan."""
+        super().build(plan=EDGE_DATA_CENTRE, **options)
+
+
+# What `mn --custom` looks for.
+topos = {"leafspine": LeafSpine, "edge": EdgeDataCentre}
+switches = p4runtime_switch.SWITCHES
