@@ -1,0 +1,103 @@
+"""How a refusal is said: canonical codes, p4.v1.Error, google.rpc.Status (specification, section 10).
+
+Knows the form of errors; must not know what they are about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+from finsy.proto import p4r, rpc_status
+
+DETAILS_KEY = "grpc-status-details-bin"
+TEXTS_AT_MOST = 4096
+"""Bytes of text in one status: a client takes 8 KiB of metadata by default, or loses the whole status."""
+TEXT_AT_MOST = 300
+
+
+class Code(IntEnum):
+    """The canonical codes that this server uses."""
+
+    OK = 0
+    UNKNOWN = 2
+    INVALID_ARGUMENT = 3
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+    OUT_OF_RANGE = 11
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+
+
+class Refusal(Exception):
+    """A request, or a part of one, that is not carried out."""
+
+    def __init__(self, code: Code, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+    def within(self, place: str) -> Refusal:
+        """The same, said of a place."""
+        return Refusal(self.code, f"{place}: {self.text}")
+
+
+def invalid(text: str) -> Refusal:
+    """The request contradicts itself, P4Info or the specification."""
+    return Refusal(Code.INVALID_ARGUMENT, text)
+
+
+def not_found(text: str) -> Refusal:
+    """What the request names does not exist."""
+    return Refusal(Code.NOT_FOUND, text)
+
+
+def out_of_range(text: str) -> Refusal:
+    """An index or a number that does not fit."""
+    return Refusal(Code.OUT_OF_RANGE, text)
+
+
+def denied(text: str) -> Refusal:
+    """The client, or anybody, may not do that."""
+    return Refusal(Code.PERMISSION_DENIED, text)
+
+
+def unimplemented(text: str) -> Refusal:
+    """The specification has it, this server has not."""
+    return Refusal(Code.UNIMPLEMENTED, text)
+
+
+def exhausted(text: str) -> Refusal:
+    """There is no room."""
+    return Refusal(Code.RESOURCE_EXHAUSTED, text)
+
+
+Result = Refusal | None
+"""Of one update or one read request; None: it was carried out."""
+
+ABORTED = Refusal(Code.ABORTED, "another update of the batch failed")
+
+
+def batch_status(results: Sequence[Result], text: str) -> bytes:
+    """A serialised google.rpc.Status with one p4.v1.Error for each element of the batch.
+
+    Long texts are cut, and left out when together they would burst a client's default limit; the
+    codes are always there.
+    """
+    status = rpc_status.Status(code=Code.UNKNOWN, message=text)
+    left = TEXTS_AT_MOST
+    for result in results:
+        error = p4r.Error()
+        if result is not None:
+            error.canonical_code = result.code
+            said = result.text[:TEXT_AT_MOST]
+            if len(said) <= left:
+                error.message = said
+                left -= len(said)
+        status.details.add().Pack(error)
+    return status.SerializeToString()

@@ -1,0 +1,98 @@
+"""The command that runs a switch: `p4fabric switch`, with options like simple_switch_grpc's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from softswitch.server.errors import Refusal
+from softswitch.server.ports import BadOption, Ports, parse_interfaces, parse_queues
+from softswitch.server.server import SoftSwitchServer, SwitchOptions, Tls, read_config
+
+
+class LogLevel(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class OnOff(StrEnum):
+    """A choice."""
+
+    ON = "on"
+    OFF = "off"
+
+
+def switch(
+    device_id: Annotated[int, typer.Option(help="The device's number in P4Runtime.", min=1)] = 1,
+    grpc: Annotated[str, typer.Option(help="HOST:PORT to serve P4Runtime on; port 0 takes a free one.")] = (
+        "127.0.0.1:9559"
+    ),
+    interface: Annotated[
+        list[str] | None, typer.Option("--interface", "-i", help="PORT@NAME; once for each port.")
+    ] = None,
+    cpu_port: Annotated[
+        int, typer.Option(help="The port of packet-ins and packet-outs.", min=0, max=510)
+    ] = 510,
+    pipeline: Annotated[Path | None, typer.Option(help="A bmv2 JSON to run at once.")] = None,
+    p4info: Annotated[Path | None, typer.Option(help="Its P4Info, in text form.")] = None,
+    queue: Annotated[
+        list[str] | None, typer.Option(help="PORT:rate=RATE,depth=PACKETS, such as 1:rate=10mbit,depth=64.")
+    ] = None,
+    notifications: Annotated[OnOff, typer.Option(help="Whether packet-ins and digests are sent.")] = OnOff.ON,
+    tls_cert: Annotated[Path | None, typer.Option(help="The server's certificate, PEM.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
+    tls_ca: Annotated[
+        Path | None, typer.Option(help="Clients must show a certificate that this authority has signed.")
+    ] = None,
+    log_level: Annotated[LogLevel, typer.Option(help="How much is logged, on stderr.")] = LogLevel.WARNING,
+) -> None:
+    """Run an embedded P4Runtime switch until it is interrupted."""
+    logging.basicConfig(
+        level=log_level.value.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        if (pipeline is None) != (p4info is None):
+            raise BadOption("--pipeline and --p4info belong together")
+        if (tls_cert is None) != (tls_key is None) or (tls_ca is not None and tls_cert is None):
+            raise BadOption("--tls-cert and --tls-key belong together, and --tls-ca needs both")
+        interfaces = parse_interfaces(interface or [])
+        if cpu_port in interfaces:
+            raise BadOption(f"port {cpu_port} is the CPU port")
+        options = SwitchOptions(
+            device_id=device_id,
+            listen=grpc,
+            ports=Ports(interfaces, parse_queues(queue or [])),
+            cpu_port=cpu_port,
+            config=read_config(p4info, pipeline) if p4info and pipeline else None,
+            tls=Tls(tls_cert, tls_key, tls_ca) if tls_cert and tls_key else None,
+            notifications=notifications is OnOff.ON,
+        )
+        asyncio.run(_serve(options))
+    except (BadOption, Refusal) as error:
+        typer.echo(f"p4fabric switch: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+async def _serve(options: SwitchOptions) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with SoftSwitchServer(options) as server:
+        typer.echo(f"switch {options.device_id} serves P4Runtime on {server.address}")
+        await stop.wait()
+
+
+def main() -> None:
+    """`python -m softswitch`."""
+    typer.run(switch)

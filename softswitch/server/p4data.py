@@ -1,0 +1,148 @@
+"""Values of P4 types as P4Data messages (specification, section 8.5): what digests and registers carry.
+
+Knows type specs; the engine's side is a flat tuple of unsigned numbers, leaf by leaf, in the order of
+declaration. Must not know what a value is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from finsy.proto import p4d, p4i, p4t
+
+from softswitch.server import bytestrings
+from softswitch.server.errors import invalid
+
+DEEPEST = 16
+"""Types may nest; a hostile P4Info may nest them in a circle."""
+
+
+class UnsupportedType(Exception):
+    """A type that has no fixed layout of numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataType:
+    """A type: the widths of its leaves, and both directions."""
+
+    widths: tuple[int, ...]
+    encode: Callable[[Iterator[int]], p4d.P4Data]
+    decode: Callable[[p4d.P4Data, str], list[int]]
+
+    def message(self, values: tuple[int, ...]) -> p4d.P4Data:
+        """The leaves' numbers as a message."""
+        return self.encode(iter(values))
+
+    def values(self, message: p4d.P4Data, name: str) -> tuple[int, ...]:
+        """A message's leaves; `Refusal` names the place."""
+        return tuple(self.decode(message, name))
+
+
+def data_type(spec: p4t.P4DataTypeSpec, info: p4i.P4Info, depth: int = 0) -> DataType:
+    """The type of a spec; `UnsupportedType` says why not."""
+    if depth > DEEPEST:
+        raise UnsupportedType(f"types are nested more than {DEEPEST} deep")
+    kind = spec.WhichOneof("type_spec")
+    types = info.type_info
+    match kind:
+        case "bitstring":
+            return _bitstring(spec.bitstring)
+        case "bool":
+            return _boolean()
+        case "new_type":
+            named = types.new_types.get(spec.new_type.name)
+            if named is None:
+                raise UnsupportedType(f"there is no type {spec.new_type.name!r}")
+            if named.WhichOneof("representation") != "original_type":
+                raise UnsupportedType(f"type {spec.new_type.name} is translated")
+            return data_type(named.original_type, info, depth + 1)
+        case "serializable_enum":
+            name = spec.serializable_enum.name
+            if name not in types.serializable_enums:
+                raise UnsupportedType(f"there is no enum {name!r}")
+            return _bits(types.serializable_enums[name].underlying_type.bitwidth, "enum_value")
+        case "struct":
+            if spec.struct.name not in types.structs:
+                raise UnsupportedType(f"there is no struct {spec.struct.name!r}")
+            members = types.structs[spec.struct.name].members
+            return _struct(
+                [(one.name, data_type(one.type_spec, info, depth + 1)) for one in members], "struct"
+            )
+        case "tuple":
+            inner = [(str(at), data_type(one, info, depth + 1)) for at, one in enumerate(spec.tuple.members)]
+            return _struct(inner, "tuple")
+    raise UnsupportedType(f"values of type {kind} are not supported")
+
+
+def _bitstring(spec: p4t.P4BitstringLikeTypeSpec) -> DataType:
+    if spec.HasField("bit"):
+        return _bits(spec.bit.bitwidth, "bitstring")
+    if spec.HasField("int"):
+        return _signed(spec.int.bitwidth)
+    raise UnsupportedType("varbit values are not supported")
+
+
+def _bits(width: int, field: str) -> DataType:
+    def encode(values: Iterator[int]) -> p4d.P4Data:
+        raw = bytestrings.encode(next(values))
+        return p4d.P4Data(bitstring=raw) if field == "bitstring" else p4d.P4Data(enum_value=raw)
+
+    def decode(message: p4d.P4Data, name: str) -> list[int]:
+        _expect(message, field, name)
+        raw = message.bitstring if field == "bitstring" else message.enum_value
+        return [bytestrings.decode(raw, width, name)]
+
+    return DataType((width,), encode, decode)
+
+
+def _signed(width: int) -> DataType:
+    def encode(values: Iterator[int]) -> p4d.P4Data:
+        value = next(values)
+        return p4d.P4Data(bitstring=bytestrings.encode_signed(value - (value >> width - 1 << width)))
+
+    def decode(message: p4d.P4Data, name: str) -> list[int]:
+        _expect(message, "bitstring", name)
+        return [bytestrings.decode_signed(message.bitstring, width, name) % (1 << width)]
+
+    return DataType((width,), encode, decode)
+
+
+def _boolean() -> DataType:
+    def encode(values: Iterator[int]) -> p4d.P4Data:
+        return p4d.P4Data(bool=bool(next(values)))
+
+    def decode(message: p4d.P4Data, name: str) -> list[int]:
+        _expect(message, "bool", name)
+        return [int(message.bool)]
+
+    return DataType((1,), encode, decode)
+
+
+def _struct(members: list[tuple[str, DataType]], field: str) -> DataType:
+    widths = tuple(width for _, member in members for width in member.widths)
+
+    def encode(values: Iterator[int]) -> p4d.P4Data:
+        message = p4d.P4Data()
+        inner = message.struct if field == "struct" else message.tuple
+        inner.SetInParent()
+        inner.members.extend(member.encode(values) for _, member in members)
+        return message
+
+    def decode(message: p4d.P4Data, name: str) -> list[int]:
+        _expect(message, field, name)
+        given = message.struct.members if field == "struct" else message.tuple.members
+        if len(given) != len(members):
+            raise invalid(f"{name}: {len(given)} members, the {field} has {len(members)}")
+        found: list[int] = []
+        for (label, member), one in zip(members, given, strict=True):
+            found += member.decode(one, f"{name}.{label}")
+        return found
+
+    return DataType(widths, encode, decode)
+
+
+def _expect(message: p4d.P4Data, field: str, name: str) -> None:
+    given = message.WhichOneof("data")
+    if given != field:
+        raise invalid(f"{name}: a {field} is needed, not {given or 'nothing'}")

@@ -1,0 +1,78 @@
+"""What the engine sends up, to the clients: packet-ins and digests, from the engine's events.
+
+Knows the running pipeline's headers. Runs on the event loop and blocks on nothing. Must not know streams.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from finsy.proto import p4r
+
+from softswitch.engine.api import Engine, PacketIn
+from softswitch.server.digests import Digests
+from softswitch.server.errors import Code, Refusal
+from softswitch.server.packet_header import PacketHeader
+from softswitch.server.pipeline import Forwarding
+
+_log = logging.getLogger(__name__)
+
+EVENTS_AT_ONCE = 256
+"""Then others have their turn on the loop."""
+LARGEST_PACKET = 9000
+
+
+class PacketIo:
+    """Between the running engine and the primaries."""
+
+    def __init__(
+        self, packet_in: Callable[[p4r.PacketIn], None], digest: Callable[[p4r.DigestList], bool]
+    ) -> None:
+        self._packet_in = packet_in
+        self.digests = Digests(digest)
+        self._engine: Engine | None = None
+        self._headers = (PacketHeader(0, ()), PacketHeader(0, ()))
+        self.malformed = 0
+        """Frames to the CPU port that were shorter than the packet_in header."""
+
+    def use(self, forwarding: Forwarding) -> None:
+        """Another pipeline runs."""
+        self._headers = (forwarding.schema.packet_in, forwarding.schema.packet_out)
+        self.digests.use(forwarding.schema.digests, forwarding.store.digests)
+        if self._engine is not forwarding.engine:
+            self.stop()
+            self._engine = forwarding.engine
+            asyncio.get_running_loop().add_reader(self._engine.events_fd, self._drain, self._engine)
+
+    def stop(self) -> None:
+        """Listen no longer; before the engine is closed."""
+        self.digests.stop()
+        if self._engine is not None:
+            asyncio.get_running_loop().remove_reader(self._engine.events_fd)
+            self._engine = None
+
+    def send(self, packet: p4r.PacketOut) -> None:
+        """A packet-out. `Refusal` says why it cannot be sent."""
+        if self._engine is None:
+            raise Refusal(Code.FAILED_PRECONDITION, "there is no forwarding pipeline yet")
+        header = self._headers[1].encode(packet.metadata)
+        if len(packet.payload) > LARGEST_PACKET:
+            raise Refusal(
+                Code.INVALID_ARGUMENT,
+                f"the packet has {len(packet.payload)} bytes, {LARGEST_PACKET} are the most",
+            )
+        if not self._engine.packet_out(header + packet.payload):
+            raise Refusal(Code.RESOURCE_EXHAUSTED, "the CPU port has no room for the packet")
+
+    def _drain(self, engine: Engine) -> None:
+        for event in engine.drain(EVENTS_AT_ONCE):
+            if not isinstance(event, PacketIn):
+                self.digests.receive(event)
+            elif (packet := self._headers[0].decode(event.frame)) is not None:
+                self._packet_in(packet)
+            else:
+                self.malformed += 1
+                if self.malformed == 1:
+                    _log.warning("a frame to the CPU port is shorter than the packet_in header")

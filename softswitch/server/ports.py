@@ -1,0 +1,121 @@
+"""The switch's ports as the operator names them: numbers, interfaces, egress limits.
+
+Knows how to read them from the command line and how to give them to an engine. Must not know P4Runtime.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from softswitch.engine.api import Engine
+
+HIGHEST_PORT = 510
+ETH_P_ALL = 3
+_RATE = re.compile(r"(\d+)(pps|k|m|g)?(bit)?", re.IGNORECASE)
+_FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+
+
+class BadOption(ValueError):
+    """What the operator asked for is wrong, or cannot be had on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLimits:
+    """A port's egress limits; None leaves the engine's default."""
+
+    rate_bps: int | None = None
+    rate_pps: int | None = None
+    depth: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Interfaces by port number (None: a memory port), and limits."""
+
+    interfaces: Mapping[int, str | None] = field(default_factory=dict)
+    queues: Mapping[int, QueueLimits] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """`BadOption` when an interface is missing, or this process may not open it."""
+        for number, interface in self.interfaces.items():
+            if not 0 <= number <= HIGHEST_PORT:
+                raise BadOption(f"port {number} is not in 0..{HIGHEST_PORT}")
+            if interface is not None:
+                _try_interface(number, interface)
+        for number in self.queues:
+            if number not in self.interfaces:
+                raise BadOption(f"queue {number}: there is no port {number}")
+
+    def add_to(self, engine: Engine) -> None:
+        """Bind all of them; `PortError` names the one that fails."""
+        for number, interface in self.interfaces.items():
+            engine.add_port(number, interface)
+        for number, limits in self.queues.items():
+            engine.set_queue(number, rate_bps=limits.rate_bps, rate_pps=limits.rate_pps, depth=limits.depth)
+
+
+def _try_interface(number: int, interface: str) -> None:
+    try:
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as probe:
+            probe.bind((interface, 0))
+    except PermissionError:
+        raise BadOption(
+            f"port {number} ({interface}): raw sockets are not allowed; run as root or with CAP_NET_RAW"
+        ) from None
+    except OSError as error:
+        if error.errno in (errno.ENODEV, errno.ENXIO):
+            raise BadOption(f"port {number}: there is no interface {interface!r}") from None
+        raise BadOption(f"port {number} ({interface}): {error.strerror or error}") from None
+
+
+def parse_interfaces(texts: list[str]) -> dict[int, str | None]:
+    """`1@veth1`, as simple_switch_grpc has it; `BadOption` quotes the text that is wrong."""
+    interfaces: dict[int, str | None] = {}
+    for text in texts:
+        number, at, interface = text.partition("@")
+        if not at or not number.isascii() or not number.isdigit() or not interface:
+            raise BadOption(f"interface {text!r}: PORT@NAME is needed, such as 1@veth1")
+        if int(number) in interfaces:
+            raise BadOption(f"interface {text!r}: port {int(number)} is given twice")
+        if interface in interfaces.values():
+            raise BadOption(f"interface {text!r}: {interface} is given twice")
+        interfaces[int(number)] = interface
+    return interfaces
+
+
+def parse_queues(texts: list[str]) -> dict[int, QueueLimits]:
+    """`1:rate=10mbit,depth=64` (bit/s or, with `pps`, packets/s); `BadOption` quotes what is wrong."""
+    queues: dict[int, QueueLimits] = {}
+    for text in texts:
+        number, _, settings = text.partition(":")
+        if not number.isascii() or not number.isdigit() or not settings:
+            raise BadOption(
+                f"queue {text!r}: PORT:rate=RATE,depth=PACKETS is needed, such as 1:rate=10mbit,depth=64"
+            )
+        if int(number) in queues:
+            raise BadOption(f"queue {text!r}: port {int(number)} is given twice")
+        queues[int(number)] = _limits(text, settings)
+    return queues
+
+
+def _limits(text: str, settings: str) -> QueueLimits:
+    found: dict[str, int] = {}
+    for setting in settings.split(","):
+        name, _, value = setting.partition("=")
+        if name == "rate" and (match := _RATE.fullmatch(value)):
+            amount, unit = int(match[1]), (match[2] or "").lower()
+            if unit == "pps":
+                found["rate_pps"] = amount
+            else:
+                found["rate_bps"] = amount * _FACTORS[unit]
+        elif name == "depth" and value.isascii() and value.isdigit():
+            found["depth"] = int(value)
+        else:
+            raise BadOption(f"queue {text!r}: {setting!r} is none of rate=10mbit, rate=500pps and depth=64")
+    if not 0 <= found.get("rate_bps", 0) <= 10**13 or found.get("depth", 1) not in range(1, 10**6 + 1):
+        raise BadOption(f"queue {text!r}: at most 10^13 bit/s, and a depth of 1 to 1,000,000")
+    return QueueLimits(**found)

@@ -1,0 +1,350 @@
+"""A pipeline as P4Runtime sees it: P4Info's objects by id, each with its codec and the engine's name for it.
+
+`Schema` refuses a P4Info that does not describe the engine's pipeline. Must not know the state of anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from finsy.proto import p4i
+
+from softswitch.engine.api import MatchKind, PipelineInfo, TableInfo
+from softswitch.server.entries import ActionCodec, ActionSet, Field, MatchCodec
+from softswitch.server.errors import invalid, not_found
+from softswitch.server.p4data import DataType, UnsupportedType, data_type
+from softswitch.server.packet_header import PacketHeader
+
+T = TypeVar("T")
+
+_MATCH_KINDS = {
+    p4i.MatchField.EXACT: MatchKind.EXACT,
+    p4i.MatchField.LPM: MatchKind.LPM,
+    p4i.MatchField.TERNARY: MatchKind.TERNARY,
+    p4i.MatchField.RANGE: MatchKind.RANGE,
+    p4i.MatchField.OPTIONAL: MatchKind.OPTIONAL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSchema:
+    """An action profile; with `selector` it takes groups. Sizes as section 6.4.3 has them, 0: no limit."""
+
+    id: int
+    name: str
+    selector: bool
+    size: int
+    max_group_size: int
+    sum_of_members: bool
+    max_member_weight: int
+    weights_disallowed: bool
+    actions: ActionSet
+
+
+@dataclass(frozen=True, slots=True)
+class TableSchema:
+    """A table."""
+
+    id: int
+    name: str
+    match: MatchCodec
+    actions: ActionSet
+    profile: ProfileSchema | None
+    const_entries: bool
+    const_default: bool
+    has_counter: bool
+    has_idle_timeout: bool
+    engine: TableInfo
+    initial_default: p4i.TableActionCall
+    """As P4Info has it; ids, and canonical byte strings."""
+
+
+@dataclass(frozen=True, slots=True)
+class CounterSchema:
+    """An indirect counter."""
+
+    id: int
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterSchema:
+    """A register; `type` is None where its cells are no P4Data that this server can make."""
+
+    id: int
+    name: str
+    size: int
+    type: DataType | None
+
+
+@dataclass(frozen=True, slots=True)
+class DigestSchema:
+    """A digest."""
+
+    id: int
+    name: str
+    type: DataType
+
+
+class Schema:
+    """All of a pipeline's objects, by P4Info id."""
+
+    def __init__(self, info: p4i.P4Info, engine: PipelineInfo) -> None:
+        """Match P4Info and pipeline; `Refusal` (INVALID_ARGUMENT) names the place that does not fit."""
+        self.info = info
+        self.engine = engine
+        _check_ids(info)
+        self._actions = {one.preamble.id: one for one in info.actions}
+        self._codecs = {one.preamble.id: self._action(at, one) for at, one in enumerate(info.actions)}
+        direct = {one.direct_table_id for one in info.direct_counters}
+        profiles = {one.preamble.id: one for one in info.action_profiles}
+        self.profiles: dict[int, ProfileSchema] = {}
+        for at, profile in enumerate(info.action_profiles):
+            self.profiles[profile.preamble.id] = self._profile(f"action_profiles[{at}]", profile)
+        self.tables: dict[int, TableSchema] = {}
+        for at, table in enumerate(info.tables):
+            place = f"tables[{at}] ({table.preamble.name})"
+            if table.implementation_id and table.implementation_id not in profiles:
+                raise invalid(f"P4Info: {place}: there is no action profile {table.implementation_id}")
+            self.tables[table.preamble.id] = self._table(place, table, table.preamble.id in direct)
+        self.counters = {one.id: one for one in self._counters()}
+        self.registers = {one.id: one for one in self._registers()}
+        self.digests = {one.id: one for one in self._digests()}
+        self.digests_by_name = {one.name: one for one in self.digests.values()}
+        self._check_unsupported()
+        headers = {one.preamble.name: one for one in info.controller_packet_metadata}
+        self.packet_in = PacketHeader.of(headers.get("packet_in"))
+        self.packet_out = PacketHeader.of(headers.get("packet_out"))
+
+    # --- look-ups -------------------------------------------------------------------------------
+
+    def table(self, number: int) -> TableSchema:
+        """A table by id."""
+        return _find(self.tables, number, "table_id")
+
+    def profile(self, number: int) -> ProfileSchema:
+        """An action profile by id."""
+        return _find(self.profiles, number, "action_profile_id")
+
+    def counter(self, number: int) -> CounterSchema:
+        """An indirect counter by id."""
+        return _find(self.counters, number, "counter_id")
+
+    def register(self, number: int) -> RegisterSchema:
+        """A register by id."""
+        return _find(self.registers, number, "register_id")
+
+    def digest(self, number: int) -> DigestSchema:
+        """A digest by id."""
+        return _find(self.digests, number, "digest_id")
+
+    # --- building -------------------------------------------------------------------------------
+
+    def _action(self, at: int, action: p4i.Action) -> ActionCodec:
+        name = action.preamble.name
+        place = f"P4Info: actions[{at}] ({name})"
+        known = self.engine.actions.get(name)
+        if known is None:
+            raise invalid(f"{place}: the device config has no such action")
+        if len(known.parameters) != len(action.params):
+            raise invalid(
+                f"{place}: {len(action.params)} params, the device config has {len(known.parameters)}"
+            )
+        parameters = []
+        for here, there in zip(action.params, known.parameters, strict=True):
+            if here.name != there.name:
+                raise invalid(f"{place}: param {here.name!r}, the device config has {there.name!r}")
+            self._check_width(
+                f"{place}: param {here.name}", here.bitwidth, here.type_name.name, there.bitwidth
+            )
+            parameters.append((here.id, here.name, there.bitwidth))
+        return ActionCodec(action.preamble.id, name, parameters)
+
+    def _action_set(self, place: str, table: p4i.Table) -> ActionSet:
+        known = {one.name for one in self.engine.tables[table.preamble.name].actions}
+        codecs = {}
+        for ref in table.action_refs:
+            if ref.id not in self._codecs:
+                raise invalid(f"P4Info: {place}: there is no action {ref.id}")
+            codec = self._codecs[ref.id]
+            if codec.name not in known:
+                raise invalid(f"P4Info: {place}: the device config's table has no action {codec.name}")
+            codecs[ref.id] = codec
+        scopes = {ref.id: ref.scope for ref in table.action_refs}
+        return ActionSet(
+            table.preamble.name,
+            codecs,
+            frozenset(one for one, scope in scopes.items() if scope == p4i.ActionRef.DEFAULT_ONLY),
+            frozenset(one for one, scope in scopes.items() if scope == p4i.ActionRef.TABLE_ONLY),
+        )
+
+    def _profile(self, place: str, profile: p4i.ActionProfile) -> ProfileSchema:
+        name = profile.preamble.name
+        known = self.engine.profiles.get(name)
+        if known is None:
+            raise invalid(f"P4Info: {place}: the device config has no action profile {name!r}")
+        if profile.with_selector != known.selector:
+            said = "has" if known.selector else "has not"
+            raise invalid(f"P4Info: {place} ({name}): with_selector, but the device config {said} a selector")
+        users = [one for one in self.info.tables if one.implementation_id == profile.preamble.id]
+        if sorted(one.preamble.name for one in users) != sorted(known.tables):
+            raise invalid(f"P4Info: {place} ({name}): the device config's tables are {list(known.tables)}")
+        if not users:
+            raise invalid(f"P4Info: {place} ({name}): no table uses it")
+        members = profile.WhichOneof("selector_size_semantics") == "sum_of_members"
+        return ProfileSchema(
+            profile.preamble.id,
+            name,
+            known.selector,
+            known.max_size,
+            profile.max_group_size,
+            members,
+            profile.sum_of_members.max_member_weight if members else 0,
+            profile.weights_disallowed,
+            self._action_set(place, users[0]),
+        )
+
+    def _table(self, place: str, table: p4i.Table, has_counter: bool) -> TableSchema:
+        name = table.preamble.name
+        known = self.engine.tables.get(name)
+        if known is None or known.hidden:
+            raise invalid(f"P4Info: {place}: the device config has no such table")
+        profile = self.profiles.get(table.implementation_id)
+        if (profile.name if profile else None) != known.profile:
+            raise invalid(f"P4Info: {place}: the device config's action profile is {known.profile}")
+        if has_counter and not known.has_direct_counter:
+            raise invalid(f"P4Info: {place}: the device config's table has no direct counter")
+        fields = self._fields(f"P4Info: {place}", table, known)
+        return TableSchema(
+            table.preamble.id,
+            name,
+            MatchCodec(name, fields, known.needs_priority),
+            self._action_set(place, table),
+            profile,
+            table.is_const_table or known.const_entries,
+            # Section 9.1.3: the default of an indirect table is a constant NoAction.
+            bool(table.const_default_action_id) or known.const_default_action or profile is not None,
+            has_counter,
+            table.idle_timeout_behavior != p4i.Table.NO_TIMEOUT,
+            known,
+            table.initial_default_action,
+        )
+
+    def _fields(self, place: str, table: p4i.Table, known: TableInfo) -> list[Field]:
+        if len(table.match_fields) != len(known.key):
+            raise invalid(
+                f"{place}: {len(table.match_fields)} match fields, the device config has {len(known.key)}"
+            )
+        fields = []
+        for here, there in zip(table.match_fields, known.key, strict=True):
+            where = f"{place}: match field {here.name}"
+            if here.name != there.name:
+                raise invalid(f"{where}: the device config has {there.name!r} here")
+            kind = _MATCH_KINDS.get(here.match_type)
+            # p4c turns optional fields into ternary ones.
+            same = kind is there.match or (kind, there.match) == (MatchKind.OPTIONAL, MatchKind.TERNARY)
+            if kind is None or not same:
+                raise invalid(f"{where}: the device config matches it {there.match.value}")
+            self._check_width(where, here.bitwidth, here.type_name.name, there.bitwidth)
+            fields.append(Field(here.id, here.name, there.bitwidth, kind))
+        return fields
+
+    def _check_width(self, where: str, width: int, type_name: str, there: int) -> None:
+        """A translated type may have another width: its numbers are taken as they are, if they fit."""
+        named = self.info.type_info.new_types
+        if type_name and type_name in named and named[type_name].HasField("translated_type"):
+            if named[type_name].translated_type.WhichOneof("sdn_type") == "sdn_string":
+                raise invalid(f"{where}: type {type_name} is translated to strings, which is not supported")
+            return
+        if width != there:
+            raise invalid(f"{where}: {width} bits, the device config has {there}")
+
+    def _counters(self) -> Iterable[CounterSchema]:
+        for at, one in enumerate(self.info.counters):
+            known = self.engine.counters.get(one.preamble.name)
+            if known is None:
+                raise invalid(
+                    f"P4Info: counters[{at}]: the device config has no counter {one.preamble.name!r}"
+                )
+            yield CounterSchema(one.preamble.id, known.name, known.size)
+
+    def _registers(self) -> Iterable[RegisterSchema]:
+        for at, one in enumerate(self.info.registers):
+            known = self.engine.registers.get(one.preamble.name)
+            if known is None:
+                raise invalid(
+                    f"P4Info: registers[{at}]: the device config has no register {one.preamble.name!r}"
+                )
+            try:
+                type_ = data_type(one.type_spec, self.info)
+            except UnsupportedType:
+                type_ = None
+            if type_ is not None and type_.widths != (known.bitwidth,):
+                raise invalid(
+                    f"P4Info: registers[{at}] ({known.name}): the device config has {known.bitwidth} bits"
+                )
+            yield RegisterSchema(one.preamble.id, known.name, known.size, type_)
+
+    def _digests(self) -> Iterable[DigestSchema]:
+        for at, one in enumerate(self.info.digests):
+            name = one.preamble.name
+            try:
+                type_ = data_type(one.type_spec, self.info)
+            except UnsupportedType as error:
+                raise invalid(f"P4Info: digests[{at}] ({name}): {error}") from None
+            for known in self.engine.digests.values():
+                if known.name == name and known.bitwidths != type_.widths:
+                    raise invalid(
+                        f"P4Info: digests[{at}] ({name}): the device config's fields are {known.bitwidths}"
+                    )
+            yield DigestSchema(one.preamble.id, name, type_)
+
+    def _check_unsupported(self) -> None:
+        for kind in ("meters", "direct_meters", "value_sets", "externs"):
+            if getattr(self.info, kind):
+                raise invalid(f"P4Info: {kind} are not supported")
+        seen = {one.preamble.name for one in self.info.tables}
+        for name, table in self.engine.tables.items():
+            if table.key and not table.hidden and name not in seen:
+                raise invalid(f"P4Info: the device config's table {name!r} is missing")
+
+
+def _find(objects: Mapping[int, T], number: int, name: str) -> T:
+    found = objects.get(number)
+    if found is None:
+        raise (
+            not_found(f"{name} {number}: P4Info has none such") if number else invalid(f"{name} is missing")
+        )
+    return found
+
+
+def _check_ids(info: p4i.P4Info) -> None:
+    """Ids are there, and no two objects of a kind share one."""
+    for kind in (
+        "tables",
+        "actions",
+        "action_profiles",
+        "counters",
+        "direct_counters",
+        "registers",
+        "digests",
+    ):
+        seen: set[int] = set()
+        for at, one in enumerate(getattr(info, kind)):
+            number = one.preamble.id
+            if not number or number in seen:
+                raise invalid(f"P4Info: {kind}[{at}] ({one.preamble.name}): id {number} is 0 or taken")
+            seen.add(number)
+    for at, table in enumerate(info.tables):
+        numbers = [one.id for one in table.match_fields]
+        if len(set(numbers)) != len(numbers) or 0 in numbers:
+            raise invalid(
+                f"P4Info: tables[{at}] ({table.preamble.name}): match field ids are 0 or taken twice"
+            )
+    for at, action in enumerate(info.actions):
+        numbers = [one.id for one in action.params]
+        if len(set(numbers)) != len(numbers) or 0 in numbers:
+            raise invalid(f"P4Info: actions[{at}] ({action.preamble.name}): param ids are 0 or taken twice")

@@ -1,0 +1,179 @@
+"""The server's life: it binds, serves and ends. Must not know what it serves."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import grpc
+from finsy.proto import p4i, p4r, p4r_grpc
+from google.protobuf import text_format
+
+from softswitch.engine.api import Engine, EngineOptions
+from softswitch.server.errors import Refusal
+from softswitch.server.pipeline import Pipelines
+from softswitch.server.ports import BadOption, Ports
+from softswitch.server.service import P4RuntimeService
+
+LARGEST_REQUEST = 64 << 20
+"""Bytes: device configs may be large (specification, section 21.3.2)."""
+GRACE = 0.3
+"""Seconds for RPCs to end when the server stops."""
+_GRPC_OPTIONS = (
+    ("grpc.max_receive_message_length", LARGEST_REQUEST),
+    ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
+    ("grpc.http2.max_ping_strikes", 0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files in PEM; with an `authority` clients must show a certificate that it has signed."""
+
+    certificate: Path
+    private_key: Path
+    authority: Path | None = None
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """`BadOption` names the file that cannot be read."""
+        try:
+            pair = (self.private_key.read_bytes(), self.certificate.read_bytes())
+            authority = self.authority.read_bytes() if self.authority else None
+        except OSError as error:
+            raise BadOption(f"TLS: {error.filename}: {error.strerror}") from None
+        try:
+            return grpc.ssl_server_credentials([pair], authority, authority is not None)
+        except (RuntimeError, ValueError) as error:
+            raise BadOption(f"TLS: {self.certificate}, {self.private_key}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchOptions:
+    """What a switch is made of. `listen` is HOST:PORT; port 0 takes a free one."""
+
+    device_id: int = 1
+    listen: str = "127.0.0.1:9559"
+    ports: Ports = field(default_factory=Ports)
+    cpu_port: int = 510
+    drop_port: int = 511
+    config: p4r.ForwardingPipelineConfig | None = None
+    tls: Tls | None = None
+    notifications: bool = True
+
+
+class SoftSwitchServer:
+    """A switch that serves P4Runtime from `start` (or `async with`) to `stop`."""
+
+    def __init__(self, options: SwitchOptions) -> None:
+        self.options = options
+        self._pipelines = Pipelines(
+            options.ports,
+            EngineOptions(
+                cpu_port=options.cpu_port, drop_port=options.drop_port, name=f"p4switch{options.device_id}"
+            ),
+        )
+        self._service: P4RuntimeService | None = None
+        self._server: grpc.aio.Server | None = None
+        self._port = 0
+
+    @property
+    def address(self) -> str:
+        """Where it listens: HOST:PORT."""
+        return f"{self.options.listen.rpartition(':')[0]}:{self._port}"
+
+    @property
+    def engine(self) -> Engine:
+        """The running engine, for figures and for memory ports; `RuntimeError` before a pipeline runs."""
+        running = self._pipelines.running
+        if running is None:
+            raise RuntimeError("no forwarding pipeline runs yet")
+        return running.engine
+
+    async def start(self) -> None:
+        """Check the ports, load the pipeline if one is given, and listen.
+
+        Raises:
+            BadOption: an option is wrong or cannot be had: an interface, the address, a TLS file.
+            Refusal: the pipeline cannot be run.
+        """
+        options = self.options
+        if options.device_id < 1 or options.device_id >= 1 << 64:
+            raise BadOption(f"device id {options.device_id} is not in 1..2^64-1")
+        options.ports.check()
+        self._service = P4RuntimeService(
+            options.device_id, self._pipelines, notifications=options.notifications
+        )
+        try:
+            self._server = self._bind()
+            if options.config is not None:
+                await self._service.load(options.config)
+            p4r_grpc.add_P4RuntimeServicer_to_server(self._service, self._server)
+            await self._server.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End every RPC, then the engine. Idempotent."""
+        server, self._server = self._server, None
+        if server is not None:
+            await server.stop(GRACE)
+        service, self._service = self._service, None
+        if service is not None:
+            await asyncio.sleep(0)
+            service.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def _bind(self) -> grpc.aio.Server:
+        server = grpc.aio.server(options=_GRPC_OPTIONS)
+        listen = self.options.listen
+        host, _, port = listen.rpartition(":")
+        if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+            raise BadOption(f"address {listen!r}: HOST:PORT is needed, such as 127.0.0.1:9559")
+        try:
+            if self.options.tls is not None:
+                self._port = server.add_secure_port(listen, self.options.tls.credentials())
+            else:
+                self._port = server.add_insecure_port(listen)
+        except RuntimeError:
+            self._port = 0
+        if not self._port:
+            raise BadOption(f"address {listen}: cannot listen there; is the port in use?")
+        return server
+
+
+def read_config(p4info: Path, device_config: Path) -> p4r.ForwardingPipelineConfig:
+    """A pipeline from files: P4Info as text or binary protobuf, and the bmv2 JSON.
+
+    Raises:
+        BadOption: a file cannot be read, or is no P4Info.
+    """
+    config = p4r.ForwardingPipelineConfig()
+    try:
+        raw = p4info.read_bytes()
+        config.p4_device_config = device_config.read_bytes()
+    except OSError as error:
+        raise BadOption(f"{error.filename}: {error.strerror}") from None
+    try:
+        config.p4info.CopyFrom(text_format.Parse(raw, p4i.P4Info()))
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise BadOption(f"{p4info} is no P4Info in text form: {error}") from None
+    return config
+
+
+__all__ = ["BadOption", "Refusal", "SoftSwitchServer", "SwitchOptions", "Tls", "read_config"]

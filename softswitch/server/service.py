@@ -1,0 +1,313 @@
+"""The P4Runtime service: every RPC's own checks, in the order of the specification, then the work elsewhere.
+
+Knows gRPC. Writes, reads and pipeline changes run one after the other in one thread, so that each sees the
+others whole (section 13.4) and the event loop stays free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn, TypeAlias, TypeVar
+
+import grpc
+from finsy.proto import p4r, p4r_grpc
+
+from softswitch.server.arbitration import Arbitration, Client
+from softswitch.server.errors import DETAILS_KEY, Code, Refusal, Result, batch_status, denied, invalid
+from softswitch.server.packet_io import PacketIo
+from softswitch.server.pipeline import Forwarding, Pipelines
+from softswitch.server.read import Part, messages
+from softswitch.server.stream import ClientStream
+
+_log = logging.getLogger(__name__)
+
+API_VERSION = "1.5.0"
+_STATUS = {code.value[0]: code for code in grpc.StatusCode}
+_Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+_Push = p4r.SetForwardingPipelineConfigRequest
+_Get = p4r.GetForwardingPipelineConfigRequest
+T = TypeVar("T")
+
+
+class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
+    """One device's P4Runtime."""
+
+    def __init__(self, device_id: int, pipelines: Pipelines, *, notifications: bool = True) -> None:
+        """`notifications`: whether packet-ins and digests are sent at all."""
+        self._arbitration = Arbitration(device_id)
+        self._pipelines = pipelines
+        self._notifications = notifications
+        self._streams: dict[Client, ClientStream] = {}
+        self._state = ThreadPoolExecutor(1, thread_name_prefix="p4runtime-state")
+        self._arbitrating = asyncio.Lock()
+        self._pushing = asyncio.Lock()
+        self._packet_io = PacketIo(self._packet_in, self._digest)
+
+    def close(self) -> None:
+        """Stop the engines, when no RPC runs any more."""
+        self._packet_io.stop()
+        self._state.submit(self._pipelines.close).result()
+        self._state.shutdown()
+
+    async def _in_state(self, work: Callable[[], T]) -> T:
+        """Run where the state belongs; what has begun is ended even if the client goes away."""
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._state, work))
+
+    # --- Write and Read -------------------------------------------------------------------------
+
+    async def Write(self, request: p4r.WriteRequest, context: _Context) -> p4r.WriteResponse:
+        """Section 12."""
+        try:
+            self._check_primary(request)
+            if request.atomicity not in p4r.WriteRequest.Atomicity.values():
+                raise invalid(f"atomicity {request.atomicity} is not known")
+            results = await self._in_state(lambda: self._write(request))
+        except Refusal as refusal:
+            await _abort(context, refusal)
+        if any(results):
+            await _abort_batch(context, results, "some updates were refused")
+        return p4r.WriteResponse()
+
+    def _write(self, request: p4r.WriteRequest) -> list[Result]:
+        atomic = request.atomicity != p4r.WriteRequest.CONTINUE_ON_ERROR
+        return self._current().writer.write(request.updates, atomic=atomic)
+
+    async def Read(self, request: p4r.ReadRequest, context: _Context) -> AsyncIterator[p4r.ReadResponse]:
+        """Section 13."""
+        try:
+            self._arbitration.check_device(request.device_id)
+            parts, results = await self._in_state(lambda: self._read(request))
+        except Refusal as refusal:
+            await _abort(context, refusal)
+        for message in messages(parts):
+            yield message
+        if any(results):
+            await _abort_batch(context, results, "some requests were refused")
+
+    def _read(self, request: p4r.ReadRequest) -> tuple[list[Part], list[Result]]:
+        return self._current().reader.read(request.entities)
+
+    def _current(self) -> Forwarding:
+        current = self._pipelines.current
+        if current is None:
+            raise Refusal(Code.FAILED_PRECONDITION, "there is no forwarding pipeline yet")
+        return current
+
+    def _check_primary(self, request: p4r.WriteRequest | _Push) -> None:
+        election_id = request.election_id if request.HasField("election_id") else None
+        if request.role_id:
+            raise invalid("role_id is not used since P4Runtime 1.3: name the role")
+        self._arbitration.check_primary(request.device_id, request.role, election_id)
+
+    # --- the pipeline ---------------------------------------------------------------------------
+
+    async def SetForwardingPipelineConfig(
+        self, request: _Push, context: _Context
+    ) -> p4r.SetForwardingPipelineConfigResponse:
+        """Section 14."""
+        try:
+            self._check_primary(request)
+            async with self._pushing:
+                await self._push(request)
+        except Refusal as refusal:
+            await _abort(context, refusal)
+        return p4r.SetForwardingPipelineConfigResponse()
+
+    async def _push(self, request: _Push) -> None:
+        pipelines = self._pipelines
+        if request.action == _Push.COMMIT:
+            if request.HasField("config"):
+                raise invalid("COMMIT takes no config: the saved one is meant")
+            await self._change(request, pipelines.commit_saved)
+            return
+        actions = {
+            _Push.VERIFY: None,
+            _Push.VERIFY_AND_SAVE: pipelines.save,
+            _Push.VERIFY_AND_COMMIT: pipelines.commit,
+            _Push.RECONCILE_AND_COMMIT: pipelines.reconcile,
+        }
+        if request.action not in actions:
+            raise invalid(f"action {request.action} is not known")
+        if not request.HasField("config"):
+            raise invalid("config is missing")
+        prepared = await asyncio.to_thread(pipelines.prepare, request.config)
+        action = actions[request.action]
+        try:
+            if action is not None:
+                await self._change(request, lambda: action(prepared))
+        finally:
+            if pipelines.running is not prepared and pipelines.saved is not prepared:
+                prepared.engine.close()
+
+    async def load(self, config: p4r.ForwardingPipelineConfig) -> None:
+        """Run a pipeline that the operator has given; `Refusal` says what is wrong with it."""
+        prepared = await asyncio.to_thread(self._pipelines.prepare, config)
+        await self._in_state(lambda: self._pipelines.commit(prepared))
+        self._follow_pipeline()
+
+    async def _change(self, request: _Push, change: Callable[[], None]) -> None:
+        """Compiling takes time: the client must still be primary when its pipeline takes effect."""
+        self._check_primary(request)
+        try:
+            await self._in_state(change)
+        finally:
+            self._follow_pipeline()
+
+    def _follow_pipeline(self) -> None:
+        if self._pipelines.running is not None:
+            self._packet_io.use(self._pipelines.running)
+
+    async def GetForwardingPipelineConfig(
+        self, request: _Get, context: _Context
+    ) -> p4r.GetForwardingPipelineConfigResponse:
+        """Section 15."""
+        response = p4r.GetForwardingPipelineConfigResponse()
+        try:
+            self._arbitration.check_device(request.device_id)
+            if request.response_type not in _Get.ResponseType.values():
+                raise invalid(f"response_type {request.response_type} is not known")
+        except Refusal as refusal:
+            await _abort(context, refusal)
+        current = self._pipelines.current
+        if current is None:
+            return response
+        config = response.config
+        config.SetInParent()
+        if current.config.HasField("cookie"):
+            config.cookie.CopyFrom(current.config.cookie)
+        if request.response_type in (_Get.ALL, _Get.P4INFO_AND_COOKIE):
+            config.p4info.CopyFrom(current.config.p4info)
+        if request.response_type in (_Get.ALL, _Get.DEVICE_CONFIG_AND_COOKIE):
+            config.p4_device_config = current.config.p4_device_config
+        return response
+
+    async def Capabilities(
+        self, request: p4r.CapabilitiesRequest, context: _Context
+    ) -> p4r.CapabilitiesResponse:
+        """Section 17."""
+        if request.device_id:
+            try:
+                self._arbitration.check_device(request.device_id)
+            except Refusal as refusal:
+                await _abort(context, refusal)
+        return p4r.CapabilitiesResponse(p4runtime_api_version=API_VERSION)
+
+    # --- the stream -----------------------------------------------------------------------------
+
+    async def StreamChannel(  # type: ignore[override]  # reads and writes through the context
+        self, _: object, context: _Context
+    ) -> None:
+        """Sections 5 and 16."""
+        stream = ClientStream()
+        self._streams[stream.client] = stream
+        sending = asyncio.create_task(self._send(stream, context))
+        receiving = asyncio.create_task(self._receive(stream, context))
+        try:
+            done, _pending = await asyncio.wait((sending, receiving), return_when=asyncio.FIRST_COMPLETED)
+            failure = next(iter(done)).exception()
+        finally:
+            for task in (sending, receiving):
+                task.cancel()
+            await asyncio.gather(sending, receiving, return_exceptions=True)
+            del self._streams[stream.client]
+            self._notify(self._arbitration.remove(stream.client))
+        if isinstance(failure, Refusal):
+            await _abort(context, failure)
+        if failure is not None and not isinstance(failure, grpc.RpcError):
+            raise failure
+
+    @staticmethod
+    async def _send(stream: ClientStream, context: _Context) -> None:
+        while True:
+            await context.write(await stream.next())
+
+    async def _receive(self, stream: ClientStream, context: _Context) -> None:
+        while (request := await context.read()) is not grpc.aio.EOF:
+            match request.WhichOneof("update"):
+                case "arbitration":
+                    await self._arbitrate(stream.client, request.arbitration)
+                case "packet":
+                    self._packet_out(stream, request.packet)
+                case "digest_ack":
+                    self._digest_ack(stream, request.digest_ack)
+                case kind:
+                    error = _stream_error(
+                        Refusal(Code.UNIMPLEMENTED, f"stream messages of kind {kind} are not implemented")
+                    )
+                    error.error.other.SetInParent()
+                    stream.offer(error)
+
+    async def _arbitrate(self, client: Client, update: p4r.MasterArbitrationUpdate) -> None:
+        async with self._arbitrating:
+            before = set(self._arbitration.primaries())
+            change = self._arbitration.update(client, update)
+            self._notify(change.first)
+            if change.then is not None:
+                # What the former primary has begun ends before the next one may write (section 5.3).
+                await self._in_state(lambda: None)
+                if self._arbitration.promote(change.then):
+                    self._notify((change.then,))
+            if set(self._arbitration.primaries()) != before:
+                self._packet_io.digests.forget_sent()
+
+    def _notify(self, clients: tuple[Client, ...]) -> None:
+        for client in clients:
+            stream = self._streams.get(client)
+            if stream is not None:
+                stream.notify(self._arbitration.notification(client))
+
+    def _packet_out(self, stream: ClientStream, packet: p4r.PacketOut) -> None:
+        try:
+            if not self._arbitration.is_primary(stream.client):
+                raise denied("only a primary may send packets")
+            self._packet_io.send(packet)
+        except Refusal as refusal:
+            error = _stream_error(refusal)
+            error.error.packet_out.packet_out.CopyFrom(packet)
+            stream.offer(error)
+
+    def _digest_ack(self, stream: ClientStream, ack: p4r.DigestListAck) -> None:
+        try:
+            if not self._arbitration.is_primary(stream.client):
+                raise denied("only a primary acknowledges digest lists")
+            self._packet_io.digests.acknowledge(ack)
+        except Refusal as refusal:
+            error = _stream_error(refusal)
+            error.error.digest_list_ack.digest_list_ack.CopyFrom(ack)
+            stream.offer(error)
+
+    def _packet_in(self, packet: p4r.PacketIn) -> None:
+        self._broadcast(p4r.StreamMessageResponse(packet=packet))
+
+    def _digest(self, digests: p4r.DigestList) -> bool:
+        return self._broadcast(p4r.StreamMessageResponse(digest=digests))
+
+    def _broadcast(self, message: p4r.StreamMessageResponse) -> bool:
+        """To every role's primary; whether anybody took it."""
+        if not self._notifications:
+            return False
+        taken = False
+        for client in self._arbitration.primaries():
+            taken |= self._streams[client].offer(message)
+        return taken
+
+
+def _stream_error(refusal: Refusal) -> p4r.StreamMessageResponse:
+    response = p4r.StreamMessageResponse()
+    response.error.canonical_code = refusal.code
+    response.error.message = refusal.text
+    return response
+
+
+async def _abort(context: _Context, refusal: Refusal) -> NoReturn:
+    await context.abort(_STATUS[refusal.code], refusal.text[:1000])
+    raise AssertionError("abort returns to nobody")
+
+
+async def _abort_batch(context: _Context, results: list[Result], text: str) -> NoReturn:
+    metadata = ((DETAILS_KEY, batch_status(results, text)),)
+    await context.abort(grpc.StatusCode.UNKNOWN, text, trailing_metadata=metadata)
+    raise AssertionError("abort returns to nobody")

@@ -1,0 +1,113 @@
+"""What clients have written, as they wrote it (specification, section 8.3: read-write symmetry).
+
+Every entity is kept as its canonical serialised message, without what the data plane changes by itself:
+compact, and ready to be sent. Owned by the thread that carries out writes and reads; only `digests` is
+also looked into by others. Must not know how entities are validated or what the engine made of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from finsy.proto import p4r
+
+from softswitch.engine.api import InitialEntry
+from softswitch.server.entries import Key
+from softswitch.server.schema import Schema, TableSchema
+
+
+@dataclass(frozen=True, slots=True)
+class OneShot:
+    """The group and members that stand behind a one-shot entry (section 9.2.3), and their weights' sum."""
+
+    group: int
+    members: tuple[int, ...]
+    weight: int
+
+
+class StoredEntry:
+    """A table entry: a serialised TableEntry, the engine's handle (-1: it gave none), what is behind it."""
+
+    __slots__ = ("handle", "one_shot", "wire")
+
+    def __init__(self, wire: bytes, handle: int, one_shot: OneShot | None = None) -> None:
+        self.wire = wire
+        self.handle = handle
+        self.one_shot = one_shot
+
+
+@dataclass(slots=True)
+class TableState:
+    """A table's entries, and its default entry where it is not the program's."""
+
+    entries: dict[Key, StoredEntry] = field(default_factory=dict)
+    default: bytes | None = None
+
+
+class Numbers:
+    """Ids for the members or groups behind one-shot entries; freed ones are used again."""
+
+    def __init__(self) -> None:
+        self._next = 1
+        self._free: list[int] = []
+
+    def take(self) -> int:
+        """An id that is not in use."""
+        if self._free:
+            return self._free.pop()
+        self._next += 1
+        return self._next - 1
+
+    def give_back(self, number: int) -> None:
+        """It is free again."""
+        self._free.append(number)
+
+
+@dataclass(slots=True)
+class StoredGroup:
+    """A group: a serialised ActionProfileGroup, its max_size, and its share of the profile's size."""
+
+    wire: bytes
+    max_size: int
+    weight: int
+
+
+@dataclass(slots=True)
+class ProfileState:
+    """An action profile: what clients wrote, or what stands behind one-shot entries; never both."""
+
+    members: dict[int, bytes] = field(default_factory=dict)
+    groups: dict[int, StoredGroup] = field(default_factory=dict)
+    one_shots: int = 0
+    weight: int = 0
+    member_numbers: Numbers = field(default_factory=Numbers)
+    group_numbers: Numbers = field(default_factory=Numbers)
+
+
+class Store:
+    """The state of one pipeline."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.tables = {number: TableState() for number in schema.tables}
+        self.profiles = {number: ProfileState() for number in schema.profiles}
+        self.multicast: dict[int, bytes] = {}
+        self.clones: dict[int, bytes] = {}
+        self.digests: dict[int, p4r.DigestEntry.Config] = {}
+        for number, table in schema.tables.items():
+            state = self.tables[number]
+            for key, wire in _initial_entries(table):
+                state.entries[key] = StoredEntry(wire, -1)
+
+
+def _initial_entries(table: TableSchema) -> Iterator[tuple[Key, bytes]]:
+    by_name = {codec.name: codec for codec in table.actions.codecs.values()}
+    for one in table.engine.entries:
+        entry = p4r.TableEntry(table_id=table.id, priority=one.priority, is_const=table.const_entries)
+        entry.match.extend(table.match.encode(one.match))
+        entry.action.action.CopyFrom(by_name[one.action].encode(one.arguments))
+        yield _key(table, one), entry.SerializeToString()
+
+
+def _key(table: TableSchema, entry: InitialEntry) -> Key:
+    return (*entry.match, entry.priority) if table.match.has_priority else entry.match
