@@ -45,6 +45,8 @@ class FabricSwitch:
         self._listener = listener
         self._on_progress = on_progress
         self._desired: Mapping[EntityKey, Entity] | None = None
+        self._outdated = True
+        """Something else is desired than what `progress` speaks of."""
         self._session: SwitchSession | None = None
         self._reconciler: Reconciler | None = None
         self._dropped_before = 0
@@ -68,7 +70,8 @@ class FabricSwitch:
     @property
     def in_sync(self) -> bool:
         """Whether it holds exactly what is desired."""
-        return self.connected and self.progress is not None and self.progress.in_sync
+        synced = self.progress is not None and self.progress.in_sync
+        return self.connected and synced and not self._outdated
 
     @property
     def desired(self) -> int:
@@ -77,8 +80,10 @@ class FabricSwitch:
 
     @property
     def installed(self) -> int:
-        """How many of them it has acknowledged."""
-        return len(self.progress.installed) if self.progress is not None else 0
+        """How many of them it has acknowledged, by its last report."""
+        if self.progress is None:
+            return 0
+        return len(self.progress.installed & (self._desired or {}).keys())
 
     @property
     def failures(self) -> Mapping[EntityKey, str]:
@@ -98,7 +103,7 @@ class FabricSwitch:
 
     def set_desired(self, desired: Mapping[EntityKey, Entity]) -> None:
         """Ask for another state; not blocking."""
-        self._desired = desired
+        self._desired, self._outdated = desired, True
         if self._reconciler is not None:
             self._reconciler.set_desired(desired)
 
@@ -153,7 +158,7 @@ class FabricSwitch:
             self._session = self._reconciler = None
 
     def _report(self, progress: Progress) -> None:
-        self.progress = progress
+        self.progress, self._outdated = progress, False
         self._on_progress(progress)
 
     def _failed(self, reason: str) -> None:

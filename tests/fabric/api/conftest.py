@@ -1,0 +1,135 @@
+"""A whole controller in this process: fabric, API and real HTTP, on real switches without interfaces.
+
+The embedded switch by default; `P4FABRIC_TEST_SWITCH=bmv2` runs the same on `simple_switch_grpc`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from controller.api import create_app, listen, read_token, serve
+from controller.config import FabricConfig
+from controller.fabric import Fabric, running_fabric
+from tests.switch.pipeline.harness import free_tcp_port
+
+TARGET = os.environ.get("P4FABRIC_TEST_SWITCH", "softswitch")
+
+
+@dataclass
+class Served:
+    """A running controller and a client that has the token."""
+
+    fabric: Fabric
+    http: httpx.AsyncClient
+    url: str
+    token_file: Path
+    stop: asyncio.Event
+
+    async def get(self, path: str, **query: str) -> Any:
+        response = await self.http.get(path, params=query)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def until(self, wanted: Callable[[], Any], seconds: float = 20) -> Any:
+        """Wait until something (awaited if it can be) is true."""
+        async with asyncio.timeout(seconds):
+            while True:
+                found = wanted()
+                if asyncio.iscoroutine(found):
+                    found = await found
+                if found:
+                    return found
+                await asyncio.sleep(0.02)
+
+    async def until_all(self, state: str, seconds: float = 20) -> None:
+        """Wait until all intents are in a state."""
+        await self.until(lambda: {view.status.state for view in self.fabric.intents()} == {state}, seconds)
+
+
+def configured(folder: Path, *addresses: str, **sections: Any) -> FabricConfig:
+    """One leaf at each address; all files in a folder."""
+    switches = [
+        {"name": f"leaf{n}", "deviceId": n, "address": address, "target": TARGET, "role": "leaf"}
+        for n, address in enumerate(addresses, 1)
+    ]
+    api = {"listen": "127.0.0.1:0", **sections.pop("api", {})}
+    return FabricConfig.read({"switches": switches, "api": api, **sections}, folder / "fabric.yaml")
+
+
+@asynccontextmanager
+async def controller(config: FabricConfig, *, heartbeat: float = 15.0) -> AsyncIterator[Served]:
+    """Run a controller while the body does, and stop it as SIGTERM does."""
+    stop = asyncio.Event()
+    token = read_token(config.api.token_file)
+    listener = listen(config.api)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    headers = {"Authorization": f"Bearer {token}"}
+    async with running_fabric(config) as fabric, httpx.AsyncClient(base_url=url, headers=headers) as http:
+        app = create_app(fabric, token, max_request_bytes=config.api.max_request_bytes, heartbeat=heartbeat)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(serve(app, config.api, listener, stop, fabric.bus.close))
+            try:
+                yield Served(fabric, http, url, config.api.token_file, stop)
+            finally:
+                stop.set()
+
+
+@contextmanager
+def switch_process(device_id: int = 1) -> Iterator[str]:
+    """A switch without interfaces; its address."""
+    address = f"127.0.0.1:{free_tcp_port()}"
+    command = [sys.executable, "-m", "softswitch", "--device-id", str(device_id), "--grpc", address]
+    if TARGET == "bmv2":
+        command = ["simple_switch_grpc", "--no-p4", "--device-id", str(device_id)]
+        command += ["--thrift-port", str(free_tcp_port())]
+        command += ["--", "--grpc-server-addr", address, "--cpu-port", "510"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=sys.stderr)
+    try:
+        _until_it_listens(process, address)
+        yield address
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _until_it_listens(process: subprocess.Popen[bytes], address: str) -> None:
+    import socket
+
+    host, port = address.split(":")
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+            return
+        except OSError:
+            assert process.poll() is None, f"the switch ended with {process.returncode}"
+            assert time.monotonic() < deadline, "the switch does not listen"
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def switch_address() -> Iterator[str]:
+    with switch_process() as address:
+        yield address
+
+
+def network(name: str = "clients", **spec: Any) -> dict[str, Any]:
+    """A network of tenant acme; without more, on port 1 of leaf1."""
+    spec = spec or {
+        "subnets": ["10.0.1.0/24"],
+        "gateways": ["10.0.1.1"],
+        "attachments": [{"switch": "leaf1", "port": 1}],
+    }
+    return {"kind": "Network", "name": name, "tenant": "acme", "spec": spec}
