@@ -11,8 +11,10 @@ from typing import Any
 from mininet.link import TCIntf, TCLink
 from mininet.node import Host, Node, Switch
 
-__all__ = ["FabricHost", "FabricIntf", "FabricLink", "UserEquipment"]
+__all__ = ["ALIAS", "FabricHost", "FabricIntf", "FabricLink", "UserEquipment"]
 
+ALIAS = "p4fabric-lab"
+"""What interfaces of switches carry, so that what a killed lab has left can be told from others' things."""
 _NO_OFFLOADS = "tx off rx off tso off gso off gro off"
 """A veth pair hands over what offloads leave undone: frames without checksums, larger than any wire's."""
 
@@ -51,8 +53,9 @@ class FabricIntf(TCIntf):
         if at_switch:
             # The kernel's own IP must neither speak on a switch's port nor answer there.
             commands.append(f"sysctl -qw net.ipv6.conf.{self.name}.disable_ipv6=1")
+        at_switch_words = f"alias {ALIAS} arp off " if at_switch else ""
         state = "up" if up else "down"
-        commands.append(f"ip link set {self.name} {'arp off ' if at_switch else ''}{state}")
+        commands.append(f"ip link set {self.name} {at_switch_words}{state}")
         _quietly(self.node, "; ".join(commands))
         shaping = {name: params[name] for name in _SHAPING if name in params}
         if at_switch or not (bw or shaping):

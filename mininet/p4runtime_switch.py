@@ -182,7 +182,7 @@ class SoftSwitch(P4RuntimeSwitch):
             words += ["-i", f"{number}@{intf.name}"]
         for number, intf in self.data_ports().items():
             if bandwidth := getattr(intf, "bandwidth", None):
-                words += ["--queue", f"{number}:rate={bandwidth * 1e6:.0f},depth={self.queue_depth}"]
+                words += ["--queue", f"{number}:rate={round(bandwidth * 1000)}kbit,depth={self.queue_depth}"]
         return words
 
 
