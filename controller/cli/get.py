@@ -58,8 +58,9 @@ def _show(out: Console, intent: Mapping[str, Any], counters: list[Mapping[str, A
     document = {part: intent[part] for part in ("kind", "name", "tenant", "spec")}
     out.print(Text(yaml.safe_dump(document, sort_keys=False).rstrip()))
     status = intent["status"]
-    out.print(Text("status: "), state_text(status["state"]), f"generation {status['generation']}", end=" ")
-    out.print(f"since {status['since']}" if status["since"] else "")
+    since = f" since {status['since']}" if status["since"] else ""
+    state = state_text(status["state"])
+    out.print(Text.assemble("status: ", state, f", generation {status['generation']}{since}"))
     for reason in status["reasons"]:
         out.print(Text(f"  {reason}"))
     if counters:

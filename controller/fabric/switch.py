@@ -152,7 +152,7 @@ class FabricSwitch:
                 tasks.create_task(session.run(), name=f"session {self.name}")
                 tasks.create_task(reconciler.run(), name=f"reconciler {self.name}")
         except ExceptionGroup as faults:
-            raise faults.exceptions[0] from faults
+            raise _first(faults) from None
         finally:
             self._dropped_before += session.dropped_messages
             self._session = self._reconciler = None
@@ -169,3 +169,9 @@ class FabricSwitch:
         if self._session is None:
             raise SwitchUnavailable(f"{self.name} is {self.state}")
         return self._session
+
+
+def _first(faults: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The fault that ended all tasks; its own traceback says where it was."""
+    first = faults.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
