@@ -153,10 +153,8 @@ class StatusBoard:
                 self._set(intent, *self._state_of(intent))
 
     def _state_of(self, intent: IntentKey) -> tuple[IntentState, tuple[str, ...]]:
-        reasons: list[str] = []
+        reasons = list(self._desired.notes_of(intent))
         installed = True
-        for output in self._desired.outputs.get(intent, ()):
-            reasons += output.notes
         for name, keys in sorted(self._entries.get(intent, {}).items()):
             switch = self._switches.setdefault(name, _SwitchBoard())
             if not switch.connected:

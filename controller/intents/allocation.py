@@ -65,7 +65,10 @@ class Allocations:
         return self._given(rank_need(policy))
 
     def _given(self, need: Need) -> int:
-        return self.pools[need.pool][need.key]
+        try:
+            return self.pools[need.pool][need.key]
+        except KeyError:
+            raise KeyError(f"{need.key} was not given a number of pool {need.pool}: allocate first") from None
 
 
 def allocate(intent: IntentDocument, allocations: Allocations) -> Allocations:

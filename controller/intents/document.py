@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from controller.intents.errors import FieldError, IntentError
-from controller.intents.fields import Label
+from controller.intents.fields import LABEL_NOTATION, Label
 from controller.names import IntentKey, TenantName
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class IntentDocument(Part):
 
     kind: str
     name: Label = Field(description="unique for its kind and tenant")
-    tenant: Annotated[TenantName, Label, PlainSerializer(str)] = Field(description="whose network this is")
+    tenant: Annotated[TenantName, LABEL_NOTATION] = Field(description="whose network this is")
 
     @property
     def key(self) -> IntentKey:

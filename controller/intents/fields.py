@@ -27,6 +27,7 @@ from pydantic_core import CoreSchema, core_schema
 from pipelines.values import L4Port, MacAddress, Port, Qfi, Teid, VlanId
 
 __all__ = [
+    "LABEL_NOTATION",
     "Address",
     "Count",
     "IpAddress",
@@ -217,9 +218,8 @@ class PortRange:
         }
 
 
-Label = Annotated[
-    str, Text(_label, "a name", {"pattern": f"^{LABEL.pattern}$", "minLength": 1, "maxLength": 63})
-]
+LABEL_NOTATION = Text(_label, "a name", {"pattern": f"^{LABEL.pattern}$", "minLength": 1, "maxLength": 63})
+Label = Annotated[str, LABEL_NOTATION]
 SwitchLabel = Annotated[
     str, Text(_switch_label, "a switch's name", {"pattern": f"^{SWITCH_LABEL.pattern}$", "maxLength": 63})
 ]

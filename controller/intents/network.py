@@ -34,7 +34,9 @@ __all__ = ["ROUTER_MAC", "Attachment", "Network", "NetworkSpec", "Route", "addre
 ROUTER_MAC = MacAddress.parse("02:00:5e:00:00:01")
 """The fabric's own address in every network, at every leaf: an anycast gateway."""
 
+# Roles of addresses, as messages put them.
 A_GATEWAY = "a gateway"
+A_HOSTS_ADDRESS = "a host's address"
 AN_N3_ADDRESS = "an N3 address"
 
 
@@ -119,7 +121,7 @@ class Network(IntentDocument):
             yield Claim(("mac", self.key, attachment.mac), "a host", where("mac"), attachment.mac)
         for number, address in enumerate(attachment.addresses):
             field = where("addresses", number)
-            yield Claim(address_resource(self.tenant, address), "a host's address", field, address)
+            yield Claim(address_resource(self.tenant, address), A_HOSTS_ADDRESS, field, address)
 
     def needs(self) -> Iterator[Need]:
         """A VLAN id, and its tenant's VRF."""

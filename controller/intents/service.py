@@ -17,7 +17,7 @@ from pydantic import Field
 from controller.intents.document import Claim, IntentDocument, Need, Part
 from controller.intents.errors import FieldError, field_path
 from controller.intents.fields import Count, IpAddress, Ipv4, TransportPort
-from controller.intents.network import Network, address_resource, vrf_need
+from controller.intents.network import A_HOSTS_ADDRESS, Network, address_resource, vrf_need
 from controller.names import TenantName
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Service(IntentDocument):
                 )
                 yield FieldError(where, member.address, message)
             for owner, claim in catalogue.claims_to(address_resource(self.tenant, member.address)):
-                if claim.role != "a host's address":
+                if claim.role != A_HOSTS_ADDRESS:
                     message = f"{member.address} is {claim.role} of {owner}, not a server"
                     yield FieldError(where, member.address, message)
 

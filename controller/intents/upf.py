@@ -15,7 +15,14 @@ from controller.intents.document import Claim, IntentDocument, Need, Part
 from controller.intents.errors import FieldError
 from controller.intents.fields import Ipv4, Label, QfiNumber, TeidNumber
 from controller.intents.firewall import unknown_network
-from controller.intents.network import A_GATEWAY, AN_N3_ADDRESS, Network, address_resource, vrf_need
+from controller.intents.network import (
+    A_GATEWAY,
+    A_HOSTS_ADDRESS,
+    AN_N3_ADDRESS,
+    Network,
+    address_resource,
+    vrf_need,
+)
 from controller.intents.service import unusable
 
 if TYPE_CHECKING:
@@ -100,7 +107,7 @@ class UpfSession(IntentDocument):
                 message = f"{spec.ue_address} lies in {subnet} of {network.key}, which is for hosts"
                 yield FieldError("spec.ueAddress", spec.ue_address, message)
         for owner, claim in catalogue.claims_to(address_resource(self.tenant, spec.gnb_address)):
-            if claim.role != "a host's address":
+            if claim.role != A_HOSTS_ADDRESS:
                 message = f"{spec.gnb_address} is already {claim.role} of {owner}"
                 yield FieldError("spec.gnbAddress", spec.gnb_address, message)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import networkx as nx
@@ -65,6 +66,8 @@ class Paths:
                 self._links.setdefault((here.switch, there.switch), []).append(link)
                 self._graph.add_edge(here.switch, there.switch)
         self._distances: dict[SwitchName, dict[SwitchName, int]] = {}
+        self._between: dict[frozenset[SwitchName], frozenset[SwitchName]] = {}
+        self._trees: dict[frozenset[SwitchName], FloodTree] = {}
 
     def fabric_ports(self, switch: SwitchName) -> tuple[Port, ...]:
         """All ports of a switch with a usable link, sorted."""
@@ -89,7 +92,12 @@ class Paths:
 
     def between(self, members: Collection[SwitchName]) -> frozenset[SwitchName]:
         """The members and all switches on shortest paths between them."""
-        known = sorted(member for member in members if member in self._graph)
+        known = frozenset(member for member in members if member in self._graph)
+        if known not in self._between:
+            self._between[known] = self._all_between(sorted(known))
+        return self._between[known]
+
+    def _all_between(self, known: list[SwitchName]) -> frozenset[SwitchName]:
         found = set(known)
         for place, one in enumerate(known):
             near = self._from(one)
@@ -106,7 +114,12 @@ class Paths:
         no spine reaches them. Members in different parts of a divided fabric get a tree each; those
         that are not in the topology are left out.
         """
-        left = {member for member in members if member in self._graph}
+        known = frozenset(member for member in members if member in self._graph)
+        if known not in self._trees:
+            self._trees[known] = MappingProxyType(self._forest(set(known)))
+        return self._trees[known]
+
+    def _forest(self, left: set[SwitchName]) -> dict[SwitchName, tuple[Port, ...]]:
         tree: dict[SwitchName, set[Port]] = {}
         while left:
             part = left & self._from(min(left)).keys()

@@ -1,0 +1,83 @@
+# p4fabric. `make lab` and `make test` install what is missing: Debian packages, and a virtual environment
+# in .venv. They need root, for network namespaces and interfaces.
+#
+#   make lab              the main job on real packets       KEEP=1: leave it running   SWITCH=bmv2: on bmv2
+#   make test             all tests                          PYTEST=... passes options on
+#   make check            formatting, lint, types
+#   make p4               compile p4src/ into pipelines/ (needs p4c-bm2-ss)
+#   make bench            the figures that the docs quote
+#   make clean            remove what runs have left
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Any Python from 3.11 on will do for p4fabric itself; Mininet is the system's, and so is its Python.
+PYTHON ?= $(firstword $(shell for p in python3 /usr/bin/python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p; done))
+SYSTEM_PYTHON := /usr/bin/python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+# What building the embedded switch's native code and making the virtual environment takes ...
+BASE_PACKAGES := gcc libc6-dev python3-venv
+# ... and what labs and tests use besides.
+LAB_PACKAGES := mininet iproute2 ethtool net-tools iputils-ping iperf3 tshark procps python3-yaml
+PACKAGES := $(BASE_PACKAGES) $(LAB_PACKAGES)
+
+KEEP ?=
+SWITCH ?= softswitch
+PYTEST ?=
+
+.PHONY: help lab test check p4 bench clean root packages
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+root:
+	@[ "$$(id -u)" = 0 ] || { echo "This needs root, for network namespaces and interfaces: sudo make $(MAKECMDGOALS)"; exit 1; }
+
+packages: root
+	@missing=(); for package in $(PACKAGES); do \
+	    [ "$$(dpkg-query -Wf '$${db:Status-Status}' $$package 2>/dev/null)" = installed ] || missing+=($$package); \
+	done; \
+	[ $${#missing[@]} = 0 ] && exit 0; \
+	command -v apt-get >/dev/null || { \
+	    echo "Not a Debian system (no apt-get): please install what these Debian packages hold: $${missing[*]}"; exit 1; }; \
+	echo "Installing Debian packages: $${missing[*]}"; \
+	export DEBIAN_FRONTEND=noninteractive; log=$$(mktemp); \
+	install() { apt-get install -qq --yes --no-install-recommends "$${missing[@]}" </dev/null >"$$log" 2>&1; }; \
+	install || { apt-get update -qq && install; } || { cat "$$log"; exit 1; }; \
+	rm -f "$$log"
+
+$(INSTALLED): pyproject.toml
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or later is needed (Debian 12: apt-get install python3)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "$(PYTHON) cannot make virtual environments (Debian: apt-get install python3-venv)"; exit 1; }
+	@echo "Installing p4fabric and what it uses into .venv"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action ignore --editable '.[dev]'
+	@touch $@
+
+lab: packages $(INSTALLED)
+	@$(SYSTEM_PYTHON) mininet/lab.py --switch $(SWITCH) $(if $(KEEP),--keep)
+
+test: packages $(INSTALLED)
+	@$(BIN)/pytest $(PYTEST)
+
+check: $(INSTALLED)
+	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted as ruff does it: $(BIN)/ruff format ."; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy controller pipelines softswitch benchmarks tests
+
+p4: $(INSTALLED)
+	@$(BIN)/python -m pipelines.compile
+
+bench: packages $(INSTALLED)
+	@$(BIN)/python -m benchmarks.forwarding
+
+# The virtual environment stays: `rm -r .venv` takes it away.
+clean:
+	@rm -rf run build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
