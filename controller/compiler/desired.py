@@ -22,7 +22,7 @@ class CompileError(Exception):
 
 
 class CounterSource(NamedTuple):
-    """An entry whose direct counter speaks for an intent, and what it counts ("rule no-telnet")."""
+    """An entry whose direct counter speaks for an intent, and what it counts ("no-telnet", "uplink")."""
 
     label: str
     switch: SwitchName
@@ -35,7 +35,7 @@ class Output:
 
     entities: Mapping[SwitchName, tuple[Entity, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    """Why it does not do all it should: "switch leaf9 is not connected"."""
+    """Why it does not do all it should: "server 10.0.2.11 not seen yet"."""
     counters: tuple[CounterSource, ...] = ()
 
 

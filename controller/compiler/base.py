@@ -1,0 +1,48 @@
+"""What every switch holds whatever anybody asked for: its fabric links, its paths, its reports.
+
+This module knows one switch's place in the fabric; it must never know networks or intents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.compiler.desired import Output
+from controller.names import SwitchName
+from pipelines.entities import CloneSession, DigestConfig, Entity, Replica, Weighted
+from pipelines.fabric import bindings as b
+from pipelines.values import EcmpGroupId, Port
+
+__all__ = ["SwitchPart", "compile_switch"]
+
+# CPU_PORT and REPORT_CLONE_SESSION of p4src/include/headers.p4.
+CPU_PORT = 510
+REPORT_CLONE_SESSION = 510
+
+MILLISECOND_NS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchPart:
+    """A switch, its ports towards other switches, and its equal-cost ports towards each edge switch."""
+
+    switch: SwitchName
+    fabric_ports: tuple[Port, ...]
+    groups: tuple[tuple[EcmpGroupId, tuple[Port, ...]], ...]
+
+
+def compile_switch(part: SwitchPart) -> Output:
+    """Open the fabric links, fill the path groups, and have hosts and congestion reported."""
+    entities: list[Entity] = [
+        # bmv2 refuses a length; the pipeline itself truncates what it reports.
+        CloneSession(REPORT_CLONE_SESSION, (Replica(CPU_PORT),), packet_length_bytes=0),
+        # A new host should be known before its first packet gives up; a report should not wait at all.
+        DigestConfig(b.HostSeen.DIGEST_ID, 10 * MILLISECOND_NS, 64, 1000 * MILLISECOND_NS),
+        DigestConfig(b.CongestionReport.DIGEST_ID, MILLISECOND_NS, 64, 100 * MILLISECOND_NS),
+    ]
+    for port in part.fabric_ports:
+        entities.append(b.PortVlan(port, True, None, 1, b.PermitFabric()))
+        entities.append(b.EgressVlan(port, None, 1, b.FabricTagged()))
+    for group, ports in part.groups:
+        entities.append(b.EcmpGroups(group, tuple(Weighted(b.ToPort(port)) for port in ports)))
+    return Output({part.switch: tuple(entities)})

@@ -1,0 +1,81 @@
+"""Networks: the ports where they are open, their flood trees, and the gateways that answer in them.
+
+This module must never know hosts: what it writes is right for a network in which nobody has spoken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.compiler.desired import Output
+from controller.compiler.entries import EntityLists, answer_arp
+from controller.intents.network import ROUTER_MAC, Attachment, Network
+from controller.names import PortRef, SwitchName
+from controller.topology.paths import FloodTree
+from pipelines.entities import MulticastGroup, Replica, Ternary
+from pipelines.fabric import bindings as b
+from pipelines.values import IPv4Address, Port, VlanId, VrfId
+
+__all__ = ["NetworkPart", "compile_network"]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPart:
+    """A network and where it lives."""
+
+    network: Network
+    vlan: VlanId
+    vrf: VrfId
+    leaves: tuple[SwitchName, ...]
+    """Switches of the fabric with ports of the network."""
+    span: tuple[SwitchName, ...]
+    """Switches that its tenant's frames may cross, leaves included."""
+    tree: FloodTree
+    routed: bool
+    """Whether frames for the router's MAC address are routed."""
+    cut_off: tuple[tuple[SwitchName, SwitchName], ...]
+    """Leaves of the tenant without a path between them, one of each pair the network's."""
+    linked: tuple[PortRef, ...]
+    """Ports of the network at which another switch was seen."""
+
+
+def compile_network(part: NetworkPart) -> Output:
+    """Open the ports, flood within the network, answer for its gateways."""
+    entries = EntityLists()
+    entries.add(part.span, b.Networks(part.vlan, b.SetVrf(part.vrf)))
+    edge_ports: dict[SwitchName, set[Port]] = {leaf: set() for leaf in part.leaves}
+    for attachment in part.network.spec.attachments:
+        switch, port = attachment.ref.switch, attachment.port
+        if switch in edge_ports:
+            edge_ports[switch].add(port)
+            entries.add([switch], _way_in(attachment, part.vlan), _way_out(attachment, part.vlan))
+    for switch, ports in part.tree.items():
+        replicas = tuple(Replica(int(port)) for port in sorted({*ports, *edge_ports.get(switch, ())}))
+        entries.add([switch], MulticastGroup(int(part.vlan), replicas))
+    if part.routed:
+        entries.add(part.leaves, b.Gateways(part.vlan, ROUTER_MAC, b.Route()))
+    for gateway in part.network.spec.gateways:
+        if isinstance(gateway, IPv4Address):
+            entries.add(part.leaves, answer_arp(part.vlan, gateway))
+        else:
+            entries.add(part.leaves, b.NdResponder(part.vlan, gateway, b.NeighborAdvertisement(ROUTER_MAC)))
+    return Output(entries.frozen(), tuple(_notes(part)))
+
+
+def _way_in(attachment: Attachment, vlan: VlanId) -> b.PortVlan:
+    tag = attachment.vlan
+    match = None if tag is None else Ternary.exact(tag, VlanId.BITS)
+    return b.PortVlan(attachment.port, tag is not None, match, 1, b.PermitEdge(vlan))
+
+
+def _way_out(attachment: Attachment, vlan: VlanId) -> b.EgressVlan:
+    action = b.EdgeUntagged() if attachment.vlan is None else b.EdgeTagged(attachment.vlan)
+    return b.EgressVlan(attachment.port, Ternary.exact(vlan, VlanId.BITS), 1, action)
+
+
+def _notes(part: NetworkPart) -> list[str]:
+    asked = dict.fromkeys(attachment.ref.switch for attachment in part.network.spec.attachments)
+    notes = [f"switch {name} is not part of the fabric" for name in asked if name not in part.leaves]
+    notes += [f"there is no path between {one} and {other}" for one, other in part.cut_off]
+    notes += [f"another switch is linked to {port}; the link is not used" for port in part.linked]
+    return notes

@@ -1,0 +1,87 @@
+"""Which hosts to believe: what intents say about them first, then what was heard from their ports.
+
+Hosts are hostile: a frame may claim any address. An address counts only inside its network's
+subnets, at a port of that network, for one host, and never where the fabric itself owns it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from controller.intents.catalogue import Catalogue
+from controller.intents.fields import IpAddress
+from controller.intents.network import (
+    A_HOSTS_ADDRESS,
+    ROUTER_MAC,
+    Attachment,
+    Network,
+    address_resource,
+)
+from controller.names import IntentKey, PortRef, TenantName
+from controller.topology.model import Host
+from pipelines.values import MacAddress
+
+__all__ = ["Sightings", "believed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sightings:
+    """The believed hosts of a tenant, and whose each address is."""
+
+    hosts: tuple[Host, ...]
+    owners: dict[IpAddress, Host]
+
+
+def believed(tenant: TenantName, catalogue: Catalogue, heard: Iterable[Host]) -> Sightings:
+    """Sort out a tenant's hosts; in order of networks and MAC addresses."""
+    networks = {network.key: network for network in catalogue.of_kind(Network, tenant)}
+    stated: dict[tuple[IntentKey, MacAddress], Host] = {}
+    taken: dict[IpAddress, Host] = {}
+    for network in networks.values():
+        for host in _stated(network):
+            stated[host.key] = host
+            taken.update(dict.fromkeys(host.addresses, host))
+    found = dict(stated)
+    for host in sorted(heard, key=lambda host: host.key):
+        known = networks.get(host.network)
+        if known is None or not _plausible(host, known, stated):
+            continue
+        addresses = frozenset(
+            address
+            for address in host.addresses
+            if taken.get(address, host).key == host.key
+            and known.subnet_of(address) is not None
+            and not _owned_by_the_fabric(address, known, catalogue)
+        )
+        kept = Host(host.mac, host.network, host.attachment, addresses)
+        found[kept.key] = kept
+        taken.update(dict.fromkeys(addresses, kept))
+    return Sightings(tuple(found[key] for key in sorted(found)), taken)
+
+
+def _stated(network: Network) -> Iterator[Host]:
+    for attachment in network.spec.attachments:
+        if attachment.mac is not None:
+            addresses = frozenset(attachment.addresses)
+            yield Host(attachment.mac, network.key, attachment.ref, addresses)
+
+
+def _plausible(host: Host, network: Network, stated: dict[tuple[IntentKey, MacAddress], Host]) -> bool:
+    attachment = _attachment(network, host.attachment)
+    if attachment is None or host.mac.is_multicast or host.mac in (0, ROUTER_MAC):
+        return False
+    known = stated.get(host.key)
+    if known is not None:
+        # What was stated stands; only addresses may be left to be learned, at the stated port.
+        return not known.addresses and known.attachment == host.attachment
+    return attachment.mac is None
+
+
+def _attachment(network: Network, port: PortRef) -> Attachment | None:
+    return next((attachment for attachment in network.spec.attachments if attachment.ref == port), None)
+
+
+def _owned_by_the_fabric(address: IpAddress, network: Network, catalogue: Catalogue) -> bool:
+    claims = catalogue.claims_to(address_resource(network.tenant, address))
+    return any(claim.role != A_HOSTS_ADDRESS for _, claim in claims)
