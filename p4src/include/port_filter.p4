@@ -79,7 +79,7 @@ control EgressVlan(inout headers_t hdr, inout metadata_t meta,
         }
     }
 
-    action push_tag() {
+    action push_tag(vlan_id_t tag) {
         if (!hdr.vlan.isValid()) {
             hdr.vlan.setValid();
             hdr.vlan.priority = 0;
@@ -87,19 +87,20 @@ control EgressVlan(inout headers_t hdr, inout metadata_t meta,
             hdr.vlan.ether_type = hdr.ethernet.ether_type;
             hdr.ethernet.ether_type = ETHERTYPE_VLAN;
         }
-        hdr.vlan.vlan_id = meta.vlan_id;
+        hdr.vlan.vlan_id = tag;
     }
 
-    action edge_tagged() {
+    // The tag that the network has at this port, whatever its id on the fabric's links.
+    action edge_tagged(vlan_id_t tag) {
         permitted = true;
         meta.to_edge = true;
-        push_tag();
+        push_tag(tag);
     }
 
     action fabric_tagged() {
         permitted = true;
         meta.to_edge = false;
-        push_tag();
+        push_tag(meta.vlan_id);
     }
 
     // One entry for each way out, the mirror of port_vlan.
