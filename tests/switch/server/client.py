@@ -170,11 +170,15 @@ class Client:
         self, *updates: tuple[int, p4r.Entity], atomicity: int = p4r.WriteRequest.CONTINUE_ON_ERROR
     ) -> list[tuple[int, str]]:
         """Write; returns (code, text) of each update, nothing when all succeeded."""
-        request = p4r.WriteRequest(device_id=self.device_id, role=self.role, atomicity=atomicity)
+        request = p4r.WriteRequest(
+            device_id=self.device_id,
+            role=self.role,
+            atomicity=atomicity,  # type: ignore[arg-type]
+        )
         if self.election_id is not None:
             request.election_id.CopyFrom(uint128(self.election_id))
         for kind, one in updates:
-            request.updates.add(type=kind, entity=one)  # type: ignore[arg-type]
+            request.updates.add(type=kind, entity=one)
         try:
             await self.stub.Write(request)
         except grpc.aio.AioRpcError as error:
