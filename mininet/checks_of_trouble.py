@@ -30,7 +30,9 @@ def congestion(scene: Scene, queue_depth: int) -> Check:
     leaf, offered = f"leaf{sink.leaf}", 2 * sink.bandwidth
     at_queue = {"switch": leaf, "port": sink.port}
     with scene.controller.events("CongestionOnset", "CongestionUpdate", "CongestionCleared") as events:
-        with scene.background(sink.name, "iperf3", "-s", "-1", "-p", str(IPERF_PORT), ready="listening"):
+        # Without --forceflush it says that it listens only when it ends.
+        server = ("iperf3", "--forceflush", "-s", "-1", "-p", str(IPERF_PORT))
+        with scene.background(sink.name, *server, ready="listening"):
             words = ("iperf3", "-u", "-c", str(sink.ipv4.ip), "-p", str(IPERF_PORT), "-b", f"{offered:.0f}M")
             client = scene.popen(
                 source.name, *words, "--cport", str(SOURCE_PORT), "-t", "2", "-J", "-l", "1400"

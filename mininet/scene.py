@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import select
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,14 +77,17 @@ class Scene:
         stack.enter_context(self.background(host, *words, ready="serving"))
 
     @staticmethod
-    def _await(process: subprocess.Popen[bytes], ready: str | None) -> None:
+    def _await(process: subprocess.Popen[bytes], ready: str | None, seconds: float = 10) -> None:
         assert process.stdout is not None
-        said = b""
+        said, deadline = b"", time.monotonic() + seconds
         while ready is not None and ready.encode() not in said:
-            line = process.stdout.readline()
-            if not line:
-                raise Ended(f"did not start: {process.args!r}: {said.decode(errors='replace')[-500:]}")
-            said += line
+            left = max(0.0, deadline - time.monotonic())
+            more = b""
+            if select.select([process.stdout], [], [], left)[0]:
+                more = os.read(process.stdout.fileno(), 4096)
+            if not more:
+                raise Ended(f"did not say {ready!r}: {process.args!r}: {said.decode(errors='replace')[-500:]}")
+            said += more
 
     def gnb_counts(self) -> dict[str, int]:
         """What the gNB has counted; from its log, where SIGUSR1 makes it write."""
