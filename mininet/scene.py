@@ -86,7 +86,9 @@ class Scene:
             if select.select([process.stdout], [], [], left)[0]:
                 more = os.read(process.stdout.fileno(), 4096)
             if not more:
-                raise Ended(f"did not say {ready!r}: {process.args!r}: {said.decode(errors='replace')[-500:]}")
+                raise Ended(
+                    f"did not say {ready!r}: {process.args!r}: {said.decode(errors='replace')[-500:]}"
+                )
             said += more
 
     def gnb_counts(self) -> dict[str, int]:

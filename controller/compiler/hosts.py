@@ -31,7 +31,7 @@ class HostPart:
     span: tuple[SwitchName, ...]
     """Switches that bridge to it; its own is one of them."""
     leaves: tuple[SwitchName, ...]
-    """Switches that route to it: those with ports of its tenant."""
+    """Switches that route to it."""
     addresses: tuple[IpAddress, ...]
     """The addresses that are routed to it."""
 

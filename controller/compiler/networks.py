@@ -29,12 +29,12 @@ class NetworkPart:
     leaves: tuple[SwitchName, ...]
     """Switches of the fabric with ports of the network."""
     span: tuple[SwitchName, ...]
-    """Switches that its tenant's frames may cross, leaves included."""
+    """Switches that its frames may cross, leaves included."""
     tree: FloodTree
     routed: bool
     """Whether frames for the router's MAC address are routed."""
     cut_off: tuple[tuple[SwitchName, SwitchName], ...]
-    """Leaves of the tenant without a path between them, one of each pair the network's."""
+    """Leaves that its packets should cross between, and have no path."""
     linked: tuple[PortRef, ...]
     """Ports of the network at which another switch was seen."""
 

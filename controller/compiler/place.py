@@ -63,12 +63,24 @@ class TenantPlace:
         }
 
     @cached_property
-    def span(self) -> tuple[SwitchName, ...]:
-        """The switches that its frames may cross, on shortest paths or flooded."""
-        crossed = set(self.paths.between(self.leaves))
+    def routing_leaves(self) -> tuple[SwitchName, ...]:
+        """The switches of the fabric where its packets are routed from one network to another."""
+        routed = (network for network in self.networks if self.is_routed(network))
+        return tuple(sorted({leaf for network in routed for leaf in self.leaves_of(network)}))
+
+    def span_of(self, network: Network) -> tuple[SwitchName, ...]:
+        """The switches that frames of a network may cross: flooded, bridged, or routed into it elsewhere."""
+        return self._spans[network.key]
+
+    @cached_property
+    def _spans(self) -> dict[IntentKey, tuple[SwitchName, ...]]:
+        routed = self.paths.between(self.routing_leaves)
+        spans: dict[IntentKey, tuple[SwitchName, ...]] = {}
         for network in self.networks:
-            crossed.update(self.paths.flood_tree(self.leaves_of(network)))
-        return tuple(sorted(crossed))
+            leaves = self.leaves_of(network)
+            crossed = {*self.paths.between(leaves), *self.paths.flood_tree(leaves)}
+            spans[network.key] = tuple(sorted(crossed | routed if self.is_routed(network) else crossed))
+        return spans
 
     @cached_property
     def sightings(self) -> Sightings:

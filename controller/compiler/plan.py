@@ -124,10 +124,10 @@ def _networks(place: TenantPlace) -> Iterator[AnyTask]:
             place.allocations.vlan(network.key),
             place.vrf,
             leaves,
-            place.span,
+            place.span_of(network),
             place.paths.flood_tree(leaves),
             place.is_routed(network),
-            tuple(_cut_off(place, leaves)),
+            tuple(_cut_off(place, network)),
             tuple(sorted({a.ref for a in network.spec.attachments} & linked)),
         )
         yield Task(Slot(network.key), part, compile_network)
@@ -135,9 +135,13 @@ def _networks(place: TenantPlace) -> Iterator[AnyTask]:
             yield Task(Slot(network.key, ("routes",)), _routes(place, network), compile_routes)
 
 
-def _cut_off(place: TenantPlace, leaves: tuple[SwitchName, ...]) -> Iterator[tuple[SwitchName, SwitchName]]:
-    for one, other in product(leaves, place.leaves):
-        twice = other in leaves and other <= one
+def _cut_off(place: TenantPlace, network: Network) -> Iterator[tuple[SwitchName, SwitchName]]:
+    """Leaves that packets should cross between, within the network or routed, and cannot."""
+    here, elsewhere = place.leaves_of(network), set(place.leaves_of(network))
+    if place.is_routed(network):
+        elsewhere.update(place.routing_leaves)
+    for one, other in product(here, sorted(elsewhere)):
+        twice = other in here and other <= one
         if not twice and place.paths.distance(one, other) is None:
             yield one, other
 
@@ -146,23 +150,25 @@ def _routes(place: TenantPlace, network: Network) -> RoutesPart:
     found = []
     for route in network.spec.routes:
         host = place.next_hop(route.via)
-        found.append((route.prefix, route.via, host.mac if host is not None else None, place.leaves))
+        found.append((route.prefix, route.via, host.mac if host is not None else None, place.routing_leaves))
     return RoutesPart(place.allocations.vlan(network.key), place.vrf, tuple(found))
 
 
 def _hosts(place: TenantPlace) -> Iterator[AnyTask]:
+    networks = {network.key: network for network in place.networks}
     for host in place.sightings.hosts:
         here = host.attachment.switch
         if here not in place.topology.switches:
             continue
+        span = place.span_of(networks[host.network])
         part = HostPart(
             host.mac,
             place.allocations.vlan(host.network),
             place.vrf,
             host.attachment,
             place.topology.switches[here].group,
-            tuple(name for name in place.span if place.paths.distance(name, here) is not None),
-            place.leaves,
+            tuple(name for name in span if place.paths.distance(name, here) is not None),
+            place.routing_leaves,
             tuple(
                 sorted(
                     (address for address in host.addresses if place.is_routed_to(host, address)),
@@ -195,7 +201,7 @@ def _services(place: TenantPlace) -> Iterator[AnyTask]:
         part = ServicePart(
             service,
             place.vrf,
-            place.leaves,
+            place.routing_leaves,
             place.allocations.vlan(home.key) if home is not None else None,
             place.leaves_of(home) if home is not None else (),
             frozenset(m.address for m in spec.pool if not place.is_reachable(m.address)),
@@ -214,7 +220,7 @@ def _sessions(place: TenantPlace) -> Iterator[AnyTask]:
             place.allocations.vlan(access.key),
             place.allocations.tunnel_peer(session),
             place.leaves_of(access),
-            place.leaves,
+            place.routing_leaves,
             place.is_reachable(session.spec.gnb_address),
         )
         yield Task(Slot(session.key), part, compile_session)

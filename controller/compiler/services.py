@@ -27,7 +27,7 @@ class ServicePart:
     service: Service
     vrf: VrfId
     leaves: tuple[SwitchName, ...]
-    """Switches with ports of the tenant: clients may be anywhere."""
+    """Switches that route for the tenant: clients may be at any of them."""
     vlan: VlanId | None
     """The network that has the virtual IP in one of its subnets, if one does."""
     neighbours: tuple[SwitchName, ...]

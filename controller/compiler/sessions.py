@@ -29,7 +29,7 @@ class SessionPart:
     access_leaves: tuple[SwitchName, ...]
     """Switches with ports of the access network."""
     leaves: tuple[SwitchName, ...]
-    """Switches with ports of the tenant: packets to the UE may come from anywhere."""
+    """Switches that route for the tenant: packets to the UE may come from any of them."""
     gnb_seen: bool
 
 

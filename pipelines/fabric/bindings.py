@@ -303,9 +303,10 @@ class EdgeUntagged(Action):
 class EdgeTagged(Action):
     """`FabricEgress.egress_vlan.edge_tagged`."""
 
+    tag: VlanId
     ID: ClassVar[int] = 30480406
     NAME: ClassVar[str] = "FabricEgress.egress_vlan.edge_tagged"
-    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "tag", 12, VlanId),)
 
 
 @dataclass(frozen=True, slots=True)
