@@ -19,7 +19,7 @@ from pipelines.entities import Ternary
 from pipelines.fabric import bindings as b
 from pipelines.values import IpProtocol, IPv4Address, IPv6Address, L4Port, VrfId
 
-__all__ = ["FirewallPart", "Sides", "compile_firewall"]
+__all__ = ["FirewallPart", "Sides", "compile_firewall", "port_matches"]
 
 Sides = tuple[tuple[IpPrefix, ...] | None, tuple[IpPrefix, ...] | None]
 """Source and destination prefixes of a rule; None is any address of any family."""
@@ -64,7 +64,7 @@ def _priority(priority: int, rank: int, index: int) -> int:
 def _ways(
     rule: FirewallRule, sides: Sides, vrf: VrfId, priority: int
 ) -> Iterator[b.FirewallIpv4 | b.FirewallIpv6]:
-    ports = [match for ports in rule.ports for match in _port_matches(ports)] or [None]
+    ports = [match for ports in rule.ports for match in port_matches(ports)] or [None]
     flags = [Ternary(_ACK, _ACK), Ternary(_RST, _RST)] if rule.established else [None]
     for version in (4, 6):
         sources, destinations = (_of_family(side, version) for side in sides)
@@ -101,7 +101,7 @@ def _ipv6(prefix: IpPrefix | None) -> Ternary[IPv6Address] | None:
     return Ternary(prefix.network_address, int(prefix.netmask))
 
 
-def _port_matches(ports: PortRange) -> Iterator[Ternary[L4Port] | None]:
+def port_matches(ports: PortRange) -> Iterator[Ternary[L4Port] | None]:
     """A range as the fewest ternary matches: the largest aligned blocks, from the left."""
     first, last = int(ports.first), int(ports.last)
     while first <= last:

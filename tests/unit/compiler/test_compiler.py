@@ -1,0 +1,375 @@
+"""What intents come to in entries, and that compiling a change is compiling the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.compiler import Compiler
+from controller.compiler.desired import CompileError, DesiredState
+from controller.compiler.firewall import port_matches
+from controller.intents import Catalogue, allocate, parse_intent
+from controller.intents.fields import PortRange
+from controller.names import SwitchName
+from controller.reconcile.order import references
+from controller.topology.model import Topology
+from pipelines.entities import MulticastGroup, TableEntry, Weighted
+from pipelines.fabric import bindings as b
+from pipelines.values import IPv4Address, IPv6Address, L4Port, MacAddress, Port
+
+from .world import (
+    ACCESS,
+    CLIENTS,
+    DATA,
+    EVERYTHING,
+    HOSTS,
+    LEAVES,
+    SERVERS,
+    SPINES,
+    UE,
+    WATCH,
+    WEB,
+    admitted,
+    compiled,
+    host,
+    intent,
+    key,
+    network,
+    on,
+    topology,
+)
+
+
+def routed(desired: DesiredState, switch: str) -> dict[str, MacAddress]:
+    """IPv4 destinations and whom they are routed to."""
+    return {
+        f"{entry.dst_addr.value}/{entry.dst_addr.prefix_length}": entry.action.dst_mac
+        for entry in on(desired, switch, b.RoutingIpv4)
+    }
+
+
+def test_everything_refers_to_what_is_there_and_every_intent_is_satisfied() -> None:
+    desired = compiled(*EVERYTHING)
+    for entities in desired.entities.values():
+        for entity in entities.values():
+            assert all(reference in entities for reference in references(entity)), entity
+    assert {document["name"]: desired.notes_of(key(document)) for document in EVERYTHING} == {
+        document["name"]: () for document in EVERYTHING
+    }
+    for switch, owners in desired.owners.items():
+        assert owners.keys() == desired.entities[switch].keys()
+
+
+STATES = st.tuples(
+    st.sets(st.sampled_from(range(len(EVERYTHING)))),
+    st.sets(st.sampled_from(range(len(HOSTS)))),
+    st.sets(st.sampled_from([*product(LEAVES, SPINES)]), max_size=2),
+)
+
+
+def world(state: tuple[set[int], set[int], set[Any]]) -> tuple[Any, Any, Topology]:
+    wanted, hosts, cut = state
+    documents = [document for n, document in enumerate(EVERYTHING) if n in wanted or n < 4]
+    seen = topology(*(HOSTS[n] for n in sorted(hosts)), without=cut)
+    return (*admitted(*documents), seen)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(STATES, min_size=2, max_size=5))
+def test_one_change_after_another_gives_what_compiling_from_nothing_gives(states: list[Any]) -> None:
+    compiler = Compiler()
+    for state in states:
+        now = compiler.compile(*world(state))
+        fresh = Compiler().compile(*world(state))
+        assert now.entities == fresh.entities and now.owners == fresh.owners
+        assert now.outputs == fresh.outputs
+
+
+def test_what_a_change_does_not_touch_is_the_very_same_object() -> None:
+    compiler = Compiler()
+    before = compiler.compile(*admitted(*EVERYTHING), topology(*HOSTS))
+    assert compiler.compile(*admitted(*EVERYTHING), topology(*HOSTS)).entities == before.entities
+    more = [
+        *EVERYTHING,
+        intent("FirewallPolicy", "other", priority=1, rules=[{"name": "all", "action": "allow"}]),
+    ]
+    after = compiler.compile(*admitted(*more), topology(*HOSTS))
+    spine, leaf = SPINES[0], LEAVES[0]
+    assert after.entities[spine] is before.entities[spine]
+    assert after.entities[leaf] is not before.entities[leaf]
+    assert all(after.outputs[key(document)] is before.outputs[key(document)] for document in EVERYTHING)
+
+
+def test_an_error_half_way_leaves_nothing_behind() -> None:
+    """Admission would refuse these: two sessions under one TEID, for different VRFs."""
+    other = [network("access", 3, ("leaf1", 9), tenant="other"), network("data", 4, tenant="other")]
+    twin = {**UE, "tenant": "other"}
+    catalogue, allocations = admitted(*EVERYTHING, *other)
+    _, twins = admitted(*other, twin)
+    peers = {k: v + 1 for k, v in twins.pools["tunnel-peer"].items()}
+    pools = {**allocations.pools, "tunnel-peer": {**allocations.pools["tunnel-peer"], **peers}}
+    broken = Catalogue([*catalogue.values(), parse_intent({**twin, "name": "twin"})])
+    compiler = Compiler()
+    move = network("access", 3, ("leaf3", 5), tenant="other")
+    with pytest.raises(CompileError, match=r"UpfSession/acme/ue1 and UpfSession/other/twin"):
+        compiler.compile(
+            broken.with_intents([parse_intent(move)]), type(allocations)(pools), topology(*HOSTS)
+        )
+    again = compiler.compile(catalogue, allocations, topology(*HOSTS))
+    assert again.entities == Compiler().compile(catalogue, allocations, topology(*HOSTS)).entities
+
+
+def test_hosts_are_bridged_where_their_frames_go_and_routed_to_from_every_network() -> None:
+    desired = compiled(CLIENTS, SERVERS)
+    server = HOSTS[1]
+    (here,) = [e for e in on(desired, "leaf2", b.Bridging) if e.dst_mac == server.mac]
+    assert here.action == b.ToPort(Port(1))
+    (there,) = [e for e in on(desired, "leaf1", b.Bridging) if e.dst_mac == server.mac]
+    (group,) = [e for e in on(desired, "leaf1", b.EcmpGroups) if e.group == there.action.group]
+    assert group.action == (Weighted(b.ToPort(Port(11))), Weighted(b.ToPort(Port(12))))
+    assert routed(desired, "leaf1")["10.0.2.11/32"] == server.mac
+    assert routed(desired, "spine1") == {}
+    # leaf3 has a port of a network of the tenant, so packets for servers come in there as well.
+    assert routed(desired, "leaf3")["10.0.2.11/32"] == server.mac
+
+
+def test_a_flooded_frame_reaches_every_port_of_its_network_and_no_other() -> None:
+    desired = compiled(CLIENTS, SERVERS)
+    groups = {switch: on(desired, switch, MulticastGroup) for switch in ("leaf1", "leaf2", "leaf3", "spine1")}
+    vlan = next(e.action.vlan_id for e in on(desired, "leaf1", b.PortVlan) if e.ingress_port == 1)
+    ports = {
+        switch: {replica.port for group in found if group.group_id == vlan for replica in group.replicas}
+        for switch, found in groups.items()
+    }
+    assert ports == {"leaf1": {1, 11}, "leaf2": set(), "leaf3": {3, 11}, "spine1": {1, 3}}
+
+
+def test_tenants_with_the_same_addresses_share_nothing_but_the_paths() -> None:
+    twin = network("clients", 1, ("leaf1", 5), ("leaf2", 5), tenant="other")
+    guest = host("clients", "leaf1", 5, "10.0.1.11", tenant="other", mac=0x02AA00000001)
+    desired = compiled(CLIENTS, twin, seen=topology(HOSTS[0], guest))
+    for leaf in LEAVES:
+        for owners in desired.owners[leaf].values():
+            assert len({owner.tenant for owner in owners}) <= 1
+    routes = {e.vrf: e.action.dst_mac for e in on(desired, "leaf1", b.RoutingIpv4)}
+    assert len(routes) == 2 and set(routes.values()) == {HOSTS[0].mac, guest.mac}
+
+
+LIES = [
+    ("an address outside the subnets", host("clients", "leaf1", 1, "10.9.9.9")),
+    ("the gateway's address", host("clients", "leaf1", 1, "10.0.1.1")),
+    ("a virtual IP", host("clients", "leaf1", 1, "10.0.100.80")),
+    ("a port of another network", host("clients", "leaf2", 1, "10.0.1.66")),
+    ("a known host's address", host("data", "leaf3", 2, "10.0.4.10", mac=0x02DEAD000001)),
+    ("the router's MAC address", host("clients", "leaf1", 1, "10.0.1.66", mac=0x02005E000001)),
+    ("a multicast MAC address", host("clients", "leaf1", 1, "10.0.1.66", mac=0x010000000001)),
+]
+
+
+@pytest.mark.parametrize("lie", [lie for _, lie in LIES], ids=[name for name, _ in LIES])
+def test_no_host_gets_packets_by_claiming(lie: Any) -> None:
+    attachment = {"switch": "leaf3", "port": 2, "mac": "02:00:00:00:00:04", "addresses": ["10.0.4.10"]}
+    documents = (CLIENTS, SERVERS, network("data", 4, attachments=[attachment]), WEB)
+    honest = compiled(*documents, seen=topology(*HOSTS[:3]))
+    lied = compiled(*documents, seen=topology(*HOSTS[:3], lie))
+    for leaf in LEAVES:
+        assert routed(lied, leaf) == routed(honest, leaf)
+
+
+def test_a_service_uses_the_servers_that_were_seen_and_says_which_were_not() -> None:
+    all_seen = compiled(CLIENTS, SERVERS, WEB)
+    (front,) = on(all_seen, "leaf1", b.VirtualIps)
+    assert [(str(w.action.address), w.weight) for w in front.action] == [("10.0.2.11", 2), ("10.0.2.12", 1)]
+    one_seen = compiled(CLIENTS, SERVERS, WEB, seen=topology(HOSTS[1]))
+    (front,) = on(one_seen, "leaf1", b.VirtualIps)
+    assert [str(w.action.address) for w in front.action] == ["10.0.2.11"]
+    assert one_seen.notes_of(key(WEB)) == ("server 10.0.2.12 not seen yet",)
+    none_seen = compiled(CLIENTS, SERVERS, WEB, seen=topology())
+    assert on(none_seen, "leaf1", b.VirtualIps) == []
+
+
+def test_a_virtual_ip_inside_a_subnet_is_answered_for_there() -> None:
+    inside = {**WEB, "spec": {**WEB["spec"], "virtualIp": "10.0.1.80"}}
+    desired = compiled(CLIENTS, SERVERS, inside)
+    answers = {str(e.target_ip) for e in on(desired, "leaf1", b.ArpResponder)}
+    assert answers == {"10.0.1.1", "10.0.1.80"}
+    assert "10.0.1.80" not in {str(e.target_ip) for e in on(desired, "leaf2", b.ArpResponder)}
+
+
+def test_a_session_is_opened_where_its_gnb_is_and_wrapped_wherever_packets_are_routed() -> None:
+    desired = compiled(CLIENTS, ACCESS, DATA, UE)
+    (uplink,) = on(desired, "leaf3", b.UpfUplinkSessions)
+    (downlink,) = on(desired, "leaf1", b.UpfDownlinkSessions)
+    assert (uplink.teid, downlink.action.teid, downlink.action.qfi) == (0x101, 0x201, 9)
+    assert on(desired, "leaf1", b.UpfUplinkSessions, b.UpfInterfaces) == []
+    labels = [(counter.label, counter.switch) for counter in desired.outputs[key(UE)][0].counters]
+    assert labels == [("uplink", "leaf3"), ("downlink", "leaf1"), ("downlink", "leaf3")]
+    unseen = compiled(CLIENTS, ACCESS, DATA, UE, seen=topology())
+    assert unseen.notes_of(key(UE)) == ("gNB 10.0.3.10 not seen yet",)
+
+
+def test_a_network_without_a_gateway_is_reached_by_nobody_but_itself() -> None:
+    lonely = network("lonely", 5, ("leaf1", 4), gateways=[])
+    desired = compiled(CLIENTS, lonely, seen=topology(host("lonely", "leaf1", 4, "10.0.5.7")))
+    assert "10.0.5.7/32" not in routed(desired, "leaf1")
+    assert len(on(desired, "leaf1", b.Gateways)) == 1
+
+
+def test_routes_follow_the_host_that_routes() -> None:
+    clients = network("clients", 1, ("leaf1", 1), routes=[{"prefix": "192.0.2.0/24", "via": "10.0.1.11"}])
+    assert routed(compiled(clients), "leaf1")["192.0.2.0/24"] == HOSTS[0].mac
+    unseen = compiled(clients, seen=topology())
+    assert unseen.notes_of(key(clients)) == ("next hop 10.0.1.11 of 192.0.2.0/24 not seen yet",)
+
+
+def test_a_divided_fabric_says_which_leaves_cannot_reach_each_other() -> None:
+    divided = topology(without=[("leaf1", "spine1"), ("leaf1", "spine2")])
+    desired = compiled(CLIENTS, SERVERS, seen=divided)
+    assert desired.notes_of(key(CLIENTS)) == (
+        "there is no path between leaf1 and leaf2",
+        "there is no path between leaf1 and leaf3",
+    )
+
+
+def test_a_link_at_a_port_that_is_open_for_a_network_is_not_used() -> None:
+    taken = network("clients", 1, ("leaf1", 11))
+    desired = compiled(taken)
+    assert desired.notes_of(key(taken)) == ("another switch is linked to leaf1:11; the link is not used",)
+    ways_in = {e.ingress_port: e.action for e in on(desired, "leaf1", b.PortVlan)}
+    assert isinstance(ways_in[Port(11)], b.PermitEdge) and isinstance(ways_in[Port(12)], b.PermitFabric)
+
+
+def test_an_edge_port_keeps_the_tag_that_it_was_asked_to_have() -> None:
+    attachment = {"switch": "leaf1", "port": 7, "vlan": 42}
+    desired = compiled(network("clients", 1, attachments=[attachment]))
+    (way_in,) = [e for e in on(desired, "leaf1", b.PortVlan) if e.ingress_port == 7]
+    (way_out,) = [e for e in on(desired, "leaf1", b.EgressVlan) if e.egress_port == 7]
+    assert way_in.tagged and way_in.vlan_id is not None and way_in.vlan_id.value == 42
+    assert way_out.action == b.EdgeTagged(way_in.vlan_id.value)
+    assert way_out.vlan_id is not None and way_out.vlan_id.value == way_in.action.vlan_id != 42
+
+
+def test_a_watch_covers_the_ports_in_use_or_those_it_names() -> None:
+    def watched(desired: DesiredState) -> set[tuple[str, int]]:
+        return {(s, int(e.egress_port)) for s in desired.entities for e in on(desired, s, b.CongestionWatch)}
+
+    assert watched(compiled(SERVERS, WATCH)) == {
+        *((leaf, port) for leaf in LEAVES for port in (11, 12)),
+        *((spine, port) for spine in SPINES for port in (1, 2, 3)),
+        ("leaf2", 1),
+        ("leaf2", 2),
+    }
+    named = intent("TelemetryWatch", "some", switches=["leaf1", "leaf9"], ports=[3])
+    desired = compiled(named)
+    assert watched(desired) == {("leaf1", 3)}
+    assert desired.notes_of(key(named)) == ("switch leaf9 is not part of the fabric",)
+
+
+# The firewall: judged by what an entry matches, on packets made of a few values each.
+
+Packet = tuple[str, str, int, int, int]
+"""Source, destination, protocol, destination port, TCP flags."""
+
+
+def verdict(entries: list[Any], packet: Packet) -> str | None:
+    """What the entry of highest priority that a packet meets does."""
+    source, destination, protocol, port, flags = packet
+    values = [int(IPv4Address(source)), int(IPv4Address(destination)), protocol, 0, port, flags]
+
+    def meets(entry: Any) -> bool:
+        fields = (
+            entry.src_addr,
+            entry.dst_addr,
+            entry.protocol,
+            entry.src_port,
+            entry.dst_port,
+            entry.tcp_flags,
+        )
+        return all(f is None or v & f.mask == int(f.value) for f, v in zip(fields, values, strict=True))
+
+    best = max(filter(meets, entries), key=lambda entry: int(entry.priority), default=None)
+    return None if best is None else "allow" if isinstance(best.action, b.AllowIpv4) else "deny"
+
+
+def policy(name: str, *rules: dict[str, Any], priority: int = 1000) -> dict[str, Any]:
+    named = [{"name": f"rule-{n}", **rule} for n, rule in enumerate(rules)]
+    return intent("FirewallPolicy", name, priority=priority, rules=named)
+
+
+SYN, SYN_ACK = 0x02, 0x12
+DENY, ALLOW, TCP = {"action": "deny"}, {"action": "allow"}, {"protocol": "tcp"}
+TO_SERVERS = {"from": {"network": "clients"}, "to": {"network": "servers"}}
+VERDICTS = [
+    ("first rule wins", [policy("p", {**ALLOW, **TCP, "ports": [23]}, DENY)], "allow"),
+    ("second if the first does not match", [policy("p", {**ALLOW, "protocol": "udp"}, DENY)], "deny"),
+    ("nothing matches", [policy("p", {**DENY, "protocol": "icmp"})], None),
+    ("by network", [policy("p", {**DENY, **TO_SERVERS})], "deny"),
+    ("not the other way", [policy("p", {**DENY, "from": {"network": "servers"}})], None),
+    ("by prefix", [policy("p", {**DENY, "from": {"cidr": "10.0.1.8/29"}})], "deny"),
+    ("by range", [policy("p", {**DENY, **TCP, "ports": ["20-25"]})], "deny"),
+    ("outside the range", [policy("p", {**DENY, **TCP, "ports": ["24-65535"]})], None),
+    ("established only", [policy("p", {**DENY, **TCP, "established": True})], None),
+    ("larger priority first", [policy("a", DENY), policy("b", ALLOW, priority=1001)], "allow"),
+    ("earlier policy first", [policy("z", DENY), policy("a", ALLOW)], "deny"),
+]
+
+
+@pytest.mark.parametrize(("documents", "wanted"), [v[1:] for v in VERDICTS], ids=[v[0] for v in VERDICTS])
+def test_rules_decide_in_order(documents: list[Any], wanted: str | None) -> None:
+    catalogue, allocations = admitted(CLIENTS, SERVERS)
+    # One after the other, as a user adds them: who was first counts.
+    for document in documents:
+        one = parse_intent(document)
+        catalogue, allocations = catalogue.with_intents([one]), allocate(one, allocations)
+    desired = Compiler().compile(catalogue, allocations, topology())
+    entries = on(desired, "leaf1", b.FirewallIpv4)
+    assert verdict(entries, ("10.0.1.11", "10.0.2.11", 6, 23, SYN)) == wanted
+    assert all(1 <= entry.priority < 1 << 31 for entry in entries)
+
+
+def test_established_means_what_is_not_the_first_segment() -> None:
+    desired = compiled(CLIENTS, policy("p", {"action": "allow", "protocol": "tcp", "established": True}))
+    entries = on(desired, "leaf1", b.FirewallIpv4)
+    assert verdict(entries, ("10.0.1.11", "10.0.2.11", 6, 23, SYN)) is None
+    assert verdict(entries, ("10.0.1.11", "10.0.2.11", 6, 23, SYN_ACK)) == "allow"
+
+
+def test_icmp_and_prefixes_are_those_of_the_packets_own_family() -> None:
+    both = network("clients", 1, ("leaf1", 1), subnets=["10.0.1.0/24", "2001:db8:1::/64"])
+    desired = compiled(
+        both, policy("p", {"action": "deny", "from": {"network": "clients"}, "protocol": "icmp"})
+    )
+    (four,), (six,) = on(desired, "leaf1", b.FirewallIpv4), on(desired, "leaf1", b.FirewallIpv6)
+    assert four.protocol.value == 1 and six.protocol.value == 58
+    assert six.src_addr.value == IPv6Address("2001:db8:1::") and six.action == b.DenyIpv6()
+
+
+@given(st.tuples(st.integers(0, 0xFFFF), st.integers(0, 0xFFFF)).map(sorted), st.integers(0, 0xFFFF))
+def test_a_range_of_ports_is_matched_exactly_and_briefly(ends: list[int], probe: int) -> None:
+    first, last = ends
+    matches = list(port_matches(PortRange(L4Port(first), L4Port(last))))
+    for port in {probe, first, last, max(0, first - 1), min(0xFFFF, last + 1)}:
+        met = [m for m in matches if m is None or port & m.mask == int(m.value)]
+        assert len(met) == (first <= port <= last)
+    assert len(matches) <= 30
+
+
+def test_every_entry_has_a_form_on_the_wire_and_comes_back_the_same() -> None:
+    def entries() -> Iterator[TableEntry]:
+        for entities in compiled(*EVERYTHING).entities.values():
+            yield from (entity for entity in entities.values() if isinstance(entity, TableEntry))
+
+    for entry in entries():
+        assert type(entry).decode(entry.encode().table_entry) == entry
+
+
+def test_switches_of_the_topology_are_all_there_even_with_nothing_to_hold_for_anybody() -> None:
+    desired = compiled()
+    assert set(desired.entities) == {*LEAVES, *SPINES}
+    assert all(not owners for held in desired.owners.values() for owners in held.values())
+    assert desired.entities[SwitchName("spine1")]
