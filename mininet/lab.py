@@ -274,7 +274,8 @@ def main() -> int:
     setLogLevel("error")
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+        # Mininet's prompt would take a KeyboardInterrupt for one of its user's.
+        raise SystemExit("lab: stopped; clearing up")
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
