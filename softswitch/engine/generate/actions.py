@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from softswitch.engine.api import MeterUnit, PipelineError
 from softswitch.engine.generate.calculations import Calculations
-from softswitch.engine.generate.expressions import Expressions, field_type, literal
+from softswitch.engine.generate.expressions import Expressions, field_type
+from softswitch.engine.generate.intervals import literal
 from softswitch.engine.generate.names import Names, comment, place
 from softswitch.engine.model import (
     Action,
@@ -21,9 +22,14 @@ from softswitch.engine.model import (
     Operand,
     Primitive,
     Register,
+    Stack,
+    Union,
 )
 
 SIGNATURE = "struct pipeline *pipeline, struct packet *packet, struct phv *phv"
+
+
+LONGEST_LOOP = 1 << 16  # jumps back, in one call of an action
 
 
 def words(bitwidth: int) -> int:
@@ -63,11 +69,20 @@ class Actions:
                 yield f"    const u128 argument_{index} = (u128)data[{at + 1}] << 64 | data[{at}];"
             yield f"    (void)argument_{index};"
             at += words(width)
+        if any(
+            isinstance(one, Jump) and one.target <= index
+            for index, step in enumerate(action.primitives)
+            for one in step.operands
+        ):
+            yield f"    unsigned steps = {LONGEST_LOOP};"
         targets = {one.target for step in action.primitives for one in step.operands if isinstance(one, Jump)}
         for index, step in enumerate(action.primitives):
             if index in targets:
                 yield f"step_{index}:;"
             yield f"    {place(step.source)}"
+            if any(isinstance(one, Jump) and one.target <= index for one in step.operands):
+                yield "    if (!steps--) /* a loop must end */"
+                yield "        return;"
             yield from self.primitive(step)
         if len(action.primitives) in targets:
             yield f"step_{len(action.primitives)}:;"
@@ -105,23 +120,98 @@ class Actions:
         elif isinstance(value, FieldRef) and value.field.bitwidth == target.field.bitwidth:
             yield f"memmove({left}, {self.names.field(value.header, value.field)}, sizeof {left});"
         else:
-            raise PipelineError("", f"arithmetic on the wide field {target.field.name!r} is not supported")
+            yield self.expressions.big.store(target, value)
+
+    def _assign_VL(self, target: FieldRef, value: FieldRef) -> Iterator[str]:
+        bits, given = self.names.bits(target.header), self.names.bits(value.header)
+        most = target.field.bitwidth
+        yield f"{bits} = {given} < {most} ? {given} : {most};"
+        left, right = (
+            self.names.field(target.header, target.field),
+            self.names.field(value.header, value.field),
+        )
+        yield f"memmove({left}, {right}, {bits} / 8);"
 
     def _assign_header(self, target: Header, value: Header) -> Iterator[str]:
-        yield f"phv->{self.names.headers[target.name]} = phv->{self.names.headers[value.name]};"
+        yield f"if ({self.names.valid(value)}) {{"
+        yield f"    {self.names.header(target)} = {self.names.header(value)};"
+        yield from (f"    {line}" for line in self._alone(target))
+        yield "} else {"
+        yield f"    {self.names.valid(target)} = 0;"
+        yield "}"
+
+    _copy_header = _assign_header
+
+    def _assign_union(self, target: Union, value: Union) -> Iterator[str]:
+        for one, other in zip(target.members, value.members, strict=True):
+            yield from self._assign_header(one, other)
+
+    def _assign_header_stack(self, target: Stack, value: Stack) -> Iterator[str]:
+        yield f"{self.names.count(target)} = {self.names.count(value)};"
+        for one, other in zip(target.elements, value.elements, strict=True):
+            if isinstance(one, Union):
+                assert isinstance(other, Union)
+                yield from self._assign_union(one, other)
+            else:
+                assert isinstance(other, Header)
+                yield from self._assign_header(one, other)
+
+    _assign_union_stack = _assign_header_stack
+
+    def _alone(self, header: Header) -> Iterator[str]:
+        """Of a union, only one header is valid."""
+        for other in self.names.siblings.get(header.name, ()):
+            yield f"{self.names.valid(other)} = 0;"
+
+    def _push(self, stack: Stack, number: Expression) -> Iterator[str]:
+        """Elements move back; those that fall out come to the front and are invalid."""
+        elements, count = f"phv->{self.names.stacks[stack.name]}", self.names.count(stack)
+        yield "{"
+        yield f"    uint64_t number = {self._number(number)}, sum = {count} + number;"
+        yield f"    {count} = sum < number || sum > {stack.size} ? {stack.size} : (uint32_t)sum;"
+        yield f"    for (uint64_t i = {stack.size}; number && i-- > number;) {{"
+        yield from self._swap(stack, f"{elements}[i]", f"{elements}[i - number]")
+        if isinstance(stack.elements[0], Header):
+            yield f"    for (uint64_t i = 0; i < number && i < {stack.size}; i++)"
+            yield f"        {elements}[i].valid = 0;"
+        yield "}"
+
+    def _pop(self, stack: Stack, number: Expression) -> Iterator[str]:
+        """Elements move to the front; those that fall out come to the end and are invalid."""
+        elements, count = f"phv->{self.names.stacks[stack.name]}", self.names.count(stack)
+        yield "{"
+        yield f"    uint64_t number = {self._number(number)}, left = 0;"
+        yield f"    {count} -= number < {count} ? (uint32_t)number : {count};"
+        yield f"    for (; number && number < {stack.size} && left < {stack.size} - number; left++) {{"
+        yield from self._swap(stack, f"{elements}[left]", f"{elements}[left + number]")
+        if isinstance(stack.elements[0], Header):
+            yield f"    for (; number && left < {stack.size}; left++)"
+            yield f"        {elements}[left].valid = 0;"
+        yield "}"
+
+    def _swap(self, stack: Stack, one: str, other: str) -> Iterator[str]:
+        yield f"        struct {self.names.element_type(stack)} kept = {one};"
+        yield f"        {one} = {other};"
+        yield f"        {other} = kept;"
+        yield "    }"
 
     def _add_header(self, header: Header) -> Iterator[str]:
         yield f"if (!{self.names.valid(header)}) {{"
-        name = f"phv->{self.names.headers[header.name]}"
+        name = self.names.header(header)
+        if header.variable is not None:
+            yield f"    uint32_t bits = {self.names.bits(header)}; /* stay as they are */"
         yield f"    memset(&{name}, 0, sizeof {name});"
+        if header.variable is not None:
+            yield f"    {self.names.bits(header)} = bits;"
         yield f"    {self.names.valid(header)} = 1;"
-        yield f"    packet->wire_length += {header.size};"
+        yield from (f"    {line}" for line in self._alone(header))
+        yield f"    packet->wire_length += {self.names.size(header)};"
         yield "}"
 
     def _remove_header(self, header: Header) -> Iterator[str]:
         yield f"if ({self.names.valid(header)}) {{"
         yield f"    {self.names.valid(header)} = 0;"
-        yield f"    packet->wire_length -= {header.size};"
+        yield f"    packet->wire_length -= {self.names.size(header)};"
         yield "}"
 
     def _mark_to_drop(self) -> Iterator[str]:
@@ -134,6 +224,12 @@ class Actions:
         yield from ()
 
     _log_msg = _no_op
+
+    def _assert(self, condition: Expression) -> Iterator[str]:
+        """A mistake of the program ends no switch."""
+        yield from ()
+
+    _assume = _assert
 
     def _exit(self) -> Iterator[str]:
         yield "packet->requests.exited = true;"

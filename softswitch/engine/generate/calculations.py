@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from softswitch.engine.api import PipelineError
-from softswitch.engine.generate.expressions import Expressions, literal
+from softswitch.engine.generate.expressions import Expressions
+from softswitch.engine.generate.intervals import literal
 from softswitch.engine.generate.layout import store_fields
 from softswitch.engine.generate.names import Names, place
 from softswitch.engine.model import (
@@ -43,7 +44,7 @@ class Calculations:
         size = sum(
             one.field.bitwidth
             if isinstance(one, FieldRef)
-            else one.header.size * 8
+            else one.header.longest * 8
             if isinstance(one, HeaderInput)
             else one.bitwidth
             if isinstance(one, ConstantInput)
@@ -64,7 +65,8 @@ class Calculations:
 
     def _layout(self, calculation: Calculation, payload: bool) -> Iterator[str]:
         runs = [(header, list(run)) for header, run in groupby(calculation.inputs, _owner)]
-        aligned = all(sum(_bits(one) for one in run) % 8 == 0 for _, run in runs[:-1])
+        aligned = not any(_variable(one) for one in calculation.inputs)
+        aligned = aligned and all(sum(_bits(one) for one in run) % 8 == 0 for _, run in runs[:-1])
         yield "    (void)packet;"
         yield "    (void)phv;"
         if not aligned:
@@ -109,13 +111,17 @@ class Calculations:
             if header is not None and not header.metadata:
                 guard = f"if ({self.names.valid(header)}) "
             for field, value in self._values(one):
-                if field.bitwidth > 128:
-                    raise PipelineError(
-                        "calculations", f"{calculation.name!r}: wide fields must be byte aligned"
-                    )
                 yield f"    {guard}{{"
-                yield f"        store_bits(bytes, bits, {field.bitwidth}, {value});"
-                yield f"        bits += {field.bitwidth};"
+                width = str(field.bitwidth)
+                if field.variable:
+                    assert header is not None
+                    width = self.names.bits(header)
+                    yield f"        copy_bits(bytes, bits, {value}, 0, {width});"
+                elif field.bitwidth > 128:
+                    yield f"        copy_bits(bytes, bits, {value}, {-field.bitwidth % 8}, {width});"
+                else:
+                    yield f"        store_bits(bytes, bits, {width}, {value});"
+                yield f"        bits += {width};"
                 yield "    }"
         yield "    uint32_t length = (bits + 7) / 8;"
 
@@ -152,6 +158,17 @@ class Calculations:
             yield f"    {target} = (__typeof__({target}))({function}(packet, phv) & {mask});"
         if conditions:
             yield "    }"
+
+
+def _variable(one: object) -> bool:
+    fields = (
+        (one.field,)
+        if isinstance(one, FieldRef)
+        else one.header.fields
+        if isinstance(one, HeaderInput)
+        else ()
+    )
+    return any(field.variable for field in fields)
 
 
 def _owner(one: object) -> Header | None:

@@ -7,15 +7,18 @@ from collections.abc import Iterator
 
 from softswitch.engine.api import PipelineError
 from softswitch.engine.generate.actions import SIGNATURE, Actions, words
-from softswitch.engine.generate.expressions import Expressions, literal, lookaheads
+from softswitch.engine.generate.expressions import Expressions, elements, lookaheads
+from softswitch.engine.generate.intervals import literal
 from softswitch.engine.generate.names import Names, comment
 from softswitch.engine.model import (
     Expression,
     FieldRef,
     Header,
+    Operand,
     ParserState,
     Pipeline,
     Primitive,
+    Stack,
     Transition,
     ValueSet,
 )
@@ -106,16 +109,13 @@ class Parsers:
         bits = [one.offset + one.bitwidth for expression in expressions for one in lookaheads(expression)]
         if bits:
             yield from self._need(str((max(bits) + 7) // 8))
+        for one in (one for expression in expressions for one in elements(expression)):
+            yield f"if ({self.expressions.fitted(one.index, 64)} >= {one.stack.size})"
+            yield f"    return refuse(packet, {self.error('StackOutOfBounds')}); /* StackOutOfBounds */"
 
     def _operation(self, step: Primitive) -> Iterator[str]:
-        if step.name == "extract":
-            (header,) = step.operands
-            assert isinstance(header, Header)
-            kind, instance = self.names.types[header.type_name], self.names.headers[header.name]
-            yield f"/* extract {comment(header.name)} */"
-            yield from self._need(str(header.size))
-            yield f"extract_{kind}(&phv->{instance}, at->data + at->offset);"
-            yield f"at->offset += {header.size};"
+        if step.name in ("extract", "extract_VL"):
+            yield from self._extract(step)
         elif step.name == "set":
             target, value = step.operands
             assert isinstance(target, FieldRef)
@@ -139,6 +139,46 @@ class Parsers:
             yield "}"
         else:
             yield from self.actions.primitive(step)
+
+    def _extract(self, step: Primitive) -> Iterator[str]:
+        """To a header, or a stack and its header in element 0; then a variable field's width, if any."""
+        stack = step.operands[0] if isinstance(step.operands[0], Stack) else None
+        header, *length = step.operands[1:] if stack else step.operands
+        assert isinstance(header, Header)
+        base, siblings = self.names.header(header), self.names.siblings.get(header.name, ())
+        others = [self.names.header(one) for one in siblings]
+        yield f"/* extract {comment(stack.name if stack else header.name)} */"
+        if stack:
+            count = self.names.count(stack)
+            base = self.names.at(stack, header, count)
+            others = [self.names.at(stack, one, count) for one in siblings]
+            yield f"if ({count} >= {stack.size})"
+            yield f"    return refuse(packet, {self.error('StackOutOfBounds')}); /* StackOutOfBounds */"
+        kind = self.names.types[header.type_name]
+        if length:
+            yield from self._extract_variable(header, kind, base, length[0])
+        else:
+            yield from self._need(str(header.size))
+            yield f"extract_{kind}(&{base}, at->data + at->offset);"
+            yield f"at->offset += {header.size};"
+        for other in others:
+            yield f"{other}.valid = 0;"
+        if stack:
+            yield f"{self.names.count(stack)}++;"
+
+    def _extract_variable(self, header: Header, kind: str, base: str, length: Operand) -> Iterator[str]:
+        yield from self._look(length)  # type: ignore[arg-type]
+        yield "{"
+        yield f"    uint64_t bits = {self.expressions.fitted(length, 64)};"  # type: ignore[arg-type]
+        yield "    if (bits % 8)"
+        yield f"        return refuse(packet, {self.error('ParserInvalidArgument')});"
+        yield f"    uint64_t size = {header.size} + bits / 8;"
+        yield from (f"    {line}" for line in self._need("size"))
+        yield f"    if (size > {header.longest})"
+        yield f"        return refuse(packet, {self.error('HeaderTooShort')}); /* HeaderTooShort */"
+        yield f"    extract_{kind}(&{base}, at->data + at->offset, (uint32_t)bits);"
+        yield "    at->offset += (uint32_t)size;"
+        yield "}"
 
     def _transitions(self, state: ParserState) -> Iterator[str]:
         yield from self._look(*(expression for expression, _ in state.key))

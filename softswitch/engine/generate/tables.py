@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from softswitch.engine.api import MatchKind
 from softswitch.engine.generate.actions import SIGNATURE, Actions, data_words, meter_amount, words
 from softswitch.engine.generate.calculations import Calculations
-from softswitch.engine.generate.expressions import Expressions, literal
+from softswitch.engine.generate.expressions import Expressions
+from softswitch.engine.generate.intervals import literal
 from softswitch.engine.generate.names import Names, comment, place, string
 from softswitch.engine.model import Key, Pipeline, Table
 

@@ -6,15 +6,35 @@ from softswitch.engine.api import ActionInfo, Parameter
 from softswitch.engine.load.cursor import Cursor
 from softswitch.engine.load.expressions import read_expression
 from softswitch.engine.load.scope import Scope, read_source
-from softswitch.engine.model import Action, Constant, Expression, FieldRef, Jump, Operand, Primitive
+from softswitch.engine.model import (
+    Action,
+    Constant,
+    Expression,
+    FieldRef,
+    Header,
+    Jump,
+    Operand,
+    Primitive,
+    Stack,
+    Union,
+)
 
 WIDEST_PARAMETER = 128
 
-# What each operand is: field (written), value, header (a real one), metadata, calculation, register,
+# What each operand is: field (written), value, header (a real one), union, stack, calculation, register,
 # counter, meter, list (a kept field list's id), digest (a digest list's id), jump, ignored.
 SIGNATURES: dict[str, tuple[str, ...]] = {
     "assign": ("field", "value"),
+    "assign_VL": ("field", "field"),
     "assign_header": ("header", "header"),
+    "assign_union": ("union", "union"),
+    "assign_header_stack": ("stack", "stack"),
+    "assign_union_stack": ("stack", "stack"),
+    "copy_header": ("header", "header"),
+    "push": ("stack", "value"),
+    "pop": ("stack", "value"),
+    "assert": ("value",),
+    "assume": ("value",),
     "add_header": ("header",),
     "remove_header": ("header",),
     "mark_to_drop": ("ignored",),
@@ -67,7 +87,7 @@ def read_actions(root: Cursor, scope: Scope) -> dict[str, ActionInfo]:
 def read_primitive(
     at: Cursor, scope: Scope, widths: tuple[int, ...] = (), length: int = 0, position: int = 0
 ) -> Primitive:
-    """One primitive call; `length` is the enclosing action's, for jumps (forward only: an action ends)."""
+    """One primitive call; `length` is the enclosing action's, for jumps."""
     name = at["op"].text()
     if name not in SIGNATURES:
         at["op"].fail(f"primitive {name!r} is not supported")
@@ -77,8 +97,12 @@ def read_primitive(
         if kind == "ignored":
             continue
         operands.append(_read_operand(kind, one, scope, widths, length, position))
-    if name == "assign_header" and operands[0].type_name != operands[1].type_name:  # type: ignore[union-attr]
-        at["parameters"].fail("headers of different types")
+    if name.startswith(("assign_", "copy_")) and name != "assign_VL":
+        _check_alike(at["parameters"], *operands)
+    if name == "assign_VL" and not all(isinstance(o, FieldRef) and o.field.variable for o in operands):
+        at["parameters"].fail("fields of variable width are needed")
+    if name != "assign_VL" and any(isinstance(o, FieldRef) and o.field.variable for o in operands):
+        at["parameters"].fail("a field of variable width can only be assigned to another one")
     return Primitive(name, tuple(operands), read_source(at))
 
 
@@ -96,9 +120,17 @@ def _read_operand(
         return Constant(number)
     if kind == "jump":
         target = value.hexadecimal() if type_name == "hexstr" else at.fail("a constant is needed")
-        if not position < target <= length:
-            value.fail(f"a jump from {position} to {target} (only forward, to at most {length})")
+        if not 0 <= target <= length or target == position:
+            value.fail(f"a jump from {position} to {target}")
         return Jump(target)
+    if kind == "stack":
+        if type_name not in ("header_stack", "header_union_stack"):
+            at["type"].fail(f"operand type {type_name!r} is not supported here, a header stack is needed")
+        return scope.stack(value, type_name == "header_union_stack")
+    if kind == "union":
+        if type_name != "header_union":
+            at["type"].fail(f"operand type {type_name!r} is not supported here, 'header_union' is needed")
+        return scope.union(value)
     needed = {
         "calculation": "calculation",
         "register": "register_array",
@@ -125,6 +157,14 @@ def _read_operand(
     if kind == "meter" and name in scope.meters:
         return scope.meters[name]
     raise value.refusal(f"there is no {kind} {name!r}")
+
+
+def _check_alike(at: Cursor, target: Operand, value: Operand) -> None:
+    assert isinstance(target, Header | Union | Stack)
+    assert isinstance(value, Header | Union | Stack)
+    size = [one.size if isinstance(one, Stack) else 0 for one in (target, value)]
+    if target.type_name != value.type_name or size[0] != size[1]:
+        at.fail("headers, unions or stacks of different types")
 
 
 def _written(at: Cursor, scope: Scope) -> FieldRef:

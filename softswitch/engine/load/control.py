@@ -25,6 +25,8 @@ from softswitch.engine.model import (
     Conditional,
     ControlFlow,
     DirectMeter,
+    FieldRef,
+    Header,
     Key,
     Profile,
     Table,
@@ -155,6 +157,9 @@ class ControlReader:
         match = MatchKind(kind)
         if width > (64 if match is MatchKind.RANGE else WIDEST_KEY_FIELD):
             at["target"].fail(f"a {kind} field of {width} bits is too wide")
+        assert isinstance(target.header, Header)
+        if isinstance(target, FieldRef) and target.field.variable:
+            at["target"].fail("a field of variable width cannot be matched")
         name = at.optional("name", "").text() or target.header.name
         mask = at["mask"].hexadecimal() % (1 << width) if at.has("mask") else None
         if mask is not None and match is not MatchKind.EXACT:

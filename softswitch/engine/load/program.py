@@ -11,8 +11,9 @@ from softswitch.engine.load.arrays import read_arrays
 from softswitch.engine.load.control import ControlReader
 from softswitch.engine.load.cursor import Cursor
 from softswitch.engine.load.expressions import read_expression
+from softswitch.engine.load.headers import read_headers
 from softswitch.engine.load.parser import read_parser
-from softswitch.engine.load.scope import Scope, read_algorithm, read_headers, read_inputs, read_source
+from softswitch.engine.load.scope import Scope, read_algorithm, read_inputs, read_source
 from softswitch.engine.model import (
     Calculation,
     Checksum,
@@ -93,6 +94,8 @@ def _read_program(root: Cursor) -> Pipeline:
     return Pipeline(
         program=str(root.optional("program", "").value)[:200],
         headers=tuple(scope.headers.values()),
+        unions=tuple(scope.unions.values()),
+        stacks=tuple(scope.stacks.values()),
         errors=scope.errors,
         parser=parser,
         verify=tuple(one for one in checksums if one.verify),
@@ -132,7 +135,7 @@ def _read_lists(at: Cursor, scope: Scope) -> dict[int, FieldList]:
         for element in one["elements"].list():
             kind = element["type"].text()
             if kind == "field":
-                fields.append(scope.field(element["value"]))
+                fields.append(_fixed(element["value"], scope))
             elif kind == "hexstr":
                 width = element["bitwidth"].integer(1, 2048)
                 fields.append(ConstantInput(element["value"].hexadecimal() % (1 << width), width))
@@ -142,6 +145,13 @@ def _read_lists(at: Cursor, scope: Scope) -> dict[int, FieldList]:
         if sum((_width(item) + 7) // 8 for item in fields) > 4096:
             one["elements"].fail("more than 4096 bytes")
     return lists
+
+
+def _fixed(at: Cursor, scope: Scope) -> FieldRef | Validity:
+    found = scope.field(at)
+    if isinstance(found, FieldRef) and found.field.variable:
+        at.fail("a field of variable width cannot be listed")
+    return found
 
 
 def _width(item: FieldRef | Validity | ConstantInput) -> int:
@@ -183,7 +193,7 @@ def _read_deparser(root: Cursor, scope: Scope) -> tuple[Header, ...]:
         if header.metadata:
             one.fail("metadata cannot be emitted")
         order.append(header)
-        total += header.size
+        total += header.longest
         if total > 8192:
             one.fail("the headers together are longer than 8192 bytes")
     return tuple(order)
