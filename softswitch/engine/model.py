@@ -259,7 +259,7 @@ class Jump:
     target: int
 
 
-Operand = Expression | Header | Union | Stack | Calculation | Register | Counter | Meter | Jump
+Operand = Expression | Header | Element | Stack | Calculation | Register | Counter | Meter | Jump
 
 
 @dataclass(frozen=True, slots=True)

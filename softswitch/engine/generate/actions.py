@@ -14,6 +14,8 @@ from softswitch.engine.model import (
     Calculation,
     Constant,
     Counter,
+    Element,
+    ElementField,
     Expression,
     FieldRef,
     Header,
@@ -45,6 +47,9 @@ def data_words(action: Action) -> int:
 def meter_amount(unit: MeterUnit) -> str:
     """What a packet costs at a meter."""
     return "1" if unit is MeterUnit.PACKETS else "packet->ingress_length"
+
+
+Target = FieldRef | ElementField
 
 
 class Actions:
@@ -101,26 +106,31 @@ class Actions:
             raise PipelineError(error.path or "actions", f"{step.name}: {error.problem}{where}") from None
         yield from (f"    {line}" for line in lines)
 
-    def store(self, target: FieldRef, value: str) -> str:
-        """Store C of an unsigned value that fits the field."""
-        return (
-            f"{self.names.field(target.header, target.field)} = ({field_type(target.field.bitwidth)}){value};"
-        )
+    def store(self, target: Target, value: str) -> str:
+        """Store C of an unsigned value that fits the field (of at most 128 bits)."""
+        if target.field.bitwidth > 128:
+            self.expressions.big.used = True
+            stored = f"big_store(@, {target.field.bitwidth}, big_unsigned({value}));"
+        else:
+            stored = f"@ = ({field_type(target.field.bitwidth)}){value};"
+        return self.expressions.stored(target, stored)
 
     def _number(self, one: Operand) -> str:
         return self.expressions.fitted(one, 64)  # type: ignore[arg-type]
 
-    def _assign(self, target: FieldRef, value: Expression) -> Iterator[str]:
+    def _assign(self, target: Target, value: Expression) -> Iterator[str]:
         if target.field.bitwidth <= 128:
             yield self.store(target, self.expressions.fitted(value, target.field.bitwidth))
             return
-        left = self.names.field(target.header, target.field)
-        if isinstance(value, Constant) and value.value == 0:
-            yield f"memset({left}, 0, sizeof {left});"
-        elif isinstance(value, FieldRef) and value.field.bitwidth == target.field.bitwidth:
-            yield f"memmove({left}, {self.names.field(value.header, value.field)}, sizeof {left});"
-        else:
-            yield self.expressions.big.store(target, value)
+        if isinstance(target, FieldRef):
+            left = self.names.field(target.header, target.field)
+            if isinstance(value, Constant) and value.value == 0:
+                yield f"memset({left}, 0, sizeof {left});"
+                return
+            if isinstance(value, FieldRef) and value.field.bitwidth == target.field.bitwidth:
+                yield f"memmove({left}, {self.names.field(value.header, value.field)}, sizeof {left});"
+                return
+        yield self.expressions.big.store(target, value)
 
     def _assign_VL(self, target: FieldRef, value: FieldRef) -> Iterator[str]:
         bits, given = self.names.bits(target.header), self.names.bits(value.header)
@@ -132,36 +142,47 @@ class Actions:
         )
         yield f"memmove({left}, {right}, {bits} / 8);"
 
-    def _assign_header(self, target: Header, value: Header) -> Iterator[str]:
-        yield f"if ({self.names.valid(value)}) {{"
-        yield f"    {self.names.header(target)} = {self.names.header(value)};"
-        yield from (f"    {line}" for line in self._alone(target))
+    def _assign_header(self, target: Header | Element, value: Header | Element) -> Iterator[str]:
+        with_target, to, others = self._placed(target, "i")
+        with_value, given, _ = self._placed(value, "j")
+        yield from with_target
+        yield from with_value
+        yield f"if ({given}.valid) {{"
+        yield f"    {to} = {given};"
+        yield from (f"    {other}.valid = 0;" for other in others)
         yield "} else {"
-        yield f"    {self.names.valid(target)} = 0;"
+        yield f"    {to}.valid = 0;"
         yield "}"
+        yield from ["}"] * len(with_target + with_value)
 
     _copy_header = _assign_header
 
-    def _assign_union(self, target: Union, value: Union) -> Iterator[str]:
-        for one, other in zip(target.members, value.members, strict=True):
+    def _placed(self, header: Header | Element, index: str) -> tuple[list[str], str, list[str]]:
+        """What stands in front of a header's use (as many braces as lines are to be closed), the header, and
+        the others of its union, as lvalues."""
+        if isinstance(header, Header):
+            siblings = self.names.siblings.get(header.name, ())
+            return [], self.names.header(header), [self.names.header(one) for one in siblings]
+        stack, sample = header.stack, header.sample
+        others = [self.names.at(stack, one, index) for one in self.names.siblings.get(sample.name, ())]
+        number = self.expressions.fitted(header.index, 64)
+        opening = [f"{{ uint64_t {index} = {number};", f"if ({index} < {stack.size}) {{"]
+        return opening, self.names.at(stack, sample, index), others
+
+    def _assign_union(self, *members: Header | Element) -> Iterator[str]:
+        half = len(members) // 2
+        for one, other in zip(members[:half], members[half:], strict=True):
             yield from self._assign_header(one, other)
 
     def _assign_header_stack(self, target: Stack, value: Stack) -> Iterator[str]:
         yield f"{self.names.count(target)} = {self.names.count(value)};"
         for one, other in zip(target.elements, value.elements, strict=True):
-            if isinstance(one, Union):
-                assert isinstance(other, Union)
-                yield from self._assign_union(one, other)
-            else:
-                assert isinstance(other, Header)
+            if isinstance(one, Header) and isinstance(other, Header):
                 yield from self._assign_header(one, other)
+            elif isinstance(one, Union) and isinstance(other, Union):
+                yield from self._assign_union(*one.members, *other.members)
 
     _assign_union_stack = _assign_header_stack
-
-    def _alone(self, header: Header) -> Iterator[str]:
-        """Of a union, only one header is valid."""
-        for other in self.names.siblings.get(header.name, ()):
-            yield f"{self.names.valid(other)} = 0;"
 
     def _push(self, stack: Stack, number: Expression) -> Iterator[str]:
         """Elements move back; those that fall out come to the front and are invalid."""
@@ -195,24 +216,31 @@ class Actions:
         yield f"        {other} = kept;"
         yield "    }"
 
-    def _add_header(self, header: Header) -> Iterator[str]:
-        yield f"if (!{self.names.valid(header)}) {{"
-        name = self.names.header(header)
-        if header.variable is not None:
-            yield f"    uint32_t bits = {self.names.bits(header)}; /* stay as they are */"
+    def _add_header(self, header: Header | Element) -> Iterator[str]:
+        opening, name, others = self._placed(header, "i")
+        kind = header.sample if isinstance(header, Element) else header
+        yield from opening
+        yield f"if (!{name}.valid) {{"
+        if kind.variable is not None:
+            yield f"    uint32_t bits = {self.names.bits(kind, name)}; /* stay as they are */"
         yield f"    memset(&{name}, 0, sizeof {name});"
-        if header.variable is not None:
-            yield f"    {self.names.bits(header)} = bits;"
-        yield f"    {self.names.valid(header)} = 1;"
-        yield from (f"    {line}" for line in self._alone(header))
-        yield f"    packet->wire_length += {self.names.size(header)};"
+        if kind.variable is not None:
+            yield f"    {self.names.bits(kind, name)} = bits;"
+        yield f"    {name}.valid = 1;"
+        yield from (f"    {other}.valid = 0;" for other in others)
+        yield f"    packet->wire_length += {self.names.size(kind, name)};"
         yield "}"
+        yield from ["}"] * len(opening)
 
-    def _remove_header(self, header: Header) -> Iterator[str]:
-        yield f"if ({self.names.valid(header)}) {{"
-        yield f"    {self.names.valid(header)} = 0;"
-        yield f"    packet->wire_length -= {self.names.size(header)};"
+    def _remove_header(self, header: Header | Element) -> Iterator[str]:
+        opening, name, _ = self._placed(header, "i")
+        kind = header.sample if isinstance(header, Element) else header
+        yield from opening
+        yield f"if ({name}.valid) {{"
+        yield f"    {name}.valid = 0;"
+        yield f"    packet->wire_length -= {self.names.size(kind, name)};"
         yield "}"
+        yield from ["}"] * len(opening)
 
     def _mark_to_drop(self) -> Iterator[str]:
         yield "packet->standard_metadata.egress_spec = pipeline->drop_port;"
@@ -267,7 +295,7 @@ class Actions:
         yield "    }"
         yield "}"
 
-    def _execute_meter(self, meter: Meter, index: Expression, target: FieldRef) -> Iterator[str]:
+    def _execute_meter(self, meter: Meter, index: Expression, target: Target) -> Iterator[str]:
         yield "{"
         yield f"    uint64_t index = {self._number(index)};"
         yield f"    if (index < {meter.size}) {{"
@@ -278,7 +306,7 @@ class Actions:
         yield "    }"
         yield "}"
 
-    def _register_read(self, target: FieldRef, register: Register, index: Expression) -> Iterator[str]:
+    def _register_read(self, target: Target, register: Register, index: Expression) -> Iterator[str]:
         size = words(register.bitwidth)
         yield "{"
         yield f"    uint64_t index = {self._number(index)};"
@@ -286,8 +314,6 @@ class Actions:
         yield f"        const uint64_t *cell = pipeline->registers[{register.index}] + index * {size};"
         value = "cell[0]" if size == 1 else "((u128)cell[1] << 64 | cell[0])"
         width = target.field.bitwidth
-        if width > 128:
-            raise PipelineError("", f"reading a register into the wide field {target.field.name!r}")
         if width < register.bitwidth and width not in (8, 16, 32, 64):
             value = f"({value} & {literal((1 << width) - 1)})"
         yield f"        {self.store(target, value)}"
@@ -311,7 +337,7 @@ class Actions:
         yield "}"
 
     def _modify_field_with_hash_based_offset(
-        self, target: FieldRef, base: Expression, calculation: Calculation, size: Expression
+        self, target: Target, base: Expression, calculation: Calculation, size: Expression
     ) -> Iterator[str]:
         function = self.calculations.function(calculation)
         width = min(target.field.bitwidth, 64)
@@ -322,7 +348,7 @@ class Actions:
         yield f"    {self.store(target, f'(value{mask})')}"
         yield "}"
 
-    def _modify_field_rng_uniform(self, target: FieldRef, low: Expression, high: Expression) -> Iterator[str]:
+    def _modify_field_rng_uniform(self, target: Target, low: Expression, high: Expression) -> Iterator[str]:
         width = min(target.field.bitwidth, 64)
         mask = "" if width == 64 else f" & {(1 << width) - 1:#x}u"
         value = f"(random_between(pipeline, {self._number(low)}, {self._number(high)}){mask})"

@@ -50,14 +50,14 @@ class Big:
         assert isinstance(one, Operation)
         return self._operation(one)
 
-    def store(self, target: FieldRef, value: Expression) -> str:
+    def store(self, target: FieldRef | ElementField, value: Expression) -> str:
         """A statement that stores a value's low bits in a field that is kept as bytes."""
-        name = self.narrow.names.field(target.header, target.field)
-        return f"big_store({name}, {target.field.bitwidth}, {self.value(value)});"
+        stored = f"big_store(@, {target.field.bitwidth}, {self.value(value)});"
+        return self.narrow.stored(target, stored)
 
     def _field(self, one: FieldRef | ElementField) -> str:
         width = one.field.bitwidth
-        loaded = self.narrow.load(one, f"big_bytes(%s, {(width + 7) // 8})", "big_unsigned(0)")
+        loaded = self.narrow.load(one, f"big_bytes(@, {(width + 7) // 8})", "big_unsigned(0)")
         return f"big_extend({loaded}, {width})" if one.field.signed else loaded
 
     def _exact(self, one: Expression) -> str:

@@ -43,6 +43,7 @@ def field_type(bitwidth: int) -> str:
     return U128
 
 
+AT = "@"  # where a form takes a field
 RING = {"+", "-", "*", "&", "|", "^"}
 
 
@@ -99,16 +100,26 @@ class Expressions(Intervals):
             return f"argument_{expression.index}"
         if expression.field.variable:
             raise PipelineError("", f"{expression.field.name!r}, of variable width, is not a number")
-        return self.load(expression, "%s", "0")
+        return self.load(expression, AT, "0")
 
     def load(self, expression: FieldRef | ElementField, form: str, otherwise: str) -> str:
         """A field, put into `form`; `otherwise` when there is no such element."""
         if isinstance(expression, FieldRef):
-            return form % self.names.field(expression.header, expression.field)
+            return form.replace(AT, self.names.field(expression.header, expression.field))
         element = expression.element
         member = self.names.fields[element.sample.type_name, expression.field.name]
-        found = form % f"{self.names.at(element.stack, element.sample, 'i')}.{member}"
+        found = form.replace(AT, f"{self.names.at(element.stack, element.sample, 'i')}.{member}")
         return self._indexed(element, f"i < {element.stack.size} ? {found} : {otherwise}")
+
+    def stored(self, target: FieldRef | ElementField, form: str) -> str:
+        """A statement that puts the target, as an lvalue, into `form`; none when there is no such element."""
+        if isinstance(target, FieldRef):
+            return form.replace(AT, self.names.field(target.header, target.field))
+        element = target.element
+        member = self.names.fields[element.sample.type_name, target.field.name]
+        name = f"{self.names.at(element.stack, element.sample, 'i')}.{member}"
+        guard = f"if (i < {element.stack.size})"
+        return f"{{ uint64_t i = {self.fitted(element.index, 64)}; {guard} {form.replace(AT, name)} }}"
 
     def _indexed(self, element: Element, value: str) -> str:
         """A value in which `i` is the element's index."""

@@ -220,11 +220,11 @@ class Names:
         """How many elements of a stack are in use, as an lvalue."""
         return f"phv->{self.counts[stack.name]}"
 
-    def size(self, header: Header) -> str:
-        """The bytes of a header as it is."""
+    def size(self, header: Header, base: str | None = None) -> str:
+        """The bytes of a header (the one at `base`) as it is."""
         if header.variable is None:
             return str(header.size)
-        return f"size_{self.types[header.type_name]}(&{self.header(header)})"
+        return f"size_{self.types[header.type_name]}(&{base or self.header(header)})"
 
     def bits(self, header: Header, base: str | None = None) -> str:
         """The width of a header's variable field as an lvalue."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from softswitch.engine.api import ActionInfo, Parameter
 from softswitch.engine.load.cursor import Cursor
-from softswitch.engine.load.expressions import read_expression
+from softswitch.engine.load.expressions import read_expression, read_header, read_union
 from softswitch.engine.load.scope import Scope, read_source
 from softswitch.engine.model import (
     Action,
     Constant,
+    Element,
+    ElementField,
     Expression,
     FieldRef,
     Header,
@@ -16,7 +18,6 @@ from softswitch.engine.model import (
     Operand,
     Primitive,
     Stack,
-    Union,
 )
 
 WIDEST_PARAMETER = 128
@@ -96,9 +97,12 @@ def read_primitive(
     for kind, one in zip(signature, at["parameters"].list(len(signature)), strict=True):
         if kind == "ignored":
             continue
-        operands.append(_read_operand(kind, one, scope, widths, length, position))
+        if kind == "union":
+            operands.extend(read_union(one, scope, widths))
+        else:
+            operands.append(_read_operand(kind, one, scope, widths, length, position))
     if name.startswith(("assign_", "copy_")) and name != "assign_VL":
-        _check_alike(at["parameters"], *operands)
+        _check_alike(at["parameters"], operands)
     if name == "assign_VL" and not all(isinstance(o, FieldRef) and o.field.variable for o in operands):
         at["parameters"].fail("fields of variable width are needed")
     if name != "assign_VL" and any(isinstance(o, FieldRef) and o.field.variable for o in operands):
@@ -127,10 +131,16 @@ def _read_operand(
         if type_name not in ("header_stack", "header_union_stack"):
             at["type"].fail(f"operand type {type_name!r} is not supported here, a header stack is needed")
         return scope.stack(value, type_name == "header_union_stack")
-    if kind == "union":
-        if type_name != "header_union":
-            at["type"].fail(f"operand type {type_name!r} is not supported here, 'header_union' is needed")
-        return scope.union(value)
+    if kind == "header":
+        header = read_header(at, scope, widths)
+        if isinstance(header, Header) and header.metadata:
+            value.fail(f"{header.name!r} is metadata, not a header")
+        return header
+    if kind == "field" and type_name == "expression":
+        written = read_expression(at, scope, widths)
+        if not isinstance(written, FieldRef | ElementField):
+            at.fail("a field is needed")
+        return written
     needed = {
         "calculation": "calculation",
         "register": "register_array",
@@ -142,11 +152,6 @@ def _read_operand(
         at["type"].fail(f"operand type {type_name!r} is not supported here, {expected!r} is needed")
     if kind == "field":
         return _written(at, scope)
-    if kind == "header":
-        header = scope.header(value)
-        if header.metadata:
-            value.fail(f"{header.name!r} is metadata, not a header")
-        return header
     name = value.text()
     if kind == "calculation" and name in scope.calculations:
         return scope.calculations[name]
@@ -159,12 +164,22 @@ def _read_operand(
     raise value.refusal(f"there is no {kind} {name!r}")
 
 
-def _check_alike(at: Cursor, target: Operand, value: Operand) -> None:
-    assert isinstance(target, Header | Union | Stack)
-    assert isinstance(value, Header | Union | Stack)
-    size = [one.size if isinstance(one, Stack) else 0 for one in (target, value)]
-    if target.type_name != value.type_name or size[0] != size[1]:
-        at.fail("headers, unions or stacks of different types")
+def _check_alike(at: Cursor, operands: list[Operand]) -> None:
+    """The first half of the operands is assigned the second."""
+    half = len(operands) // 2
+    if len(operands) % 2:
+        at.fail("unions of different types")
+    for target, value in zip(operands[:half], operands[half:], strict=True):
+        size = [one.size if isinstance(one, Stack) else 0 for one in (target, value)]
+        if _type_name(target) != _type_name(value) or size[0] != size[1]:
+            at.fail("headers, unions or stacks of different types")
+
+
+def _type_name(operand: Operand) -> str:
+    if isinstance(operand, Element):
+        return operand.sample.type_name
+    assert isinstance(operand, Header | Stack)
+    return operand.type_name
 
 
 def _written(at: Cursor, scope: Scope) -> FieldRef:
