@@ -38,7 +38,7 @@ class Big:
         self.used = True
         if isinstance(one, Constant):
             return _constant(one.value)
-        if is_truth(one) or container(self.narrow.interval(one)) is not None:
+        if is_truth(one) or not self.narrow.needs_big(one):
             code, kind = self.narrow.exact(one)
             return f"big_{'signed' if kind.startswith('i') else 'unsigned'}({code})"
         if isinstance(one, FieldRef | ElementField):

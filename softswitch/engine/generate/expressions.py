@@ -153,7 +153,7 @@ class Expressions(Intervals):
             return f"({kind}){self.low_bits(one, 64 if kind in (U64, I64) else 128)}"
         if operator == "b2d":
             return f"({kind}){self.truth(one.right)}"
-        if self._too_wide(one):
+        if self.needs_big(one):
             return f"({kind})big_low({self.big.value(one)})"
         assert one.left is not None
         if operator == ">>":
@@ -188,10 +188,15 @@ class Expressions(Intervals):
         ends = f"(i128){literal(low_end)}, (i128){literal(min(high_end, (1 << 127) - 1))}"
         return f"({kind})clamp((i128){value}, {ends})"
 
-    def _too_wide(self, one: Operation) -> bool:
-        """Whether an operand that must be known exactly has more than 128 bits."""
-        sides = (one.left, one.right)
-        return any(side is not None and container(self.interval(side)) is None for side in sides)
+    def needs_big(self, one: Expression) -> bool:
+        """Whether a value, or an operand that must be known exactly for it, has more than 128 bits."""
+        if container(self.interval(one)) is None:
+            return True
+        if not isinstance(one, Operation) or self._narrowing(one) or one.operator == "b2d":
+            return False
+        return any(
+            side is not None and container(self.interval(side)) is None for side in (one.left, one.right)
+        )
 
     # --- truth values -------------------------------------------------------------------------
 
