@@ -332,7 +332,7 @@ class Key:
     """One field of a table's key; `mask` is the program's static mask."""
 
     name: str
-    expression: FieldRef | Validity
+    expression: FieldRef | ElementField | Validity
     bitwidth: int
     match: MatchKind
     mask: int | None

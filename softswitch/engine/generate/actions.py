@@ -143,6 +143,10 @@ class Actions:
         yield f"memmove({left}, {right}, {bits} / 8);"
 
     def _assign_header(self, target: Header | Element, value: Header | Element) -> Iterator[str]:
+        if isinstance(target, Header) and isinstance(value, Header) and target.metadata:
+            for field in target.fields:
+                yield from self._assign(FieldRef(target, field), FieldRef(value, field))
+            return
         with_target, to, others = self._placed(target, "i")
         with_value, given, _ = self._placed(value, "j")
         yield from with_target

@@ -10,6 +10,7 @@ from softswitch.engine.generate.expressions import Expressions
 from softswitch.engine.generate.intervals import literal
 from softswitch.engine.generate.layout import store_fields
 from softswitch.engine.generate.names import Names, place
+from softswitch.engine.load.scope import ALGORITHMS
 from softswitch.engine.model import (
     Calculation,
     Checksum,
@@ -52,19 +53,19 @@ class Calculations:
             for one in calculation.inputs
         )
         room = size // 8 + 1
-        if payload and not isinstance(calculation.inputs[-1], PayloadInput):
-            raise PipelineError("calculations", f"{calculation.name!r}: payload must be the last input")
         yield f"/* {calculation.algorithm} */"
         yield f"static uint64_t {name}(struct packet *packet, struct phv *phv)"
         yield "{"
         yield f"    uint8_t bytes[{room}{' + LONGEST_FRAME' if payload else ''}];"
         yield from self._layout(calculation, payload)
-        yield f"    return hash_{calculation.algorithm}(bytes, length);"
+        yield f"    return hash_{ALGORITHMS[calculation.algorithm]}(bytes, length);"
         yield "}"
         yield ""
 
     def _layout(self, calculation: Calculation, payload: bool) -> Iterator[str]:
-        runs = [(header, list(run)) for header, run in groupby(calculation.inputs, _owner)]
+        # The payload comes last, wherever it is listed.
+        listed = [one for one in calculation.inputs if not isinstance(one, PayloadInput)]
+        runs = [(header, list(run)) for header, run in groupby(listed, _owner)]
         aligned = not any(_variable(one) for one in calculation.inputs)
         aligned = aligned and all(sum(_bits(one) for one in run) % 8 == 0 for _, run in runs[:-1])
         yield "    (void)packet;"
@@ -74,9 +75,6 @@ class Calculations:
         else:
             yield "    uint32_t length = 0;"
             for header, run in runs:
-                inputs = [one for one in run if not isinstance(one, PayloadInput)]
-                if not inputs:
-                    continue
                 guarded = header is not None and not header.metadata
                 indent = "    "
                 if guarded:
@@ -85,7 +83,7 @@ class Calculations:
                     indent = "        "
                 bits = 0
                 fields = []
-                for one in inputs:
+                for one in run:
                     for field, value in self._values(one):
                         fields.append((Field(field.name, field.bitwidth, False, bits), value))
                         bits += field.bitwidth

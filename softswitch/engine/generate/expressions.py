@@ -235,6 +235,9 @@ class Expressions(Intervals):
             if same and operator in ("==", "!="):
                 return same if operator == "==" else f"(!{same})"
         spans = self.interval(left), self.interval(right)
+        constant = _decided(spans[0], operator, spans[1])
+        if constant is not None:
+            return "true" if constant else "false"
         kind = container(Interval(min(span.low for span in spans), max(span.high for span in spans)))
         if kind is None:
             return f"(big_compare({self.big.value(left)}, {self.big.value(right)}) {operator} 0)"
@@ -259,6 +262,19 @@ class Expressions(Intervals):
         if (span.low >= 0 and span.high < 1 << bitwidth) or bitwidth in (64, 128):
             return low
         return f"({low} & {literal((1 << bitwidth) - 1)})"
+
+
+def _decided(left: Interval, operator: str, right: Interval) -> bool | None:
+    """What a comparison gives whatever the values are, if that is so."""
+    if operator in ("<", ">="):
+        below, not_below = left.high < right.low, left.low >= right.high
+    elif operator in (">", "<="):
+        below, not_below = left.low > right.high, left.high <= right.low
+    else:
+        return None
+    if below or not_below:
+        return below if operator in ("<", ">") else not_below
+    return None
 
 
 def lookaheads(expression: Expression) -> list[Lookahead]:

@@ -101,6 +101,9 @@ def read_primitive(
             operands.extend(read_union(one, scope, widths))
         else:
             operands.append(_read_operand(kind, one, scope, widths, length, position))
+    metadata = [one for one in operands if isinstance(one, Header) and one.metadata]
+    if metadata and (name != "assign_header" or len(metadata) != len(operands)):
+        at["parameters"].fail(f"{metadata[0].name!r} is metadata, not a header")
     if name.startswith(("assign_", "copy_")) and name != "assign_VL":
         _check_alike(at["parameters"], operands)
     if name == "assign_VL" and not all(isinstance(o, FieldRef) and o.field.variable for o in operands):
@@ -132,10 +135,7 @@ def _read_operand(
             at["type"].fail(f"operand type {type_name!r} is not supported here, a header stack is needed")
         return scope.stack(value, type_name == "header_union_stack")
     if kind == "header":
-        header = read_header(at, scope, widths)
-        if isinstance(header, Header) and header.metadata:
-            value.fail(f"{header.name!r} is metadata, not a header")
-        return header
+        return read_header(at, scope, widths)
     if kind == "field" and type_name == "expression":
         written = read_expression(at, scope, widths)
         if not isinstance(written, FieldRef | ElementField):

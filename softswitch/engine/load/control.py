@@ -25,6 +25,7 @@ from softswitch.engine.model import (
     Conditional,
     ControlFlow,
     DirectMeter,
+    ElementField,
     FieldRef,
     Header,
     Key,
@@ -152,15 +153,22 @@ class ControlReader:
             return Key(header.name, Validity(header), 1, MatchKind.EXACT, None)
         if kind not in {one.value for one in MatchKind}:
             at["match_type"].fail(f"match kind {kind!r} is not supported")
-        target = self.scope.field(at["target"])
+        target = (
+            read_expression(at["target"], self.scope)
+            if at["target"].has("type")
+            else (self.scope.field(at["target"]))
+        )
+        if not isinstance(target, FieldRef | ElementField | Validity):
+            at["target"].fail("a field is needed")
         width = 1 if isinstance(target, Validity) else target.field.bitwidth
         match = MatchKind(kind)
         if width > (64 if match is MatchKind.RANGE else WIDEST_KEY_FIELD):
             at["target"].fail(f"a {kind} field of {width} bits is too wide")
-        assert isinstance(target.header, Header)
         if isinstance(target, FieldRef) and target.field.variable:
             at["target"].fail("a field of variable width cannot be matched")
-        name = at.optional("name", "").text() or target.header.name
+        name = at.optional("name", "").text()
+        if not name and isinstance(target, FieldRef | Validity) and isinstance(target.header, Header):
+            name = target.header.name
         mask = at["mask"].hexadecimal() % (1 << width) if at.has("mask") else None
         if mask is not None and match is not MatchKind.EXACT:
             at["mask"].fail("a static mask is supported on exact fields only")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import reduce
 
 from softswitch.engine.load.cursor import Cursor
-from softswitch.engine.load.scope import WIDEST_FIELD, Scope
+from softswitch.engine.load.scope import VALIDITY, WIDEST_FIELD, Scope
 from softswitch.engine.model import (
     Argument,
     Constant,
     Element,
     ElementField,
     Expression,
+    Field,
     FieldRef,
     Header,
     Lookahead,
@@ -46,7 +47,10 @@ def read_expression(
     if kind == "bool":
         return Truth(value.boolean())
     if kind == "field":
-        return scope.field(value)
+        pair = value.list(2)
+        if isinstance(pair[0].value, str):
+            return scope.field(value)
+        return header_field(value, read_header(pair[0], scope, widths, parser), pair[1].text())
     if kind == "stack_field":
         stack_at, field_at = value.list(2)
         return last_field(scope.stack(stack_at, unions=False), None, field_at)
@@ -170,17 +174,31 @@ def last_field(stack: Stack, member_at: Cursor | None, field_at: Cursor) -> Elem
     raise field_at.refusal(f"{stack.name!r} has no field {field_at.text()!r}")
 
 
+def header_field(at: Cursor, header: Header | Element, name: str) -> Expression:
+    """The field of this name, or the header's validity."""
+    if name == VALIDITY:
+        return Validity(header)
+    for field in _sample(header).fields:
+        if field.name == name:
+            return _field_of(at, header, field)
+    raise at.refusal(f"header {_sample(header).name!r} has no field {name!r}")
+
+
+def _field_of(at: Cursor, header: Header | Element, field: Field) -> FieldRef | ElementField:
+    if isinstance(header, Header):
+        return FieldRef(header, field)
+    if field.variable:
+        at.fail("a field of variable width cannot be read at a run-time index")
+    return ElementField(header, field)
+
+
 def _access_field(at: Cursor, scope: Scope, widths: tuple[int, ...], parser: bool) -> Expression:
     header = read_header(at["left"], scope, widths, parser)
     fields = (header.sample if isinstance(header, Element) else header).fields
     index = at["right"].integer(0, len(fields))
     if index == len(fields):  # the hidden field behind the others
         return Validity(header)
-    if isinstance(header, Header):
-        return FieldRef(header, fields[index])
-    if fields[index].variable:
-        at["right"].fail("a field of variable width cannot be read at a run-time index")
-    return ElementField(header, fields[index])
+    return _field_of(at["right"], header, fields[index])
 
 
 def _header_equality(

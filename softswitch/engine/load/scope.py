@@ -28,7 +28,18 @@ from softswitch.engine.model import (
 WIDEST_FIELD = 2048
 VALIDITY = "$valid$"
 
-ALGORITHMS = ("crc16", "crc32", "csum16", "xor16", "identity")
+# The runtime's function for each algorithm; the custom ones have bmv2's parameters at the start.
+ALGORITHMS = {
+    "crc16": "crc16",
+    "crc16_custom": "crc16",
+    "crc32": "crc32",
+    "crc32_custom": "crc32",
+    "crcCCITT": "crc_ccitt",
+    "csum16": "csum16",
+    "cksum16": "csum16",
+    "xor16": "xor16",
+    "identity": "identity",
+}
 
 
 @dataclass

@@ -185,6 +185,17 @@ static inline uint64_t hash_crc32(const uint8_t *bytes, size_t length)
     return ~crc;
 }
 
+static inline uint64_t hash_crc_ccitt(const uint8_t *bytes, size_t length)
+{
+    uint16_t crc = 0xffff;
+    for (size_t i = 0; i < length; i++) {
+        crc ^= (uint16_t)(bytes[i] << 8);
+        for (int bit = 0; bit < 8; bit++)
+            crc = (uint16_t)(crc << 1 ^ (crc & 0x8000 ? 0x1021 : 0));
+    }
+    return crc;
+}
+
 /* The one's complement sum of RFC 1071 over bytes, to be folded. */
 static inline uint64_t sum_bytes(uint64_t sum, const uint8_t *bytes, size_t length)
 {
