@@ -103,7 +103,8 @@ class Encoder:
                     raise Refused(Status.NOT_FOUND, f"there is no register {operation.register!r}")
                 index = _index(operation.index, register.size, register.name)
                 value_ = number(operation.value, "value", register.bitwidth)
-                return REGISTER, register.index, 1, [index, value_ & WORD, value_ >> 64]
+                count = max(2, words(register.bitwidth))
+                return REGISTER, register.index, 1, [index, *(value_ >> 64 * i & WORD for i in range(count))]
             case WriteMeter():
                 meter = self.meters.get(operation.meter)
                 if meter is None:

@@ -69,11 +69,9 @@ class TableCode:
                 raise Refused(refused.status, f"{self.info.name}.{field.name}: {refused.text}") from None
             value <<= place.shift
             bits <<= place.shift
-            key[place.word] |= value & WORD
-            mask[place.word] |= bits & WORD
-            if field.bitwidth > 64:
-                key[place.word + 1] |= value >> 64
-                mask[place.word + 1] |= bits >> 64
+            for index in range(words(field.bitwidth)):
+                key[place.word + index] |= value >> 64 * index & WORD
+                mask[place.word + index] |= bits >> 64 * index & WORD
         return [*key, *ranges, *mask]
 
     @staticmethod

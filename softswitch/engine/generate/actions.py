@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from softswitch.engine.api import MeterUnit, PipelineError
 from softswitch.engine.generate.calculations import Calculations
-from softswitch.engine.generate.expressions import Expressions, field_type
+from softswitch.engine.generate.expressions import AT, Expressions, field_type
 from softswitch.engine.generate.intervals import literal
 from softswitch.engine.generate.names import Names, comment, place
 from softswitch.engine.model import (
@@ -68,7 +68,9 @@ class Actions:
         yield "    (void)pipeline, (void)packet, (void)phv, (void)data;"
         at = 0
         for index, width in enumerate(action.widths):
-            if width <= 64:
+            if width > 128:
+                yield f"    const uint64_t *argument_{index} = data + {at};"
+            elif width <= 64:
                 yield f"    const uint64_t argument_{index} = data[{at}];"
             else:
                 yield f"    const u128 argument_{index} = (u128)data[{at + 1}] << 64 | data[{at}];"
@@ -318,6 +320,13 @@ class Actions:
         yield f"        const uint64_t *cell = pipeline->registers[{register.index}] + index * {size};"
         value = "cell[0]" if size == 1 else "((u128)cell[1] << 64 | cell[0])"
         width = target.field.bitwidth
+        if width > 128 and size > 2:
+            self.expressions.big.used = True
+            stored = f"big_store({AT}, {width}, big_words(cell, {size}));"
+            yield f"        {self.expressions.stored(target, stored)}"
+            yield "    }"
+            yield "}"
+            return
         if width < register.bitwidth and width not in (8, 16, 32, 64):
             value = f"({value} & {literal((1 << width) - 1)})"
         yield f"        {self.store(target, value)}"
@@ -330,11 +339,15 @@ class Actions:
         yield f"    uint64_t index = {self._number(index)};"
         yield f"    if (index < {register.size}) {{"
         yield f"        uint64_t *cell = pipeline->registers[{register.index}] + index * {size};"
-        fitted = self.expressions.fitted(value, register.bitwidth)
-        if size == 1:
-            yield f"        cell[0] = {fitted};"
+        if size > 2:
+            yield f"        struct big value = {self.expressions.big.value(value)};"
+            yield f"        memcpy(cell, value.limb, {8 * size});"
+            if register.bitwidth % 64:
+                yield f"        cell[{size - 1}] &= {literal((1 << register.bitwidth % 64) - 1)};"
+        elif size == 1:
+            yield f"        cell[0] = {self.expressions.fitted(value, register.bitwidth)};"
         else:
-            yield f"        u128 value = {fitted};"
+            yield f"        u128 value = {self.expressions.fitted(value, register.bitwidth)};"
             yield "        cell[0] = (uint64_t)value;"
             yield "        cell[1] = (uint64_t)(value >> 64);"
         yield "    }"

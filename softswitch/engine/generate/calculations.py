@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from softswitch.engine.api import PipelineError
 from softswitch.engine.generate.expressions import Expressions
 from softswitch.engine.generate.intervals import literal
 from softswitch.engine.generate.layout import store_fields
@@ -132,7 +131,10 @@ class Calculations:
         elif isinstance(one, ConstantInput):
             width = one.bitwidth
             if width > 128:
-                raise PipelineError("calculations", "constants of more than 128 bits are not supported")
+                size = (width + 7) // 8
+                octets = ", ".join(f"{octet:#x}" for octet in one.value.to_bytes(size, "big"))
+                yield Field("constant", width, False, 0), f"((const uint8_t[]){{{octets}}})"
+                return
             yield Field("constant", width, False, 0), f"({literal(one.value)})"
 
     def checksum(self, checksum: Checksum, expressions: Expressions, verify: bool) -> Iterator[str]:

@@ -102,6 +102,8 @@ class Parsers:
         yield ""
 
     def _need(self, size: str, error: str = "PacketTooShort") -> Iterator[str]:
+        if size == "0":
+            return
         yield f"if (at->length - at->offset < {size})"
         yield f"    return refuse(packet, {self.error(error)}); /* {error} */"
 

@@ -57,7 +57,7 @@ def layout(table: Table) -> TableLayout:
             continue
         if key.bitwidth > 64:
             places.append(KeyPlace(word + 1, 0, False))
-            word, used = word + 2, 64
+            word, used = word + words(key.bitwidth), 64
             continue
         if used + key.bitwidth > 64:
             word, used = word + 1, 0
@@ -168,6 +168,14 @@ class Tables:
         for key, where in zip(table.key, sizes.places, strict=True):
             if where.ranged:
                 ranges.append(self._key_value(key))
+            elif key.bitwidth > 128:
+                name = f"wide_{where.word}"
+                yield f"    const struct big {name} = {self.expressions.big.value(key.expression)};"
+                for index in range(words(key.bitwidth)):
+                    bits = (1 << min(64, key.bitwidth - 64 * index)) - 1
+                    if key.mask is not None:
+                        bits &= key.mask >> 64 * index
+                    terms[where.word + index].append(f"({name}.limb[{index}] & {literal(bits)})")
             elif key.bitwidth > 64:
                 value = self._key_value(key)
                 terms[where.word].append(f"(uint64_t){value}")

@@ -20,7 +20,7 @@ from softswitch.engine.model import (
     Stack,
 )
 
-WIDEST_PARAMETER = 128
+WIDEST_PARAMETER = 2048
 
 # What each operand is: field (written), value, header (a real one), union, stack, calculation, register,
 # counter, meter, list (a kept field list's id), digest (a digest list's id), jump, ignored.

@@ -12,9 +12,9 @@ from softswitch.engine.model import Counter, DirectMeter, Meter, Register, Value
 LARGEST_ARRAY = 1 << 24
 LARGEST_SET = 1 << 16
 WIDEST_MEMBER = 2048
-WIDEST_REGISTER = 128
+WIDEST_REGISTER = 2048
 LARGEST_STATE = 1 << 30  # bytes of all arrays together
-CELL_BYTES = {"register": 16, "counter": 16, "meter": 80}
+COUNTER_BYTES, METER_BYTES = 16, 80  # of a cell
 HIGHEST_ID = (1 << 31) - 1
 
 
@@ -28,10 +28,10 @@ class Arrays:
     value_set_ids: dict[str, int] = field(default_factory=dict)
     total: int = 0
 
-    def size(self, at: Cursor, kind: str) -> int:
+    def size(self, at: Cursor, cell_bytes: int) -> int:
         """The size of an array, which is added to the total."""
         size = at["size"].integer(1, LARGEST_ARRAY)
-        self.total += size * CELL_BYTES[kind]
+        self.total += size * cell_bytes
         if self.total > LARGEST_STATE:
             at["size"].fail(f"the arrays take more than {LARGEST_STATE} bytes")
         return size
@@ -41,8 +41,8 @@ def read_arrays(root: Cursor, scope: Scope) -> Arrays:
     """All arrays and sets into the scope."""
     arrays = Arrays()
     for one in root["register_arrays"].list():
-        name, size = one["name"].text(), arrays.size(one, "register")
-        width = one["bitwidth"].integer(1, WIDEST_REGISTER)
+        name, width = one["name"].text(), one["bitwidth"].integer(1, WIDEST_REGISTER)
+        size = arrays.size(one, (width + 63) // 64 * 8)
         scope.registers[name] = Register(len(arrays.registers), name, size, width)
         arrays.registers[name] = RegisterInfo(one["id"].integer(0, HIGHEST_ID), name, size, width)
     for one in root["counter_arrays"].list():
@@ -50,7 +50,7 @@ def read_arrays(root: Cursor, scope: Scope) -> Arrays:
         if one["is_direct"].boolean():
             scope.direct_counters[name] = one["binding"].text()
             continue
-        size = arrays.size(one, "counter")
+        size = arrays.size(one, COUNTER_BYTES)
         scope.counters[name] = Counter(len(arrays.counters), name, size)
         arrays.counters[name] = CounterInfo(one["id"].integer(0, HIGHEST_ID), name, size)
     for one in root.optional("meter_arrays", []).list():
@@ -73,6 +73,6 @@ def _read_meter(at: Cursor, scope: Scope, arrays: Arrays) -> None:
     if at["is_direct"].boolean():
         scope.direct_meters[name] = DirectMeter(unit, scope.real_field(at["result_target"]))
         return
-    size = arrays.size(at, "meter")
+    size = arrays.size(at, METER_BYTES)
     scope.meters[name] = Meter(len(arrays.meters), name, size, unit)
     arrays.meters[name] = MeterInfo(at["id"].integer(0, HIGHEST_ID), name, size, unit)

@@ -37,7 +37,8 @@ from softswitch.engine.model import (
 MOST_NODES = 4096
 MOST_KEY_FIELDS = 64
 LARGEST_TABLE = 1 << 24
-WIDEST_KEY_FIELD = 128
+WIDEST_KEY_FIELD = 2048
+MOST_KEY_BITS = 4096
 PRIORITY_KINDS = {MatchKind.TERNARY, MatchKind.RANGE, MatchKind.OPTIONAL}
 
 
@@ -107,6 +108,8 @@ class ControlReader:
         key = tuple(self._read_key(one) for one in at["key"].list())
         if len(key) > MOST_KEY_FIELDS:
             at["key"].fail(f"more than {MOST_KEY_FIELDS} fields")
+        if sum(one.bitwidth for one in key) > MOST_KEY_BITS:
+            at["key"].fail(f"more than {MOST_KEY_BITS} bits")
         if sum(one.match is MatchKind.LPM for one in key) > 1:
             at["key"].fail("more than one lpm field")
         actions = tuple(self._action(one) for one in at["action_ids"].list())

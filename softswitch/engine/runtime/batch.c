@@ -397,10 +397,12 @@ static struct result operate_cells(struct engine *engine, const struct operation
     struct pipeline *pipeline = engine->pipeline;
     bool counter = one->kind == OPERATION_COUNTER;
     uint32_t arrays = counter ? pipeline->code->counter_count : pipeline->code->register_count;
-    if (one->object >= arrays || one->count != 3)
+    if (one->object >= arrays)
         return FAIL(STATUS_INVALID, DETAIL_MALFORMED);
     const struct array_shape *shape =
         counter ? &pipeline->code->counters[one->object] : &pipeline->code->registers[one->object];
+    if (one->count != 1 + (shape->words > 2 ? shape->words : 2u))
+        return FAIL(STATUS_INVALID, DETAIL_MALFORMED);
     uint64_t *cells = counter ? &pipeline->counters[one->object]->packets : pipeline->registers[one->object];
     uint64_t first = one->words[0], count = 1;
     if (first == UINT64_MAX) {

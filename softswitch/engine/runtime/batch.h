@@ -15,7 +15,7 @@ enum operation_kind {
     OPERATION_CLONE,     /* id, class of service, length limit, then (port, instance).. */
     OPERATION_COUNTER,   /* index or all ones, packets, bytes */
     OPERATION_DIRECT,    /* priority, packets, bytes, key.., range ends.., mask.. */
-    OPERATION_REGISTER,  /* index or all ones, low word, high word */
+    OPERATION_REGISTER,  /* index or all ones, words of the value (at least two), the lowest first */
     OPERATION_METER,     /* index or all ones, configuration.. */
     OPERATION_DIRECT_METER, /* priority, configuration.., key.., range ends.., mask.. */
     OPERATION_SET,       /* of each member values.., masks.. */

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from softswitch.engine import NativeEngine, open_engine
+from softswitch.engine.api import ActionCall, Change, Exact, Status, Ternary, WriteEntry, WriteRegister
 
 from .conftest import program
 
@@ -146,6 +147,23 @@ def test_arithmetic_has_any_width(headers: NativeEngine) -> None:
         assert ask(headers, 0x34, sent, index=shift).rest == wide(a, b, 5, u * 3 % odd_ring, s >> shift)
         assert ask(headers, 0x35, sent).answer == (1 if a > b else 2) + (10 if s < 0 else 0) + 20 * (a == b)
     assert ask(headers, 0x35, wide(9, 9)).answer == 22
+
+
+def test_keys_arguments_and_registers_have_any_width(headers: NativeEngine) -> None:
+    high, value = 1 << 199 | 5, 1 << 198 | 3
+    match = (Ternary(1 << 199 | 1, 1 << 199 | 1), Exact(7))
+    call = ActionCall("In.put", (value,))
+    (outcome,) = headers.apply([WriteEntry(Change.INSERT, "In.wides", match, call, 1)])
+    assert outcome.status is Status.OK
+    assert ask(headers, 0x36, wide(high, 2), index=7).rest == wide(high, value)
+    assert ask(headers, 0x36, wide(high - 1, 2), index=7).rest == wide(high - 1, 2)
+    assert ask(headers, 0x36, wide(high - (1 << 199), 2), index=7).rest == wide(5, 2)
+    ask(headers, 0x37, wide(high, 0), index=3)
+    assert headers.read_registers("In.cells", 2, 3) == [0, high, 0]
+    (outcome,) = headers.apply([WriteRegister("In.cells", None, value)])
+    assert outcome.status is Status.OK
+    assert ask(headers, 0x38, wide(1, 2), index=7).rest == wide(1, value)
+    assert ask(headers, 0x38, wide(1, 2), index=8).rest == wide(1, 2)
 
 
 def test_a_loop_ends(headers: NativeEngine) -> None:

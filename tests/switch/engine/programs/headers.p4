@@ -83,6 +83,16 @@ control Verify(inout headers_t hdr, inout metadata_t meta) {
 }
 
 control In(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t standard) {
+    register<bit<200>>(8) cells;
+
+    action put(bit<200> value) {
+        hdr.wide.b = value;
+    }
+    table wides {
+        key = { hdr.wide.a: ternary; hdr.ask.index: exact; }
+        actions = { put; NoAction; }
+        default_action = NoAction();
+    }
     action loop() {
         bit<8> sum = 0;
         for (bit<8> i = 1; i <= hdr.ask.number; i = i + 1) {
@@ -150,6 +160,12 @@ control In(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t
             hdr.spare = hdr.options;
         } else if (hdr.ask.op == 0x22) {
             hdr.options.setInvalid();
+        } else if (hdr.ask.op == 0x36) {
+            wides.apply();
+        } else if (hdr.ask.op == 0x37) {
+            cells.write((bit<32>)hdr.ask.index, hdr.wide.a);
+        } else if (hdr.ask.op == 0x38) {
+            cells.read(hdr.wide.b, (bit<32>)hdr.ask.index);
         } else if (hdr.ask.op[7:4] == 3) {
             wide();
         }
