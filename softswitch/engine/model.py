@@ -413,6 +413,7 @@ class Pipeline:
     ingress: ControlFlow
     egress: ControlFlow
     update: tuple[Checksum, ...]
+    deparser_steps: tuple[Primitive, ...]
     deparser: tuple[Header, ...]
     actions: tuple[Action, ...]
     tables: tuple[Table, ...]

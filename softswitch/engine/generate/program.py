@@ -99,6 +99,8 @@ class _Program:
         yield "    (void)pipeline;"
         for checksum in self.pipeline.update:
             yield from self.calculations.checksum(checksum, self.expressions, False)
+        for step in self.pipeline.deparser_steps:
+            yield from self.actions.primitive(step)
         yield "    uint32_t size = 0;"
         for header in self.pipeline.deparser:
             yield f"    size += {self.names.valid(header)} ? {self.names.size(header)} : 0;"

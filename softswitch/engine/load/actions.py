@@ -127,7 +127,7 @@ def _read_operand(
         return Constant(number)
     if kind == "jump":
         target = value.hexadecimal() if type_name == "hexstr" else at.fail("a constant is needed")
-        if not 0 <= target <= length or target == position:
+        if not 0 <= target <= length or target == position or not length:
             value.fail(f"a jump from {position} to {target}")
         return Jump(target)
     if kind == "stack":

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from softswitch.engine.api import DigestInfo, PipelineError, PipelineInfo, ValueSetInfo
-from softswitch.engine.load.actions import read_actions
+from softswitch.engine.load.actions import read_actions, read_primitive
 from softswitch.engine.load.arrays import read_arrays
 from softswitch.engine.load.control import ControlReader
 from softswitch.engine.load.cursor import Cursor
@@ -22,6 +22,7 @@ from softswitch.engine.model import (
     FieldRef,
     Header,
     Pipeline,
+    Primitive,
     Validity,
 )
 
@@ -74,6 +75,7 @@ def _read_program(root: Cursor) -> Pipeline:
     if set(flows) != {"ingress", "egress"}:
         root["pipelines"].fail(f"v1model has ingress and egress, not {', '.join(flows) or 'none'}")
     checksums = [_read_checksum(one, scope) for one in root["checksums"].list()]
+    steps, order = _read_deparser(root, scope)
     info = PipelineInfo(
         tables=reader.table_infos,
         actions=described,
@@ -102,7 +104,8 @@ def _read_program(root: Cursor) -> Pipeline:
         ingress=flows["ingress"][1],
         egress=flows["egress"][1],
         update=tuple(one for one in checksums if one.update),
-        deparser=_read_deparser(root, scope),
+        deparser_steps=steps,
+        deparser=order,
         actions=tuple(scope.actions.values()),
         tables=tuple(reader.tables),
         profiles=tuple(reader.profiles.values()),
@@ -180,12 +183,12 @@ def _read_checksum(at: Cursor, scope: Scope) -> Checksum:
     )
 
 
-def _read_deparser(root: Cursor, scope: Scope) -> tuple[Header, ...]:
+def _read_deparser(root: Cursor, scope: Scope) -> tuple[tuple[Primitive, ...], tuple[Header, ...]]:
+    """What the deparser does, and what it then emits."""
     deparsers = root["deparsers"].list()
     if len(deparsers) != 1:
         root["deparsers"].fail(f"v1model has one deparser, not {len(deparsers)}")
-    for one in deparsers[0].optional("primitives", []).list()[:1]:
-        one.fail("primitives in the deparser are not supported")
+    steps = tuple(read_primitive(one, scope) for one in deparsers[0].optional("primitives", []).list())
     order = []
     total = 0
     for one in deparsers[0]["order"].list():
@@ -196,4 +199,4 @@ def _read_deparser(root: Cursor, scope: Scope) -> tuple[Header, ...]:
         total += header.longest
         if total > 8192:
             one.fail("the headers together are longer than 8192 bytes")
-    return tuple(order)
+    return steps, tuple(order)
