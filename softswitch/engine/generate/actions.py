@@ -290,7 +290,11 @@ class Actions:
         yield f"packet->requests.recirculate_list = {kept.value};"
 
     def _truncate(self, length: Expression) -> Iterator[str]:
-        yield f"packet->requests.truncate = (uint32_t){self._number(length)};"
+        yield "{"
+        yield f"    uint64_t length = {self._number(length)}; /* the shortest of several */"
+        yield "    if (length < packet->requests.truncate)"
+        yield "        packet->requests.truncate = (uint32_t)length;"
+        yield "}"
 
     def _count(self, counter: Counter, index: Expression) -> Iterator[str]:
         yield "{"
@@ -368,8 +372,11 @@ class Actions:
     def _modify_field_rng_uniform(self, target: Target, low: Expression, high: Expression) -> Iterator[str]:
         width = min(target.field.bitwidth, 64)
         mask = "" if width == 64 else f" & {(1 << width) - 1:#x}u"
-        value = f"(random_between(pipeline, {self._number(low)}, {self._number(high)}){mask})"
-        yield self.store(target, value)
+        yield "{"
+        yield f"    uint64_t low = {self._number(low)}, high = {self._number(high)};"
+        yield "    if (low <= high)"
+        yield f"        {self.store(target, f'(random_between(pipeline, low, high){mask})')}"
+        yield "}"
 
     def _jump(self, target: Jump) -> Iterator[str]:
         yield f"goto step_{target.target};"

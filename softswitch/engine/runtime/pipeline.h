@@ -264,12 +264,11 @@ static inline bool value_set_has(const struct value_set *set, const uint64_t *ke
     return false;
 }
 
+/* low <= high */
 static inline uint64_t random_between(struct pipeline *pipeline, uint64_t low, uint64_t high)
 {
     pipeline->random += 0x632be59bd9b4e019u;
     uint64_t value = mix(pipeline->random);
-    if (low > high)
-        return low;
     return high - low == UINT64_MAX ? value : low + value % (high - low + 1);
 }
 

@@ -164,7 +164,7 @@ def frame_of(chance: random.Random) -> bytes:
         return addresses + IPV4 + b"\x00\x00\x00\x00\x01" + gtpu + rest
     if kind >= 6:
         small = bytes(chance.choice((0, 1, 2, 3, 8, 64, 72, 255)) for _ in range(7))
-        return bytes([chance.randint(0, 0x41)]) + small + rest[: chance.choice((0, 3, 8, 20, 90, 200))]
+        return bytes([chance.randint(0, 0x42)]) + small + rest[: chance.choice((0, 3, 8, 20, 90, 200))]
     return addresses[: chance.randint(0, 12)] + rest
 
 

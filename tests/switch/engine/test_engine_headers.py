@@ -9,7 +9,17 @@ from typing import NamedTuple
 import pytest
 
 from softswitch.engine import NativeEngine, open_engine
-from softswitch.engine.api import ActionCall, Change, Exact, Status, Ternary, WriteEntry, WriteRegister
+from softswitch.engine.api import (
+    ActionCall,
+    Change,
+    Exact,
+    Replica,
+    Status,
+    Ternary,
+    WriteEntry,
+    WriteMulticastGroup,
+    WriteRegister,
+)
 
 from .conftest import program
 
@@ -164,6 +174,20 @@ def test_keys_arguments_and_registers_have_any_width(headers: NativeEngine) -> N
     assert outcome.status is Status.OK
     assert ask(headers, 0x38, wide(1, 2), index=7).rest == wide(1, value)
     assert ask(headers, 0x38, wide(1, 2), index=8).rest == wide(1, 2)
+
+
+def test_a_truncation_cuts_copies_behind_their_headers(headers: NativeEngine) -> None:
+    group = WriteMulticastGroup(Change.INSERT, 1, (Replica(1), Replica(2)))
+    assert headers.apply([group])[0].status is Status.OK
+    headers.inject(1, bytes([0x41, 20, 1]) + bytes(5) + bytes(100))
+    assert sorted((port, len(frame)) for port, frame in headers.collect()) == [(1, 28), (2, 28)]
+    headers.inject(1, bytes([0x41, 20, 0]) + bytes(5) + bytes(100))
+    assert [(port, len(frame)) for port, frame in headers.collect()] == [(2, 20)]
+
+
+def test_a_random_number_lies_between_its_ends_if_there_is_one(headers: NativeEngine) -> None:
+    assert {ask(headers, 0x42, number=3, index=5).answer for _ in range(60)} == {3, 4, 5}
+    assert ask(headers, 0x42, number=5, index=3).answer == 0
 
 
 def test_a_loop_ends(headers: NativeEngine) -> None:

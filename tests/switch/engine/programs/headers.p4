@@ -140,6 +140,12 @@ control In(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t
         if (standard.parser_error == error.ParserInvalidArgument) { hdr.ask.error_code = 4; }
         if (hdr.ask.op == 0x40) {
             loop();
+        } else if (hdr.ask.op == 0x41) {
+            truncate((bit<32>)hdr.ask.number);
+            truncate(200);
+            standard.mcast_grp = (bit<16>)hdr.ask.index;
+        } else if (hdr.ask.op == 0x42) {
+            random(hdr.ask.answer, hdr.ask.number, hdr.ask.index);
         } else if (hdr.ask.op == 5) {
             hdr.ask.answer = hdr.items[hdr.ask.index].tag;
         } else if (hdr.ask.op == 6) {
