@@ -183,7 +183,7 @@ def _type_name(operand: Operand) -> str:
 
 
 def _written(at: Cursor, scope: Scope) -> FieldRef:
-    return scope.real_field(at["value"])
+    return scope.real_field(at["value"], variable=True)
 
 
 def read_value(at: Cursor, scope: Scope) -> Expression:

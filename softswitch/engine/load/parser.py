@@ -161,7 +161,7 @@ def _read_operation(at: Cursor, scope: Scope) -> Primitive:
         target, value = parameters.list(2)
         if target["type"].text() != "field":
             target["type"].fail("only fields can be set")
-        field, source = scope.real_field(target["value"]), read_value(value, scope)
+        field, source = scope.real_field(target["value"], variable=True), read_value(value, scope)
         operands = (field, source)
         from_variable = isinstance(source, FieldRef) and source.field.variable
         if field.field.variable is not from_variable:

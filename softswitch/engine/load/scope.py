@@ -98,11 +98,13 @@ class Scope:
                 return FieldRef(header, candidate)
         raise field_at.refusal(f"header {header.name!r} has no field {name!r}")
 
-    def real_field(self, at: Cursor) -> FieldRef:
-        """The field that this pair names, which can be written."""
+    def real_field(self, at: Cursor, variable: bool = False) -> FieldRef:
+        """The field that this pair names, which can be written; of variable width only if that is allowed."""
         found = self.field(at)
         if isinstance(found, Validity):
             at.fail("a header's validity cannot be written")
+        if found.field.variable and not variable:
+            at.fail("a field of variable width can only be assigned to another one")
         return found
 
 
