@@ -266,15 +266,16 @@ class Expressions(Intervals):
 
 def _decided(left: Interval, operator: str, right: Interval) -> bool | None:
     """What a comparison gives whatever the values are, if that is so."""
+    if operator in ("==", "!="):
+        apart = left.high < right.low or right.high < left.low
+        return operator == "!=" if apart else None
     if operator in ("<", ">="):
         below, not_below = left.high < right.low, left.low >= right.high
-    elif operator in (">", "<="):
-        below, not_below = left.low > right.high, left.high <= right.low
     else:
+        below, not_below = left.low > right.high, left.high <= right.low
+    if not below and not not_below:
         return None
-    if below or not_below:
-        return below if operator in ("<", ">") else not_below
-    return None
+    return below if operator in ("<", ">") else not_below
 
 
 def lookaheads(expression: Expression) -> list[Lookahead]:

@@ -97,10 +97,13 @@ def _read_operation(at: Cursor, scope: Scope, widths: tuple[int, ...], parser: b
     raise at["op"].refusal(f"operator {operator!r} is not supported")
 
 
-HEADER_TYPES = {"header", "header_union"}
-HEADER_OPERATORS = {
-    *("dereference_header_stack", "dereference_stack", "dereference_union_stack", "access_union_header"),
-}
+HEADER_TYPES = ("header", "header_union")
+HEADER_OPERATORS = (
+    "dereference_header_stack",
+    "dereference_stack",
+    "dereference_union_stack",
+    "access_union_header",
+)
 
 
 def _inner(at: Cursor) -> Cursor:
