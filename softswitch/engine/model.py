@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from softswitch.engine.api import MatchKind, PipelineInfo
+from softswitch.engine.api import MatchKind, MeterUnit, PipelineInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,28 +21,60 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a header; `offset` is its first bit."""
+    """A field of a header; `offset` is its first bit. A `variable` one (varbit) has at most `bitwidth` bits,
+    of which `offset`s behind it count none."""
 
     name: str
     bitwidth: int
     signed: bool
     offset: int
+    variable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A header or metadata instance; `size` in bytes (of a header; metadata is never on the wire)."""
+    """A header or metadata instance; `size` in bytes without its variable field (of a header; metadata is
+    never on the wire), `longest` with all of it."""
 
     name: str
     type_name: str
     metadata: bool
     fields: tuple[Field, ...]
     size: int
+    longest: int
+
+    @property
+    def variable(self) -> Field | None:
+        """The field of variable width, if it has one."""
+        return next((one for one in self.fields if one.variable), None)
 
     @property
     def standard(self) -> bool:
         """Whether this is v1model's standard metadata, which the runtime knows by field."""
         return self.name == "standard_metadata"
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """A header union: at most one of `members` is valid."""
+
+    name: str
+    type_name: str
+    members: tuple[Header, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A header stack: each element is one header, or of a stack of unions one header for each member."""
+
+    name: str
+    type_name: str
+    elements: tuple[Header | Union, ...]
+
+    @property
+    def size(self) -> int:
+        """The number of its elements."""
+        return len(self.elements)
 
 
 # --- expressions ------------------------------------------------------------------------------
@@ -71,10 +103,34 @@ class FieldRef:
 
 
 @dataclass(frozen=True, slots=True)
+class StackCount:
+    """How many elements of a stack are in use: the index of its `next`."""
+
+    stack: Stack
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Element:
+    """A header of a stack at an index that only the packet knows; `sample` is the header of element 0."""
+
+    stack: Stack
+    index: Expression
+    sample: Header
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ElementField:
+    """A field of such a header; 0 when there is no such element."""
+
+    element: Element
+    field: Field
+
+
+@dataclass(frozen=True, slots=True)
 class Validity:
     """A header's validity: a truth value, or 1 bit when used as a number."""
 
-    header: Header
+    header: Header | Element
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +159,9 @@ class Operation:
     condition: Expression | None = None
 
 
-Expression = Constant | Truth | FieldRef | Validity | Argument | Lookahead | Operation
+Expression = (
+    Constant | Truth | FieldRef | ElementField | StackCount | Validity | Argument | Lookahead | Operation
+)
 
 
 # --- calculations -----------------------------------------------------------------------------
@@ -177,13 +235,31 @@ class Counter:
 
 
 @dataclass(frozen=True, slots=True)
+class Meter:
+    """An indirect meter array."""
+
+    index: int
+    name: str
+    size: int
+    unit: MeterUnit
+
+
+@dataclass(frozen=True, slots=True)
+class DirectMeter:
+    """The meters of a table's entries; a hit's colour goes to `target`."""
+
+    unit: MeterUnit
+    target: FieldRef
+
+
+@dataclass(frozen=True, slots=True)
 class Jump:
     """The index of a primitive (or one behind the last)."""
 
     target: int
 
 
-Operand = Expression | Header | Calculation | Register | Counter | Jump
+Operand = Expression | Header | Element | Stack | Calculation | Register | Counter | Meter | Jump
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +286,23 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueSet:
+    """A parser value set; a member has a value for each of `widths`."""
+
+    index: int
+    name: str
+    size: int
+    widths: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Transition:
-    """One case: (value, mask) for each part of the key, none for the default. `target` None accepts."""
+    """One case: (value, mask) for each part of the key, none for the default; of a value set's, the masks
+    count. `target` None accepts."""
 
     cases: tuple[tuple[int, int], ...] | None
     target: str | None
+    value_set: ValueSet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +332,7 @@ class Key:
     """One field of a table's key; `mask` is the program's static mask."""
 
     name: str
-    expression: FieldRef | Validity
+    expression: FieldRef | ElementField | Validity
     bitwidth: int
     match: MatchKind
     mask: int | None
@@ -271,6 +359,8 @@ class Table:
     default: tuple[Action, tuple[int, ...]] | None
     default_fixed: bool
     counted: bool
+    timed: bool
+    meter: DirectMeter | None
     profile: Profile | None
     max_size: int
     next: tuple[str | None, ...]
@@ -315,18 +405,23 @@ class Pipeline:
 
     program: str
     headers: tuple[Header, ...]
+    unions: tuple[Union, ...]
+    stacks: tuple[Stack, ...]
     errors: dict[str, int]
     parser: Parser
     verify: tuple[Checksum, ...]
     ingress: ControlFlow
     egress: ControlFlow
     update: tuple[Checksum, ...]
+    deparser_steps: tuple[Primitive, ...]
     deparser: tuple[Header, ...]
     actions: tuple[Action, ...]
     tables: tuple[Table, ...]
     profiles: tuple[Profile, ...]
     registers: tuple[Register, ...]
     counters: tuple[Counter, ...]
+    meters: tuple[Meter, ...]
+    value_sets: tuple[ValueSet, ...]
     kept_fields: tuple[FieldList, ...]
     digests: tuple[FieldList, ...]
     info: PipelineInfo = field(compare=False)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from softswitch.engine.api import PipelineError
-from softswitch.engine.generate.expressions import Expressions, literal
+from softswitch.engine.generate.expressions import Expressions
+from softswitch.engine.generate.intervals import literal
 from softswitch.engine.generate.layout import store_fields
 from softswitch.engine.generate.names import Names, place
+from softswitch.engine.load.scope import ALGORITHMS
 from softswitch.engine.model import (
     Calculation,
     Checksum,
@@ -43,7 +44,7 @@ class Calculations:
         size = sum(
             one.field.bitwidth
             if isinstance(one, FieldRef)
-            else one.header.size * 8
+            else one.header.longest * 8
             if isinstance(one, HeaderInput)
             else one.bitwidth
             if isinstance(one, ConstantInput)
@@ -51,20 +52,21 @@ class Calculations:
             for one in calculation.inputs
         )
         room = size // 8 + 1
-        if payload and not isinstance(calculation.inputs[-1], PayloadInput):
-            raise PipelineError("calculations", f"{calculation.name!r}: payload must be the last input")
         yield f"/* {calculation.algorithm} */"
         yield f"static uint64_t {name}(struct packet *packet, struct phv *phv)"
         yield "{"
         yield f"    uint8_t bytes[{room}{' + LONGEST_FRAME' if payload else ''}];"
         yield from self._layout(calculation, payload)
-        yield f"    return hash_{calculation.algorithm}(bytes, length);"
+        yield f"    return hash_{ALGORITHMS[calculation.algorithm]}(bytes, length);"
         yield "}"
         yield ""
 
     def _layout(self, calculation: Calculation, payload: bool) -> Iterator[str]:
-        runs = [(header, list(run)) for header, run in groupby(calculation.inputs, _owner)]
-        aligned = all(sum(_bits(one) for one in run) % 8 == 0 for _, run in runs[:-1])
+        # The payload comes last, wherever it is listed.
+        listed = [one for one in calculation.inputs if not isinstance(one, PayloadInput)]
+        runs = [(header, list(run)) for header, run in groupby(listed, _owner)]
+        aligned = not any(_variable(one) for one in calculation.inputs)
+        aligned = aligned and all(sum(_bits(one) for one in run) % 8 == 0 for _, run in runs[:-1])
         yield "    (void)packet;"
         yield "    (void)phv;"
         if not aligned:
@@ -72,9 +74,6 @@ class Calculations:
         else:
             yield "    uint32_t length = 0;"
             for header, run in runs:
-                inputs = [one for one in run if not isinstance(one, PayloadInput)]
-                if not inputs:
-                    continue
                 guarded = header is not None and not header.metadata
                 indent = "    "
                 if guarded:
@@ -83,7 +82,7 @@ class Calculations:
                     indent = "        "
                 bits = 0
                 fields = []
-                for one in inputs:
+                for one in run:
                     for field, value in self._values(one):
                         fields.append((Field(field.name, field.bitwidth, False, bits), value))
                         bits += field.bitwidth
@@ -109,13 +108,17 @@ class Calculations:
             if header is not None and not header.metadata:
                 guard = f"if ({self.names.valid(header)}) "
             for field, value in self._values(one):
-                if field.bitwidth > 128:
-                    raise PipelineError(
-                        "calculations", f"{calculation.name!r}: wide fields must be byte aligned"
-                    )
                 yield f"    {guard}{{"
-                yield f"        store_bits(bytes, bits, {field.bitwidth}, {value});"
-                yield f"        bits += {field.bitwidth};"
+                width = str(field.bitwidth)
+                if field.variable:
+                    assert header is not None
+                    width = self.names.bits(header)
+                    yield f"        copy_bits(bytes, bits, {value}, 0, {width});"
+                elif field.bitwidth > 128:
+                    yield f"        copy_bits(bytes, bits, {value}, {-field.bitwidth % 8}, {width});"
+                else:
+                    yield f"        store_bits(bytes, bits, {width}, {value});"
+                yield f"        bits += {width};"
                 yield "    }"
         yield "    uint32_t length = (bits + 7) / 8;"
 
@@ -128,7 +131,10 @@ class Calculations:
         elif isinstance(one, ConstantInput):
             width = one.bitwidth
             if width > 128:
-                raise PipelineError("calculations", "constants of more than 128 bits are not supported")
+                size = (width + 7) // 8
+                octets = ", ".join(f"{octet:#x}" for octet in one.value.to_bytes(size, "big"))
+                yield Field("constant", width, False, 0), f"((const uint8_t[]){{{octets}}})"
+                return
             yield Field("constant", width, False, 0), f"({literal(one.value)})"
 
     def checksum(self, checksum: Checksum, expressions: Expressions, verify: bool) -> Iterator[str]:
@@ -152,6 +158,17 @@ class Calculations:
             yield f"    {target} = (__typeof__({target}))({function}(packet, phv) & {mask});"
         if conditions:
             yield "    }"
+
+
+def _variable(one: object) -> bool:
+    fields = (
+        (one.field,)
+        if isinstance(one, FieldRef)
+        else one.header.fields
+        if isinstance(one, HeaderInput)
+        else ()
+    )
+    return any(field.variable for field in fields)
 
 
 def _owner(one: object) -> Header | None:

@@ -4,52 +4,35 @@ known, and so is how many low bits whoever uses it looks at: an expression is co
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from softswitch.engine.api import PipelineError
+from softswitch.engine.generate.big import Big
+from softswitch.engine.generate.intervals import (
+    I64,
+    I128,
+    U64,
+    U128,
+    Interval,
+    Intervals,
+    cast_width,
+    container,
+    literal,
+)
 from softswitch.engine.generate.names import Names
 from softswitch.engine.load.expressions import is_truth
 from softswitch.engine.model import (
     Argument,
     Constant,
+    Element,
+    ElementField,
     Expression,
     FieldRef,
+    Header,
     Lookahead,
     Operation,
+    StackCount,
     Truth,
     Validity,
 )
-
-ENDLESS = 1 << 700  # stands for "too wide to say"
-U64, U128, I64, I128 = "uint64_t", "u128", "int64_t", "i128"
-RING = {"+", "-", "*", "&", "|", "^"}
-COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
-
-
-class Interval(NamedTuple):
-    """All values from `low` to `high`."""
-
-    low: int
-    high: int
-
-
-def container(interval: Interval) -> str | None:
-    """The narrowest C type with room for the interval."""
-    if interval.low >= 0:
-        return U64 if interval.high < 1 << 64 else U128 if interval.high < 1 << 128 else None
-    if interval.low >= -(1 << 63) and interval.high < 1 << 63:
-        return I64
-    return I128 if interval.low >= -(1 << 127) and interval.high < 1 << 127 else None
-
-
-def literal(value: int) -> str:
-    """An integer constant, of two's complement 128 bits at most."""
-    if -(1 << 63) < value < 0:
-        return f"(-INT64_C({-value}))"
-    value &= (1 << 128) - 1
-    if value < 1 << 64:
-        return f"UINT64_C({value:#x})"
-    return f"((u128)UINT64_C({value >> 64:#x}) << 64 | UINT64_C({value & ((1 << 64) - 1):#x}))"
 
 
 def field_type(bitwidth: int) -> str:
@@ -60,86 +43,17 @@ def field_type(bitwidth: int) -> str:
     return U128
 
 
-class Expressions:
+AT = "@"  # where a form takes a field
+RING = {"+", "-", "*", "&", "|", "^"}
+
+
+class Expressions(Intervals):
     """Turns expressions into C, with the names of one pipeline."""
 
     def __init__(self, names: Names) -> None:
         self.names = names
-        self._intervals: dict[int, Interval] = {}
-
-    def interval(self, expression: Expression) -> Interval:
-        """The values that a number can take."""
-        if not isinstance(expression, Operation):
-            return self._leaf(expression)
-        known = self._intervals.get(id(expression))
-        if known is None:
-            known = self._operation(expression)
-            if known.high > ENDLESS or known.low < -ENDLESS:
-                known = Interval(-ENDLESS if known.low < 0 else 0, ENDLESS)
-            self._intervals[id(expression)] = known
-        return known
-
-    def _leaf(self, expression: Expression) -> Interval:
-        if isinstance(expression, Constant):
-            return Interval(expression.value, expression.value)
-        if isinstance(expression, FieldRef):
-            width = expression.field.bitwidth
-            if expression.field.signed:
-                return Interval(-(1 << (width - 1)), (1 << (width - 1)) - 1)
-            return Interval(0, (1 << width) - 1)
-        if isinstance(expression, Argument | Lookahead):
-            return Interval(0, (1 << expression.bitwidth) - 1)
-        return Interval(0, 1)
-
-    def _operation(self, one: Operation) -> Interval:
-        if is_truth(one):
-            return Interval(0, 1)
-        operator, right = one.operator, self.interval(one.right)
-        if operator == "b2d":
-            return Interval(0, 1)
-        if operator == "~":
-            return Interval(~right.high, ~right.low)
-        if one.left is None:
-            raise PipelineError("", f"operator {operator!r} needs two sides")
-        left = self.interval(one.left)
-        match operator:
-            case "+":
-                return Interval(left.low + right.low, left.high + right.high)
-            case "-":
-                return Interval(left.low - right.high, left.high - right.low)
-            case "*":
-                ends = [a * b for a in left for b in right]
-                return Interval(min(ends), max(ends))
-            case "&":
-                tops = [side.high for side in (left, right) if side.low >= 0]
-                return Interval(0, min(tops)) if tops else _bits(left, right)
-            case "|" | "^":
-                return _bits(left, right)
-            case "<<":
-                if right.high > 512:
-                    return Interval(-ENDLESS if left.low < 0 else 0, ENDLESS)
-                ends = [a << max(0, b) for a in left for b in right]
-                return Interval(min(ends), max(ends))
-            case ">>":
-                ends = [a >> min(max(0, b), 4096) for a in left for b in right]
-                return Interval(min(ends), max(ends))
-            case "/":
-                return Interval(0, left.high)
-            case "%":
-                return Interval(0, max(0, right.high - 1))
-            case "?":
-                return Interval(min(left.low, right.low), max(left.high, right.high))
-            case _:  # two_comp_mod, sat_cast, usat_cast
-                width = self._width(one)
-                if operator == "usat_cast":
-                    return Interval(0, (1 << width) - 1)
-                return Interval(-(1 << (width - 1)), (1 << (width - 1)) - 1)
-
-    @staticmethod
-    def _width(one: Operation) -> int:
-        if not isinstance(one.right, Constant) or not 1 <= one.right.value <= 127:
-            raise PipelineError("", f"{one.operator} needs a constant width of 1 to 127 bits")
-        return one.right.value
+        super().__init__()
+        self.big = Big(self)
 
     # --- numbers ------------------------------------------------------------------------------
 
@@ -148,7 +62,9 @@ class Expressions:
         kind = U64 if bits <= 64 else U128
         if isinstance(expression, Constant):
             return f"({kind}){literal(expression.value % (1 << (64 if kind == U64 else 128)))}"
-        if isinstance(expression, FieldRef | Argument) and self._plain(expression):
+        if container(self.interval(expression)) is None and not self._narrowing(expression):
+            return f"({kind})big_low({self.big.value(expression)})"
+        if isinstance(expression, FieldRef | ElementField | Argument) and self._plain(expression):
             return f"({kind}){self._load(expression)}"
         if isinstance(expression, Operation):
             if expression.operator in RING and expression.left is not None:
@@ -168,31 +84,62 @@ class Expressions:
         return f"({kind}){self.exact(expression)[0]}"
 
     @staticmethod
-    def _plain(expression: FieldRef | Argument) -> bool:
+    def _narrowing(expression: Expression) -> bool:
+        """Whether the low bits of an operation come from its operands' low bits alone."""
+        return isinstance(expression, Operation) and (
+            (expression.operator in RING and expression.left is not None)
+            or expression.operator in ("~", "<<")
+        )
+
+    @staticmethod
+    def _plain(expression: FieldRef | ElementField | Argument) -> bool:
         return isinstance(expression, Argument) or not expression.field.signed
 
-    def _load(self, expression: FieldRef | Argument) -> str:
+    def _load(self, expression: FieldRef | ElementField | Argument) -> str:
         if isinstance(expression, Argument):
             return f"argument_{expression.index}"
-        if expression.field.bitwidth > 128:
-            raise PipelineError(
-                "", f"arithmetic on the wide field {expression.field.name!r} is not supported"
-            )
-        return self.names.field(expression.header, expression.field)
+        if expression.field.variable:
+            raise PipelineError("", f"{expression.field.name!r}, of variable width, is not a number")
+        return self.load(expression, AT, "0")
+
+    def load(self, expression: FieldRef | ElementField, form: str, otherwise: str) -> str:
+        """A field, put into `form`; `otherwise` when there is no such element."""
+        if isinstance(expression, FieldRef):
+            return form.replace(AT, self.names.field(expression.header, expression.field))
+        element = expression.element
+        member = self.names.fields[element.sample.type_name, expression.field.name]
+        found = form.replace(AT, f"{self.names.at(element.stack, element.sample, 'i')}.{member}")
+        return self._indexed(element, f"i < {element.stack.size} ? {found} : {otherwise}")
+
+    def stored(self, target: FieldRef | ElementField, form: str) -> str:
+        """A statement that puts the target, as an lvalue, into `form`; none when there is no such element."""
+        if isinstance(target, FieldRef):
+            return form.replace(AT, self.names.field(target.header, target.field))
+        element = target.element
+        member = self.names.fields[element.sample.type_name, target.field.name]
+        name = f"{self.names.at(element.stack, element.sample, 'i')}.{member}"
+        guard = f"if (i < {element.stack.size})"
+        return f"{{ uint64_t i = {self.fitted(element.index, 64)}; {guard} {form.replace(AT, name)} }}"
+
+    def _indexed(self, element: Element, value: str) -> str:
+        """A value in which `i` is the element's index."""
+        return f"({{ uint64_t i = {self.fitted(element.index, 64)}; {value}; }})"
 
     def exact(self, expression: Expression) -> tuple[str, str]:
         """C whose value is the expression's, and its type."""
         kind = container(self.interval(expression))
         if kind is None:
-            raise PipelineError("", "arithmetic on more than 128 bits is not supported")
+            raise PipelineError("", "a value of more than 128 bits is needed here")
         if isinstance(expression, Constant):
             return f"({kind}){literal(expression.value)}", kind
         if is_truth(expression) or isinstance(expression, Validity):
             return f"({kind}){self.truth(expression)}", kind
-        if isinstance(expression, FieldRef | Argument):
+        if isinstance(expression, StackCount):
+            return f"({kind}){self.names.count(expression.stack)}", kind
+        if isinstance(expression, FieldRef | ElementField | Argument):
             if self._plain(expression):
                 return f"({kind}){self._load(expression)}", kind
-            assert isinstance(expression, FieldRef)
+            assert not isinstance(expression, Argument)
             return f"({kind})sign_extend({self._load(expression)}, {expression.field.bitwidth})", kind
         if isinstance(expression, Lookahead):
             loaded = f"load_bits(at->data + at->offset, {expression.offset}, {expression.bitwidth})"
@@ -206,6 +153,8 @@ class Expressions:
             return f"({kind}){self.low_bits(one, 64 if kind in (U64, I64) else 128)}"
         if operator == "b2d":
             return f"({kind}){self.truth(one.right)}"
+        if self.needs_big(one):
+            return f"({kind})big_low({self.big.value(one)})"
         assert one.left is not None
         if operator == ">>":
             left, left_kind = self.exact(one.left)
@@ -228,7 +177,7 @@ class Expressions:
             assert one.condition is not None
             left, right = self.exact(one.left)[0], self.exact(one.right)[0]
             return f"({self.truth(one.condition)} ? ({kind}){left} : ({kind}){right})"
-        width = self._width(one)
+        width = cast_width(one)
         if operator == "two_comp_mod":
             low = self.low_bits(one.left, width)
             return f"({kind})sign_extend((u128){low}, {width})"
@@ -236,7 +185,18 @@ class Expressions:
         value, value_kind = self.exact(one.left)
         if value_kind == U128:
             return f"({kind})({value} > (u128){literal(high_end)} ? (u128){literal(high_end)} : {value})"
-        return f"({kind})clamp((i128){value}, (i128){literal(low_end)}, (i128){literal(high_end)})"
+        ends = f"(i128){literal(low_end)}, (i128){literal(min(high_end, (1 << 127) - 1))}"
+        return f"({kind})clamp((i128){value}, {ends})"
+
+    def needs_big(self, one: Expression) -> bool:
+        """Whether a value, or an operand that must be known exactly for it, has more than 128 bits."""
+        if container(self.interval(one)) is None:
+            return True
+        if not isinstance(one, Operation) or self._narrowing(one) or one.operator == "b2d":
+            return False
+        return any(
+            side is not None and container(self.interval(side)) is None for side in (one.left, one.right)
+        )
 
     # --- truth values -------------------------------------------------------------------------
 
@@ -245,8 +205,14 @@ class Expressions:
         if isinstance(expression, Truth):
             return "true" if expression.value else "false"
         if isinstance(expression, Validity):
-            return f"({self.names.valid(expression.header)} != 0)"
+            header = expression.header
+            if isinstance(header, Header):
+                return f"({self.names.valid(header)} != 0)"
+            found = f"{self.names.at(header.stack, header.sample, 'i')}.valid"
+            return self._indexed(header, f"i < {header.stack.size} && {found}")
         if not isinstance(expression, Operation) or not is_truth(expression):
+            if container(self.interval(expression)) is None:
+                return f"big_truth({self.big.value(expression)})"
             return f"({self.exact(expression)[0]} != 0)"
         operator = expression.operator
         if operator == "not":
@@ -264,19 +230,28 @@ class Expressions:
         return self._comparison(expression.left, operator, expression.right)
 
     def _comparison(self, left: Expression, operator: str, right: Expression) -> str:
-        if (
-            isinstance(left, FieldRef)
-            and isinstance(right, FieldRef)
-            and left.field.bitwidth == right.field.bitwidth > 128
-            and operator in ("==", "!=")
-        ):
-            one, two = (self.names.field(side.header, side.field) for side in (left, right))
-            return f"(memcmp({one}, {two}, sizeof {one}) {operator} 0)"
+        if isinstance(left, FieldRef) and isinstance(right, FieldRef):
+            same = self._bytes_equal(left, right)
+            if same and operator in ("==", "!="):
+                return same if operator == "==" else f"(!{same})"
         spans = self.interval(left), self.interval(right)
+        constant = _decided(spans[0], operator, spans[1])
+        if constant is not None:
+            return "true" if constant else "false"
         kind = container(Interval(min(span.low for span in spans), max(span.high for span in spans)))
         if kind is None:
-            raise PipelineError("", "comparing more than 128 bits is not supported")
+            return f"(big_compare({self.big.value(left)}, {self.big.value(right)}) {operator} 0)"
         return f"(({kind}){self.exact(left)[0]} {operator} ({kind}){self.exact(right)[0]})"
+
+    def _bytes_equal(self, left: FieldRef, right: FieldRef) -> str | None:
+        """The equality of two fields that are kept as bytes."""
+        one, two = (self.names.field(side.header, side.field) for side in (left, right))
+        if left.field.variable and right.field.variable:
+            bits, others = self.names.bits(left.header), self.names.bits(right.header)
+            return f"({bits} == {others} && !memcmp({one}, {two}, {bits} / 8))"
+        if left.field.bitwidth == right.field.bitwidth > 128 and left.field.signed == right.field.signed:
+            return f"(memcmp({one}, {two}, sizeof {one}) == 0)"
+        return None
 
     def fitted(self, expression: Expression, bitwidth: int) -> str:
         """C of an unsigned value cut to `bitwidth` (<= 128) bits."""
@@ -289,10 +264,18 @@ class Expressions:
         return f"({low} & {literal((1 << bitwidth) - 1)})"
 
 
-def _bits(left: Interval, right: Interval) -> Interval:
-    size = max(abs(end) for end in (*left, *right)).bit_length()
-    negative = left.low < 0 or right.low < 0
-    return Interval(-(1 << size) if negative else 0, (1 << size) - 1)
+def _decided(left: Interval, operator: str, right: Interval) -> bool | None:
+    """What a comparison gives whatever the values are, if that is so."""
+    if operator in ("==", "!="):
+        apart = left.high < right.low or right.high < left.low
+        return operator == "!=" if apart else None
+    if operator in ("<", ">="):
+        below, not_below = left.high < right.low, left.low >= right.high
+    else:
+        below, not_below = left.low > right.high, left.high <= right.low
+    if not below and not not_below:
+        return None
+    return below if operator in ("<", ">") else not_below
 
 
 def lookaheads(expression: Expression) -> list[Lookahead]:
@@ -304,4 +287,16 @@ def lookaheads(expression: Expression) -> list[Lookahead]:
             part for part in (expression.left, expression.right, expression.condition) if part is not None
         ]
         return [found for part in parts for found in lookaheads(part)]
+    return []
+
+
+def elements(expression: Expression) -> list[Element]:
+    """All elements of stacks inside whose index only the packet knows."""
+    if isinstance(expression, ElementField):
+        return [*elements(expression.element.index), expression.element]
+    if isinstance(expression, Validity) and isinstance(expression.header, Element):
+        return [*elements(expression.header.index), expression.header]
+    if isinstance(expression, Operation):
+        parts = [part for part in (expression.left, expression.right, expression.condition) if part]
+        return [found for part in parts for found in elements(part)]
     return []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from softswitch.engine.api import PipelineError
 from softswitch.engine.generate.expressions import field_type
 from softswitch.engine.generate.names import Names
 from softswitch.engine.model import Field, Header, Pipeline
@@ -20,18 +19,29 @@ def structs(pipeline: Pipeline, names: Names) -> Iterator[str]:
         yield f"struct type_{names.types[header.type_name]} {{"
         if not header.metadata or not header.fields:
             yield "    uint8_t valid;"
-        for field in sorted(header.fields, key=lambda one: -one.bitwidth if one.bitwidth <= 128 else 0):
+        for field in sorted(
+            header.fields, key=lambda one: -one.bitwidth if one.bitwidth <= 128 and not one.variable else 0
+        ):
             name = names.fields[header.type_name, field.name]
-            if field.bitwidth > 128:
+            if field.variable:
+                bits = names.fields[header.type_name, field.name + " bits"]
+                yield f"    uint32_t {bits};"
+                yield f"    uint8_t {name}[{field.bitwidth // 8}]; /* at most */"
+            elif field.bitwidth > 128:
                 yield f"    uint8_t {name}[{(field.bitwidth + 7) // 8}];"
             else:
                 yield f"    {field_type(field.bitwidth)} {name}; /* {field.bitwidth} bits */"
         yield "};"
         yield ""
+    for kind, members in names.union_types.values():
+        yield f"struct {kind} {{ /* at most one is valid */"
+        for member_type, member in members:
+            yield f"    struct {member_type} {member};"
+        yield "};"
+        yield ""
     yield "struct phv {"
-    for header in sorted(pipeline.headers, key=lambda one: not one.metadata):
-        if not header.standard:
-            yield f"    struct type_{names.types[header.type_name]} {names.headers[header.name]};"
+    for _, declaration in sorted(names.members, key=lambda one: not one[0]):
+        yield f"    {declaration}"
     if all(header.standard for header in pipeline.headers):
         yield "    uint8_t nothing;"
     yield "};"
@@ -45,6 +55,9 @@ def codecs(pipeline: Pipeline, names: Names) -> Iterator[str]:
             continue
         done.add(header.type_name)
         kind = names.types[header.type_name]
+        if header.variable is not None:
+            yield from _variable_codecs(header, kind, names)
+            continue
         yield f"static inline void extract_{kind}(struct type_{kind} *header, const uint8_t *from)"
         yield "{"
         if not header.fields:
@@ -65,6 +78,53 @@ def codecs(pipeline: Pipeline, names: Names) -> Iterator[str]:
         yield from store_fields(((one, values[one.name]) for one in header.fields), "to")
         yield "}"
         yield ""
+
+
+def _variable_codecs(header: Header, kind: str, names: Names) -> Iterator[str]:
+    """The same for a type with a field of variable width: what lies behind is found by adding its bits."""
+    assert header.variable is not None
+    bits = names.bits(header, "(*header)")
+    yield f"static inline uint32_t size_{kind}(const struct type_{kind} *header)"
+    yield "{"
+    yield f"    return {header.size} + {bits} / 8;"
+    yield "}"
+    yield ""
+    arguments = f"struct type_{kind} *header, const uint8_t *from, uint32_t bits"
+    yield f"static inline void extract_{kind}({arguments})"
+    yield "{"
+    yield "    (void)from;"
+    behind = ""
+    for field in header.fields:
+        width, pad = field.bitwidth, -field.bitwidth % 8
+        target = f"header->{names.fields[header.type_name, field.name]}"
+        if field.variable:
+            yield f"    {bits} = bits;"
+            yield f"    copy_bits({target}, 0, from, {field.offset}, bits);"
+            behind = " + bits"
+        elif field.bitwidth > 128:
+            yield f"    copy_bits({target}, {pad}, from, {field.offset}{behind}, {width});"
+        else:
+            loaded = f"load_bits(from, {field.offset}{behind}, {field.bitwidth})"
+            yield f"    {target} = ({field_type(field.bitwidth)}){loaded};"
+    yield "    header->valid = 1;"
+    yield "}"
+    yield ""
+    yield f"static inline void emit_{kind}(const struct type_{kind} *header, uint8_t *to)"
+    yield "{"
+    yield f"    memset(to, 0, size_{kind}(header));"
+    behind = ""
+    for field in header.fields:
+        width, pad = field.bitwidth, -field.bitwidth % 8
+        value = f"header->{names.fields[header.type_name, field.name]}"
+        if field.variable:
+            yield f"    copy_bits(to, {field.offset}, {value}, 0, {bits});"
+            behind = f" + {bits}"
+        elif field.bitwidth > 128:
+            yield f"    copy_bits(to, {field.offset}{behind}, {value}, {pad}, {width});"
+        else:
+            yield f"    store_bits(to, {field.offset}{behind}, {field.bitwidth}, {value});"
+    yield "}"
+    yield ""
 
 
 def groups(fields: Iterable[Field]) -> Iterator[list[Field]]:
@@ -106,17 +166,14 @@ def _load_group(group: list[Field], header: Header, names: Names) -> Iterator[st
         yield "    }"
         return
     for field in group:
-        refuse_unaligned(field)
         target = f"header->{names.fields[header.type_name, field.name]}"
         offset = field.offset - start * 8
+        if field.bitwidth > 128:
+            pad = -field.bitwidth % 8
+            yield f"    copy_bits({target}, {pad}, from + {start}, {offset}, {field.bitwidth});"
+            continue
         loaded = f"load_bits(from + {start}, {offset}, {field.bitwidth})"
         yield f"    {target} = ({field_type(field.bitwidth)}){loaded};"
-
-
-def refuse_unaligned(field: Field) -> None:
-    """Fields of more than 128 bits are moved as bytes only."""
-    if field.bitwidth > 128 and (field.offset % 8 or field.bitwidth % 8):
-        raise PipelineError("header_types", f"wide field {field.name!r} does not begin and end on a byte")
 
 
 def store_fields(fields: Iterable[tuple[Field, str]], to: str, indent: str = "    ") -> Iterator[str]:
@@ -135,8 +192,7 @@ def store_fields(fields: Iterable[tuple[Field, str]], to: str, indent: str = "  
             if bits == 128:
                 yield f"{indent}store_wide({to} + {start}, {value});"
                 continue
-            if bits > 128:
-                refuse_unaligned(group[0])
+            if bits > 128 and bits % 8 == 0:
                 yield f"{indent}memcpy({to} + {start}, {value}, {size});"
                 continue
         if bits <= 64:
@@ -150,8 +206,9 @@ def store_fields(fields: Iterable[tuple[Field, str]], to: str, indent: str = "  
             continue
         yield f"{indent}memset({to} + {start}, 0, {size});"
         for field in group:
-            refuse_unaligned(field)
-            if field.bitwidth > 128:
-                raise PipelineError("header_types", f"wide field {field.name!r} shares its bytes")
             offset = field.offset - start * 8
+            if field.bitwidth > 128:
+                value, pad = values[field.offset], -field.bitwidth % 8
+                yield f"{indent}copy_bits({to} + {start}, {offset}, {value}, {pad}, {field.bitwidth});"
+                continue
             yield f"{indent}store_bits({to} + {start}, {offset}, {field.bitwidth}, {values[field.offset]});"

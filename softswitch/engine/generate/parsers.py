@@ -6,10 +6,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from softswitch.engine.api import PipelineError
-from softswitch.engine.generate.actions import SIGNATURE, Actions
-from softswitch.engine.generate.expressions import Expressions, literal, lookaheads
+from softswitch.engine.generate.actions import SIGNATURE, Actions, words
+from softswitch.engine.generate.expressions import Expressions, elements, lookaheads
+from softswitch.engine.generate.intervals import literal
 from softswitch.engine.generate.names import Names, comment
-from softswitch.engine.model import Expression, FieldRef, Header, ParserState, Pipeline, Primitive, Transition
+from softswitch.engine.model import (
+    Expression,
+    FieldRef,
+    Header,
+    Operand,
+    ParserState,
+    Pipeline,
+    Primitive,
+    Stack,
+    Transition,
+    ValueSet,
+)
 
 LONGEST_WALK = 1024  # states; then ParserTimeout
 
@@ -90,6 +102,8 @@ class Parsers:
         yield ""
 
     def _need(self, size: str, error: str = "PacketTooShort") -> Iterator[str]:
+        if size == "0":
+            return
         yield f"if (at->length - at->offset < {size})"
         yield f"    return refuse(packet, {self.error(error)}); /* {error} */"
 
@@ -97,16 +111,13 @@ class Parsers:
         bits = [one.offset + one.bitwidth for expression in expressions for one in lookaheads(expression)]
         if bits:
             yield from self._need(str((max(bits) + 7) // 8))
+        for one in (one for expression in expressions for one in elements(expression)):
+            yield f"if ({self.expressions.fitted(one.index, 64)} >= {one.stack.size})"
+            yield f"    return refuse(packet, {self.error('StackOutOfBounds')}); /* StackOutOfBounds */"
 
     def _operation(self, step: Primitive) -> Iterator[str]:
-        if step.name == "extract":
-            (header,) = step.operands
-            assert isinstance(header, Header)
-            kind, instance = self.names.types[header.type_name], self.names.headers[header.name]
-            yield f"/* extract {comment(header.name)} */"
-            yield from self._need(str(header.size))
-            yield f"extract_{kind}(&phv->{instance}, at->data + at->offset);"
-            yield f"at->offset += {header.size};"
+        if step.name in ("extract", "extract_VL"):
+            yield from self._extract(step)
         elif step.name == "set":
             target, value = step.operands
             assert isinstance(target, FieldRef)
@@ -131,6 +142,46 @@ class Parsers:
         else:
             yield from self.actions.primitive(step)
 
+    def _extract(self, step: Primitive) -> Iterator[str]:
+        """To a header, or a stack and its header in element 0; then a variable field's width, if any."""
+        stack = step.operands[0] if isinstance(step.operands[0], Stack) else None
+        header, *length = step.operands[1:] if stack else step.operands
+        assert isinstance(header, Header)
+        base, siblings = self.names.header(header), self.names.siblings.get(header.name, ())
+        others = [self.names.header(one) for one in siblings]
+        yield f"/* extract {comment(stack.name if stack else header.name)} */"
+        if stack:
+            count = self.names.count(stack)
+            base = self.names.at(stack, header, count)
+            others = [self.names.at(stack, one, count) for one in siblings]
+            yield f"if ({count} >= {stack.size})"
+            yield f"    return refuse(packet, {self.error('StackOutOfBounds')}); /* StackOutOfBounds */"
+        kind = self.names.types[header.type_name]
+        if length:
+            yield from self._extract_variable(header, kind, base, length[0])
+        else:
+            yield from self._need(str(header.size))
+            yield f"extract_{kind}(&{base}, at->data + at->offset);"
+            yield f"at->offset += {header.size};"
+        for other in others:
+            yield f"{other}.valid = 0;"
+        if stack:
+            yield f"{self.names.count(stack)}++;"
+
+    def _extract_variable(self, header: Header, kind: str, base: str, length: Operand) -> Iterator[str]:
+        yield from self._look(length)  # type: ignore[arg-type]
+        yield "{"
+        yield f"    uint64_t bits = {self.expressions.fitted(length, 64)};"  # type: ignore[arg-type]
+        yield "    if (bits % 8)"
+        yield f"        return refuse(packet, {self.error('ParserInvalidArgument')});"
+        yield f"    uint64_t size = {header.size} + bits / 8;"
+        yield from (f"    {line}" for line in self._need("size"))
+        yield f"    if (size > {header.longest})"
+        yield f"        return refuse(packet, {self.error('HeaderTooShort')}); /* HeaderTooShort */"
+        yield f"    extract_{kind}(&{base}, at->data + at->offset, (uint32_t)bits);"
+        yield "    at->offset += (uint32_t)size;"
+        yield "}"
+
     def _transitions(self, state: ParserState) -> Iterator[str]:
         yield from self._look(*(expression for expression, _ in state.key))
         for index, (expression, width) in enumerate(state.key):
@@ -141,6 +192,9 @@ class Parsers:
             target = "STATE_ACCEPT"
             if transition.target is not None:
                 target = f"STATE_{self.names.states[transition.target]}"
+            if transition.value_set is not None:
+                yield from self._member(transition, transition.value_set, state, target)
+                continue
             conditions = self._conditions(transition, state)
             if not conditions:
                 yield f"return {target};"
@@ -148,6 +202,20 @@ class Parsers:
             yield f"if ({' && '.join(conditions)})"
             yield f"    return {target};"
         yield f"return refuse(packet, {self.error('NoMatch')}); /* NoMatch */"
+
+    @staticmethod
+    def _member(transition: Transition, among: ValueSet, state: ParserState, target: str) -> Iterator[str]:
+        """One word for each value of up to 64 bits, the low one first of wider ones."""
+        values, masks = [], []
+        for index, (_, mask) in enumerate(transition.cases or ()):
+            for word in range(words(state.key[index][1])):
+                values.append(f"(uint64_t)(key_{index} >> {64 * word})" if word else f"(uint64_t)key_{index}")
+                masks.append(literal(mask >> 64 * word & (1 << 64) - 1))
+        yield "{"
+        yield f"    const uint64_t key[] = {{{', '.join(values)}}}, mask[] = {{{', '.join(masks)}}};"
+        yield f"    if (value_set_has(&pipeline->sets[{among.index}], key, mask, {len(values)}))"
+        yield f"        return {target};"
+        yield "}"
 
     @staticmethod
     def _conditions(transition: Transition, state: ParserState) -> list[str]:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from softswitch.engine.generate.actions import Actions, data_words, words
 from softswitch.engine.generate.calculations import Calculations
-from softswitch.engine.generate.expressions import Expressions, literal
+from softswitch.engine.generate.expressions import Expressions
 from softswitch.engine.generate.flows import Flows
+from softswitch.engine.generate.intervals import literal
 from softswitch.engine.generate.layout import codecs, structs
 from softswitch.engine.generate.names import Names, comment, string
 from softswitch.engine.generate.parsers import Parsers
 from softswitch.engine.generate.tables import ENTRY_BYTES, Tables
-from softswitch.engine.model import ConstantInput, FieldList, FieldRef, Pipeline, Validity
+from softswitch.engine.model import ConstantInput, FieldList, FieldRef, Header, Pipeline, Validity
 
 
 def generate(pipeline: Pipeline) -> str:
@@ -28,12 +29,18 @@ class _Program:
         self.expressions = Expressions(self.names)
         self.calculations = Calculations(self.names)
         self.actions = Actions(self.names, self.expressions, self.calculations)
-        self.tables = Tables(pipeline, self.names, self.expressions, self.calculations)
+        self.tables = Tables(pipeline, self.names, self.expressions, self.calculations, self.actions)
 
     def text(self) -> Iterator[str]:
         pipeline = self.pipeline
         yield f"/* Made by p4fabric from {comment(pipeline.program)}. Changes are lost. */"
         yield '#include "pipeline.h"'
+        if pipeline.meters or any(table.meter for table in pipeline.tables):
+            yield '#include "meter.h"'
+        # What else comes first in the file is found while the rest is written.
+        body = list(self._body())
+        if self.expressions.big.used:
+            yield '#include "big.h"'
         yield ""
         yield f'_Static_assert(sizeof(struct entry) == {ENTRY_BYTES}, "the layout of entries");'
         yield ""
@@ -45,8 +52,6 @@ class _Program:
         yield from structs(pipeline, self.names)
         yield ""
         yield from codecs(pipeline, self.names)
-        # Calculations come first in the file but are found while the rest is written.
-        body = list(self._body())
         yield from self.calculations.code
         yield from body
 
@@ -72,7 +77,7 @@ class _Program:
         # Metadata stays: what was kept of a packet that comes again is there before it is parsed.
         headers = [one for one in self.pipeline.headers if not one.metadata]
         if headers:
-            first = self.names.headers[headers[0].name]
+            first = self.names.first
             yield f"    const size_t headers = offsetof(struct phv, {first});"
             yield "    memset((uint8_t *)phv + headers, 0, sizeof *phv - headers);"
         yield "    parse_headers(pipeline, packet, phv);"
@@ -94,9 +99,11 @@ class _Program:
         yield "    (void)pipeline;"
         for checksum in self.pipeline.update:
             yield from self.calculations.checksum(checksum, self.expressions, False)
+        for step in self.pipeline.deparser_steps:
+            yield from self.actions.primitive(step)
         yield "    uint32_t size = 0;"
         for header in self.pipeline.deparser:
-            yield f"    size += {self.names.valid(header)} ? {header.size} : 0;"
+            yield f"    size += {self.names.valid(header)} ? {self.names.size(header)} : 0;"
         yield "    packet->data += packet->parsed;"
         yield "    packet->length -= packet->parsed;"
         yield "    packet->parsed = 0;"
@@ -107,7 +114,7 @@ class _Program:
             yield f"    if ({self.names.valid(header)}) {{"
             kind, instance = self.names.types[header.type_name], self.names.headers[header.name]
             yield f"        emit_{kind}(&phv->{instance}, to);"
-            yield f"        to += {header.size};"
+            yield f"        to += {self.names.size(header)};"
             yield "    }"
         yield "    (void)to, (void)phv;"
         yield "}"
@@ -163,6 +170,7 @@ class _Program:
         at = 0
         for item in one.fields:
             if isinstance(item, Validity):
+                assert isinstance(item.header, Header)
                 width, value = 1, self.names.valid(item.header)
             elif isinstance(item, ConstantInput):
                 width, value = item.bitwidth, literal(item.value)
@@ -197,7 +205,18 @@ class _Program:
         yield "    { 0, 0, 0 },"
         yield "};"
         yield ""
-        room = sum(header.size for header in pipeline.deparser)
+        if pipeline.meters:
+            yield "static const struct array_shape meter_shapes[] = {"
+            for meter in pipeline.meters:
+                yield f"    {{ {string(meter.name)}, {meter.size}, METER_WORDS }},"
+            yield "};"
+        if pipeline.value_sets:
+            yield "static const struct set_shape set_shapes[] = {"
+            for one in pipeline.value_sets:
+                size = sum(words(width) for width in one.widths)
+                yield f"    {{ {string(one.name)}, {size}, {one.size} }},"
+            yield "};"
+        room = sum(header.longest for header in pipeline.deparser)
         digest_room = max((digest_size(one) for one in pipeline.digests), default=0)
         yield 'extern __attribute__((visibility("default"))) const struct pipeline_code p4_pipeline;'
         yield "const struct pipeline_code p4_pipeline = {"
@@ -207,6 +226,10 @@ class _Program:
         yield f"    .register_count = {len(pipeline.registers)}, .counter_count = {len(pipeline.counters)},"
         yield "    .tables = table_shapes, .profiles = profile_shapes,"
         yield "    .registers = register_shapes, .counters = counter_shapes,"
+        if pipeline.meters:
+            yield f"    .meters = meter_shapes, .meter_count = {len(pipeline.meters)},"
+        if pipeline.value_sets:
+            yield f"    .sets = set_shapes, .set_count = {len(pipeline.value_sets)},"
         yield "    .parse = parse, .ingress = ingress, .egress = egress, .deparse = deparse,"
         yield "    .reset_metadata = reset_metadata, .keep_fields = keep_fields, .digest = digest,"
         yield "};"

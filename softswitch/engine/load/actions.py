@@ -4,17 +4,38 @@ from __future__ import annotations
 
 from softswitch.engine.api import ActionInfo, Parameter
 from softswitch.engine.load.cursor import Cursor
-from softswitch.engine.load.expressions import read_expression
+from softswitch.engine.load.expressions import read_expression, read_header, read_union
 from softswitch.engine.load.scope import Scope, read_source
-from softswitch.engine.model import Action, Constant, Expression, FieldRef, Jump, Operand, Primitive
+from softswitch.engine.model import (
+    Action,
+    Constant,
+    Element,
+    ElementField,
+    Expression,
+    FieldRef,
+    Header,
+    Jump,
+    Operand,
+    Primitive,
+    Stack,
+)
 
-WIDEST_PARAMETER = 128
+WIDEST_PARAMETER = 2048
 
-# What each operand is: field (written), value, header (a real one), metadata, calculation, register,
-# counter, list (a kept field list's id), digest (a digest list's id), jump, ignored.
+# What each operand is: field (written), value, header (a real one), union, stack, calculation, register,
+# counter, meter, list (a kept field list's id), digest (a digest list's id), jump, ignored.
 SIGNATURES: dict[str, tuple[str, ...]] = {
     "assign": ("field", "value"),
+    "assign_VL": ("field", "field"),
     "assign_header": ("header", "header"),
+    "assign_union": ("union", "union"),
+    "assign_header_stack": ("stack", "stack"),
+    "assign_union_stack": ("stack", "stack"),
+    "copy_header": ("header", "header"),
+    "push": ("stack", "value"),
+    "pop": ("stack", "value"),
+    "assert": ("value",),
+    "assume": ("value",),
     "add_header": ("header",),
     "remove_header": ("header",),
     "mark_to_drop": ("ignored",),
@@ -28,6 +49,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "recirculate": ("list",),
     "truncate": ("value",),
     "count": ("counter", "value"),
+    "execute_meter": ("meter", "value", "field"),
     "register_read": ("field", "register", "value"),
     "register_write": ("register", "value", "value"),
     "modify_field_with_hash_based_offset": ("field", "value", "calculation", "value"),
@@ -66,7 +88,7 @@ def read_actions(root: Cursor, scope: Scope) -> dict[str, ActionInfo]:
 def read_primitive(
     at: Cursor, scope: Scope, widths: tuple[int, ...] = (), length: int = 0, position: int = 0
 ) -> Primitive:
-    """One primitive call; `length` is the enclosing action's, for jumps (forward only: an action ends)."""
+    """One primitive call; `length` is the enclosing action's, for jumps."""
     name = at["op"].text()
     if name not in SIGNATURES:
         at["op"].fail(f"primitive {name!r} is not supported")
@@ -75,9 +97,19 @@ def read_primitive(
     for kind, one in zip(signature, at["parameters"].list(len(signature)), strict=True):
         if kind == "ignored":
             continue
-        operands.append(_read_operand(kind, one, scope, widths, length, position))
-    if name == "assign_header" and operands[0].type_name != operands[1].type_name:  # type: ignore[union-attr]
-        at["parameters"].fail("headers of different types")
+        if kind == "union":
+            operands.extend(read_union(one, scope, widths))
+        else:
+            operands.append(_read_operand(kind, one, scope, widths, length, position))
+    metadata = [one for one in operands if isinstance(one, Header) and one.metadata]
+    if metadata and (name != "assign_header" or len(metadata) != len(operands)):
+        at["parameters"].fail(f"{metadata[0].name!r} is metadata, not a header")
+    if name.startswith(("assign_", "copy_")) and name != "assign_VL":
+        _check_alike(at["parameters"], operands)
+    if name == "assign_VL" and not all(isinstance(o, FieldRef) and o.field.variable for o in operands):
+        at["parameters"].fail("fields of variable width are needed")
+    if name != "assign_VL" and any(isinstance(o, FieldRef) and o.field.variable for o in operands):
+        at["parameters"].fail("a field of variable width can only be assigned to another one")
     return Primitive(name, tuple(operands), read_source(at))
 
 
@@ -95,20 +127,31 @@ def _read_operand(
         return Constant(number)
     if kind == "jump":
         target = value.hexadecimal() if type_name == "hexstr" else at.fail("a constant is needed")
-        if not position < target <= length:
-            value.fail(f"a jump from {position} to {target} (only forward, to at most {length})")
+        if not 0 <= target <= length or target == position or not length:
+            value.fail(f"a jump from {position} to {target}")
         return Jump(target)
-    needed = {"calculation": "calculation", "register": "register_array", "counter": "counter_array"}
+    if kind == "stack":
+        if type_name not in ("header_stack", "header_union_stack"):
+            at["type"].fail(f"operand type {type_name!r} is not supported here, a header stack is needed")
+        return scope.stack(value, type_name == "header_union_stack")
+    if kind == "header":
+        return read_header(at, scope, widths)
+    if kind == "field" and type_name == "expression":
+        written = read_expression(at, scope, widths)
+        if not isinstance(written, FieldRef | ElementField):
+            at.fail("a field is needed")
+        return written
+    needed = {
+        "calculation": "calculation",
+        "register": "register_array",
+        "counter": "counter_array",
+        "meter": "meter_array",
+    }
     expected = needed.get(kind, kind)
     if type_name != expected:
         at["type"].fail(f"operand type {type_name!r} is not supported here, {expected!r} is needed")
     if kind == "field":
         return _written(at, scope)
-    if kind == "header":
-        header = scope.header(value)
-        if header.metadata:
-            value.fail(f"{header.name!r} is metadata, not a header")
-        return header
     name = value.text()
     if kind == "calculation" and name in scope.calculations:
         return scope.calculations[name]
@@ -116,11 +159,31 @@ def _read_operand(
         return scope.registers[name]
     if kind == "counter" and name in scope.counters:
         return scope.counters[name]
+    if kind == "meter" and name in scope.meters:
+        return scope.meters[name]
     raise value.refusal(f"there is no {kind} {name!r}")
 
 
+def _check_alike(at: Cursor, operands: list[Operand]) -> None:
+    """The first half of the operands is assigned the second."""
+    half = len(operands) // 2
+    if len(operands) % 2:
+        at.fail("unions of different types")
+    for target, value in zip(operands[:half], operands[half:], strict=True):
+        size = [one.size if isinstance(one, Stack) else 0 for one in (target, value)]
+        if _type_name(target) != _type_name(value) or size[0] != size[1]:
+            at.fail("headers, unions or stacks of different types")
+
+
+def _type_name(operand: Operand) -> str:
+    if isinstance(operand, Element):
+        return operand.sample.type_name
+    assert isinstance(operand, Header | Stack)
+    return operand.type_name
+
+
 def _written(at: Cursor, scope: Scope) -> FieldRef:
-    return scope.real_field(at["value"])
+    return scope.real_field(at["value"], variable=True)
 
 
 def read_value(at: Cursor, scope: Scope) -> Expression:

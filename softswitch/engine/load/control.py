@@ -24,6 +24,10 @@ from softswitch.engine.model import (
     Calculation,
     Conditional,
     ControlFlow,
+    DirectMeter,
+    ElementField,
+    FieldRef,
+    Header,
     Key,
     Profile,
     Table,
@@ -33,7 +37,8 @@ from softswitch.engine.model import (
 MOST_NODES = 4096
 MOST_KEY_FIELDS = 64
 LARGEST_TABLE = 1 << 24
-WIDEST_KEY_FIELD = 128
+WIDEST_KEY_FIELD = 2048
+MOST_KEY_BITS = 4096
 PRIORITY_KINDS = {MatchKind.TERNARY, MatchKind.RANGE, MatchKind.OPTIONAL}
 
 
@@ -100,11 +105,11 @@ class ControlReader:
         name = at["name"].text()
         if name in self.table_infos:
             at["name"].fail(f"a second table {name!r}")
-        if at.has("direct_meters"):
-            at["direct_meters"].fail("meters are not supported")
         key = tuple(self._read_key(one) for one in at["key"].list())
         if len(key) > MOST_KEY_FIELDS:
             at["key"].fail(f"more than {MOST_KEY_FIELDS} fields")
+        if sum(one.bitwidth for one in key) > MOST_KEY_BITS:
+            at["key"].fail(f"more than {MOST_KEY_BITS} bits")
         if sum(one.match is MatchKind.LPM for one in key) > 1:
             at["key"].fail("more than one lpm field")
         actions = tuple(self._action(one) for one in at["action_ids"].list())
@@ -122,6 +127,8 @@ class ControlReader:
             default=default,
             default_fixed=fixed or (not key and fixed_function),
             counted=at.optional("with_counters", False).boolean(),
+            timed=at.optional("support_timeout", False).boolean(),
+            meter=self._direct_meter(at),
             profile=profile,
             max_size=max(1, at["max_size"].integer(0, LARGEST_TABLE)),
             next=following,
@@ -134,6 +141,14 @@ class ControlReader:
         self._describe(at, table, fixed)
         return table
 
+    def _direct_meter(self, at: Cursor) -> DirectMeter | None:
+        if not at.has("direct_meters"):
+            return None
+        name = at["direct_meters"].text()
+        if name not in self.scope.direct_meters:
+            at["direct_meters"].fail(f"there is no direct meter {name!r}")
+        return self.scope.direct_meters[name]
+
     def _read_key(self, at: Cursor) -> Key:
         kind = at["match_type"].text()
         if kind == "valid":
@@ -141,12 +156,22 @@ class ControlReader:
             return Key(header.name, Validity(header), 1, MatchKind.EXACT, None)
         if kind not in {one.value for one in MatchKind}:
             at["match_type"].fail(f"match kind {kind!r} is not supported")
-        target = self.scope.field(at["target"])
+        target = (
+            read_expression(at["target"], self.scope)
+            if at["target"].has("type")
+            else (self.scope.field(at["target"]))
+        )
+        if not isinstance(target, FieldRef | ElementField | Validity):
+            at["target"].fail("a field is needed")
         width = 1 if isinstance(target, Validity) else target.field.bitwidth
         match = MatchKind(kind)
         if width > (64 if match is MatchKind.RANGE else WIDEST_KEY_FIELD):
             at["target"].fail(f"a {kind} field of {width} bits is too wide")
-        name = at.optional("name", "").text() or target.header.name
+        if isinstance(target, FieldRef) and target.field.variable:
+            at["target"].fail("a field of variable width cannot be matched")
+        name = at.optional("name", "").text()
+        if not name and isinstance(target, FieldRef | Validity) and isinstance(target.header, Header):
+            name = target.header.name
         mask = at["mask"].hexadecimal() % (1 << width) if at.has("mask") else None
         if mask is not None and match is not MatchKind.EXACT:
             at["mask"].fail("a static mask is supported on exact fields only")
@@ -219,6 +244,8 @@ class ControlReader:
             const_entries=bool(entries),
             entries=tuple(entries),
             has_direct_counter=table.counted,
+            direct_meter=table.meter.unit if table.meter else None,
+            supports_timeout=table.timed,
             profile=name,
             hidden=not table.key and fixed and table.name.startswith("tbl_"),
         )

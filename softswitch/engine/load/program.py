@@ -5,30 +5,28 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from softswitch.engine.api import CounterInfo, DigestInfo, PipelineError, PipelineInfo, RegisterInfo
-from softswitch.engine.load.actions import read_actions
+from softswitch.engine.api import DigestInfo, PipelineError, PipelineInfo, ValueSetInfo
+from softswitch.engine.load.actions import read_actions, read_primitive
+from softswitch.engine.load.arrays import read_arrays
 from softswitch.engine.load.control import ControlReader
 from softswitch.engine.load.cursor import Cursor
 from softswitch.engine.load.expressions import read_expression
+from softswitch.engine.load.headers import read_headers
 from softswitch.engine.load.parser import read_parser
-from softswitch.engine.load.scope import Scope, read_algorithm, read_headers, read_inputs, read_source
+from softswitch.engine.load.scope import Scope, read_algorithm, read_inputs, read_source
 from softswitch.engine.model import (
     Calculation,
     Checksum,
     ConstantInput,
-    Counter,
     FieldList,
     FieldRef,
     Header,
     Pipeline,
-    Register,
+    Primitive,
     Validity,
 )
 
 FORMAT_MAJOR = 2
-LARGEST_ARRAY = 1 << 24
-WIDEST_REGISTER = 128
-LARGEST_STATE = 1 << 30  # bytes of registers and counters together
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ def _read_program(root: Cursor) -> Pipeline:
         name_at = one["name"]
         inputs = read_inputs(one["input"], scope)
         scope.calculations[name_at.text()] = Calculation(name_at.text(), read_algorithm(one["algo"]), inputs)
-    register_infos, counter_infos = _read_arrays(root, scope)
+    arrays = read_arrays(root, scope)
     described = read_actions(root, scope)
     parser = read_parser(root, scope)
     reader = ControlReader(scope, described)
@@ -77,12 +75,18 @@ def _read_program(root: Cursor) -> Pipeline:
     if set(flows) != {"ingress", "egress"}:
         root["pipelines"].fail(f"v1model has ingress and egress, not {', '.join(flows) or 'none'}")
     checksums = [_read_checksum(one, scope) for one in root["checksums"].list()]
+    steps, order = _read_deparser(root, scope)
     info = PipelineInfo(
         tables=reader.table_infos,
         actions=described,
         profiles=reader.profile_infos,
-        counters=counter_infos,
-        registers=register_infos,
+        counters=arrays.counters,
+        registers=arrays.registers,
+        meters=arrays.meters,
+        value_sets={
+            one.name: ValueSetInfo(arrays.value_set_ids[one.name], one.name, one.widths, one.size)
+            for one in scope.value_sets.values()
+        },
         digests={
             one.id: DigestInfo(one.id, one.name, tuple(_width(item) for item in one.fields))
             for one in scope.digests.values()
@@ -92,18 +96,23 @@ def _read_program(root: Cursor) -> Pipeline:
     return Pipeline(
         program=str(root.optional("program", "").value)[:200],
         headers=tuple(scope.headers.values()),
+        unions=tuple(scope.unions.values()),
+        stacks=tuple(scope.stacks.values()),
         errors=scope.errors,
         parser=parser,
         verify=tuple(one for one in checksums if one.verify),
         ingress=flows["ingress"][1],
         egress=flows["egress"][1],
         update=tuple(one for one in checksums if one.update),
-        deparser=_read_deparser(root, scope),
+        deparser_steps=steps,
+        deparser=order,
         actions=tuple(scope.actions.values()),
         tables=tuple(reader.tables),
         profiles=tuple(reader.profiles.values()),
         registers=tuple(scope.registers.values()),
         counters=tuple(scope.counters.values()),
+        meters=tuple(scope.meters.values()),
+        value_sets=tuple(scope.value_sets.values()),
         kept_fields=tuple(scope.kept_fields.values()),
         digests=tuple(scope.digests.values()),
         info=info,
@@ -112,8 +121,6 @@ def _read_program(root: Cursor) -> Pipeline:
 
 def _refuse(root: Cursor) -> None:
     unsupported = {
-        "parse_vsets": "parser value sets",
-        "meter_arrays": "meters",
         "extern_instances": "externs",
     }
     for name, what in unsupported.items():
@@ -131,7 +138,7 @@ def _read_lists(at: Cursor, scope: Scope) -> dict[int, FieldList]:
         for element in one["elements"].list():
             kind = element["type"].text()
             if kind == "field":
-                fields.append(scope.field(element["value"]))
+                fields.append(_fixed(element["value"], scope))
             elif kind == "hexstr":
                 width = element["bitwidth"].integer(1, 2048)
                 fields.append(ConstantInput(element["value"].hexadecimal() % (1 << width), width))
@@ -143,36 +150,17 @@ def _read_lists(at: Cursor, scope: Scope) -> dict[int, FieldList]:
     return lists
 
 
+def _fixed(at: Cursor, scope: Scope) -> FieldRef | Validity:
+    found = scope.field(at)
+    if isinstance(found, FieldRef) and found.field.variable:
+        at.fail("a field of variable width cannot be listed")
+    return found
+
+
 def _width(item: FieldRef | Validity | ConstantInput) -> int:
     if isinstance(item, FieldRef):
         return item.field.bitwidth
     return item.bitwidth if isinstance(item, ConstantInput) else 1
-
-
-def _read_arrays(root: Cursor, scope: Scope) -> tuple[dict[str, RegisterInfo], dict[str, CounterInfo]]:
-    registers: dict[str, RegisterInfo] = {}
-    counters: dict[str, CounterInfo] = {}
-    total = 0
-    for one in root["register_arrays"].list():
-        name, size = one["name"].text(), one["size"].integer(1, LARGEST_ARRAY)
-        width = one["bitwidth"].integer(1, WIDEST_REGISTER)
-        scope.registers[name] = Register(len(scope.registers), name, size, width)
-        registers[name] = RegisterInfo(one["id"].integer(0, (1 << 31) - 1), name, size, width)
-        total += size * 16
-        if total > LARGEST_STATE:
-            one["size"].fail(f"registers and counters take more than {LARGEST_STATE} bytes")
-    for one in root["counter_arrays"].list():
-        name = one["name"].text()
-        if one["is_direct"].boolean():
-            scope.direct_counters[name] = one["binding"].text()
-            continue
-        size = one["size"].integer(1, LARGEST_ARRAY)
-        scope.counters[name] = Counter(len(scope.counters), name, size)
-        counters[name] = CounterInfo(one["id"].integer(0, (1 << 31) - 1), name, size)
-        total += size * 16
-        if total > LARGEST_STATE:
-            one["size"].fail(f"registers and counters take more than {LARGEST_STATE} bytes")
-    return registers, counters
 
 
 def _read_checksum(at: Cursor, scope: Scope) -> Checksum:
@@ -195,12 +183,12 @@ def _read_checksum(at: Cursor, scope: Scope) -> Checksum:
     )
 
 
-def _read_deparser(root: Cursor, scope: Scope) -> tuple[Header, ...]:
+def _read_deparser(root: Cursor, scope: Scope) -> tuple[tuple[Primitive, ...], tuple[Header, ...]]:
+    """What the deparser does, and what it then emits."""
     deparsers = root["deparsers"].list()
     if len(deparsers) != 1:
         root["deparsers"].fail(f"v1model has one deparser, not {len(deparsers)}")
-    for one in deparsers[0].optional("primitives", []).list()[:1]:
-        one.fail("primitives in the deparser are not supported")
+    steps = tuple(read_primitive(one, scope) for one in deparsers[0].optional("primitives", []).list())
     order = []
     total = 0
     for one in deparsers[0]["order"].list():
@@ -208,7 +196,7 @@ def _read_deparser(root: Cursor, scope: Scope) -> tuple[Header, ...]:
         if header.metadata:
             one.fail("metadata cannot be emitted")
         order.append(header)
-        total += header.size
+        total += header.longest
         if total > 8192:
             one.fail("the headers together are longer than 8192 bytes")
-    return tuple(order)
+    return steps, tuple(order)

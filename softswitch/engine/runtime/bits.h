@@ -101,6 +101,21 @@ static inline void store_bits(uint8_t *to, unsigned offset, unsigned width, u128
     }
 }
 
+/* `width` bits from one place to another; those around them stay. */
+static inline void copy_bits(uint8_t *to, unsigned to_offset, const uint8_t *from, unsigned from_offset,
+                             unsigned width)
+{
+    if (to_offset % 8 == 0 && from_offset % 8 == 0 && width % 8 == 0) {
+        memmove(to + to_offset / 8, from + from_offset / 8, width / 8);
+        return;
+    }
+    for (unsigned done = 0; done < width;) {
+        unsigned take = width - done < 64 ? width - done : 64;
+        store_bits(to, to_offset + done, take, load_bits(from, from_offset + done, take));
+        done += take;
+    }
+}
+
 static inline i128 sign_extend(u128 value, unsigned width) /* width: 1..128 */
 {
     unsigned spare = 128 - width;
@@ -168,6 +183,17 @@ static inline uint64_t hash_crc32(const uint8_t *bytes, size_t length)
     for (; length; length--, bytes++)
         crc = crc >> 8 ^ crc32_tables[0][(crc ^ *bytes) & 0xff];
     return ~crc;
+}
+
+static inline uint64_t hash_crc_ccitt(const uint8_t *bytes, size_t length)
+{
+    uint16_t crc = 0xffff;
+    for (size_t i = 0; i < length; i++) {
+        crc ^= (uint16_t)(bytes[i] << 8);
+        for (int bit = 0; bit < 8; bit++)
+            crc = (uint16_t)(crc << 1 ^ (crc & 0x8000 ? 0x1021 : 0));
+    }
+    return crc;
 }
 
 /* The one's complement sum of RFC 1071 over bytes, to be folded. */

@@ -8,11 +8,21 @@ void drop_packet(struct engine *engine, struct packet *packet, enum drop_reason 
     packet_free(packet);
 }
 
+/* A truncation that was asked for before a copy is made cuts what the copy has behind its first bytes. */
+static void cut(struct packet *copy, uint32_t truncate, uint32_t first)
+{
+    if (copy->length - first > truncate)
+        copy->length = first + truncate;
+}
+
 /* Copies for all replicas; the packet itself goes to the last of them, or is dropped. */
 static void replicate(struct engine *engine, struct packet *packet, const struct replicas *replicas,
                       uint32_t priority)
 {
     uint32_t count = replicas ? replicas->count : 0;
+    cut(packet, packet->requests.truncate, packet->parsed);
+    memset(&packet->requests, 0, sizeof packet->requests);
+    packet->requests.truncate = NO_TRUNCATION;
     for (uint32_t i = 0; i < count; i++) {
         struct packet *copy = i + 1 < count ? packet_copy(packet) : packet;
         if (!copy) {
@@ -48,6 +58,7 @@ static void clone_from_ingress(struct engine *engine, struct packet *packet)
     }
     /* The clone is the packet as it came in, parsed again. */
     const struct pipeline_code *code = packet->pipeline->code;
+    cut(clone, packet->requests.truncate, 0);
     clone->wire_length = clone->ingress_length;
     code->reset_metadata(clone);
     clone->standard_metadata.ingress_port = packet->standard_metadata.ingress_port;
@@ -67,6 +78,7 @@ static void clone_from_egress(struct engine *engine, struct packet *packet)
         return;
     }
     const struct pipeline_code *code = packet->pipeline->code;
+    cut(clone, packet->requests.truncate, clone->parsed);
     code->reset_metadata(clone);
     code->keep_fields(packet->requests.clone_list, clone, packet);
     clone->standard_metadata.instance_type = INSTANCE_EGRESS_CLONE;
@@ -98,6 +110,7 @@ static void again(struct engine *engine, struct packet *packet, enum instance_ty
     code->reset_metadata(packet);
     code->keep_fields(list, packet, kept);
     packet_free(kept);
+    cut(packet, packet->requests.truncate, 0);
     memset(&packet->requests, 0, sizeof packet->requests);
     packet->requests.truncate = NO_TRUNCATION;
     packet->standard_metadata.instance_type = kind;

@@ -7,6 +7,7 @@ the process at the first finding. Run by `test_engine_sanitized.py` with the san
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sys
 import time
@@ -27,17 +28,23 @@ from softswitch.engine.api import (
     Lpm,
     MatchKind,
     MemberRef,
+    OneRate,
     Operation,
     Range,
     Replica,
     SetDefaultAction,
     TableInfo,
     Ternary,
+    TwoRates,
+    ValueSetInfo,
     WriteCloneSession,
+    WriteDirectMeter,
     WriteEntry,
     WriteGroup,
     WriteMember,
+    WriteMeter,
     WriteMulticastGroup,
+    WriteValueSet,
 )
 
 PORTS = (1, 2, 3)
@@ -75,16 +82,16 @@ def call_of(chance: random.Random, engine: NativeEngine, table: TableInfo) -> Ac
 
 def operation_of(chance: random.Random, engine: NativeEngine) -> Operation:
     change = chance.choice((Change.INSERT, Change.INSERT, Change.MODIFY, Change.DELETE))
-    number, kind = chance.randint(0, 3), chance.randint(0, 9)
+    number, kind = chance.randint(0, 3), chance.randint(0, 12)
     replicas = tuple(Replica(chance.choice((*PORTS, 510, 400)), one) for one in range(chance.randint(0, 3)))
     tables = [one for one in engine.info.tables.values() if not one.hidden]
-    table = chance.choice(tables)
-    if kind == 0:
+    if kind == 0 or not tables:
         return WriteMulticastGroup(change, chance.choice((1, 2, 100)), replicas)
     if kind == 1:
         return WriteCloneSession(
             change, chance.choice((5, 510)), replicas, number, chance.choice((0, 20, 2000))
         )
+    table = chance.choice(tables)
     if kind == 2 and table.profile:
         return WriteMember(change, table.profile, number, call_of(chance, engine, table))
     if kind == 3 and table.profile:
@@ -96,13 +103,51 @@ def operation_of(chance: random.Random, engine: NativeEngine) -> Operation:
         return SetDefaultAction(table.name, chance.choice((None, call_of(chance, engine, table))))
     match = tuple(match_of(chance, key) for key in table.key)
     priority = chance.randint(1, 4) if table.needs_priority else 0
-    return WriteEntry(change, table.name, match, action_of(chance, engine, table), priority)
+    config = chance.choice(
+        (None, TwoRates(1, 2, 1 << 42, 1 << 61), OneRate(1 << 42, 1 << 61, 3), OneRate(0, 0))
+    )
+    if kind == 5 and table.direct_meter:
+        return WriteDirectMeter(table.name, match, priority, config)
+    if kind == 6 and engine.info.meters:
+        meter = chance.choice(list(engine.info.meters.values()))
+        return WriteMeter(meter.name, chance.choice((None, 0, meter.size - 1, meter.size)), config)
+    if kind == 7 and engine.info.value_sets:
+        return value_set_of(chance, chance.choice(list(engine.info.value_sets.values())))
+    timeout = chance.choice((0, 1, 1 << 20)) if table.supports_timeout else 0
+    return WriteEntry(change, table.name, match, action_of(chance, engine, table), priority, timeout)
+
+
+def value_set_of(chance: random.Random, info: ValueSetInfo) -> WriteValueSet:
+    members = tuple(
+        tuple(
+            match_of(chance, KeyField("", width, chance.choice((MatchKind.EXACT, MatchKind.TERNARY))))
+            for width in info.bitwidths
+        )
+        for _ in range(chance.randint(0, info.max_size + 1))
+    )
+    return WriteValueSet(info.name, members)
+
+
+def read_state(engine: NativeEngine, handles: dict[str, list[int]]) -> None:
+    """Read what there is, by handles of which most are stale."""
+    for table in engine.info.tables.values():
+        for read, has in (
+            (engine.read_direct_meters, table.direct_meter),
+            (engine.read_idle_times, table.supports_timeout),
+        ):
+            if has:
+                with contextlib.suppress(KeyError):
+                    read(table.name, handles.get(table.name, []))
+    for meter in engine.info.meters:
+        engine.read_meters(meter)
+    for idle in engine.idle_entries(10):
+        handles.setdefault(idle.table, []).append(idle.handle)
 
 
 def frame_of(chance: random.Random) -> bytes:
     """Something that gets past the first parser states, more often than not."""
     addresses = bytes(chance.choice((0, 1, 2, 3)) for _ in range(12))
-    kind = chance.randint(0, 5)
+    kind = chance.randint(0, 7)
     length = chance.choice((0, 1, 20, 60, 90, 200, 1500, 9000))
     rest = bytes(chance.choice((0, 1, 2, 3, 255)) for _ in range(min(length, 90))) + bytes(
         max(0, length - 90)
@@ -117,6 +162,9 @@ def frame_of(chance: random.Random) -> bytes:
     if kind == 4:
         gtpu = bytes.fromhex("0000 0000 0001 0868 0868 0030 0000 34ff 0020 0000 0001 0000 0085 0110 0900 45")
         return addresses + IPV4 + b"\x00\x00\x00\x00\x01" + gtpu + rest
+    if kind >= 6:
+        small = bytes(chance.choice((0, 1, 2, 3, 8, 64, 72, 255)) for _ in range(7))
+        return bytes([chance.randint(0, 0x42)]) + small + rest[: chance.choice((0, 3, 8, 20, 90, 200))]
     return addresses[: chance.randint(0, 12)] + rest
 
 
@@ -126,6 +174,7 @@ def main() -> None:
     chance = random.Random(int(sys.argv[3]))
     until = time.monotonic() + float(sys.argv[2])
     packets = operations = 0
+    handles: dict[str, list[int]] = {}
     with open_engine(config, EngineOptions(sanitize=True)) as engine:
         for port in PORTS:
             engine.add_port(port, None)
@@ -137,6 +186,7 @@ def main() -> None:
                 engine.inject(chance.choice((*PORTS, 510)), frame_of(chance)[:9216])
             engine.collect(0.05)
             engine.drain()
+            read_state(engine, handles)
             packets, operations = packets + 30, operations + len(batch)
             turn = chance.randint(0, 60)
             if turn == 0:

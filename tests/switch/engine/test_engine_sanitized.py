@@ -16,7 +16,12 @@ SECONDS = "5"
 
 
 @pytest.mark.parametrize(
-    "json", [PROGRAMS / "constructs.json", ROOT / "pipelines" / "fabric" / "fabric.json"]
+    "json",
+    [
+        *(PROGRAMS / f"{name}.json" for name in ("constructs", "headers", "state")),
+        ROOT / "pipelines" / "fabric" / "fabric.json",
+    ],
+    ids=lambda path: path.stem,
 )
 def test_random_packets_and_writes_find_no_memory_error(json: Path) -> None:
     libraries = []
