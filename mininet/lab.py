@@ -226,6 +226,7 @@ class Lab:
         with contextlib.ExitStack() as stack:
             for server in reach.POOL:
                 scene.serve(stack, server, reach.POOL_PORT)
+            setLogLevel("output")
             CLI(scene.net)
 
 
