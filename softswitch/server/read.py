@@ -6,9 +6,9 @@ Must not know clients.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from finsy.proto import p4r
 from google.protobuf.message import Message
@@ -19,6 +19,8 @@ from softswitch.server.errors import Code, Refusal, Result, invalid, not_found, 
 from softswitch.server.schema import CounterSchema, RegisterSchema, Schema, TableSchema
 from softswitch.server.store import Store, StoredEntry
 from softswitch.server.write_others import checked_index
+
+T = TypeVar("T")
 
 MOST_ENTITIES = 1000
 MOST_BYTES = 1 << 20
@@ -111,9 +113,11 @@ class Reader:
         self._schema = schema
         self._store = store
         self._engine = engine
+        self._role = ""
 
-    def read(self, requests: Sequence[p4r.Entity]) -> tuple[list[Part], list[Result]]:
-        """A snapshot of all that the requests select, and one result for each of them."""
+    def read(self, requests: Sequence[p4r.Entity], role: str = "") -> tuple[list[Part], list[Result]]:
+        """A snapshot of all that the requests select in a role's scope, and one result for each of them."""
+        self._role = role
         parts: list[Part] = []
         results: list[Result] = []
         for request in requests:
@@ -147,6 +151,11 @@ class Reader:
             case kind:
                 raise unimplemented(f"reads of a {kind} are not implemented")
 
+    def _in_scope(self, kind: str, objects: Mapping[int, T]) -> list[T]:
+        """Those of some objects by id that the reading role is to see."""
+        roles = self._schema.roles
+        return [one for number, one in objects.items() if roles.owns(self._role, kind, number)]
+
     # --- tables ---------------------------------------------------------------------------------
 
     def _table_entries(self, request: p4r.TableEntry) -> list[Part]:
@@ -160,11 +169,13 @@ class Reader:
                 bare.ClearField(field)
             if bare.ByteSize():
                 raise invalid("a read of all tables takes no other filter")
-            tables = list(self._schema.tables.values())
+            tables = self._in_scope("tables", self._schema.tables)
             return [
                 self._part(one, list(self._store.tables[one.id].entries.values()), counted) for one in tables
             ]
         table = self._schema.table(request.table_id)
+        if not self._in_scope("tables", {table.id: table}):
+            return []
         if request.is_default_action:
             if request.match or request.priority:
                 raise invalid(f"{table.name}: a default entry has neither match nor priority")
@@ -223,11 +234,11 @@ class Reader:
 
     def _direct_counters(self, request: p4r.TableEntry) -> list[Part]:
         if not request.table_id:
-            tables = [one for one in self._schema.tables.values() if one.has_counter]
+            asked = {number: one for number, one in self._schema.tables.items() if one.has_counter}
         else:
-            tables = [self._schema.table(request.table_id)]
+            asked = {request.table_id: self._schema.table(request.table_id)}
         parts = []
-        for table in tables:
+        for table in self._in_scope("tables", asked):
             if not table.has_counter:
                 raise invalid(f"{table.name} has no direct counter")
             if request.is_default_action:
@@ -256,9 +267,12 @@ class Reader:
         return parts
 
     def _profile_ids(self, number: int) -> list[int]:
-        return [self._schema.profile(number).id] if number else list(self._schema.profiles)
+        profiles = {number: self._schema.profile(number)} if number else self._schema.profiles
+        return [one.id for one in self._in_scope("action_profiles", profiles)]
 
     def _replication(self, request: p4r.PacketReplicationEngineEntry) -> list[Part]:
+        if self._schema.roles.is_limited(self._role):
+            return []
         groups = Part(
             _chosen(self._store.multicast, request.multicast_group_entry.multicast_group_id),
             _wire(_MULTICAST, _REPLICATION),
@@ -275,9 +289,10 @@ class Reader:
 
     def _counters(self, request: p4r.CounterEntry) -> list[Part]:
         if not request.counter_id:
-            return [self._cells(one, None) for one in self._schema.counters.values()]
+            return [self._cells(one, None) for one in self._in_scope("counters", self._schema.counters)]
         counter = self._schema.counter(request.counter_id)
-        return [self._cells(counter, request.index if request.HasField("index") else None)]
+        index = request.index if request.HasField("index") else None
+        return [self._cells(one, index) for one in self._in_scope("counters", {counter.id: counter})]
 
     def _cells(self, counter: CounterSchema, index: p4r.Index | None) -> Part:
         start, count = _span(counter, index)
@@ -296,9 +311,10 @@ class Reader:
 
     def _registers(self, request: p4r.RegisterEntry) -> list[Part]:
         if not request.register_id:
-            return [self._register(one, None) for one in self._schema.registers.values()]
+            return [self._register(one, None) for one in self._in_scope("registers", self._schema.registers)]
         register = self._schema.register(request.register_id)
-        return [self._register(register, request.index if request.HasField("index") else None)]
+        index = request.index if request.HasField("index") else None
+        return [self._register(one, index) for one in self._in_scope("registers", {register.id: register})]
 
     def _register(self, register: RegisterSchema, index: p4r.Index | None) -> Part:
         type_ = register.type
@@ -318,14 +334,13 @@ class Reader:
         return Part(list(enumerate(values, start)), encode)
 
     def _digests(self, request: p4r.DigestEntry) -> list[Part]:
-        asked = (
-            [self._schema.digest(request.digest_id).id] if request.digest_id else list(self._schema.digests)
-        )
+        number = request.digest_id
+        asked = {number: self._schema.digest(number)} if number else self._schema.digests
         found = []
-        for number in asked:
-            config = self._store.digests.get(number)
+        for one in self._in_scope("digests", asked):
+            config = self._store.digests.get(one.id)
             if config is not None:
-                found.append(p4r.Entity(digest_entry=p4r.DigestEntry(digest_id=number, config=config)))
+                found.append(p4r.Entity(digest_entry=p4r.DigestEntry(digest_id=one.id, config=config)))
         return [Part(found, _whole)]
 
 

@@ -73,7 +73,7 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
 
     def _write(self, request: p4r.WriteRequest) -> list[Result]:
         atomic = request.atomicity != p4r.WriteRequest.CONTINUE_ON_ERROR
-        return self._current().writer.write(request.updates, atomic=atomic)
+        return self._current().writer.write(request.updates, atomic=atomic, role=request.role)
 
     async def Read(self, request: p4r.ReadRequest, context: _Context) -> AsyncIterator[p4r.ReadResponse]:
         """Section 13."""
@@ -88,7 +88,7 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
             await _abort_batch(context, results, "some requests were refused")
 
     def _read(self, request: p4r.ReadRequest) -> tuple[list[Part], list[Result]]:
-        return self._current().reader.read(request.entities)
+        return self._current().reader.read(request.entities, request.role)
 
     def _current(self) -> Forwarding:
         current = self._pipelines.current
@@ -263,6 +263,8 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         try:
             if not self._arbitration.is_primary(stream.client):
                 raise denied("only a primary may send packets")
+            if not self._is_in_scope(stream.client, "controller_packet_metadata", "packet_out"):
+                raise denied(f"packet-outs are not in the scope of role {stream.client.role!r}")
             self._packet_io.send(packet)
         except Refusal as refusal:
             error = _stream_error(refusal)
@@ -273,6 +275,8 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         try:
             if not self._arbitration.is_primary(stream.client):
                 raise denied("only a primary acknowledges digest lists")
+            if not self._is_in_scope(stream.client, "digests", ack.digest_id):
+                raise denied(f"digest {ack.digest_id} is not in the scope of role {stream.client.role!r}")
             self._packet_io.digests.acknowledge(ack)
         except Refusal as refusal:
             error = _stream_error(refusal)
@@ -280,19 +284,28 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
             stream.offer(error)
 
     def _packet_in(self, packet: p4r.PacketIn) -> None:
-        self._broadcast(p4r.StreamMessageResponse(packet=packet))
+        self._broadcast(p4r.StreamMessageResponse(packet=packet), "controller_packet_metadata", "packet_in")
 
     def _digest(self, digests: p4r.DigestList) -> bool:
-        return self._broadcast(p4r.StreamMessageResponse(digest=digests))
+        return self._broadcast(p4r.StreamMessageResponse(digest=digests), "digests", digests.digest_id)
 
-    def _broadcast(self, message: p4r.StreamMessageResponse) -> bool:
-        """To every role's primary; whether anybody took it."""
+    def _broadcast(self, message: p4r.StreamMessageResponse, kind: str, of: int | str) -> bool:
+        """To every primary in whose role's scope it is; whether anybody took it."""
         if not self._notifications:
             return False
         taken = False
         for client in self._arbitration.primaries():
-            taken |= self._streams[client].offer(message)
+            if self._is_in_scope(client, kind, of):
+                taken |= self._streams[client].offer(message)
         return taken
+
+    def _is_in_scope(self, client: Client, kind: str, of: int | str) -> bool:
+        """Whether an object of the running pipeline, or a header by its name, is the client's concern."""
+        running = self._pipelines.running
+        if running is None or not client.role:
+            return True
+        number = running.schema.header_ids.get(of, 0) if isinstance(of, str) else of
+        return running.schema.roles.owns(client.role, kind, number)
 
 
 def _stream_error(refusal: Refusal) -> p4r.StreamMessageResponse:

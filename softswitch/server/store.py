@@ -96,11 +96,12 @@ class Store:
         self.digests: dict[int, p4r.DigestEntry.Config] = {}
         for number, table in schema.tables.items():
             state = self.tables[number]
-            for key, wire in _initial_entries(table):
+            for key, wire in initial_entries(table):
                 state.entries[key] = StoredEntry(wire, -1)
 
 
-def _initial_entries(table: TableSchema) -> Iterator[tuple[Key, bytes]]:
+def initial_entries(table: TableSchema) -> Iterator[tuple[Key, bytes]]:
+    """The entries that the program itself brings along: their keys, and the entries serialised."""
     by_name = {codec.name: codec for codec in table.actions.codecs.values()}
     for one in table.engine.entries:
         entry = p4r.TableEntry(table_id=table.id, priority=one.priority, is_const=table.const_entries)
