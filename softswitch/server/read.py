@@ -14,6 +14,7 @@ from finsy.proto import p4r
 from google.protobuf.message import Message
 
 from softswitch.engine.api import CounterValue, Engine
+from softswitch.server.bytestrings import encode
 from softswitch.server.entries import Key
 from softswitch.server.errors import Code, Refusal, Result, invalid, not_found, unimplemented
 from softswitch.server.schema import CounterSchema, RegisterSchema, Schema, TableSchema
@@ -224,7 +225,8 @@ class Reader:
         if initial.action_id:
             entry.action.action.action_id = initial.action_id
             for one in initial.arguments:
-                entry.action.action.params.add(param_id=one.param_id, value=one.value)
+                value = encode(int.from_bytes(one.value, "big"))
+                entry.action.action.params.add(param_id=one.param_id, value=value)
         elif table.engine.default_action is not None:
             name, arguments = table.engine.default_action.action, table.engine.default_action.arguments
             for codec in table.actions.codecs.values():

@@ -15,7 +15,6 @@ from softswitch.server.read import Reader, messages
 from softswitch.server.schema import Schema
 from softswitch.server.store import Store, initial_entries
 
-
 _TYPES = {
     Change.INSERT: p4r.Update.INSERT,
     Change.MODIFY: p4r.Update.MODIFY,

@@ -59,7 +59,7 @@ class TableSchema:
     has_idle_timeout: bool
     engine: TableInfo
     initial_default: p4i.TableActionCall
-    """As P4Info has it; ids, and canonical byte strings."""
+    """As P4Info has it: ids, and byte strings that need not be canonical."""
 
 
 @dataclass(frozen=True, slots=True)

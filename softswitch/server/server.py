@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -48,10 +49,23 @@ class Tls:
             authority = self.authority.read_bytes() if self.authority else None
         except OSError as error:
             raise BadOption(f"TLS: {error.filename}: {error.strerror}") from None
+        self._check()
+        return grpc.ssl_server_credentials([pair], authority, authority is not None)
+
+    def _check(self) -> None:
+        """gRPC only logs what is wrong with its files."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
-            return grpc.ssl_server_credentials([pair], authority, authority is not None)
-        except (RuntimeError, ValueError) as error:
-            raise BadOption(f"TLS: {self.certificate}, {self.private_key}: {error}") from None
+            context.load_cert_chain(self.certificate, self.private_key)
+        except ssl.SSLError as error:
+            raise BadOption(
+                f"TLS: {self.certificate} and {self.private_key} are no certificate and its key: {error}"
+            ) from None
+        if self.authority is not None:
+            try:
+                context.load_verify_locations(self.authority)
+            except ssl.SSLError as error:
+                raise BadOption(f"TLS: {self.authority} is no certificate: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
