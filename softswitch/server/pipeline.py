@@ -15,6 +15,7 @@ from finsy.proto import p4r
 from softswitch.engine import load_config, open_engine
 from softswitch.engine.api import BuildError, DeviceConfig, Engine, EngineOptions, PipelineError, PortError
 from softswitch.server.errors import Code, Refusal, invalid, not_found
+from softswitch.server.front_panel import FrontPanel
 from softswitch.server.ports import Ports
 from softswitch.server.read import Reader
 from softswitch.server.replay import count_updates, state_updates
@@ -57,8 +58,9 @@ class Pipelines:
     thread that owns the state and takes milliseconds.
     """
 
-    def __init__(self, ports: Ports, options: EngineOptions) -> None:
-        self._ports = ports
+    def __init__(self, panel: FrontPanel, options: EngineOptions) -> None:
+        self._panel = panel
+        self._ports = panel.ports
         self._options = options
         self._preparing = threading.Lock()
         self.running: Forwarding | None = None
@@ -152,11 +154,9 @@ class Pipelines:
     def _start(self, prepared: Forwarding) -> None:
         """The first pipeline keeps the engine that it was prepared in, and what was written there."""
         try:
-            self._ports.add_to(prepared.engine)
+            self._panel.use(prepared.engine)
             prepared.engine.start()
         except (PortError, OSError) as error:
-            for number in prepared.engine.port_stats():
-                prepared.engine.remove_port(number)
             raise Refusal(Code.FAILED_PRECONDITION, f"the ports cannot be opened: {error}") from None
         self.running = prepared
 

@@ -10,11 +10,13 @@ from types import TracebackType
 from typing import Self
 
 import grpc
-from finsy.proto import p4i, p4r, p4r_grpc
+from finsy.proto import gnmi_grpc, p4i, p4r, p4r_grpc
 from google.protobuf import text_format
 
 from softswitch.engine.api import Engine, EngineOptions
+from softswitch.gnmi.service import GnmiService
 from softswitch.server.errors import Refusal
+from softswitch.server.front_panel import FrontPanel
 from softswitch.server.pipeline import Pipelines
 from softswitch.server.ports import BadOption, Ports
 from softswitch.server.service import P4RuntimeService
@@ -83,12 +85,13 @@ class SwitchOptions:
 
 
 class SoftSwitchServer:
-    """A switch that serves P4Runtime from `start` (or `async with`) to `stop`."""
+    """A switch that serves P4Runtime and gNMI from `start` (or `async with`) to `stop`."""
 
     def __init__(self, options: SwitchOptions) -> None:
         self.options = options
+        self._panel = FrontPanel(options.ports)
         self._pipelines = Pipelines(
-            options.ports,
+            self._panel,
             EngineOptions(
                 cpu_port=options.cpu_port, drop_port=options.drop_port, name=f"p4switch{options.device_id}"
             ),
@@ -129,6 +132,8 @@ class SoftSwitchServer:
             if options.config is not None:
                 await self._service.load(options.config)
             p4r_grpc.add_P4RuntimeServicer_to_server(self._service, self._server)
+            gnmi = GnmiService(self._panel, self._service.in_state)
+            gnmi_grpc.add_gNMIServicer_to_server(gnmi, self._server)
             await self._server.start()
         except BaseException:
             await self.stop()
