@@ -15,10 +15,10 @@ from google.protobuf.message import Message
 
 from softswitch.engine.api import CounterValue, Engine
 from softswitch.server.bytestrings import encode
-from softswitch.server.entries import Key
 from softswitch.server.errors import Code, Refusal, Result, invalid, not_found, unimplemented
+from softswitch.server.keys import PRIORITY_BYTES, Key
 from softswitch.server.schema import CounterSchema, RegisterSchema, Schema, TableSchema
-from softswitch.server.store import Store, StoredEntry
+from softswitch.server.store import Store
 from softswitch.server.write_others import checked_index
 
 T = TypeVar("T")
@@ -171,9 +171,7 @@ class Reader:
             if bare.ByteSize():
                 raise invalid("a read of all tables takes no other filter")
             tables = self._in_scope("tables", self._schema.tables)
-            return [
-                self._part(one, list(self._store.tables[one.id].entries.values()), counted) for one in tables
-            ]
+            return [self._part(one, list(self._store.tables[one.id].entries), counted) for one in tables]
         table = self._schema.table(request.table_id)
         if not self._in_scope("tables", {table.id: table}):
             return []
@@ -185,35 +183,40 @@ class Reader:
             return [Part([p4r.Entity(table_entry=entry)] if kept is None or kept(entry) else [], _whole)]
         if counted and not table.has_counter:
             raise invalid(f"{table.name} has no direct counter")
-        entries = self._select(table, request)
+        keys = self._select(table, request)
         passes = _passes(request, table)
         if passes is not None:
-            entries = [one for one in entries if passes(p4r.TableEntry.FromString(one.wire))]
-        return [self._part(table, entries, counted)]
+            entries = self._store.tables[table.id].entries
+            keys = [key for key in keys if passes(p4r.TableEntry.FromString(entries[key]))]
+        return [self._part(table, keys, counted)]
 
-    def _select(self, table: TableSchema, request: p4r.TableEntry) -> list[StoredEntry]:
+    def _select(self, table: TableSchema, request: p4r.TableEntry) -> list[Key]:
         """By match and priority."""
         entries = self._store.tables[table.id].entries
         if not request.match:
             if request.priority:
-                return [one for key, one in entries.items() if _priority(table, key) == request.priority]
-            return list(entries.values())
+                return [key for key in entries if _priority(table, key) == request.priority]
+            return list(entries)
         match = table.match.decode(request.match)
         if table.match.has_priority and not request.priority:
-            return [one for key, one in entries.items() if key[:-1] == match]
-        found = entries.get(table.match.key(match, request.priority))
-        return [found] if found is not None else []
+            begin = table.match.match_key(match)
+            return [key for key in entries if key[:-PRIORITY_BYTES] == begin]
+        key = table.match.key(match, request.priority)
+        return [key] if key in entries else []
 
-    def _part(self, table: TableSchema, entries: list[StoredEntry], counted: bool) -> Part:
-        wires = [one.wire for one in entries]
+    def _part(self, table: TableSchema, keys: list[Key], counted: bool) -> Part:
+        entries = self._store.tables[table.id].entries
+        wires = [entries[key] for key in keys]
         if counted and table.has_counter:
-            return Part(list(zip(wires, self._values(table, entries), strict=True)), _counted)
+            return Part(list(zip(wires, self._values(table, keys), strict=True)), _counted)
         return Part(wires, _wire(_TABLE_ENTRY))
 
-    def _values(self, table: TableSchema, entries: Sequence[StoredEntry]) -> list[CounterValue]:
-        if any(one.handle < 0 for one in entries):
+    def _values(self, table: TableSchema, keys: Sequence[Key]) -> list[CounterValue]:
+        known = self._store.tables[table.id].handles
+        handles = [known[key] for key in keys]
+        if -1 in handles:
             raise unimplemented(f"{table.name}: counters of the program's own entries cannot be read")
-        return self._engine.read_direct_counters(table.name, [one.handle for one in entries])
+        return self._engine.read_direct_counters(table.name, handles)
 
     def _default_entry(self, table: TableSchema) -> p4r.TableEntry:
         entry = p4r.TableEntry(table_id=table.id, is_default_action=True, is_const=table.const_default)
@@ -245,11 +248,11 @@ class Reader:
                 raise invalid(f"{table.name} has no direct counter")
             if request.is_default_action:
                 raise unimplemented(f"{table.name}: counters of default entries are not implemented")
-            entries = self._select(table, request)
-            if request.match and not entries:
+            keys, entries = self._select(table, request), self._store.tables[table.id].entries
+            if request.match and not keys:
                 raise not_found(f"{table.name}: there is no such entry")
-            pairs = list(zip((one.wire for one in entries), self._values(table, entries), strict=True))
-            parts.append(Part(pairs, _direct_counter))
+            wires = [entries[key] for key in keys]
+            parts.append(Part(list(zip(wires, self._values(table, keys), strict=True)), _direct_counter))
         return parts
 
     # --- all else -------------------------------------------------------------------------------
@@ -370,7 +373,7 @@ def _chosen(kept: dict[int, bytes], number: int) -> list[bytes]:
 def _priority(table: TableSchema, key: Key) -> object:
     if not table.match.has_priority:
         raise Refusal(Code.INVALID_ARGUMENT, f"{table.name} has no priorities")
-    return key[-1]
+    return int.from_bytes(key[-PRIORITY_BYTES:], "big")
 
 
 def _passes(request: p4r.TableEntry, table: TableSchema) -> Callable[[p4r.TableEntry], bool] | None:

@@ -64,8 +64,8 @@ def _entries(state: State, into: Store) -> Iterator[p4r.Update]:
         for key, wire in initial_entries(table):
             if key not in entries and key in there:
                 yield _update(Change.DELETE, wire)
-        for key, stored in entries.items():
-            yield _update(Change.MODIFY if key in there else Change.INSERT, stored.wire)
+        for key, wire in entries.items():
+            yield _update(Change.MODIFY if key in there else Change.INSERT, wire)
 
 
 def _update(change: Change, wire: bytes) -> p4r.Update:
@@ -80,7 +80,7 @@ def count_updates(state: State) -> list[p4r.Update]:
     counted = [one for one in state.schema.tables.values() if one.has_counter and not one.const_entries]
     requests = []
     for table in counted:
-        if not any(stored.handle < 0 for stored in state.store.tables[table.id].entries.values()):
+        if -1 not in state.store.tables[table.id].handles.values():
             requests.append(p4r.Entity())
             requests[-1].direct_counter_entry.table_entry.table_id = table.id
     requests.append(p4r.Entity())

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from finsy.proto import p4r
 
 from softswitch.engine.api import Atomicity, Change, Engine, Operation, Outcome, Status, WriteEntry
-from softswitch.server.entries import Key
 from softswitch.server.errors import ABORTED, Code, Refusal, Result, invalid, unimplemented
+from softswitch.server.keys import Key
 from softswitch.server.plan import CHANGES, Plan, Scene
 from softswitch.server.schema import Schema, TableSchema
-from softswitch.server.store import Store, StoredEntry, TableState
+from softswitch.server.store import Store, TableState
 from softswitch.server.write_others import CellUpdates, DigestUpdates, ReplicationUpdates
 from softswitch.server.write_profiles import ProfileUpdates
 from softswitch.server.write_tables import TableUpdates, check_extras
@@ -123,9 +123,9 @@ class Writer:
             if outcome.status:
                 results[one.index] = _refusal(operation, outcome)
             elif one.wire is None:
-                one.state.entries.pop(one.key, None)
+                one.state.remove(one.key)
             else:
-                one.state.entries[one.key] = StoredEntry(one.wire, outcome.handle)
+                one.state.put(one.key, one.wire, outcome.handle)
         waiting.clear()
         operations.clear()
 
