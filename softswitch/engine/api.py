@@ -101,6 +101,8 @@ class TableInfo:
     const_entries: bool
     entries: tuple[InitialEntry, ...]
     has_direct_counter: bool
+    direct_meter: MeterUnit | None
+    supports_timeout: bool
     profile: str | None
     hidden: bool
 
@@ -153,6 +155,33 @@ class RegisterInfo:
     bitwidth: int
 
 
+class MeterUnit(enum.Enum):
+    """What a meter counts."""
+
+    PACKETS = "packets"
+    BYTES = "bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class MeterInfo:
+    """A meter array of `size` cells. Direct meters are in `TableInfo`."""
+
+    id: int
+    name: str
+    size: int
+    unit: MeterUnit
+
+
+@dataclass(frozen=True, slots=True)
+class ValueSetInfo:
+    """A parser value set of at most `max_size` members, each of one value for each of `bitwidths`."""
+
+    id: int
+    name: str
+    bitwidths: tuple[int, ...]
+    max_size: int
+
+
 @dataclass(frozen=True, slots=True)
 class DigestInfo:
     """A digest list; several lists may share one `name` (one for each call in the program)."""
@@ -171,6 +200,8 @@ class PipelineInfo:
     profiles: Mapping[str, ProfileInfo]
     counters: Mapping[str, CounterInfo]
     registers: Mapping[str, RegisterInfo]
+    meters: Mapping[str, MeterInfo]
+    value_sets: Mapping[str, ValueSetInfo]
     digests: Mapping[int, DigestInfo]
     errors: Mapping[str, int]
 
@@ -263,13 +294,16 @@ class Change(enum.Enum):
 @dataclass(slots=True)
 class WriteEntry:
     """One entry of a table. An entry is identified by `match` and, where the table needs one, `priority`
-    (>= 1, larger wins; 0 elsewhere). `action` is ignored by DELETE. MODIFY keeps the direct counter."""
+    (>= 1, larger wins; 0 elsewhere). `action` is ignored by DELETE. MODIFY keeps the direct counter and
+    the direct meter's configuration. `idle_timeout_ns` (0: none) is for tables that support it: the time
+    without a hit after which `idle_entries` names the entry; INSERT and MODIFY start it anew."""
 
     change: Change
     table: str
     match: tuple[FieldMatch, ...]
     action: EntryAction | None = None
     priority: int = 0
+    idle_timeout_ns: int = 0
 
 
 @dataclass(slots=True)
@@ -374,6 +408,56 @@ class WriteRegister:
     value: int
 
 
+class TwoRates(NamedTuple):
+    """A meter as in RFC 2698: above `pir` red, else above `cir` yellow. Rates are per second,
+    in packets or bytes, and so are bursts."""
+
+    cir: int
+    cburst: int
+    pir: int
+    pburst: int
+
+
+class OneRate(NamedTuple):
+    """A meter as in RFC 2697: what `cir` and `cburst` leave unused fills up to `eburst`, which gives yellow;
+    all else is red. With an `eburst` of 0 it has two colours."""
+
+    cir: int
+    cburst: int
+    eburst: int = 0
+
+
+MeterConfig = TwoRates | OneRate
+
+
+@dataclass(slots=True)
+class WriteMeter:
+    """Cell `index` of a meter array (None: all cells); `config` None: every packet is green, as at first."""
+
+    meter: str
+    index: int | None
+    config: MeterConfig | None
+
+
+@dataclass(slots=True)
+class WriteDirectMeter:
+    """The meter of one entry; a new entry's has no configuration: every packet is green."""
+
+    table: str
+    match: tuple[FieldMatch, ...]
+    priority: int
+    config: MeterConfig | None
+
+
+@dataclass(slots=True)
+class WriteValueSet:
+    """All members of a parser value set from now on: each one match for each of its `bitwidths` (any kind
+    but a range). Of a new pipeline every set is empty."""
+
+    value_set: str
+    members: tuple[tuple[FieldMatch, ...], ...]
+
+
 Operation = (
     WriteEntry
     | SetDefaultAction
@@ -384,6 +468,9 @@ Operation = (
     | WriteCounter
     | WriteDirectCounter
     | WriteRegister
+    | WriteMeter
+    | WriteDirectMeter
+    | WriteValueSet
 )
 
 
@@ -436,6 +523,13 @@ class DigestMessage:
 
 
 Event = PacketIn | DigestMessage
+
+
+class IdleEntry(NamedTuple):
+    """An entry that no packet has hit for its timeout."""
+
+    table: str
+    handle: int
 
 
 # --- ports and figures ------------------------------------------------------------------------
@@ -576,6 +670,24 @@ class Engine(Protocol):
 
     def read_registers(self, register: str, start: int = 0, count: int | None = None) -> list[int]:
         """Cells of a register array; `IndexError` outside of it."""
+        ...
+
+    def read_meters(self, meter: str, start: int = 0, count: int | None = None) -> list[MeterConfig | None]:
+        """The configurations of a meter array's cells; `IndexError` outside of it."""
+        ...
+
+    def read_direct_meters(self, table: str, handles: Sequence[int]) -> list[MeterConfig | None]:
+        """The configurations of entries' meters; `KeyError` as for counters."""
+        ...
+
+    def read_idle_times(self, table: str, handles: Sequence[int]) -> list[int]:
+        """Nanoseconds since each entry was last hit (or written, when that was later; 0 for an entry without
+        a timeout); `KeyError` names a table that does not support timeouts or a stale handle."""
+        ...
+
+    def idle_entries(self, limit: int = 1024) -> list[IdleEntry]:
+        """Entries whose timeout is over; each is named once, and again only when it was hit or written and
+        is idle anew. To be asked for from time to time: looks at all entries of tables with timeouts."""
         ...
 
     # packets

@@ -4,175 +4,41 @@ what the runtime gets fits its tables."""
 from __future__ import annotations
 
 from softswitch.engine.api import (
-    ActionCall,
     Change,
     Exact,
     FieldMatch,
-    GroupRef,
     Lpm,
     MatchKind,
-    MemberRef,
+    MeterConfig,
+    OneRate,
     Operation,
-    Range,
     Replica,
     SetDefaultAction,
     Status,
-    TableInfo,
-    Ternary,
+    TwoRates,
     WriteCloneSession,
     WriteCounter,
     WriteDirectCounter,
+    WriteDirectMeter,
     WriteEntry,
     WriteGroup,
     WriteMember,
+    WriteMeter,
     WriteMulticastGroup,
     WriteRegister,
+    WriteValueSet,
 )
+from softswitch.engine.encode_table import WORD, Refused, TableCode, arguments, invalid, masked, number
 from softswitch.engine.generate.actions import data_words, words
-from softswitch.engine.generate.tables import Tables, layout
-from softswitch.engine.model import Action, Pipeline, Profile, Table
+from softswitch.engine.model import Action, Pipeline, Profile
 
-WORD = (1 << 64) - 1
 CHANGES = {Change.INSERT: 0, Change.MODIFY: 1, Change.DELETE: 2}
 ENTRY, DEFAULT, MEMBER, GROUP, MULTICAST, CLONE, COUNTER, DIRECT, REGISTER = range(9)
-TARGET_ACTION, TARGET_MEMBER, TARGET_GROUP = range(3)
-HIGHEST_PRIORITY = (1 << 31) - 1
+METER, DIRECT_METER, SET = range(9, 12)
+METER_OFF, METER_TWO_RATES, METER_ONE_RATE = range(3)
+RATE_BITS, BURST_BITS, TIMEOUT_BITS = 43, 62, 62
 PORTS = 512
 HEAVIEST = 1 << 20
-
-
-class Refused(Exception):
-    """An operation that cannot be carried out whatever the state."""
-
-    def __init__(self, status: Status, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-        self.text = text
-
-
-def invalid(text: str) -> Refused:
-    """An operation that says something impossible."""
-    return Refused(Status.INVALID_ARGUMENT, text)
-
-
-class TableCode:
-    """How one table's entries are encoded."""
-
-    def __init__(self, table: Table, info: TableInfo) -> None:
-        self.table = table
-        self.info = info
-        self.layout = layout(table)
-        self.data_words = Tables.entry_words(table) - self.layout.data_offset
-        self.actions = {action.name: action for action in table.actions}
-
-    def match(self, match: tuple[FieldMatch, ...]) -> list[int]:
-        """Key, range ends and mask."""
-        if len(match) != len(self.table.key):
-            raise invalid(f"{self.info.name}: {len(match)} match fields, the key has {len(self.table.key)}")
-        sizes = self.layout
-        key, mask = [0] * sizes.key_words, [0] * sizes.key_words
-        ranges = [0] * (2 * sizes.range_words)
-        for field, place, given in zip(self.info.key, sizes.places, match, strict=True):
-            whole = (1 << field.bitwidth) - 1
-            try:
-                if place.ranged:
-                    low, high = (0, whole) if given is None else self._range(given)
-                    if not 0 <= low <= high <= whole:
-                        raise invalid(f"{low}..{high} is no range of {field.bitwidth} bits")
-                    ranges[2 * place.word : 2 * place.word + 2] = low, high
-                    continue
-                value, bits = _masked(given, field.match, field.bitwidth, whole)
-            except Refused as refused:
-                raise Refused(refused.status, f"{self.info.name}.{field.name}: {refused.text}") from None
-            value <<= place.shift
-            bits <<= place.shift
-            key[place.word] |= value & WORD
-            mask[place.word] |= bits & WORD
-            if field.bitwidth > 64:
-                key[place.word + 1] |= value >> 64
-                mask[place.word + 1] |= bits >> 64
-        return [*key, *ranges, *mask]
-
-    @staticmethod
-    def _range(given: FieldMatch) -> tuple[int, int]:
-        if not isinstance(given, Range):
-            raise invalid(f"a range is needed, not {given!r}")
-        return given.low, given.high
-
-    def priority(self, priority: int) -> int:
-        """The priority, when the table has any."""
-        if not self.info.needs_priority:
-            if priority:
-                raise invalid(f"{self.info.name} has no priorities, {priority} was given")
-            return 0
-        if not 1 <= priority <= HIGHEST_PRIORITY:
-            raise invalid(f"{self.info.name}: priority {priority} is not in 1..{HIGHEST_PRIORITY}")
-        return priority
-
-    def target(self, action: object, default: bool = False) -> list[int]:
-        """Target kind, action, ref id and the action's arguments."""
-        if isinstance(action, ActionCall):
-            if self.table.profile and not default:
-                raise invalid(f"{self.info.name} takes members and groups of {self.table.profile.name}")
-            called = self.actions.get(action.action)
-            if called is None:
-                raise invalid(f"{self.info.name} has no action {action.action!r}")
-            data = arguments(called, action.arguments)
-            return [TARGET_ACTION, called.index, 0, *data, *[0] * (self.data_words - len(data))]
-        if self.table.profile is None:
-            raise invalid(f"{self.info.name} has no action profile")
-        if isinstance(action, MemberRef):
-            kind, ref = TARGET_MEMBER, action.member
-        elif isinstance(action, GroupRef):
-            if self.table.profile.selector is None:
-                raise invalid(f"{self.table.profile.name} has no selector: groups cannot be used")
-            kind, ref = TARGET_GROUP, action.group
-        else:
-            raise invalid(f"{self.info.name}: an action is needed")
-        return [kind, 0, number(ref, "id", 32), *[0] * self.data_words]
-
-
-def _masked(given: FieldMatch, kind: MatchKind, width: int, whole: int) -> tuple[int, int]:
-    if given is None:
-        if kind is MatchKind.EXACT:
-            raise invalid("an exact field cannot be left out")
-        return 0, 0
-    match kind, given:
-        case ((MatchKind.EXACT | MatchKind.OPTIONAL | MatchKind.TERNARY), Exact(value)):
-            mask = whole
-        case MatchKind.LPM, Lpm(value, length):
-            if not 0 <= length <= width:
-                raise invalid(f"prefix length {length} is not in 0..{width}")
-            mask = whole >> (width - length) << (width - length)
-        case MatchKind.TERNARY, Ternary(value, mask):
-            if not 0 <= mask <= whole:
-                raise invalid(f"mask {mask:#x} is wider than {width} bits")
-        case _:
-            raise invalid(f"the field is matched {kind.value}, {type(given).__name__} was given")
-    if not 0 <= value <= whole:
-        raise invalid(f"{value:#x} is wider than {width} bits")
-    if value & ~mask:
-        raise invalid(f"{value:#x} has bits outside its mask {mask:#x}")
-    return value, mask
-
-
-def number(value: int, name: str, bits: int, low: int = 0) -> int:
-    """A number of bounded width."""
-    if not low <= value < 1 << bits:
-        raise invalid(f"{name} {value} is not in {low}..{(1 << bits) - 1}")
-    return value
-
-
-def arguments(action: Action, values: tuple[int, ...]) -> list[int]:
-    """An action's arguments as words."""
-    if len(values) != len(action.widths):
-        raise invalid(f"{action.name}: {len(values)} arguments, {len(action.widths)} are needed")
-    data: list[int] = []
-    for index, (value, width) in enumerate(zip(values, action.widths, strict=True)):
-        if not 0 <= value < 1 << width:
-            raise invalid(f"{action.name}: argument {index} is wider than {width} bits")
-        data.extend((value >> 64 * i) & WORD for i in range(words(width)))
-    return data
 
 
 class Encoder:
@@ -189,6 +55,8 @@ class Encoder:
             self.profiles[profile.name] = profile, actions, data, size
         self.counters = {one.name: one for one in pipeline.counters}
         self.registers = {one.name: one for one in pipeline.registers}
+        self.meters = {one.name: one for one in pipeline.meters}
+        self.value_sets = {one.name: one for one in pipeline.value_sets}
 
     def encode(self, operation: Operation, initial: bool = False) -> list[int]:
         """The operation's words, or `Refused`. `initial` allows what the program itself does."""
@@ -236,6 +104,20 @@ class Encoder:
                 index = _index(operation.index, register.size, register.name)
                 value_ = number(operation.value, "value", register.bitwidth)
                 return REGISTER, register.index, 1, [index, value_ & WORD, value_ >> 64]
+            case WriteMeter():
+                meter = self.meters.get(operation.meter)
+                if meter is None:
+                    raise Refused(Status.NOT_FOUND, f"there is no meter {operation.meter!r}")
+                index = _index(operation.index, meter.size, meter.name)
+                return METER, meter.index, 1, [index, *_rates(operation.config)]
+            case WriteDirectMeter():
+                code = self._table(operation.table)
+                if code.info.direct_meter is None:
+                    raise invalid(f"{operation.table} has no direct meter")
+                head = [code.priority(operation.priority), *_rates(operation.config)]
+                return DIRECT_METER, code.table.index, 1, [*head, *code.match(operation.match)]
+            case WriteValueSet():
+                return self._value_set(operation)
 
     def _table(self, name: str) -> TableCode:
         code = self.tables.get(name)
@@ -250,11 +132,14 @@ class Encoder:
         if not code.table.key:
             raise invalid(f"{operation.table} has no key and takes no entries")
         head, match = code.priority(operation.priority), code.match(operation.match)
+        timeout = number(operation.idle_timeout_ns, "idle timeout", TIMEOUT_BITS)
+        if timeout and not code.table.timed:
+            raise invalid(f"{operation.table} does not support idle timeouts")
         if operation.change is Change.DELETE:
             target = [0] * (3 + code.data_words)
         else:
             target = code.target(operation.action)
-        body = [head, *target[:3], *match, *target[3:]]
+        body = [head, *target[:3], timeout, *match, *target[3:]]
         return ENTRY, code.table.index, CHANGES[operation.change], body
 
     def _profile(self, name: str) -> tuple[Profile, dict[str, Action], int, int]:
@@ -296,6 +181,47 @@ class Encoder:
             raise Refused(Status.NOT_FOUND, f"there is no counter {operation.counter!r}")
         value = [number(one, "counter", 64) for one in operation.value]
         return COUNTER, counter.index, 1, [_index(operation.index, counter.size, counter.name), *value]
+
+    def _value_set(self, operation: WriteValueSet) -> tuple[int, int, int, list[int]]:
+        one = self.value_sets.get(operation.value_set)
+        if one is None:
+            raise Refused(Status.NOT_FOUND, f"there is no value set {operation.value_set!r}")
+        body: list[int] = []
+        for member in operation.members:
+            if len(member) != len(one.widths):
+                raise invalid(f"{one.name}: {len(member)} values, {len(one.widths)} are needed")
+            pairs = [_set_match(given, width) for given, width in zip(member, one.widths, strict=True)]
+            for part in (0, 1):
+                for pair, width in zip(pairs, one.widths, strict=True):
+                    body.extend((pair[part] >> 64 * i) & WORD for i in range(words(width)))
+        return SET, one.index, 1, body
+
+
+def _set_match(given: FieldMatch, width: int) -> tuple[int, int]:
+    kind = MatchKind.EXACT if isinstance(given, Exact) else MatchKind.TERNARY
+    kind = MatchKind.LPM if isinstance(given, Lpm) else kind
+    return masked(given, kind, width, (1 << width) - 1)
+
+
+def _rates(config: MeterConfig | None) -> list[int]:
+    """A configuration's words: kind, then rate and burst of the committed and of the other bucket."""
+    if config is None:
+        return [METER_OFF, 0, 0, 0, 0]
+    cir, cburst = number(config.cir, "cir", RATE_BITS), number(config.cburst, "cburst", BURST_BITS)
+    if isinstance(config, TwoRates):
+        pir, pburst = number(config.pir, "pir", RATE_BITS), number(config.pburst, "pburst", BURST_BITS)
+        if pir < cir:
+            raise invalid(f"pir {pir} is below cir {cir}")
+        return [METER_TWO_RATES, cir, cburst, pir, pburst]
+    return [METER_ONE_RATE, cir, cburst, 0, number(config.eburst, "eburst", BURST_BITS)]
+
+
+def decoded_rates(words_: list[int]) -> MeterConfig | None:
+    """The configuration that `_rates` encoded."""
+    kind, cir, cburst, pir, other = words_
+    if kind == METER_OFF:
+        return None
+    return TwoRates(cir, cburst, pir, other) if kind == METER_TWO_RATES else OneRate(cir, cburst, other)
 
 
 def _index(index: int | None, size: int, name: str) -> int:

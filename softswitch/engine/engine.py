@@ -23,6 +23,8 @@ from softswitch.engine.api import (
     EngineOptions,
     EngineStats,
     Event,
+    IdleEntry,
+    MeterConfig,
     Operation,
     Outcome,
     PacketIn,
@@ -34,17 +36,18 @@ from softswitch.engine.api import (
     WriteEntry,
 )
 from softswitch.engine.build import Builder
-from softswitch.engine.encode import Encoder, Refused
+from softswitch.engine.encode import Encoder
+from softswitch.engine.encode_table import Refused
 from softswitch.engine.generate import generate
 from softswitch.engine.load import LoadedConfig
 from softswitch.engine.native import (
     DROP_REASONS,
-    Counter,
     EngineReport,
     PortReport,
     load_runtime,
 )
 from softswitch.engine.native import Outcome as NativeOutcome
+from softswitch.engine.reader import StateReader
 
 PORTS = 512
 LARGEST_RECORD = 1 << 16
@@ -145,6 +148,7 @@ class NativeEngine:
         self._native.engine_swap(handle, pipeline, _pointer(words), len(words), outcomes, count)
         self._config = config
         self._encoder = encoder
+        self._reader = StateReader(self._native, encoder, config.info)
 
     # --- ports --------------------------------------------------------------------------------
 
@@ -255,43 +259,31 @@ class NativeEngine:
 
     def read_direct_counters(self, table: str, handles: Sequence[int]) -> list[CounterValue]:
         """The counters of entries by handle; `KeyError` names a table without counters or a stale handle."""
-        info = self.info.tables.get(table)
-        if info is None or not info.has_direct_counter:
-            raise KeyError(f"{table} has no direct counter")
-        asked = (c.c_int64 * max(len(handles), 1))(*handles)
-        values = (Counter * max(len(handles), 1))()
-        index = self._encoder.tables[table].table.index
-        bad = self._native.engine_read_direct(self._handle(), index, asked, len(handles), values)
-        if bad >= 0:
-            raise KeyError(f"{table} has no entry of handle {handles[bad]}")
-        return [CounterValue(one.packets, one.bytes) for one in values[: len(handles)]]
+        return self._reader.direct_counters(self._handle(), table, handles)
+
+    def read_direct_meters(self, table: str, handles: Sequence[int]) -> list[MeterConfig | None]:
+        """The configurations of entries' meters; `KeyError` as for counters."""
+        return self._reader.direct_meters(self._handle(), table, handles)
+
+    def read_idle_times(self, table: str, handles: Sequence[int]) -> list[int]:
+        """Nanoseconds since each entry was last hit or written (0: it has no timeout)."""
+        return self._reader.idle_times(self._handle(), table, handles)
+
+    def idle_entries(self, limit: int = 1024) -> list[IdleEntry]:
+        """Entries whose timeout is over; each is named once for each time that it was hit or written."""
+        return self._reader.idle_entries(self._handle(), limit)
 
     def read_counters(self, counter: str, start: int = 0, count: int | None = None) -> list[CounterValue]:
         """Cells of a counter array; `IndexError` outside of it."""
-        array_ = self._encoder.counters[counter]
-        cells = self._read(
-            1, array_.index, start, array_.size - start if count is None else count, 2, counter
-        )
-        return [CounterValue(*pair) for pair in zip(cells[::2], cells[1::2], strict=True)]
+        return self._reader.counters(self._handle(), counter, start, count)
 
     def read_registers(self, register: str, start: int = 0, count: int | None = None) -> list[int]:
         """Cells of a register array; `IndexError` outside of it."""
-        array_ = self._encoder.registers[register]
-        size = (array_.bitwidth + 63) // 64
-        cells = self._read(
-            0, array_.index, start, array_.size - start if count is None else count, size, register
-        )
-        if size == 1:
-            return cells
-        return [low | high << 64 for low, high in zip(cells[::2], cells[1::2], strict=True)]
+        return self._reader.registers(self._handle(), register, start, count)
 
-    def _read(self, counters: int, index: int, start: int, count: int, words: int, name: str) -> list[int]:
-        if start < 0 or count < 0:
-            raise IndexError(f"{name}: cells {start}..{start + count - 1}")
-        cells = (c.c_uint64 * max(count * words, 1))()
-        if self._native.engine_read_array(self._handle(), counters, index, start, count, cells):
-            raise IndexError(f"{name}: cells {start}..{start + count - 1}")
-        return list(cells[: count * words])
+    def read_meters(self, meter: str, start: int = 0, count: int | None = None) -> list[MeterConfig | None]:
+        """The configurations of a meter array's cells; `IndexError` outside of it."""
+        return self._reader.meters(self._handle(), meter, start, count)
 
     # --- packets ------------------------------------------------------------------------------
 

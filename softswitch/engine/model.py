@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from softswitch.engine.api import MatchKind, PipelineInfo
+from softswitch.engine.api import MatchKind, MeterUnit, PipelineInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +177,31 @@ class Counter:
 
 
 @dataclass(frozen=True, slots=True)
+class Meter:
+    """An indirect meter array."""
+
+    index: int
+    name: str
+    size: int
+    unit: MeterUnit
+
+
+@dataclass(frozen=True, slots=True)
+class DirectMeter:
+    """The meters of a table's entries; a hit's colour goes to `target`."""
+
+    unit: MeterUnit
+    target: FieldRef
+
+
+@dataclass(frozen=True, slots=True)
 class Jump:
     """The index of a primitive (or one behind the last)."""
 
     target: int
 
 
-Operand = Expression | Header | Calculation | Register | Counter | Jump
+Operand = Expression | Header | Calculation | Register | Counter | Meter | Jump
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +228,23 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueSet:
+    """A parser value set; a member has a value for each of `widths`."""
+
+    index: int
+    name: str
+    size: int
+    widths: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Transition:
-    """One case: (value, mask) for each part of the key, none for the default. `target` None accepts."""
+    """One case: (value, mask) for each part of the key, none for the default; of a value set's, the masks
+    count. `target` None accepts."""
 
     cases: tuple[tuple[int, int], ...] | None
     target: str | None
+    value_set: ValueSet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +301,8 @@ class Table:
     default: tuple[Action, tuple[int, ...]] | None
     default_fixed: bool
     counted: bool
+    timed: bool
+    meter: DirectMeter | None
     profile: Profile | None
     max_size: int
     next: tuple[str | None, ...]
@@ -327,6 +359,8 @@ class Pipeline:
     profiles: tuple[Profile, ...]
     registers: tuple[Register, ...]
     counters: tuple[Counter, ...]
+    meters: tuple[Meter, ...]
+    value_sets: tuple[ValueSet, ...]
     kept_fields: tuple[FieldList, ...]
     digests: tuple[FieldList, ...]
     info: PipelineInfo = field(compare=False)

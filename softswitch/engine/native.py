@@ -38,10 +38,10 @@ class EngineReport(c.Structure):
     )
 
 
-class Counter(c.Structure):
-    """A counter cell."""
+class IdleEntry(c.Structure):
+    """An entry whose timeout is over."""
 
-    _fields_ = (("packets", c.c_uint64), ("bytes", c.c_uint64))
+    _fields_ = (("table", c.c_uint64), ("handle", c.c_int64))
 
 
 _WORDS = c.POINTER(c.c_uint64)
@@ -61,9 +61,10 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "engine_apply": (None, (c.c_void_p, _WORDS, c.c_uint64, c.POINTER(Outcome), c.c_uint32, c.c_int)),
     "engine_read_direct": (
         c.c_int64,
-        (c.c_void_p, c.c_uint32, c.POINTER(c.c_int64), c.c_uint32, c.POINTER(Counter)),
+        (c.c_void_p, c.c_uint32, c.POINTER(c.c_int64), c.c_uint32, c.c_int, _WORDS),
     ),
     "engine_read_array": (c.c_int, (c.c_void_p, c.c_int, c.c_uint32, c.c_uint64, c.c_uint64, _WORDS)),
+    "engine_idle": (c.c_uint32, (c.c_void_p, c.POINTER(IdleEntry), c.c_uint32)),
     "engine_inject": (c.c_uint64, (c.c_void_p, c.c_uint32, c.c_char_p, c.c_uint32)),
     "engine_take": (
         c.c_int64,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from softswitch.engine.api import PipelineError
+from softswitch.engine.api import MeterUnit, PipelineError
 from softswitch.engine.generate.calculations import Calculations
 from softswitch.engine.generate.expressions import Expressions, field_type, literal
 from softswitch.engine.generate.names import Names, comment, place
@@ -17,6 +17,7 @@ from softswitch.engine.model import (
     FieldRef,
     Header,
     Jump,
+    Meter,
     Operand,
     Primitive,
     Register,
@@ -33,6 +34,11 @@ def words(bitwidth: int) -> int:
 def data_words(action: Action) -> int:
     """The 64-bit words that an action's arguments take."""
     return sum(words(width) for width in action.widths)
+
+
+def meter_amount(unit: MeterUnit) -> str:
+    """What a packet costs at a meter."""
+    return "1" if unit is MeterUnit.PACKETS else "packet->ingress_length"
 
 
 class Actions:
@@ -162,6 +168,17 @@ class Actions:
         yield f"    if (index < {counter.size}) {{"
         yield f"        struct counter *cell = &pipeline->counters[{counter.index}][index];"
         yield "        count_packet(&cell->packets, &cell->bytes, packet);"
+        yield "    }"
+        yield "}"
+
+    def _execute_meter(self, meter: Meter, index: Expression, target: FieldRef) -> Iterator[str]:
+        yield "{"
+        yield f"    uint64_t index = {self._number(index)};"
+        yield f"    if (index < {meter.size}) {{"
+        yield f"        struct meter *cell = (struct meter *)pipeline->meters[{meter.index}] + index;"
+        mask = literal((1 << min(target.field.bitwidth, 2)) - 1)
+        colour = f"meter_run(pipeline, cell, {meter_amount(meter.unit)})"
+        yield f"        {self.store(target, f'({colour} & {mask})')}"
         yield "    }"
         yield "}"
 

@@ -6,10 +6,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from softswitch.engine.api import PipelineError
-from softswitch.engine.generate.actions import SIGNATURE, Actions
+from softswitch.engine.generate.actions import SIGNATURE, Actions, words
 from softswitch.engine.generate.expressions import Expressions, literal, lookaheads
 from softswitch.engine.generate.names import Names, comment
-from softswitch.engine.model import Expression, FieldRef, Header, ParserState, Pipeline, Primitive, Transition
+from softswitch.engine.model import (
+    Expression,
+    FieldRef,
+    Header,
+    ParserState,
+    Pipeline,
+    Primitive,
+    Transition,
+    ValueSet,
+)
 
 LONGEST_WALK = 1024  # states; then ParserTimeout
 
@@ -141,6 +150,9 @@ class Parsers:
             target = "STATE_ACCEPT"
             if transition.target is not None:
                 target = f"STATE_{self.names.states[transition.target]}"
+            if transition.value_set is not None:
+                yield from self._member(transition, transition.value_set, state, target)
+                continue
             conditions = self._conditions(transition, state)
             if not conditions:
                 yield f"return {target};"
@@ -148,6 +160,20 @@ class Parsers:
             yield f"if ({' && '.join(conditions)})"
             yield f"    return {target};"
         yield f"return refuse(packet, {self.error('NoMatch')}); /* NoMatch */"
+
+    @staticmethod
+    def _member(transition: Transition, among: ValueSet, state: ParserState, target: str) -> Iterator[str]:
+        """One word for each value of up to 64 bits, the low one first of wider ones."""
+        values, masks = [], []
+        for index, (_, mask) in enumerate(transition.cases or ()):
+            for word in range(words(state.key[index][1])):
+                values.append(f"(uint64_t)(key_{index} >> {64 * word})" if word else f"(uint64_t)key_{index}")
+                masks.append(literal(mask >> 64 * word & (1 << 64) - 1))
+        yield "{"
+        yield f"    const uint64_t key[] = {{{', '.join(values)}}}, mask[] = {{{', '.join(masks)}}};"
+        yield f"    if (value_set_has(&pipeline->sets[{among.index}], key, mask, {len(values)}))"
+        yield f"        return {target};"
+        yield "}"
 
     @staticmethod
     def _conditions(transition: Transition, state: ParserState) -> list[str]:

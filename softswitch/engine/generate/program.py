@@ -28,12 +28,14 @@ class _Program:
         self.expressions = Expressions(self.names)
         self.calculations = Calculations(self.names)
         self.actions = Actions(self.names, self.expressions, self.calculations)
-        self.tables = Tables(pipeline, self.names, self.expressions, self.calculations)
+        self.tables = Tables(pipeline, self.names, self.expressions, self.calculations, self.actions)
 
     def text(self) -> Iterator[str]:
         pipeline = self.pipeline
         yield f"/* Made by p4fabric from {comment(pipeline.program)}. Changes are lost. */"
         yield '#include "pipeline.h"'
+        if pipeline.meters or any(table.meter for table in pipeline.tables):
+            yield '#include "meter.h"'
         yield ""
         yield f'_Static_assert(sizeof(struct entry) == {ENTRY_BYTES}, "the layout of entries");'
         yield ""
@@ -197,6 +199,17 @@ class _Program:
         yield "    { 0, 0, 0 },"
         yield "};"
         yield ""
+        if pipeline.meters:
+            yield "static const struct array_shape meter_shapes[] = {"
+            for meter in pipeline.meters:
+                yield f"    {{ {string(meter.name)}, {meter.size}, METER_WORDS }},"
+            yield "};"
+        if pipeline.value_sets:
+            yield "static const struct set_shape set_shapes[] = {"
+            for one in pipeline.value_sets:
+                size = sum(words(width) for width in one.widths)
+                yield f"    {{ {string(one.name)}, {size}, {one.size} }},"
+            yield "};"
         room = sum(header.size for header in pipeline.deparser)
         digest_room = max((digest_size(one) for one in pipeline.digests), default=0)
         yield 'extern __attribute__((visibility("default"))) const struct pipeline_code p4_pipeline;'
@@ -207,6 +220,10 @@ class _Program:
         yield f"    .register_count = {len(pipeline.registers)}, .counter_count = {len(pipeline.counters)},"
         yield "    .tables = table_shapes, .profiles = profile_shapes,"
         yield "    .registers = register_shapes, .counters = counter_shapes,"
+        if pipeline.meters:
+            yield f"    .meters = meter_shapes, .meter_count = {len(pipeline.meters)},"
+        if pipeline.value_sets:
+            yield f"    .sets = set_shapes, .set_count = {len(pipeline.value_sets)},"
         yield "    .parse = parse, .ingress = ingress, .egress = egress, .deparse = deparse,"
         yield "    .reset_metadata = reset_metadata, .keep_fields = keep_fields, .digest = digest,"
         yield "};"

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from softswitch.engine.api import MatchKind
-from softswitch.engine.generate.actions import SIGNATURE, data_words, words
+from softswitch.engine.generate.actions import SIGNATURE, Actions, data_words, meter_amount, words
 from softswitch.engine.generate.calculations import Calculations
 from softswitch.engine.generate.expressions import Expressions, literal
 from softswitch.engine.generate.names import Names, comment, place, string
 from softswitch.engine.model import Key, Pipeline, Table
 
 ENTRY_BYTES = 48  # sizeof(struct entry), which the generated code asserts
+IDLE_WORDS, METER_WORDS = 3, 10  # as pipeline.h has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,15 @@ class Tables:
     """Writes the tables of one pipeline."""
 
     def __init__(
-        self, pipeline: Pipeline, names: Names, expressions: Expressions, sums: Calculations
+        self,
+        pipeline: Pipeline,
+        names: Names,
+        expressions: Expressions,
+        sums: Calculations,
+        actions: Actions,
     ) -> None:
         self.pipeline = pipeline
+        self.actions = actions
         self.names = names
         self.expressions = expressions
         self.calculations = sums
@@ -119,6 +126,10 @@ class Tables:
                 "kind": match_kind(table),
                 "counted": "true" if table.counted else "false",
             }
+            if table.timed:
+                members["timed"] = "true"
+            if table.meter is not None:
+                members["metered"] = "true"
             yield f"    {{ {', '.join(f'.{name} = {value}' for name, value in members.items())} }},"
         if not self.pipeline.tables:
             yield "    { .name = 0 },"
@@ -163,7 +174,9 @@ class Tables:
             else:
                 value = self._key_value(key)
                 terms[where.word].append(f"{value} << {where.shift}" if where.shift else value)
-        stride = ENTRY_BYTES + 8 * self.entry_words(table)
+        state = self.entry_words(table)
+        meter = state + IDLE_WORDS * table.timed
+        stride = ENTRY_BYTES + 8 * (meter + METER_WORDS * (table.meter is not None))
         all_words = [" | ".join(one) for one in terms] + ranges
         yield f"    const uint64_t key[] = {{{', '.join(all_words)}}};"
         constants = f"{sizes.key_words}, {sizes.range_words}, {stride}, {match_kind(table)}"
@@ -174,6 +187,14 @@ class Tables:
         yield f"        data = entry->words + {sizes.data_offset};"
         if table.counted:
             yield "        count_packet(&entry->packets, &entry->bytes, packet);"
+        if table.timed:
+            yield f"        touch_entry(pipeline, entry->words + {state});"
+        if table.meter is not None:
+            cell = f"(struct meter *)(entry->words + {meter})"
+            colour = f"meter_run(pipeline, {cell}, {meter_amount(table.meter.unit)})"
+            target = table.meter.target
+            mask = literal((1 << min(target.field.bitwidth, 2)) - 1)
+            yield f"        {self.actions.store(target, f'({colour} & {mask})')}"
         yield "    }"
 
     @staticmethod

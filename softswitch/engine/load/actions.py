@@ -11,7 +11,7 @@ from softswitch.engine.model import Action, Constant, Expression, FieldRef, Jump
 WIDEST_PARAMETER = 128
 
 # What each operand is: field (written), value, header (a real one), metadata, calculation, register,
-# counter, list (a kept field list's id), digest (a digest list's id), jump, ignored.
+# counter, meter, list (a kept field list's id), digest (a digest list's id), jump, ignored.
 SIGNATURES: dict[str, tuple[str, ...]] = {
     "assign": ("field", "value"),
     "assign_header": ("header", "header"),
@@ -28,6 +28,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "recirculate": ("list",),
     "truncate": ("value",),
     "count": ("counter", "value"),
+    "execute_meter": ("meter", "value", "field"),
     "register_read": ("field", "register", "value"),
     "register_write": ("register", "value", "value"),
     "modify_field_with_hash_based_offset": ("field", "value", "calculation", "value"),
@@ -98,7 +99,12 @@ def _read_operand(
         if not position < target <= length:
             value.fail(f"a jump from {position} to {target} (only forward, to at most {length})")
         return Jump(target)
-    needed = {"calculation": "calculation", "register": "register_array", "counter": "counter_array"}
+    needed = {
+        "calculation": "calculation",
+        "register": "register_array",
+        "counter": "counter_array",
+        "meter": "meter_array",
+    }
     expected = needed.get(kind, kind)
     if type_name != expected:
         at["type"].fail(f"operand type {type_name!r} is not supported here, {expected!r} is needed")
@@ -116,6 +122,8 @@ def _read_operand(
         return scope.registers[name]
     if kind == "counter" and name in scope.counters:
         return scope.counters[name]
+    if kind == "meter" and name in scope.meters:
+        return scope.meters[name]
     raise value.refusal(f"there is no {kind} {name!r}")
 
 

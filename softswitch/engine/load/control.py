@@ -24,6 +24,7 @@ from softswitch.engine.model import (
     Calculation,
     Conditional,
     ControlFlow,
+    DirectMeter,
     Key,
     Profile,
     Table,
@@ -100,8 +101,6 @@ class ControlReader:
         name = at["name"].text()
         if name in self.table_infos:
             at["name"].fail(f"a second table {name!r}")
-        if at.has("direct_meters"):
-            at["direct_meters"].fail("meters are not supported")
         key = tuple(self._read_key(one) for one in at["key"].list())
         if len(key) > MOST_KEY_FIELDS:
             at["key"].fail(f"more than {MOST_KEY_FIELDS} fields")
@@ -122,6 +121,8 @@ class ControlReader:
             default=default,
             default_fixed=fixed or (not key and fixed_function),
             counted=at.optional("with_counters", False).boolean(),
+            timed=at.optional("support_timeout", False).boolean(),
+            meter=self._direct_meter(at),
             profile=profile,
             max_size=max(1, at["max_size"].integer(0, LARGEST_TABLE)),
             next=following,
@@ -133,6 +134,14 @@ class ControlReader:
         self.tables.append(table)
         self._describe(at, table, fixed)
         return table
+
+    def _direct_meter(self, at: Cursor) -> DirectMeter | None:
+        if not at.has("direct_meters"):
+            return None
+        name = at["direct_meters"].text()
+        if name not in self.scope.direct_meters:
+            at["direct_meters"].fail(f"there is no direct meter {name!r}")
+        return self.scope.direct_meters[name]
 
     def _read_key(self, at: Cursor) -> Key:
         kind = at["match_type"].text()
@@ -219,6 +228,8 @@ class ControlReader:
             const_entries=bool(entries),
             entries=tuple(entries),
             has_direct_counter=table.counted,
+            direct_meter=table.meter.unit if table.meter else None,
+            supports_timeout=table.timed,
             profile=name,
             hidden=not table.key and fixed and table.name.startswith("tbl_"),
         )

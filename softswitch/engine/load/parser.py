@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from softswitch.engine.load.actions import read_primitive, read_value
 from softswitch.engine.load.cursor import Cursor
 from softswitch.engine.load.scope import Scope, read_source
@@ -15,6 +17,7 @@ from softswitch.engine.model import (
     Primitive,
     Transition,
     Validity,
+    ValueSet,
 )
 
 MOST_STATES = 4096
@@ -54,6 +57,10 @@ def _read_state(at: Cursor, scope: Scope, names: set[str]) -> ParserState:
         kind = one.optional("type", "default" if one["value"].value == "default" else "hexstr").text()
         if kind == "default":
             transitions.append(Transition(None, target))
+        elif kind == "parse_vset":
+            widths = tuple(width for _, width in key)
+            value_set = _value_set(one["value"], scope, widths)
+            transitions.append(Transition(_read_cases(one, widths, False), target, value_set))
         elif kind == "hexstr":
             transitions.append(Transition(_read_cases(one, tuple(width for _, width in key)), target))
         else:
@@ -77,10 +84,22 @@ def _read_key(at: Cursor, scope: Scope) -> tuple[Expression, int]:
     raise at.refusal("a transition key must be a field or a lookahead of at most 128 bits")
 
 
-def _read_cases(at: Cursor, widths: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+def _value_set(at: Cursor, scope: Scope, widths: tuple[int, ...]) -> ValueSet:
+    """The set that this string names, whose members are like the key."""
+    name = at.text()
+    known = scope.value_sets.get(name)
+    if known is None:
+        at.fail(f"there is no value set {name!r}")
+    if sum(known.widths) != sum(widths) or (len(known.widths) > 1 and known.widths != widths):
+        at.fail(f"value set {name!r} has members of {known.widths} bits, the key has {widths}")
+    scope.value_sets[name] = replace(known, widths=widths)
+    return scope.value_sets[name]
+
+
+def _read_cases(at: Cursor, widths: tuple[int, ...], valued: bool = True) -> tuple[tuple[int, int], ...]:
     # Value and mask are the byte-padded parts of the key, one behind the other.
     padded = [(width + 7) // 8 * 8 for width in widths]
-    value = at["value"].hexadecimal()
+    value = at["value"].hexadecimal() if valued else 0
     mask = at["mask"].hexadecimal() if at.has("mask") else (1 << sum(padded)) - 1
     if value < 0 or mask < 0 or value >> sum(padded) or mask >> sum(padded):
         at.fail(f"value or mask is wider than the key's {sum(padded)} bits")

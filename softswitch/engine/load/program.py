@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from softswitch.engine.api import CounterInfo, DigestInfo, PipelineError, PipelineInfo, RegisterInfo
+from softswitch.engine.api import DigestInfo, PipelineError, PipelineInfo, ValueSetInfo
 from softswitch.engine.load.actions import read_actions
+from softswitch.engine.load.arrays import read_arrays
 from softswitch.engine.load.control import ControlReader
 from softswitch.engine.load.cursor import Cursor
 from softswitch.engine.load.expressions import read_expression
@@ -16,19 +17,14 @@ from softswitch.engine.model import (
     Calculation,
     Checksum,
     ConstantInput,
-    Counter,
     FieldList,
     FieldRef,
     Header,
     Pipeline,
-    Register,
     Validity,
 )
 
 FORMAT_MAJOR = 2
-LARGEST_ARRAY = 1 << 24
-WIDEST_REGISTER = 128
-LARGEST_STATE = 1 << 30  # bytes of registers and counters together
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +65,7 @@ def _read_program(root: Cursor) -> Pipeline:
         name_at = one["name"]
         inputs = read_inputs(one["input"], scope)
         scope.calculations[name_at.text()] = Calculation(name_at.text(), read_algorithm(one["algo"]), inputs)
-    register_infos, counter_infos = _read_arrays(root, scope)
+    arrays = read_arrays(root, scope)
     described = read_actions(root, scope)
     parser = read_parser(root, scope)
     reader = ControlReader(scope, described)
@@ -81,8 +77,13 @@ def _read_program(root: Cursor) -> Pipeline:
         tables=reader.table_infos,
         actions=described,
         profiles=reader.profile_infos,
-        counters=counter_infos,
-        registers=register_infos,
+        counters=arrays.counters,
+        registers=arrays.registers,
+        meters=arrays.meters,
+        value_sets={
+            one.name: ValueSetInfo(arrays.value_set_ids[one.name], one.name, one.widths, one.size)
+            for one in scope.value_sets.values()
+        },
         digests={
             one.id: DigestInfo(one.id, one.name, tuple(_width(item) for item in one.fields))
             for one in scope.digests.values()
@@ -104,6 +105,8 @@ def _read_program(root: Cursor) -> Pipeline:
         profiles=tuple(reader.profiles.values()),
         registers=tuple(scope.registers.values()),
         counters=tuple(scope.counters.values()),
+        meters=tuple(scope.meters.values()),
+        value_sets=tuple(scope.value_sets.values()),
         kept_fields=tuple(scope.kept_fields.values()),
         digests=tuple(scope.digests.values()),
         info=info,
@@ -112,8 +115,6 @@ def _read_program(root: Cursor) -> Pipeline:
 
 def _refuse(root: Cursor) -> None:
     unsupported = {
-        "parse_vsets": "parser value sets",
-        "meter_arrays": "meters",
         "extern_instances": "externs",
     }
     for name, what in unsupported.items():
@@ -147,32 +148,6 @@ def _width(item: FieldRef | Validity | ConstantInput) -> int:
     if isinstance(item, FieldRef):
         return item.field.bitwidth
     return item.bitwidth if isinstance(item, ConstantInput) else 1
-
-
-def _read_arrays(root: Cursor, scope: Scope) -> tuple[dict[str, RegisterInfo], dict[str, CounterInfo]]:
-    registers: dict[str, RegisterInfo] = {}
-    counters: dict[str, CounterInfo] = {}
-    total = 0
-    for one in root["register_arrays"].list():
-        name, size = one["name"].text(), one["size"].integer(1, LARGEST_ARRAY)
-        width = one["bitwidth"].integer(1, WIDEST_REGISTER)
-        scope.registers[name] = Register(len(scope.registers), name, size, width)
-        registers[name] = RegisterInfo(one["id"].integer(0, (1 << 31) - 1), name, size, width)
-        total += size * 16
-        if total > LARGEST_STATE:
-            one["size"].fail(f"registers and counters take more than {LARGEST_STATE} bytes")
-    for one in root["counter_arrays"].list():
-        name = one["name"].text()
-        if one["is_direct"].boolean():
-            scope.direct_counters[name] = one["binding"].text()
-            continue
-        size = one["size"].integer(1, LARGEST_ARRAY)
-        scope.counters[name] = Counter(len(scope.counters), name, size)
-        counters[name] = CounterInfo(one["id"].integer(0, (1 << 31) - 1), name, size)
-        total += size * 16
-        if total > LARGEST_STATE:
-            one["size"].fail(f"registers and counters take more than {LARGEST_STATE} bytes")
-    return registers, counters
 
 
 def _read_checksum(at: Cursor, scope: Scope) -> Checksum:

@@ -10,15 +10,18 @@ from softswitch.engine.model import (
     Calculation,
     ConstantInput,
     Counter,
+    DirectMeter,
     Field,
     FieldList,
     FieldRef,
     Header,
     HeaderInput,
+    Meter,
     PayloadInput,
     Register,
     Source,
     Validity,
+    ValueSet,
 )
 
 WIDEST_FIELD = 2048
@@ -58,6 +61,9 @@ class Scope:
     calculations: dict[str, Calculation] = field(default_factory=dict)
     registers: dict[str, Register] = field(default_factory=dict)
     counters: dict[str, Counter] = field(default_factory=dict)
+    meters: dict[str, Meter] = field(default_factory=dict)
+    direct_meters: dict[str, DirectMeter] = field(default_factory=dict)
+    value_sets: dict[str, ValueSet] = field(default_factory=dict)
     direct_counters: dict[str, str] = field(default_factory=dict)
     kept_fields: dict[int, FieldList] = field(default_factory=dict)
     digests: dict[int, FieldList] = field(default_factory=dict)

@@ -4,10 +4,11 @@
 
 #include <stdlib.h>
 
+#include "meter.h"
 #include "profile.h"
 #include "table.h"
 
-enum { LARGEST_GROUP = 1 << 20 };
+enum { LARGEST_GROUP = 1 << 20, ENTRY_HEAD = 5 };
 
 enum undo_kind {
     UNDO_NOTHING,
@@ -24,6 +25,7 @@ enum undo_kind {
     UNDO_REPLICAS,
     UNDO_BYTES,
     UNDO_DIRECT,
+    UNDO_SET,
 };
 
 struct undo {
@@ -81,6 +83,7 @@ static void refer(const struct pipeline *pipeline, const struct table_shape *sha
 
 struct payload { /* what an entry or a default action does */
     struct target target;
+    uint64_t idle[IDLE_WORDS];
     uint64_t data[];
 };
 
@@ -88,10 +91,18 @@ static struct payload *save_payload(struct target target, const uint64_t *data, 
 {
     struct payload *payload = malloc(sizeof *payload + 8 * words);
     if (payload) {
+        memset(payload->idle, 0, sizeof payload->idle);
         payload->target = target;
         memcpy(payload->data, data, 8 * words);
     }
     return payload;
+}
+
+/* A timeout begins anew; nothing was reported of it. */
+static void start_idle(const struct engine *engine, const struct table *table, struct entry *entry, uint64_t timeout)
+{
+    if (table->shape->timed)
+        memcpy(entry_state(table, entry), (uint64_t[]){timeout, engine->now_ns, 0}, 8 * IDLE_WORDS);
 }
 
 static int64_t handle_of(const struct table *table, uint32_t place)
@@ -99,11 +110,12 @@ static int64_t handle_of(const struct table *table, uint32_t place)
     return (int64_t)((uint64_t)(table_entry(table, place)->generation & 0x3fffffff) << 32 | place);
 }
 
-static struct result insert_entry(struct pipeline *pipeline, struct table *table, const uint64_t *words,
+static struct result insert_entry(struct engine *engine, struct table *table, const uint64_t *words,
                                   struct undo *undo)
 {
+    const struct pipeline *pipeline = engine->pipeline;
     const struct table_shape *shape = table->shape;
-    const uint64_t *identity = words + 4, *data = identity + table_data_offset(shape);
+    const uint64_t *identity = words + ENTRY_HEAD, *data = identity + table_data_offset(shape);
     struct target target;
     uint32_t place;
     if (table_identify(table, identity, (int32_t)words[0], &place))
@@ -120,6 +132,7 @@ static struct result insert_entry(struct pipeline *pipeline, struct table *table
     entry->target = target;
     memcpy(entry->words, identity, 8 * table_data_offset(shape));
     memcpy(entry_data(table, entry), data, 8 * shape->data_words);
+    start_idle(engine, table, entry, words[4]);
     if (!table_link(table, place)) {
         table_release(table, place);
         return FAIL(STATUS_EXHAUSTED, DETAIL_MEMORY);
@@ -129,26 +142,30 @@ static struct result insert_entry(struct pipeline *pipeline, struct table *table
     return (struct result){STATUS_OK, DETAIL_NONE, handle_of(table, place)};
 }
 
-static struct result change_entry(struct pipeline *pipeline, struct table *table, const uint64_t *words,
+static struct result change_entry(struct engine *engine, struct table *table, const uint64_t *words,
                                   struct undo *undo)
 {
+    const struct pipeline *pipeline = engine->pipeline;
     const struct table_shape *shape = table->shape;
-    const uint64_t *data = words + 4 + table_data_offset(shape);
+    const uint64_t *data = words + ENTRY_HEAD + table_data_offset(shape);
     struct target target;
     uint32_t place;
-    if (!table_identify(table, words + 4, (int32_t)words[0], &place))
+    if (!table_identify(table, words + ENTRY_HEAD, (int32_t)words[0], &place))
         return FAIL(STATUS_NOT_FOUND, DETAIL_NONE);
     struct result found = read_target(pipeline, shape, words + 1, &target);
     if (found.status)
         return found;
     struct entry *entry = table_entry(table, place);
-    void *before = save_payload(entry->target, entry_data(table, entry), shape->data_words);
+    struct payload *before = save_payload(entry->target, entry_data(table, entry), shape->data_words);
     if (!before)
         return FAIL(STATUS_EXHAUSTED, DETAIL_MEMORY);
+    if (shape->timed)
+        memcpy(before->idle, entry_state(table, entry), sizeof before->idle);
     refer(pipeline, shape, entry->target, -1);
     entry->target = target;
     refer(pipeline, shape, target, 1);
     memcpy(entry_data(table, entry), data, 8 * shape->data_words);
+    start_idle(engine, table, entry, words[4]);
     *undo = (struct undo){.kind = UNDO_ENTRY_MODIFY, .object = table, .place = place, .before = before};
     return (struct result){STATUS_OK, DETAIL_NONE, handle_of(table, place)};
 }
@@ -159,14 +176,14 @@ static struct result operate_entry(struct engine *engine, const struct operation
     if (one->object >= pipeline->code->table_count)
         return FAIL(STATUS_INVALID, DETAIL_MALFORMED);
     struct table *table = &pipeline->tables[one->object];
-    if (one->count != 4 + table_data_offset(table->shape) + table->shape->data_words)
+    if (one->count != ENTRY_HEAD + table_data_offset(table->shape) + table->shape->data_words)
         return FAIL(STATUS_INVALID, DETAIL_MALFORMED);
     if (one->change == CHANGE_INSERT)
-        return insert_entry(pipeline, table, one->words, undo);
+        return insert_entry(engine, table, one->words, undo);
     if (one->change == CHANGE_MODIFY)
-        return change_entry(pipeline, table, one->words, undo);
+        return change_entry(engine, table, one->words, undo);
     uint32_t place;
-    if (!table_identify(table, one->words + 4, (int32_t)one->words[0], &place))
+    if (!table_identify(table, one->words + ENTRY_HEAD, (int32_t)one->words[0], &place))
         return FAIL(STATUS_NOT_FOUND, DETAIL_NONE);
     table_unlink(table, place);
     refer(pipeline, table->shape, table_entry(table, place)->target, -1);
@@ -404,26 +421,111 @@ static struct result operate_cells(struct engine *engine, const struct operation
     return DONE;
 }
 
-static struct result operate_direct(struct engine *engine, const struct operation *one, struct undo *undo)
+static struct result operate_meter(struct engine *engine, const struct operation *one, struct undo *undo)
+{
+    struct pipeline *pipeline = engine->pipeline;
+    if (one->object >= pipeline->code->meter_count || one->count != 1 + METER_CONFIG)
+        return FAIL(STATUS_INVALID, DETAIL_MALFORMED);
+    uint64_t first = one->words[0], size = pipeline->code->meters[one->object].size, count = 1;
+    if (first == UINT64_MAX) {
+        first = 0;
+        count = size;
+    } else if (first >= size) {
+        return FAIL(STATUS_INVALID, DETAIL_INDEX);
+    }
+    struct meter *cells = (struct meter *)pipeline->meters[one->object] + first;
+    struct meter *before = malloc(count * sizeof *before);
+    if (!before)
+        return FAIL(STATUS_EXHAUSTED, DETAIL_MEMORY);
+    memcpy(before, cells, count * sizeof *before);
+    for (uint64_t i = 0; i < count; i++)
+        cells[i] = meter_new(one->words + 1, engine->now_ns);
+    *undo = (struct undo){.kind = UNDO_BYTES, .object = cells, .size = count * sizeof *before, .before = before};
+    return DONE;
+}
+
+struct direct { /* what an entry counts and meters */
+    uint64_t packets, bytes;
+    struct meter meter;
+};
+
+static struct meter *entry_meter(const struct table *table, struct entry *entry)
+{
+    if (!table->shape->metered)
+        return NULL;
+    return (struct meter *)(entry_state(table, entry) + (table->shape->timed ? IDLE_WORDS : 0));
+}
+
+/* The entry that a direct operation names behind its `head` words, and what to go back to. */
+static struct result find_direct(struct engine *engine, const struct operation *one, uint32_t head,
+                                 struct undo *undo, struct entry **entry)
 {
     struct pipeline *pipeline = engine->pipeline;
     if (one->object >= pipeline->code->table_count)
         return FAIL(STATUS_INVALID, DETAIL_MALFORMED);
     struct table *table = &pipeline->tables[one->object];
     uint32_t place;
-    if (one->count != 3 + table_data_offset(table->shape))
+    if (one->count != head + table_data_offset(table->shape))
         return FAIL(STATUS_INVALID, DETAIL_MALFORMED);
-    if (!table_identify(table, one->words + 3, (int32_t)one->words[0], &place))
+    if (!table_identify(table, one->words + head, (int32_t)one->words[0], &place))
         return FAIL(STATUS_NOT_FOUND, DETAIL_NONE);
-    struct entry *entry = table_entry(table, place);
-    struct counter *before = malloc(sizeof *before);
+    *entry = table_entry(table, place);
+    struct direct *before = calloc(1, sizeof *before);
     if (!before)
         return FAIL(STATUS_EXHAUSTED, DETAIL_MEMORY);
-    *before = (struct counter){entry->packets, entry->bytes};
-    entry->packets = one->words[1];
-    entry->bytes = one->words[2];
+    before->packets = (*entry)->packets;
+    before->bytes = (*entry)->bytes;
+    if (table->shape->metered)
+        before->meter = *entry_meter(table, *entry);
     *undo = (struct undo){.kind = UNDO_DIRECT, .object = table, .place = place, .before = before};
     return DONE;
+}
+
+static struct result operate_direct_meter(struct engine *engine, const struct operation *one, struct undo *undo)
+{
+    struct entry *entry;
+    if (one->object >= engine->pipeline->code->table_count || !engine->pipeline->tables[one->object].shape->metered)
+        return FAIL(STATUS_INVALID, DETAIL_MALFORMED);
+    struct result found = find_direct(engine, one, 1 + METER_CONFIG, undo, &entry);
+    if (!found.status)
+        *entry_meter(undo->object, entry) = meter_new(one->words + 1, engine->now_ns);
+    return found;
+}
+
+static struct result operate_set(struct engine *engine, const struct operation *one, struct undo *undo)
+{
+    struct pipeline *pipeline = engine->pipeline;
+    if (one->object >= pipeline->code->set_count)
+        return FAIL(STATUS_INVALID, DETAIL_MALFORMED);
+    const struct set_shape *shape = &pipeline->code->sets[one->object];
+    uint64_t count = one->count / (2 * shape->words);
+    if (one->count % (2 * shape->words))
+        return FAIL(STATUS_INVALID, DETAIL_MALFORMED);
+    if (count > shape->max_size)
+        return FAIL(STATUS_EXHAUSTED, DETAIL_FULL);
+    struct value_set *set = &pipeline->sets[one->object], *before = malloc(sizeof *before);
+    uint64_t *members = malloc(8 * one->count + 8);
+    if (!before || !members) {
+        free(before);
+        free(members);
+        return FAIL(STATUS_EXHAUSTED, DETAIL_MEMORY);
+    }
+    *before = *set;
+    memcpy(members, one->words, 8 * one->count);
+    *set = (struct value_set){(uint32_t)count, members};
+    *undo = (struct undo){.kind = UNDO_SET, .object = set, .before = before};
+    return DONE;
+}
+
+static struct result operate_direct(struct engine *engine, const struct operation *one, struct undo *undo)
+{
+    struct entry *entry;
+    struct result found = find_direct(engine, one, 3, undo, &entry);
+    if (!found.status) {
+        entry->packets = one->words[1];
+        entry->bytes = one->words[2];
+    }
+    return found;
 }
 
 /* --- the end of a batch --- */
@@ -452,6 +554,9 @@ static void commit(struct undo *undo)
     case UNDO_GROUP_MODIFY:
         free_group(undo->before);
         break;
+    case UNDO_SET:
+        free(((struct value_set *)undo->before)->members);
+        break;
     default:
         break;
     }
@@ -475,6 +580,8 @@ static void restore_entry(struct pipeline *pipeline, struct undo *undo)
         entry->target = payload->target;
         refer(pipeline, table->shape, entry->target, 1);
         memcpy(entry_data(table, entry), payload->data, 8 * table->shape->data_words);
+        if (table->shape->timed)
+            memcpy(entry_state(table, entry), payload->idle, sizeof payload->idle);
     } else {
         table->miss = payload->target;
         memcpy(table->miss_data, payload->data, 8 * table->shape->data_words);
@@ -539,9 +646,17 @@ static void roll_back(struct pipeline *pipeline, struct undo *undo)
         break;
     case UNDO_DIRECT: {
         struct entry *entry = table_entry(undo->object, undo->place);
-        const struct counter *before = undo->before;
+        const struct direct *before = undo->before;
         entry->packets = before->packets;
         entry->bytes = before->bytes;
+        if (entry_meter(undo->object, entry))
+            *entry_meter(undo->object, entry) = before->meter;
+        break;
+    }
+    case UNDO_SET: {
+        struct value_set *set = undo->object;
+        free(set->members);
+        *set = *(struct value_set *)undo->before;
         break;
     }
     default:
@@ -569,6 +684,12 @@ static struct result operate(struct engine *engine, const struct operation *one,
         return operate_cells(engine, one, undo);
     case OPERATION_DIRECT:
         return operate_direct(engine, one, undo);
+    case OPERATION_METER:
+        return operate_meter(engine, one, undo);
+    case OPERATION_DIRECT_METER:
+        return operate_direct_meter(engine, one, undo);
+    case OPERATION_SET:
+        return operate_set(engine, one, undo);
     default:
         return FAIL(STATUS_INVALID, DETAIL_MALFORMED);
     }

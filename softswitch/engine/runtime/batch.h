@@ -7,7 +7,7 @@
 #include "engine.h"
 
 enum operation_kind {
-    OPERATION_ENTRY,     /* priority, target kind, action, ref id, key.., range ends.., mask.., data.. */
+    OPERATION_ENTRY,     /* priority, target kind, action, ref id, idle timeout, key.., range ends.., mask.., data.. */
     OPERATION_DEFAULT,   /* target kind, action, ref id, data.. */
     OPERATION_MEMBER,    /* id, action, data.. */
     OPERATION_GROUP,     /* id, largest size, then (member id, weight, watched port + 1).. */
@@ -16,6 +16,9 @@ enum operation_kind {
     OPERATION_COUNTER,   /* index or all ones, packets, bytes */
     OPERATION_DIRECT,    /* priority, packets, bytes, key.., range ends.., mask.. */
     OPERATION_REGISTER,  /* index or all ones, low word, high word */
+    OPERATION_METER,     /* index or all ones, configuration.. */
+    OPERATION_DIRECT_METER, /* priority, configuration.., key.., range ends.., mask.. */
+    OPERATION_SET,       /* of each member values.., masks.. */
 };
 
 enum change { CHANGE_INSERT, CHANGE_MODIFY, CHANGE_DELETE };

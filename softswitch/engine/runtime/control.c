@@ -9,9 +9,11 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "batch.h"
+#include "meter.h"
 #include "profile.h"
 #include "table.h"
 
@@ -31,6 +33,14 @@ struct engine_report {
     uint64_t drops[DROP_REASONS];
 };
 
+struct idle_entry {
+    uint64_t table;
+    int64_t handle;
+};
+
+enum direct_kind { DIRECT_COUNTER, DIRECT_METER, DIRECT_IDLE };
+enum array_kind { ARRAY_REGISTER, ARRAY_COUNTER, ARRAY_METER };
+
 EXPORT struct engine *engine_new(uint32_t cpu_port, uint32_t drop_port, uint32_t depth);
 EXPORT void engine_free(struct engine *engine);
 EXPORT struct pipeline *pipeline_load(const char *path, uint32_t drop_port, char *error, size_t size);
@@ -47,8 +57,9 @@ EXPORT void engine_figures(struct engine *engine, struct engine_report *report);
 EXPORT void engine_apply(struct engine *engine, const uint64_t *words, uint64_t count, struct outcome *outcomes,
                          uint32_t operations, int all);
 EXPORT int64_t engine_read_direct(struct engine *engine, uint32_t table, const int64_t *handles, uint32_t count,
-                                  struct counter *values);
-EXPORT int engine_read_array(struct engine *engine, int counters, uint32_t array, uint64_t start, uint64_t count,
+                                  int kind, uint64_t *words);
+EXPORT uint32_t engine_idle(struct engine *engine, struct idle_entry *entries, uint32_t most);
+EXPORT int engine_read_array(struct engine *engine, int kind, uint32_t array, uint64_t start, uint64_t count,
                              uint64_t *words);
 EXPORT uint64_t engine_inject(struct engine *engine, uint32_t port, const uint8_t *frame, uint32_t length);
 EXPORT int64_t engine_take(struct engine *engine, int events, uint8_t *to, uint32_t size, uint32_t *kind,
@@ -73,6 +84,10 @@ EXPORT void pipeline_unload(struct pipeline *pipeline)
         free(pipeline->registers[i]);
     for (uint32_t i = 0; pipeline->counters && i < code->counter_count; i++)
         free(pipeline->counters[i]);
+    for (uint32_t i = 0; pipeline->meters && i < code->meter_count; i++)
+        free(pipeline->meters[i]);
+    for (uint32_t i = 0; pipeline->sets && i < code->set_count; i++)
+        free(pipeline->sets[i].members);
     for (uint32_t i = 0; pipeline->replication && i < MULTICAST_GROUPS; i++)
         free(pipeline->replication->groups[i]);
     for (uint32_t i = 0; pipeline->replication && i < CLONE_SESSIONS; i++)
@@ -81,6 +96,8 @@ EXPORT void pipeline_unload(struct pipeline *pipeline)
     free(pipeline->profiles);
     free(pipeline->registers);
     free(pipeline->counters);
+    free(pipeline->meters);
+    free(pipeline->sets);
     free(pipeline->replication);
     if (pipeline->pool)
         pool_close(pipeline->pool);
@@ -100,10 +117,12 @@ static bool make_state(struct pipeline *pipeline)
     pipeline->profiles = calloc(code->profile_count + 1, sizeof *pipeline->profiles);
     pipeline->registers = calloc(code->register_count + 1, sizeof *pipeline->registers);
     pipeline->counters = calloc(code->counter_count + 1, sizeof *pipeline->counters);
+    pipeline->meters = calloc(code->meter_count + 1, sizeof *pipeline->meters);
+    pipeline->sets = calloc(code->set_count + 1, sizeof *pipeline->sets);
     pipeline->replication = calloc(1, sizeof *pipeline->replication);
     pipeline->pool = pool_open(code->phv_size, code->header_room);
     if (!pipeline->tables || !pipeline->profiles || !pipeline->registers || !pipeline->counters ||
-        !pipeline->replication || !pipeline->pool)
+        !pipeline->meters || !pipeline->sets || !pipeline->replication || !pipeline->pool)
         return false;
     bool made = true;
     for (uint32_t i = 0; i < code->table_count; i++)
@@ -114,6 +133,8 @@ static bool make_state(struct pipeline *pipeline)
         made &= !!(pipeline->registers[i] = calloc(code->registers[i].size, 8 * code->registers[i].words));
     for (uint32_t i = 0; i < code->counter_count; i++)
         made &= !!(pipeline->counters[i] = calloc(code->counters[i].size, sizeof(struct counter)));
+    for (uint32_t i = 0; i < code->meter_count; i++)
+        made &= !!(pipeline->meters[i] = calloc(code->meters[i].size, 8 * METER_WORDS));
     return made;
 }
 
@@ -224,6 +245,8 @@ EXPORT void engine_swap(struct engine *engine, struct pipeline *pipeline, const 
     drop_list(engine, &engine->pending_first, &engine->pending_last);
     engine->pending = 0;
     engine->pipeline = pipeline;
+    pipeline->now_ns = &engine->now_ns;
+    engine_clock(engine);
     batch_apply(engine, words, count, outcomes, operations, false);
     retire(engine, before);
     engine_release(engine);
@@ -415,47 +438,109 @@ EXPORT void engine_apply(struct engine *engine, const uint64_t *words, uint64_t 
                          uint32_t operations, int all)
 {
     engine_park(engine);
+    engine_clock(engine);
     batch_apply(engine, words, count, outcomes, operations, all);
     forget_old(engine, false);
     engine_release(engine);
 }
 
+static struct entry *entry_of(const struct table *table, int64_t handle)
+{
+    uint32_t place = (uint32_t)handle, generation = (uint32_t)(handle >> 32);
+    if (!table || place >= table->high)
+        return NULL;
+    struct entry *entry = table_entry(table, place);
+    return entry->used && (entry->generation & 0x3fffffff) == generation ? entry : NULL;
+}
+
+/* Words of each entry: packets and bytes; a meter's configuration (METER_CONFIG words); nanoseconds without a hit.
+ * Returns the index of the first handle that is stale, or -1. */
 EXPORT int64_t engine_read_direct(struct engine *engine, uint32_t number, const int64_t *handles, uint32_t count,
-                                  struct counter *values)
+                                  int kind, uint64_t *words)
 {
     int64_t bad = -1;
     pthread_mutex_lock(&engine->control);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
     const struct table *table =
         number < engine->pipeline->code->table_count ? &engine->pipeline->tables[number] : NULL;
     for (uint32_t i = 0; i < count && bad < 0; i++) {
-        uint32_t place = (uint32_t)handles[i], generation = (uint32_t)(handles[i] >> 32);
-        struct entry *entry = table && place < table->high ? table_entry(table, place) : NULL;
-        if (!entry || !entry->used || (entry->generation & 0x3fffffff) != generation) {
+        struct entry *entry = entry_of(table, handles[i]);
+        if (!entry) {
             bad = i;
-            break;
+        } else if (kind == DIRECT_COUNTER) {
+            words[2 * i] = __atomic_load_n(&entry->packets, __ATOMIC_RELAXED);
+            words[2 * i + 1] = __atomic_load_n(&entry->bytes, __ATOMIC_RELAXED);
+        } else if (kind == DIRECT_METER && table->shape->metered) {
+            meter_config((struct meter *)(entry_state(table, entry) + (table->shape->timed ? IDLE_WORDS : 0)),
+                         words + METER_CONFIG * i);
+        } else if (kind == DIRECT_IDLE && table->shape->timed) {
+            const uint64_t *idle = entry_state(table, entry);
+            uint64_t last = __atomic_load_n(&idle[1], __ATOMIC_RELAXED);
+            words[i] = idle[0] && now_ns > last ? now_ns - last : 0;
         }
-        values[i].packets = __atomic_load_n(&entry->packets, __ATOMIC_RELAXED);
-        values[i].bytes = __atomic_load_n(&entry->bytes, __ATOMIC_RELAXED);
     }
     pthread_mutex_unlock(&engine->control);
     return bad;
 }
 
-EXPORT int engine_read_array(struct engine *engine, int counters, uint32_t array, uint64_t start, uint64_t count,
+/* Entries whose timeout is over and that were not named since they were hit last. */
+EXPORT uint32_t engine_idle(struct engine *engine, struct idle_entry *entries, uint32_t most)
+{
+    uint32_t count = 0;
+    pthread_mutex_lock(&engine->control);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    const struct pipeline *pipeline = engine->pipeline;
+    for (uint32_t t = 0; t < pipeline->code->table_count; t++) {
+        const struct table *table = &pipeline->tables[t];
+        for (uint32_t place = 0; table->shape->timed && place < table->high && count < most; place++) {
+            struct entry *entry = table_entry(table, place);
+            uint64_t *idle = entry_state(table, entry), last = __atomic_load_n(&idle[1], __ATOMIC_RELAXED);
+            if (!entry->used || !idle[0] || idle[2] == last || now_ns < last || now_ns - last < idle[0])
+                continue;
+            idle[2] = last;
+            entries[count++] = (struct idle_entry){
+                t, (int64_t)((uint64_t)(entry->generation & 0x3fffffff) << 32 | place)};
+        }
+    }
+    pthread_mutex_unlock(&engine->control);
+    return count;
+}
+
+static const struct array_shape *array_of(const struct pipeline *pipeline, int kind, uint32_t array,
+                                          const uint64_t **cells)
+{
+    const struct pipeline_code *code = pipeline->code;
+    if (kind == ARRAY_REGISTER && array < code->register_count) {
+        *cells = pipeline->registers[array];
+        return &code->registers[array];
+    }
+    if (kind == ARRAY_COUNTER && array < code->counter_count) {
+        *cells = &pipeline->counters[array]->packets;
+        return &code->counters[array];
+    }
+    if (kind == ARRAY_METER && array < code->meter_count) {
+        *cells = pipeline->meters[array];
+        return &code->meters[array];
+    }
+    return NULL;
+}
+
+/* Of a meter array, METER_CONFIG words for each cell. */
+EXPORT int engine_read_array(struct engine *engine, int kind, uint32_t array, uint64_t start, uint64_t count,
                              uint64_t *words)
 {
     pthread_mutex_lock(&engine->control);
-    struct pipeline *pipeline = engine->pipeline;
-    uint32_t arrays = counters ? pipeline->code->counter_count : pipeline->code->register_count;
-    const struct array_shape *shape = NULL;
-    if (array < arrays)
-        shape = counters ? &pipeline->code->counters[array] : &pipeline->code->registers[array];
+    const uint64_t *cells = NULL;
+    const struct array_shape *shape = array_of(engine->pipeline, kind, array, &cells);
     bool inside = shape && start <= shape->size && count <= shape->size - start;
-    if (inside) {
-        const uint64_t *cells = counters ? &pipeline->counters[array]->packets : pipeline->registers[array];
-        for (uint64_t i = 0; i < count * shape->words; i++)
-            words[i] = __atomic_load_n(&cells[start * shape->words + i], __ATOMIC_RELAXED);
-    }
+    for (uint64_t i = 0; inside && kind == ARRAY_METER && i < count; i++)
+        meter_config((const struct meter *)(cells + (start + i) * METER_WORDS), words + METER_CONFIG * i);
+    for (uint64_t i = 0; inside && kind != ARRAY_METER && i < count * shape->words; i++)
+        words[i] = __atomic_load_n(&cells[start * shape->words + i], __ATOMIC_RELAXED);
     pthread_mutex_unlock(&engine->control);
     return inside ? 0 : -1;
 }

@@ -6,7 +6,7 @@
 
 #include "bits.h"
 
-enum { PIPELINE_ABI = 1, NO_ACTION = 0xffffffff, MOST_KEY_WORDS = 128 };
+enum { PIPELINE_ABI = 2, NO_ACTION = 0xffffffff, MOST_KEY_WORDS = 128, METER_WORDS = 10, IDLE_WORDS = 3 };
 
 enum match_kind { MATCH_EXACT, MATCH_LPM, MATCH_TERNARY };
 enum target_kind { TARGET_ACTION, TARGET_MEMBER, TARGET_GROUP };
@@ -18,7 +18,7 @@ struct table_shape {
     const uint64_t *default_data;
     int32_t profile; /* -1: none */
     uint8_t kind;
-    bool counted;
+    bool counted, timed, metered;
 };
 
 struct profile_shape {
@@ -31,12 +31,19 @@ struct array_shape {
     uint32_t size, words; /* words of 64 bits a cell */
 };
 
+struct set_shape {
+    const char *name;
+    uint32_t words, max_size; /* words of 64 bits that a member's values take */
+};
+
 struct pipeline_code {
     uint32_t abi, packet_size; /* sizes that generated code and runtime must agree on */
     uint32_t phv_size, header_room, table_count, profile_count, register_count, counter_count, digest_room;
+    uint32_t meter_count, set_count;
     const struct table_shape *tables;
     const struct profile_shape *profiles;
-    const struct array_shape *registers, *counters;
+    const struct array_shape *registers, *counters, *meters;
+    const struct set_shape *sets;
     void (*parse)(struct pipeline *, struct packet *);
     void (*ingress)(struct pipeline *, struct packet *);
     void (*egress)(struct pipeline *, struct packet *);
@@ -61,7 +68,7 @@ struct entry {
     uint32_t generation;
     bool used;
     uint64_t packets, bytes;
-    uint64_t words[]; /* key, low and high ends of ranges, mask, action data */
+    uint64_t words[]; /* key, low and high ends of ranges, mask, action data, idle state, meter */
 };
 
 struct slot {
@@ -125,12 +132,20 @@ struct counter {
     uint64_t packets, bytes;
 };
 
+struct value_set { /* of the parser */
+    uint32_t count;
+    uint64_t *members; /* of each its values, then their masks */
+};
+
 struct pipeline {
     const struct pipeline_code *code;
     struct table *tables;
     struct profile *profiles;
     uint64_t **registers;
     struct counter **counters;
+    uint64_t **meters; /* cells of METER_WORDS */
+    struct value_set *sets;
+    const uint64_t *now_ns; /* the engine's clock */
     uint16_t drop_port;
     uint64_t random;
     /* what the runtime keeps with it */
@@ -226,6 +241,27 @@ static inline void count_packet(uint64_t *packets, uint64_t *bytes, const struct
 {
     __atomic_store_n(packets, *packets + 1, __ATOMIC_RELAXED);
     __atomic_store_n(bytes, *bytes + packet->ingress_length, __ATOMIC_RELAXED);
+}
+
+/* An entry's idle state: its timeout (0: none), when it was hit last, and for which last hit it was reported. */
+static inline void touch_entry(const struct pipeline *pipeline, uint64_t *idle)
+{
+    if (idle[0])
+        __atomic_store_n(&idle[1], *pipeline->now_ns, __ATOMIC_RELAXED);
+}
+
+static inline bool value_set_has(const struct value_set *set, const uint64_t *key, const uint64_t *mask,
+                                 uint32_t words)
+{
+    const uint64_t *member = set->members;
+    for (uint32_t i = 0; i < set->count; i++, member += 2 * words) {
+        uint64_t difference = 0;
+        for (uint32_t w = 0; w < words; w++)
+            difference |= (key[w] ^ member[w]) & member[words + w] & mask[w];
+        if (!difference)
+            return true;
+    }
+    return false;
 }
 
 static inline uint64_t random_between(struct pipeline *pipeline, uint64_t low, uint64_t high)

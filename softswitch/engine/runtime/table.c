@@ -16,7 +16,7 @@ bool table_open(struct table *table, const struct table_shape *shape, uint64_t s
     memset(table, 0, sizeof *table);
     table->shape = shape;
     table->seed = seed;
-    table->stride = (uint32_t)(sizeof(struct entry) + 8 * (table_data_offset(shape) + shape->data_words));
+    table->stride = (uint32_t)(sizeof(struct entry) + 8 * (table_data_offset(shape) + shape->data_words + table_state_words(shape)));
     table->miss = (struct target){TARGET_ACTION, shape->default_action, 0};
     table->miss_data = calloc(shape->data_words + 1, 8);
     if (!table->miss_data)

@@ -28,9 +28,20 @@ static inline uint32_t table_data_offset(const struct table_shape *shape)
     return 2 * shape->key_words + 2 * shape->range_words;
 }
 
+static inline uint32_t table_state_words(const struct table_shape *shape)
+{
+    return (shape->timed ? IDLE_WORDS : 0u) + (shape->metered ? METER_WORDS : 0u);
+}
+
 static inline uint64_t *entry_data(const struct table *table, struct entry *entry)
 {
     return entry->words + table_data_offset(table->shape);
+}
+
+/* What an entry keeps besides: idle state, then meter, where the table has them. */
+static inline uint64_t *entry_state(const struct table *table, struct entry *entry)
+{
+    return entry_data(table, entry) + table->shape->data_words;
 }
 
 #endif

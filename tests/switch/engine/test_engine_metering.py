@@ -1,0 +1,154 @@
+"""Value sets, meters and idle entries: what the control plane sets, judged by packets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from softswitch.engine import NativeEngine, open_engine
+from softswitch.engine.api import (
+    ActionCall,
+    Atomicity,
+    Change,
+    Exact,
+    IdleEntry,
+    MeterConfig,
+    OneRate,
+    Operation,
+    Status,
+    Ternary,
+    TwoRates,
+    WriteDirectMeter,
+    WriteEntry,
+    WriteMeter,
+    WriteValueSet,
+)
+
+from .conftest import program
+
+FRAME = 100
+
+
+@pytest.fixture
+def state() -> Iterator[NativeEngine]:
+    """state.p4 with memory ports 1 and 2."""
+    with open_engine(program("state")) as engine:
+        for port in (1, 2):
+            engine.add_port(port, None)
+        engine.start()
+        yield engine
+
+
+def forward(kind: int, change: Change = Change.INSERT, timeout: float = 0) -> WriteEntry:
+    call = ActionCall("In.forward", (2,))
+    return WriteEntry(change, "In.kinds", (Exact(kind),), call, idle_timeout_ns=int(timeout * 1e9))
+
+
+def write(engine: NativeEngine, *operations: Operation) -> list[int]:
+    outcomes = engine.apply(operations)
+    assert all(one.status is Status.OK for one in outcomes), outcomes
+    return [one.handle for one in outcomes]
+
+
+def send(engine: NativeEngine, kind: int, part: int = 0, rest: int = 0, count: int = 1) -> list[bytes]:
+    """The answers to `count` equal frames."""
+    frame = kind.to_bytes(2, "big") + bytes([part << 4 | rest, 0, 0])
+    for _ in range(count):
+        engine.inject(1, frame.ljust(FRAME, b"\0"))
+    return [answer for _, answer in engine.collect()]
+
+
+def test_value_sets_know_their_members_and_forget_them(state: NativeEngine) -> None:
+    write(
+        state,
+        *(forward(kind) for kind in (5, 6, 7, 8)),
+        WriteValueSet("Parse.pairs", ((Exact(5), Exact(3)), (Ternary(8, 0xF), None))),
+        WriteValueSet("Parse.kinds", ((Exact(6),),)),
+    )
+    asked = [(5, 3), (5, 4), (6, 0), (7, 1), (8, 9), (8, 0)]
+    assert [send(state, kind, part)[0][3] for kind, part in asked] == [1, 0, 3, 2, 1, 1]
+    write(state, WriteValueSet("Parse.pairs", ((Exact(7), Exact(1)),)))
+    assert [send(state, kind, part)[0][3] for kind, part in asked] == [0, 0, 3, 1, 0, 0]
+    failing = WriteValueSet("Parse.kinds", ((Exact(1),), (Exact(2),), (Exact(3),)))
+    outcomes = state.apply([WriteValueSet("Parse.pairs", ()), failing], Atomicity.ALL_OR_NOTHING)
+    assert [one.status for one in outcomes] == [Status.ABORTED, Status.RESOURCE_EXHAUSTED]
+    assert send(state, 7, 1)[0][3] == 1
+    refused = state.apply([WriteValueSet("Parse.kinds", ((Exact(1), Exact(1)),)), WriteValueSet("x", ())])
+    assert [one.status for one in refused] == [Status.INVALID_ARGUMENT, Status.NOT_FOUND]
+
+
+@pytest.mark.parametrize(
+    ("config", "colours"),
+    [
+        (None, [0] * 6),
+        (TwoRates(0, 2, 0, 5), [0, 0, 1, 1, 1, 2]),
+        (OneRate(0, 2, 3), [0, 0, 1, 1, 1, 2]),
+        (OneRate(0, 4), [0, 0, 0, 0, 2, 2]),
+    ],
+)
+def test_bursts_are_coloured(state: NativeEngine, config: MeterConfig | None, colours: list[int]) -> None:
+    scaled = config and type(config)(*(one * FRAME for one in config))  # the array counts bytes
+    (handle, *_) = write(
+        state,
+        forward(5),
+        WriteDirectMeter("In.kinds", (Exact(5),), 0, config),
+        WriteMeter("In.cells", 3, scaled),
+    )
+    assert [answer[4] for answer in send(state, 5, rest=3, count=6)] == [one << 4 | one for one in colours]
+    assert state.read_direct_meters("In.kinds", [handle]) == [config]
+    assert state.read_meters("In.cells", 2, 3) == [None, scaled, None]
+
+
+def test_meters_fill_up_again_at_their_rates(state: NativeEngine) -> None:
+    write(state, forward(5), WriteMeter("In.cells", None, TwoRates(10 * FRAME, FRAME, 20 * FRAME, 2 * FRAME)))
+    assert [answer[4] for answer in send(state, 5, count=3)] == [0, 1, 2]
+    time.sleep(0.06)  # one packet's worth of the peak rate, half of the committed one's
+    assert [answer[4] for answer in send(state, 5, count=2)] == [1, 2]
+    time.sleep(0.3)
+    assert [answer[4] for answer in send(state, 5, count=3)] == [0, 1, 2]
+    assert send(state, 5, rest=1)[0][4] == 0  # cells do not share
+
+
+def test_a_failed_batch_leaves_meters_as_they_were(state: NativeEngine) -> None:
+    (handle, *_) = write(state, forward(5), WriteDirectMeter("In.kinds", (Exact(5),), 0, OneRate(1, 2, 3)))
+    outcomes = state.apply(
+        [
+            WriteDirectMeter("In.kinds", (Exact(5),), 0, None),
+            WriteMeter("In.cells", None, OneRate(1, 1)),
+            WriteMeter("In.cells", 0, TwoRates(5, 1, 4, 1)),
+        ],
+        Atomicity.ALL_OR_NOTHING,
+    )
+    assert outcomes[2].status is Status.INVALID_ARGUMENT
+    outcomes = state.apply(
+        [
+            WriteDirectMeter("In.kinds", (Exact(5),), 0, None),
+            WriteMeter("In.cells", None, OneRate(1, 1)),
+            WriteDirectMeter("In.kinds", (Exact(6),), 0, None),
+        ],
+        Atomicity.ALL_OR_NOTHING,
+    )
+    assert outcomes[2].status is Status.NOT_FOUND
+    assert state.read_direct_meters("In.kinds", [handle]) == [OneRate(1, 2, 3)]
+    assert state.read_meters("In.cells") == [None] * 16
+
+
+def test_an_idle_entry_is_named_once_until_it_is_hit_again(state: NativeEngine) -> None:
+    used, idle, ageless = write(state, forward(5, timeout=0.3), forward(6, timeout=0.3), forward(7))
+    until = time.monotonic() + 0.5
+    while time.monotonic() < until:
+        send(state, 5)
+    assert state.idle_entries() == [IdleEntry("In.kinds", idle)]
+    assert state.idle_entries() == []
+    times = state.read_idle_times("In.kinds", [used, idle, ageless])
+    assert times[0] < 0.3e9 < 0.5e9 <= times[1]
+    assert times[2] == 0
+    send(state, 6)
+    time.sleep(0.4)
+    assert {one.handle for one in state.idle_entries()} == {used, idle}
+    write(state, forward(5, Change.MODIFY, timeout=0))
+    send(state, 6)
+    time.sleep(0.4)
+    assert {one.handle for one in state.idle_entries()} == {idle}
