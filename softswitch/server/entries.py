@@ -23,10 +23,9 @@ from softswitch.engine.api import (
 )
 from softswitch.server.bytestrings import encode, is_canonical, shown
 from softswitch.server.errors import Refusal, denied, invalid
+from softswitch.server.keys import PRIORITY_BYTES, Key, packer
 
 FieldDecoder = Callable[[p4r.FieldMatch], FieldMatch]
-Key = tuple[object, ...]
-"""What identifies an entry in its table: the engine's match, and the priority where there are any."""
 HIGHEST_PRIORITY = (1 << 31) - 1
 
 _number = int.from_bytes
@@ -51,6 +50,7 @@ class MatchCodec:
         self.has_priority = has_priority
         self._count = len(self.fields)
         self._decoders = {one.id: (place, _DECODERS[one.match](one)) for place, one in enumerate(self.fields)}
+        self._packers = tuple(packer(one.match, one.bitwidth) for one in self.fields)
         self._required = tuple(p for p, one in enumerate(self.fields) if one.match is MatchKind.EXACT)
 
     def decode(self, given: Sequence[p4r.FieldMatch]) -> tuple[FieldMatch, ...]:
@@ -78,10 +78,14 @@ class MatchCodec:
         if self.has_priority:
             if not 1 <= priority <= HIGHEST_PRIORITY:
                 raise invalid(f"{self.table}: priority {priority}: this table needs one, 1 or more")
-            return (*match, priority)
+            return self.match_key(match) + priority.to_bytes(PRIORITY_BYTES, "big")
         if priority:
             raise invalid(f"{self.table}: priority {priority}: this table has none, leave it 0")
-        return match
+        return self.match_key(match)
+
+    def match_key(self, match: tuple[FieldMatch, ...]) -> Key:
+        """A key without its priority."""
+        return b"".join([pack(value) for pack, value in zip(self._packers, match, strict=True)])
 
     def encode(self, match: Sequence[FieldMatch]) -> list[p4r.FieldMatch]:
         """P4Runtime's match fields, canonical."""

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import Any, NoReturn
 
+import grpc
 from finsy.proto import p4r, rpc_status
 
 DETAILS_KEY = "grpc-status-details-bin"
+_STATUS = {code.value[0]: code for code in grpc.StatusCode}
+LONGEST_STATUS = 1000
 LONGEST_TEXT = 300
 TEXTS_AT_LEAST, TEXT_OF_EACH = 4096, 64
 """Characters of text in one status, and more for each update.
@@ -79,6 +83,12 @@ def unimplemented(text: str) -> Refusal:
 def exhausted(text: str) -> Refusal:
     """There is no room."""
     return Refusal(Code.RESOURCE_EXHAUSTED, text)
+
+
+async def abort(context: Any, refusal: Refusal) -> NoReturn:
+    """End an RPC with a refusal."""
+    await context.abort(_STATUS[refusal.code], refusal.text[:LONGEST_STATUS])
+    raise AssertionError("abort returns to nobody")
 
 
 Result = Refusal | None

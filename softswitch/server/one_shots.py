@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from finsy.proto import p4r
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from softswitch.engine.api import ActionCall, Change, GroupMember, Operation, WriteGroup, WriteMember
 from softswitch.server.bytestrings import decode, encode, is_canonical
@@ -87,6 +88,8 @@ class OneShots:
             raise unimplemented(f"{profile.name}: size semantics cannot be chosen for each group")
         if given.action_selection_mode not in (_Set.DEFAULT_MODE_DETERMINED_BY_ACTION_SELECTOR, _Set.HASH):
             raise unimplemented(f"{profile.name}: groups choose by hash only")
+        if len(UnknownFieldSet(given)):
+            raise unimplemented(f"{profile.name}: the action set has fields that P4Runtime 1.5 has not")
         found = []
         for one in given.action_profile_actions:
             found.append((profile.actions.decode(one.action), read_share(profile, one, self._scene.ports)))

@@ -8,7 +8,6 @@ then.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from finsy.proto import p4r
@@ -16,8 +15,10 @@ from finsy.proto import p4r
 from softswitch.engine import load_config, open_engine
 from softswitch.engine.api import BuildError, DeviceConfig, Engine, EngineOptions, PipelineError, PortError
 from softswitch.server.errors import Code, Refusal, invalid, not_found
+from softswitch.server.front_panel import FrontPanel
 from softswitch.server.ports import Ports
-from softswitch.server.read import Reader, messages
+from softswitch.server.read import Reader
+from softswitch.server.replay import count_updates, state_updates
 from softswitch.server.schema import Schema
 from softswitch.server.store import Store
 from softswitch.server.write import Writer
@@ -25,7 +26,7 @@ from softswitch.server.write import Writer
 
 @dataclass(slots=True)
 class Forwarding:
-    """A pipeline with its state."""
+    """A pipeline with its state; only `config` ever changes."""
 
     config: p4r.ForwardingPipelineConfig
     device_config: DeviceConfig
@@ -57,8 +58,9 @@ class Pipelines:
     thread that owns the state and takes milliseconds.
     """
 
-    def __init__(self, ports: Ports, options: EngineOptions) -> None:
-        self._ports = ports
+    def __init__(self, panel: FrontPanel, options: EngineOptions) -> None:
+        self._panel = panel
+        self._ports = panel.ports
         self._options = options
         self._preparing = threading.Lock()
         self.running: Forwarding | None = None
@@ -90,7 +92,7 @@ class Pipelines:
 
     def commit(self, prepared: Forwarding) -> None:
         """VERIFY_AND_COMMIT: the prepared pipeline runs, with nothing in its tables."""
-        self._run(prepared, ())
+        self._run(prepared, None)
         self._drop_saved()
 
     def commit_saved(self) -> None:
@@ -98,24 +100,21 @@ class Pipelines:
         if self.saved is None:
             raise not_found("no config is saved: VERIFY_AND_SAVE comes first")
         saved = self.saved
-        self._run(saved, _updates(saved))
+        self._run(saved, saved)
         self.saved = None
 
     def reconcile(self, prepared: Forwarding) -> None:
-        """RECONCILE_AND_COMMIT: the prepared pipeline runs with all that the current one holds.
+        """RECONCILE_AND_COMMIT: the prepared pipeline runs with all that the running one holds.
 
         `Refusal` (INVALID_ARGUMENT) when it cannot hold that; nothing has changed then.
         """
-        before = self.current
-        if before is None:
-            self._run(prepared, ())
-            return
-        updates = _updates(before)
-        for update, result in zip(updates, prepared.writer.write(_copies(updates), atomic=True), strict=True):
-            if result is not None and result.code is not Code.ABORTED:
-                kind = update.entity.WhichOneof("entity")
-                raise invalid(f"the new pipeline cannot hold a {kind} of the old one: {result.text}")
-        self._run(prepared, updates)
+        running = self.running
+        if running is not None and _is_same(running, prepared):
+            running.config = prepared.config
+        else:
+            if running is not None:
+                _try_out(running, prepared)
+            self._run(prepared, running)
         self._drop_saved()
 
     def close(self) -> None:
@@ -125,31 +124,39 @@ class Pipelines:
             self.running.engine.close()
             self.running = None
 
-    def _run(self, prepared: Forwarding, updates: Sequence[p4r.Update]) -> None:
-        """Put a pipeline in the running one's place; the engine with the ports stays."""
+    def _run(self, prepared: Forwarding, state: Forwarding | None) -> None:
+        """Put a pipeline in the running one's place, with another's state; the engine with the ports stays.
+
+        Meanwhile it moves no packets: they wait in the ports' rings, and none meets an empty table.
+        """
         if self.running is None:
             self._start(prepared)
             return
         engine = self.running.engine
-        engine.swap(prepared.device_config)
         fresh = Forwarding.fresh(
             prepared.config, prepared.device_config, prepared.schema, engine, self._ports
         )
+        plans = fresh.writer.plan(state_updates(state, fresh.store)) if state is not None else []
+        engine.stop()
+        try:
+            counts = count_updates(state) if state is not None else []
+            engine.swap(prepared.device_config)
+            self.running = fresh
+            fresh.writer.carry_out(plans)
+            fresh.writer.carry_out(fresh.writer.plan(counts))
+        except Refusal as refusal:
+            raise Refusal(Code.INTERNAL, f"the state could not be replayed: {refusal.text}") from None
+        finally:
+            engine.start()
         if prepared.engine is not engine:
             prepared.engine.close()
-        self.running = fresh
-        failed = [one for one in fresh.writer.write(_copies(updates), atomic=True) if one is not None]
-        if failed:
-            raise Refusal(Code.INTERNAL, f"the state could not be replayed: {failed[0].text}")
 
     def _start(self, prepared: Forwarding) -> None:
         """The first pipeline keeps the engine that it was prepared in, and what was written there."""
         try:
-            self._ports.add_to(prepared.engine)
+            self._panel.use(prepared.engine)
             prepared.engine.start()
         except (PortError, OSError) as error:
-            for number in prepared.engine.port_stats():
-                prepared.engine.remove_port(number)
             raise Refusal(Code.FAILED_PRECONDITION, f"the ports cannot be opened: {error}") from None
         self.running = prepared
 
@@ -159,58 +166,15 @@ class Pipelines:
             self.saved = None
 
 
-def _updates(forwarding: Forwarding) -> list[p4r.Update]:
-    """What would write a pipeline's state again, in an order in which nothing is missing when needed."""
-    schema = forwarding.schema
-    updates = []
-    for entity in _entities(forwarding, _everything()):
-        change = p4r.Update.MODIFY if entity.HasField("counter_entry") else p4r.Update.INSERT
-        if entity.HasField("counter_entry") and not entity.counter_entry.data.ByteSize():
-            continue
-        if entity.HasField("table_entry") and schema.tables[entity.table_entry.table_id].const_entries:
-            continue
-        updates.append(p4r.Update(type=change, entity=entity))
-    for register in schema.registers.values():
-        if register.type is None:
-            continue
-        request = p4r.Entity(register_entry=p4r.RegisterEntry(register_id=register.id))
-        for entity in _entities(forwarding, [request]):
-            if register.type.values(entity.register_entry.data, register.name) != (0,):
-                updates.append(p4r.Update(type=p4r.Update.MODIFY, entity=entity))
-    for number, state in forwarding.store.tables.items():
-        if state.default is not None:
-            entry = p4r.TableEntry.FromString(state.default)
-            entry.table_id = number
-            updates.append(p4r.Update(type=p4r.Update.MODIFY, entity=p4r.Entity(table_entry=entry)))
-    return updates
+def _is_same(one: Forwarding, other: Forwarding) -> bool:
+    """Whether two pipelines differ in their cookie at most."""
+    return one.device_config.digest == other.device_config.digest and one.config.p4info == other.config.p4info
 
 
-def _everything() -> list[p4r.Entity]:
-    members, groups, multicast, clones, entries, digests, counters = (p4r.Entity() for _ in range(7))
-    members.action_profile_member.SetInParent()
-    groups.action_profile_group.SetInParent()
-    multicast.packet_replication_engine_entry.multicast_group_entry.SetInParent()
-    clones.packet_replication_engine_entry.clone_session_entry.SetInParent()
-    entries.table_entry.counter_data.SetInParent()
-    digests.digest_entry.SetInParent()
-    counters.counter_entry.SetInParent()
-    return [members, groups, multicast, clones, entries, digests, counters]
-
-
-def _entities(forwarding: Forwarding, requests: Sequence[p4r.Entity]) -> Iterable[p4r.Entity]:
-    parts, results = forwarding.reader.read(requests)
-    for result in results:
-        if result is not None:
-            raise result
-    for message in messages(parts):
-        yield from message.entities
-
-
-def _copies(updates: Sequence[p4r.Update]) -> list[p4r.Update]:
-    """Writing may change its messages."""
-    copies = []
-    for update in updates:
-        copy = p4r.Update()
-        copy.CopyFrom(update)
-        copies.append(copy)
-    return copies
+def _try_out(state: Forwarding, prepared: Forwarding) -> None:
+    """Write a pipeline's state to another that has no ports; `Refusal` says what it cannot hold."""
+    try:
+        prepared.writer.carry_out(prepared.writer.plan(state_updates(state, prepared.store)))
+        prepared.writer.carry_out(prepared.writer.plan(count_updates(state)))
+    except Refusal as refusal:
+        raise invalid(f"the new pipeline cannot hold what the running one does: {refusal.text}") from None

@@ -1,6 +1,6 @@
 """The switch's ports as the operator names them: numbers, interfaces, egress limits.
 
-Knows how to read them from the command line and how to give them to an engine. Must not know P4Runtime.
+Knows how to read them from the command line. Must not know P4Runtime or what becomes of them.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-from softswitch.engine.api import Engine
 
 HIGHEST_PORT = 510
 ETH_P_ALL = 3
@@ -49,13 +47,6 @@ class Ports:
         for number in self.queues:
             if number not in self.interfaces:
                 raise BadOption(f"queue {number}: there is no port {number}")
-
-    def add_to(self, engine: Engine) -> None:
-        """Bind all of them; `PortError` names the one that fails."""
-        for number, interface in self.interfaces.items():
-            engine.add_port(number, interface)
-        for number, limits in self.queues.items():
-            engine.set_queue(number, rate_bps=limits.rate_bps, rate_pps=limits.rate_pps, depth=limits.depth)
 
 
 def _try_interface(number: int, interface: str) -> None:

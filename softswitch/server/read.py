@@ -6,19 +6,22 @@ Must not know clients.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from finsy.proto import p4r
 from google.protobuf.message import Message
 
 from softswitch.engine.api import CounterValue, Engine
-from softswitch.server.entries import Key
+from softswitch.server.bytestrings import encode
 from softswitch.server.errors import Code, Refusal, Result, invalid, not_found, unimplemented
+from softswitch.server.keys import PRIORITY_BYTES, Key
 from softswitch.server.schema import CounterSchema, RegisterSchema, Schema, TableSchema
-from softswitch.server.store import Store, StoredEntry
+from softswitch.server.store import Store
 from softswitch.server.write_others import checked_index
+
+T = TypeVar("T")
 
 MOST_ENTITIES = 1000
 MOST_BYTES = 1 << 20
@@ -111,9 +114,11 @@ class Reader:
         self._schema = schema
         self._store = store
         self._engine = engine
+        self._role = ""
 
-    def read(self, requests: Sequence[p4r.Entity]) -> tuple[list[Part], list[Result]]:
-        """A snapshot of all that the requests select, and one result for each of them."""
+    def read(self, requests: Sequence[p4r.Entity], role: str = "") -> tuple[list[Part], list[Result]]:
+        """A snapshot of all that the requests select in a role's scope, and one result for each of them."""
+        self._role = role
         parts: list[Part] = []
         results: list[Result] = []
         for request in requests:
@@ -147,6 +152,11 @@ class Reader:
             case kind:
                 raise unimplemented(f"reads of a {kind} are not implemented")
 
+    def _in_scope(self, kind: str, objects: Mapping[int, T]) -> list[T]:
+        """Those of some objects by id that the reading role is to see."""
+        roles = self._schema.roles
+        return [one for number, one in objects.items() if roles.owns(self._role, kind, number)]
+
     # --- tables ---------------------------------------------------------------------------------
 
     def _table_entries(self, request: p4r.TableEntry) -> list[Part]:
@@ -160,11 +170,11 @@ class Reader:
                 bare.ClearField(field)
             if bare.ByteSize():
                 raise invalid("a read of all tables takes no other filter")
-            tables = list(self._schema.tables.values())
-            return [
-                self._part(one, list(self._store.tables[one.id].entries.values()), counted) for one in tables
-            ]
+            tables = self._in_scope("tables", self._schema.tables)
+            return [self._part(one, list(self._store.tables[one.id].entries), counted) for one in tables]
         table = self._schema.table(request.table_id)
+        if not self._in_scope("tables", {table.id: table}):
+            return []
         if request.is_default_action:
             if request.match or request.priority:
                 raise invalid(f"{table.name}: a default entry has neither match nor priority")
@@ -173,35 +183,40 @@ class Reader:
             return [Part([p4r.Entity(table_entry=entry)] if kept is None or kept(entry) else [], _whole)]
         if counted and not table.has_counter:
             raise invalid(f"{table.name} has no direct counter")
-        entries = self._select(table, request)
+        keys = self._select(table, request)
         passes = _passes(request, table)
         if passes is not None:
-            entries = [one for one in entries if passes(p4r.TableEntry.FromString(one.wire))]
-        return [self._part(table, entries, counted)]
+            entries = self._store.tables[table.id].entries
+            keys = [key for key in keys if passes(p4r.TableEntry.FromString(entries[key]))]
+        return [self._part(table, keys, counted)]
 
-    def _select(self, table: TableSchema, request: p4r.TableEntry) -> list[StoredEntry]:
+    def _select(self, table: TableSchema, request: p4r.TableEntry) -> list[Key]:
         """By match and priority."""
         entries = self._store.tables[table.id].entries
         if not request.match:
             if request.priority:
-                return [one for key, one in entries.items() if _priority(table, key) == request.priority]
-            return list(entries.values())
+                return [key for key in entries if _priority(table, key) == request.priority]
+            return list(entries)
         match = table.match.decode(request.match)
         if table.match.has_priority and not request.priority:
-            return [one for key, one in entries.items() if key[:-1] == match]
-        found = entries.get(table.match.key(match, request.priority))
-        return [found] if found is not None else []
+            begin = table.match.match_key(match)
+            return [key for key in entries if key[:-PRIORITY_BYTES] == begin]
+        key = table.match.key(match, request.priority)
+        return [key] if key in entries else []
 
-    def _part(self, table: TableSchema, entries: list[StoredEntry], counted: bool) -> Part:
-        wires = [one.wire for one in entries]
+    def _part(self, table: TableSchema, keys: list[Key], counted: bool) -> Part:
+        entries = self._store.tables[table.id].entries
+        wires = [entries[key] for key in keys]
         if counted and table.has_counter:
-            return Part(list(zip(wires, self._values(table, entries), strict=True)), _counted)
+            return Part(list(zip(wires, self._values(table, keys), strict=True)), _counted)
         return Part(wires, _wire(_TABLE_ENTRY))
 
-    def _values(self, table: TableSchema, entries: Sequence[StoredEntry]) -> list[CounterValue]:
-        if any(one.handle < 0 for one in entries):
+    def _values(self, table: TableSchema, keys: Sequence[Key]) -> list[CounterValue]:
+        known = self._store.tables[table.id].handles
+        handles = [known[key] for key in keys]
+        if -1 in handles:
             raise unimplemented(f"{table.name}: counters of the program's own entries cannot be read")
-        return self._engine.read_direct_counters(table.name, [one.handle for one in entries])
+        return self._engine.read_direct_counters(table.name, handles)
 
     def _default_entry(self, table: TableSchema) -> p4r.TableEntry:
         entry = p4r.TableEntry(table_id=table.id, is_default_action=True, is_const=table.const_default)
@@ -213,7 +228,8 @@ class Reader:
         if initial.action_id:
             entry.action.action.action_id = initial.action_id
             for one in initial.arguments:
-                entry.action.action.params.add(param_id=one.param_id, value=one.value)
+                value = encode(int.from_bytes(one.value, "big"))
+                entry.action.action.params.add(param_id=one.param_id, value=value)
         elif table.engine.default_action is not None:
             name, arguments = table.engine.default_action.action, table.engine.default_action.arguments
             for codec in table.actions.codecs.values():
@@ -223,20 +239,20 @@ class Reader:
 
     def _direct_counters(self, request: p4r.TableEntry) -> list[Part]:
         if not request.table_id:
-            tables = [one for one in self._schema.tables.values() if one.has_counter]
+            asked = {number: one for number, one in self._schema.tables.items() if one.has_counter}
         else:
-            tables = [self._schema.table(request.table_id)]
+            asked = {request.table_id: self._schema.table(request.table_id)}
         parts = []
-        for table in tables:
+        for table in self._in_scope("tables", asked):
             if not table.has_counter:
                 raise invalid(f"{table.name} has no direct counter")
             if request.is_default_action:
                 raise unimplemented(f"{table.name}: counters of default entries are not implemented")
-            entries = self._select(table, request)
-            if request.match and not entries:
+            keys, entries = self._select(table, request), self._store.tables[table.id].entries
+            if request.match and not keys:
                 raise not_found(f"{table.name}: there is no such entry")
-            pairs = list(zip((one.wire for one in entries), self._values(table, entries), strict=True))
-            parts.append(Part(pairs, _direct_counter))
+            wires = [entries[key] for key in keys]
+            parts.append(Part(list(zip(wires, self._values(table, keys), strict=True)), _direct_counter))
         return parts
 
     # --- all else -------------------------------------------------------------------------------
@@ -256,9 +272,12 @@ class Reader:
         return parts
 
     def _profile_ids(self, number: int) -> list[int]:
-        return [self._schema.profile(number).id] if number else list(self._schema.profiles)
+        profiles = {number: self._schema.profile(number)} if number else self._schema.profiles
+        return [one.id for one in self._in_scope("action_profiles", profiles)]
 
     def _replication(self, request: p4r.PacketReplicationEngineEntry) -> list[Part]:
+        if self._schema.roles.is_limited(self._role):
+            return []
         groups = Part(
             _chosen(self._store.multicast, request.multicast_group_entry.multicast_group_id),
             _wire(_MULTICAST, _REPLICATION),
@@ -275,9 +294,10 @@ class Reader:
 
     def _counters(self, request: p4r.CounterEntry) -> list[Part]:
         if not request.counter_id:
-            return [self._cells(one, None) for one in self._schema.counters.values()]
+            return [self._cells(one, None) for one in self._in_scope("counters", self._schema.counters)]
         counter = self._schema.counter(request.counter_id)
-        return [self._cells(counter, request.index if request.HasField("index") else None)]
+        index = request.index if request.HasField("index") else None
+        return [self._cells(one, index) for one in self._in_scope("counters", {counter.id: counter})]
 
     def _cells(self, counter: CounterSchema, index: p4r.Index | None) -> Part:
         start, count = _span(counter, index)
@@ -296,9 +316,10 @@ class Reader:
 
     def _registers(self, request: p4r.RegisterEntry) -> list[Part]:
         if not request.register_id:
-            return [self._register(one, None) for one in self._schema.registers.values()]
+            return [self._register(one, None) for one in self._in_scope("registers", self._schema.registers)]
         register = self._schema.register(request.register_id)
-        return [self._register(register, request.index if request.HasField("index") else None)]
+        index = request.index if request.HasField("index") else None
+        return [self._register(one, index) for one in self._in_scope("registers", {register.id: register})]
 
     def _register(self, register: RegisterSchema, index: p4r.Index | None) -> Part:
         type_ = register.type
@@ -318,14 +339,13 @@ class Reader:
         return Part(list(enumerate(values, start)), encode)
 
     def _digests(self, request: p4r.DigestEntry) -> list[Part]:
-        asked = (
-            [self._schema.digest(request.digest_id).id] if request.digest_id else list(self._schema.digests)
-        )
+        number = request.digest_id
+        asked = {number: self._schema.digest(number)} if number else self._schema.digests
         found = []
-        for number in asked:
-            config = self._store.digests.get(number)
+        for one in self._in_scope("digests", asked):
+            config = self._store.digests.get(one.id)
             if config is not None:
-                found.append(p4r.Entity(digest_entry=p4r.DigestEntry(digest_id=number, config=config)))
+                found.append(p4r.Entity(digest_entry=p4r.DigestEntry(digest_id=one.id, config=config)))
         return [Part(found, _whole)]
 
 
@@ -353,7 +373,7 @@ def _chosen(kept: dict[int, bytes], number: int) -> list[bytes]:
 def _priority(table: TableSchema, key: Key) -> object:
     if not table.match.has_priority:
         raise Refusal(Code.INVALID_ARGUMENT, f"{table.name} has no priorities")
-    return key[-1]
+    return int.from_bytes(key[-PRIORITY_BYTES:], "big")
 
 
 def _passes(request: p4r.TableEntry, table: TableSchema) -> Callable[[p4r.TableEntry], bool] | None:

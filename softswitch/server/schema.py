@@ -16,6 +16,7 @@ from softswitch.server.entries import ActionCodec, ActionSet, Field, MatchCodec
 from softswitch.server.errors import invalid, not_found
 from softswitch.server.p4data import DataType, UnsupportedType, data_type
 from softswitch.server.packet_header import PacketHeader
+from softswitch.server.roles import Roles
 
 T = TypeVar("T")
 
@@ -58,7 +59,7 @@ class TableSchema:
     has_idle_timeout: bool
     engine: TableInfo
     initial_default: p4i.TableActionCall
-    """As P4Info has it; ids, and canonical byte strings."""
+    """As P4Info has it: ids, and byte strings that need not be canonical."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ class Schema:
         self.info = info
         self.engine = engine
         _check_ids(info)
+        self.roles = Roles(info)
         self._actions = {one.preamble.id: one for one in info.actions}
         self._codecs = {one.preamble.id: self._action(at, one) for at, one in enumerate(info.actions)}
         direct = {one.direct_table_id for one in info.direct_counters}
@@ -116,6 +118,7 @@ class Schema:
         self.digests_by_name = {one.name: one for one in self.digests.values()}
         self._check_unsupported()
         headers = {one.preamble.name: one for one in info.controller_packet_metadata}
+        self.header_ids = {name: one.preamble.id for name, one in headers.items()}
         self.packet_in = PacketHeader.of(headers.get("packet_in"))
         self.packet_out = PacketHeader.of(headers.get("packet_out"))
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import grpc
-from finsy.proto import p4i, p4r, p4r_grpc
+from finsy.proto import gnmi_grpc, p4i, p4r, p4r_grpc
 from google.protobuf import text_format
 
 from softswitch.engine.api import Engine, EngineOptions
+from softswitch.gnmi.service import GnmiService
 from softswitch.server.errors import Refusal
+from softswitch.server.front_panel import FrontPanel
 from softswitch.server.pipeline import Pipelines
 from softswitch.server.ports import BadOption, Ports
 from softswitch.server.service import P4RuntimeService
@@ -48,10 +51,23 @@ class Tls:
             authority = self.authority.read_bytes() if self.authority else None
         except OSError as error:
             raise BadOption(f"TLS: {error.filename}: {error.strerror}") from None
+        self._check()
+        return grpc.ssl_server_credentials([pair], authority, authority is not None)
+
+    def _check(self) -> None:
+        """gRPC only logs what is wrong with its files."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
-            return grpc.ssl_server_credentials([pair], authority, authority is not None)
-        except (RuntimeError, ValueError) as error:
-            raise BadOption(f"TLS: {self.certificate}, {self.private_key}: {error}") from None
+            context.load_cert_chain(self.certificate, self.private_key)
+        except ssl.SSLError as error:
+            raise BadOption(
+                f"TLS: {self.certificate} and {self.private_key} are no certificate and its key: {error}"
+            ) from None
+        if self.authority is not None:
+            try:
+                context.load_verify_locations(self.authority)
+            except ssl.SSLError as error:
+                raise BadOption(f"TLS: {self.authority} is no certificate: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +85,13 @@ class SwitchOptions:
 
 
 class SoftSwitchServer:
-    """A switch that serves P4Runtime from `start` (or `async with`) to `stop`."""
+    """A switch that serves P4Runtime and gNMI from `start` (or `async with`) to `stop`."""
 
     def __init__(self, options: SwitchOptions) -> None:
         self.options = options
+        self._panel = FrontPanel(options.ports)
         self._pipelines = Pipelines(
-            options.ports,
+            self._panel,
             EngineOptions(
                 cpu_port=options.cpu_port, drop_port=options.drop_port, name=f"p4switch{options.device_id}"
             ),
@@ -115,6 +132,8 @@ class SoftSwitchServer:
             if options.config is not None:
                 await self._service.load(options.config)
             p4r_grpc.add_P4RuntimeServicer_to_server(self._service, self._server)
+            gnmi = GnmiService(self._panel, self._service.in_state)
+            gnmi_grpc.add_gNMIServicer_to_server(gnmi, self._server)
             await self._server.start()
         except BaseException:
             await self.stop()

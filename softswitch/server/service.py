@@ -16,7 +16,7 @@ import grpc
 from finsy.proto import p4r, p4r_grpc
 
 from softswitch.server.arbitration import Arbitration, Client
-from softswitch.server.errors import DETAILS_KEY, Code, Refusal, Result, batch_status, denied, invalid
+from softswitch.server.errors import DETAILS_KEY, Code, Refusal, Result, abort, batch_status, denied, invalid
 from softswitch.server.packet_io import PacketIo
 from softswitch.server.pipeline import Forwarding, Pipelines
 from softswitch.server.read import Part, messages
@@ -25,7 +25,6 @@ from softswitch.server.stream import ClientStream
 _log = logging.getLogger(__name__)
 
 API_VERSION = "1.5.0"
-_STATUS = {code.value[0]: code for code in grpc.StatusCode}
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _Push = p4r.SetForwardingPipelineConfigRequest
 _Get = p4r.GetForwardingPipelineConfigRequest
@@ -52,7 +51,7 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         self._state.submit(self._pipelines.close).result()
         self._state.shutdown()
 
-    async def _in_state(self, work: Callable[[], T]) -> T:
+    async def in_state(self, work: Callable[[], T]) -> T:
         """Run where the state belongs; what has begun is ended even if the client goes away."""
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._state, work))
 
@@ -64,31 +63,31 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
             self._check_primary(request)
             if request.atomicity not in p4r.WriteRequest.Atomicity.values():
                 raise invalid(f"atomicity {request.atomicity} is not known")
-            results = await self._in_state(lambda: self._write(request))
+            results = await self.in_state(lambda: self._write(request))
         except Refusal as refusal:
-            await _abort(context, refusal)
+            await abort(context, refusal)
         if any(results):
             await _abort_batch(context, results, "some updates were refused")
         return p4r.WriteResponse()
 
     def _write(self, request: p4r.WriteRequest) -> list[Result]:
         atomic = request.atomicity != p4r.WriteRequest.CONTINUE_ON_ERROR
-        return self._current().writer.write(request.updates, atomic=atomic)
+        return self._current().writer.write(request.updates, atomic=atomic, role=request.role)
 
     async def Read(self, request: p4r.ReadRequest, context: _Context) -> AsyncIterator[p4r.ReadResponse]:
         """Section 13."""
         try:
             self._arbitration.check_device(request.device_id)
-            parts, results = await self._in_state(lambda: self._read(request))
+            parts, results = await self.in_state(lambda: self._read(request))
         except Refusal as refusal:
-            await _abort(context, refusal)
+            await abort(context, refusal)
         for message in messages(parts):
             yield message
         if any(results):
             await _abort_batch(context, results, "some requests were refused")
 
     def _read(self, request: p4r.ReadRequest) -> tuple[list[Part], list[Result]]:
-        return self._current().reader.read(request.entities)
+        return self._current().reader.read(request.entities, request.role)
 
     def _current(self) -> Forwarding:
         current = self._pipelines.current
@@ -113,7 +112,7 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
             async with self._pushing:
                 await self._push(request)
         except Refusal as refusal:
-            await _abort(context, refusal)
+            await abort(context, refusal)
         return p4r.SetForwardingPipelineConfigResponse()
 
     async def _push(self, request: _Push) -> None:
@@ -145,14 +144,14 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
     async def load(self, config: p4r.ForwardingPipelineConfig) -> None:
         """Run a pipeline that the operator has given; `Refusal` says what is wrong with it."""
         prepared = await asyncio.to_thread(self._pipelines.prepare, config)
-        await self._in_state(lambda: self._pipelines.commit(prepared))
+        await self.in_state(lambda: self._pipelines.commit(prepared))
         self._follow_pipeline()
 
     async def _change(self, request: _Push, change: Callable[[], None]) -> None:
         """Compiling takes time: the client must still be primary when its pipeline takes effect."""
         self._check_primary(request)
         try:
-            await self._in_state(change)
+            await self.in_state(change)
         finally:
             self._follow_pipeline()
 
@@ -170,7 +169,7 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
             if request.response_type not in _Get.ResponseType.values():
                 raise invalid(f"response_type {request.response_type} is not known")
         except Refusal as refusal:
-            await _abort(context, refusal)
+            await abort(context, refusal)
         current = self._pipelines.current
         if current is None:
             return response
@@ -192,7 +191,7 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
             try:
                 self._arbitration.check_device(request.device_id)
             except Refusal as refusal:
-                await _abort(context, refusal)
+                await abort(context, refusal)
         return p4r.CapabilitiesResponse(p4runtime_api_version=API_VERSION)
 
     # --- the stream -----------------------------------------------------------------------------
@@ -215,7 +214,7 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
             del self._streams[stream.client]
             self._notify(self._arbitration.remove(stream.client))
         if isinstance(failure, Refusal):
-            await _abort(context, failure)
+            await abort(context, failure)
         if failure is not None and not isinstance(failure, grpc.RpcError):
             raise failure
 
@@ -247,7 +246,7 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
             self._notify(change.first)
             if change.then is not None:
                 # What the former primary has begun ends before the next one may write (section 5.3).
-                await self._in_state(lambda: None)
+                await self.in_state(lambda: None)
                 if self._arbitration.promote(change.then):
                     self._notify((change.then,))
             if set(self._arbitration.primaries()) != before:
@@ -263,6 +262,8 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         try:
             if not self._arbitration.is_primary(stream.client):
                 raise denied("only a primary may send packets")
+            if not self._is_in_scope(stream.client, "controller_packet_metadata", "packet_out"):
+                raise denied(f"packet-outs are not in the scope of role {stream.client.role!r}")
             self._packet_io.send(packet)
         except Refusal as refusal:
             error = _stream_error(refusal)
@@ -273,6 +274,8 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         try:
             if not self._arbitration.is_primary(stream.client):
                 raise denied("only a primary acknowledges digest lists")
+            if not self._is_in_scope(stream.client, "digests", ack.digest_id):
+                raise denied(f"digest {ack.digest_id} is not in the scope of role {stream.client.role!r}")
             self._packet_io.digests.acknowledge(ack)
         except Refusal as refusal:
             error = _stream_error(refusal)
@@ -280,19 +283,28 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
             stream.offer(error)
 
     def _packet_in(self, packet: p4r.PacketIn) -> None:
-        self._broadcast(p4r.StreamMessageResponse(packet=packet))
+        self._broadcast(p4r.StreamMessageResponse(packet=packet), "controller_packet_metadata", "packet_in")
 
     def _digest(self, digests: p4r.DigestList) -> bool:
-        return self._broadcast(p4r.StreamMessageResponse(digest=digests))
+        return self._broadcast(p4r.StreamMessageResponse(digest=digests), "digests", digests.digest_id)
 
-    def _broadcast(self, message: p4r.StreamMessageResponse) -> bool:
-        """To every role's primary; whether anybody took it."""
+    def _broadcast(self, message: p4r.StreamMessageResponse, kind: str, of: int | str) -> bool:
+        """To every primary in whose role's scope it is; whether anybody took it."""
         if not self._notifications:
             return False
         taken = False
         for client in self._arbitration.primaries():
-            taken |= self._streams[client].offer(message)
+            if self._is_in_scope(client, kind, of):
+                taken |= self._streams[client].offer(message)
         return taken
+
+    def _is_in_scope(self, client: Client, kind: str, of: int | str) -> bool:
+        """Whether an object of the running pipeline, or a header by its name, is the client's concern."""
+        running = self._pipelines.running
+        if running is None or not client.role:
+            return True
+        number = running.schema.header_ids.get(of, 0) if isinstance(of, str) else of
+        return running.schema.roles.owns(client.role, kind, number)
 
 
 def _stream_error(refusal: Refusal) -> p4r.StreamMessageResponse:
@@ -300,11 +312,6 @@ def _stream_error(refusal: Refusal) -> p4r.StreamMessageResponse:
     response.error.canonical_code = refusal.code
     response.error.message = refusal.text
     return response
-
-
-async def _abort(context: _Context, refusal: Refusal) -> NoReturn:
-    await context.abort(_STATUS[refusal.code], refusal.text[:1000])
-    raise AssertionError("abort returns to nobody")
 
 
 async def _abort_batch(context: _Context, results: list[Result], text: str) -> NoReturn:

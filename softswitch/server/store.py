@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 from finsy.proto import p4r
 
-from softswitch.engine.api import InitialEntry
-from softswitch.server.entries import Key
+from softswitch.server.keys import Key
 from softswitch.server.schema import Schema, TableSchema
 
 
@@ -26,23 +25,40 @@ class OneShot:
     weight: int
 
 
-class StoredEntry:
-    """A table entry: a serialised TableEntry, the engine's handle (-1: it gave none), what is behind it."""
-
-    __slots__ = ("handle", "one_shot", "wire")
-
-    def __init__(self, wire: bytes, handle: int, one_shot: OneShot | None = None) -> None:
-        self.wire = wire
-        self.handle = handle
-        self.one_shot = one_shot
-
-
-@dataclass(slots=True)
 class TableState:
-    """A table's entries, and its default entry where it is not the program's."""
+    """A table's entries, and its default entry where it is not the program's.
 
-    entries: dict[Key, StoredEntry] = field(default_factory=dict)
-    default: bytes | None = None
+    An entry is its serialised TableEntry and nothing else: a million of them are two bytes objects each.
+    `handles` are the engine's, kept where the table counts (-1: it gave none); `one_shots` are what stands
+    behind entries with an action set.
+    """
+
+    __slots__ = ("counted", "default", "entries", "handles", "one_shots")
+
+    def __init__(self, *, counted: bool) -> None:
+        self.counted = counted
+        self.entries: dict[Key, bytes] = {}
+        self.handles: dict[Key, int] = {}
+        self.one_shots: dict[Key, OneShot] = {}
+        self.default: bytes | None = None
+
+    def put(self, key: Key, wire: bytes, handle: int, one_shot: OneShot | None = None) -> None:
+        """An entry is there, or is another than before."""
+        self.entries[key] = wire
+        if self.counted:
+            self.handles[key] = handle
+        if one_shot is not None:
+            self.one_shots[key] = one_shot
+        elif self.one_shots:
+            self.one_shots.pop(key, None)
+
+    def remove(self, key: Key) -> None:
+        """An entry has gone."""
+        self.entries.pop(key, None)
+        if self.counted:
+            self.handles.pop(key, None)
+        if self.one_shots:
+            self.one_shots.pop(key, None)
 
 
 class Numbers:
@@ -89,25 +105,25 @@ class Store:
     """The state of one pipeline."""
 
     def __init__(self, schema: Schema) -> None:
-        self.tables = {number: TableState() for number in schema.tables}
+        self.tables = {
+            number: TableState(counted=table.has_counter) for number, table in schema.tables.items()
+        }
         self.profiles = {number: ProfileState() for number in schema.profiles}
         self.multicast: dict[int, bytes] = {}
         self.clones: dict[int, bytes] = {}
         self.digests: dict[int, p4r.DigestEntry.Config] = {}
         for number, table in schema.tables.items():
             state = self.tables[number]
-            for key, wire in _initial_entries(table):
-                state.entries[key] = StoredEntry(wire, -1)
+            for key, wire in initial_entries(table):
+                state.put(key, wire, -1)
 
 
-def _initial_entries(table: TableSchema) -> Iterator[tuple[Key, bytes]]:
+def initial_entries(table: TableSchema) -> Iterator[tuple[Key, bytes]]:
+    """The entries that the program itself brings along: their keys, and the entries serialised."""
     by_name = {codec.name: codec for codec in table.actions.codecs.values()}
     for one in table.engine.entries:
         entry = p4r.TableEntry(table_id=table.id, priority=one.priority, is_const=table.const_entries)
         entry.match.extend(table.match.encode(one.match))
         entry.action.action.CopyFrom(by_name[one.action].encode(one.arguments))
-        yield _key(table, one), entry.SerializeToString()
-
-
-def _key(table: TableSchema, entry: InitialEntry) -> Key:
-    return (*entry.match, entry.priority) if table.match.has_priority else entry.match
+        priority = one.priority if table.match.has_priority else 0
+        yield table.match.key(one.match, priority), entry.SerializeToString()

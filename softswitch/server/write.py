@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from finsy.proto import p4r
 
 from softswitch.engine.api import Atomicity, Change, Engine, Operation, Outcome, Status, WriteEntry
-from softswitch.server.entries import Key
 from softswitch.server.errors import ABORTED, Code, Refusal, Result, invalid, unimplemented
+from softswitch.server.keys import Key
 from softswitch.server.plan import CHANGES, Plan, Scene
 from softswitch.server.schema import Schema, TableSchema
-from softswitch.server.store import Store, StoredEntry, TableState
+from softswitch.server.store import Store, TableState
 from softswitch.server.write_others import CellUpdates, DigestUpdates, ReplicationUpdates
 from softswitch.server.write_profiles import ProfileUpdates
 from softswitch.server.write_tables import TableUpdates, check_extras
@@ -44,13 +44,17 @@ class Writer:
         self._replication = ReplicationUpdates(self._scene)
         self._cells = CellUpdates(self._scene)
         self._digests = DigestUpdates(self._scene)
+        self._role, self._limited = "", False
 
-    def write(self, updates: Sequence[p4r.Update], *, atomic: bool) -> list[Result]:
-        """One result for each update. `atomic`: all or nothing, and packets see no half of it.
+    def write(self, updates: Sequence[p4r.Update], *, atomic: bool, role: str = "") -> list[Result]:
+        """One result for each update. `atomic`: all or nothing, and packets see no half of it. What is not in
+        the role's scope is refused.
 
         The messages are taken over: they may be changed.
         """
         self._scene.pending.clear()
+        self._role = role
+        self._limited = self._schema.roles.is_limited(role)
         return self._write_together(updates) if atomic else self._write_each(updates)
 
     # --- one after the other --------------------------------------------------------------------
@@ -62,6 +66,8 @@ class Writer:
         operations: list[Operation] = []
         for index, update in enumerate(updates):
             try:
+                if self._limited:
+                    self._schema.roles.check_write(self._role, update.entity)
                 if not self._is_plain(update):
                     self._flush(waiting, operations, results)
                     self._scene.pending.clear()
@@ -117,9 +123,9 @@ class Writer:
             if outcome.status:
                 results[one.index] = _refusal(operation, outcome)
             elif one.wire is None:
-                one.state.entries.pop(one.key, None)
+                one.state.remove(one.key)
             else:
-                one.state.entries[one.key] = StoredEntry(one.wire, outcome.handle)
+                one.state.put(one.key, one.wire, outcome.handle)
         waiting.clear()
         operations.clear()
 
@@ -140,33 +146,49 @@ class Writer:
         """ROLLBACK_ON_ERROR and DATAPLANE_ATOMIC."""
         results: list[Result] = [None] * len(updates)
         plans: list[Plan] = []
-        operations: list[Operation] = []
         for index, update in enumerate(updates):
             try:
+                if self._limited:
+                    self._schema.roles.check_write(self._role, update.entity)
                 plans.append(self._plan(update))
-                operations += plans[-1].operations
             except Refusal as refusal:
                 results[index] = refusal
         self._scene.pending.clear()
-        if any(results):
-            return self._abandon(plans, results)
-        outcomes = self._engine.apply(operations, Atomicity.ALL_OR_NOTHING) if operations else []
-        shares, at = [], 0
-        for index, plan in enumerate(plans):
-            shares.append(outcomes[at : at + len(plan.operations)])
-            at += len(plan.operations)
-            results[index] = _failure(plan.operations, shares[-1])
-        if any(results):
-            return self._abandon(plans, results)
-        for plan, share in zip(plans, shares, strict=True):
-            plan.commit(share)
-        return results
-
-    @staticmethod
-    def _abandon(plans: Sequence[Plan], results: list[Result]) -> list[Result]:
+        if not any(results):
+            results = self._apply(plans)
+            if not any(results):
+                return results
         for plan in plans:
             plan.abandon()
         return [result or ABORTED for result in results]
+
+    def _apply(self, plans: Sequence[Plan]) -> list[Result]:
+        """Carry out all plans, or none of them."""
+        operations = [one for plan in plans for one in plan.operations]
+        outcomes = self._engine.apply(operations, Atomicity.ALL_OR_NOTHING) if operations else []
+        shares, at = [], 0
+        for plan in plans:
+            shares.append(outcomes[at : at + len(plan.operations)])
+            at += len(plan.operations)
+        results = [_failure(plan.operations, share) for plan, share in zip(plans, shares, strict=True)]
+        if not any(results):
+            for plan, share in zip(plans, shares, strict=True):
+                plan.commit(share)
+        return results
+
+    # --- in two steps ---------------------------------------------------------------------------
+
+    def plan(self, updates: Sequence[p4r.Update]) -> list[Plan]:
+        """Think updates through without touching the engine; raises the first `Refusal`."""
+        self._scene.pending.clear()
+        return [self._plan(update) for update in updates]
+
+    def carry_out(self, plans: Sequence[Plan]) -> None:
+        """Do what `plan` has planned; raises the first `Refusal`, and nothing is changed then."""
+        self._scene.pending.clear()
+        for result in self._apply(plans):
+            if result is not None and result.code is not Code.ABORTED:
+                raise result
 
     # --- planning -------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from finsy.proto import p4r
 
 from softswitch.engine.api import Change, GroupMember, Outcome, WriteGroup, WriteMember
-from softswitch.server.errors import invalid
+from softswitch.server.errors import exhausted, invalid
 from softswitch.server.one_shots import HEAVIEST, add_weight, check_weight, read_share, use_profile
 from softswitch.server.plan import Plan, Scene
 from softswitch.server.schema import ProfileSchema
@@ -112,4 +112,6 @@ class ProfileUpdates:
             raise invalid(
                 f"{profile.name}: group {given.group_id}: max_size {given.max_size} is not {wanted}"
             )
+        if given.max_size > HEAVIEST:
+            raise exhausted(f"{profile.name}: group {given.group_id}: max_size {HEAVIEST} is the most")
         return min(given.max_size or profile.size or HEAVIEST, HEAVIEST)

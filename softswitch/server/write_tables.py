@@ -19,12 +19,12 @@ from softswitch.engine.api import (
     WriteDirectCounter,
     WriteEntry,
 )
-from softswitch.server.entries import Key
 from softswitch.server.errors import denied, invalid, not_found, unimplemented
+from softswitch.server.keys import Key
 from softswitch.server.one_shots import OneShots, use_profile
 from softswitch.server.plan import Plan, Scene
 from softswitch.server.schema import TableSchema
-from softswitch.server.store import OneShot, StoredEntry, TableState
+from softswitch.server.store import OneShot, TableState
 
 
 def counter_value(given: p4r.CounterData) -> CounterValue:
@@ -138,7 +138,7 @@ class TableUpdates:
         self._scene.expect((table.id, key), one_shot or True)
 
         def commit(outcomes: Sequence[Outcome]) -> None:
-            state.entries[key] = StoredEntry(wire, outcomes[place].handle, one_shot)
+            state.put(key, wire, outcomes[place].handle, one_shot)
 
         return Plan(operations, commit)
 
@@ -153,8 +153,7 @@ class TableUpdates:
         return Plan((WriteDirectCounter(table.name, match, entry.priority, value),))
 
     def _known(self, state: TableState, table: TableSchema, key: Key) -> OneShot | bool | None:
-        stored = state.entries.get(key)
-        known: OneShot | bool | None = (stored.one_shot or True) if stored else None
+        known: OneShot | bool | None = state.one_shots.get(key, True) if key in state.entries else None
         found: OneShot | bool | None = self._scene.expected((table.id, key), known)
         return found
 
@@ -167,7 +166,7 @@ class TableUpdates:
             operations += self._one_shots.remove(table.profile, known)
 
         def commit(_: Sequence[Outcome]) -> None:
-            state.entries.pop(key, None)
+            state.remove(key)
             if isinstance(known, OneShot) and table.profile is not None:
                 self._one_shots.forget(table.profile, known)
 
@@ -183,7 +182,7 @@ class TableUpdates:
         stored = state.entries.get(key)
         if stored is None:
             raise not_found(f"{table.name}: there is no such entry")
-        entry.action.CopyFrom(p4r.TableEntry.FromString(stored.wire).action)
+        entry.action.CopyFrom(p4r.TableEntry.FromString(stored).action)
         operations: list[Operation] = []
         if entry.HasField("counter_data"):
             value = counter_value(entry.counter_data)
@@ -192,7 +191,7 @@ class TableUpdates:
         wire = entry.SerializeToString()
 
         def commit(_: Sequence[Outcome]) -> None:
-            state.entries[key] = StoredEntry(wire, stored.handle, stored.one_shot)
+            state.entries[key] = wire
 
         return Plan(operations, commit)
 

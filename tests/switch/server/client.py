@@ -101,9 +101,19 @@ class Client:
     """One client with one stream."""
 
     def __init__(
-        self, address: str, election_id: int | None = 1, *, role: str = "", device_id: int = 1
+        self,
+        address: str,
+        election_id: int | None = 1,
+        *,
+        role: str = "",
+        device_id: int = 1,
+        credentials: grpc.ChannelCredentials | None = None,
     ) -> None:
-        self.channel = grpc.aio.insecure_channel(address)
+        self.channel = (
+            grpc.aio.secure_channel(address, credentials)
+            if credentials is not None
+            else grpc.aio.insecure_channel(address)
+        )
         self.stub = p4r_grpc.P4RuntimeStub(self.channel)
         self.device_id, self.role, self.election_id = device_id, role, election_id
         self.stream: Any = self.stub.StreamChannel()
@@ -166,6 +176,16 @@ class Client:
             request.config.CopyFrom(config)
         await self.stub.SetForwardingPipelineConfig(request)
 
+    async def config(self, response_type: int = 0) -> p4r.GetForwardingPipelineConfigResponse:
+        request = p4r.GetForwardingPipelineConfigRequest(
+            device_id=self.device_id,
+            response_type=response_type,  # type: ignore[arg-type]
+        )
+        response: p4r.GetForwardingPipelineConfigResponse = await self.stub.GetForwardingPipelineConfig(
+            request
+        )
+        return response
+
     async def write(
         self, *updates: tuple[int, p4r.Entity], atomicity: int = p4r.WriteRequest.CONTINUE_ON_ERROR
     ) -> list[tuple[int, str]]:
@@ -189,11 +209,11 @@ class Client:
             return found
         return []
 
-    async def read(self, *requests: p4r.Entity) -> list[p4r.Entity]:
-        return [one for message in await self.messages(*requests) for one in message.entities]
+    async def read(self, *requests: p4r.Entity, role: str = "") -> list[p4r.Entity]:
+        return [one for message in await self.messages(*requests, role=role) for one in message.entities]
 
-    async def messages(self, *requests: p4r.Entity) -> list[p4r.ReadResponse]:
-        request = p4r.ReadRequest(device_id=self.device_id, entities=requests)
+    async def messages(self, *requests: p4r.Entity, role: str = "") -> list[p4r.ReadResponse]:
+        request = p4r.ReadRequest(device_id=self.device_id, role=role, entities=requests)
         return [message async for message in self.stub.Read(request)]
 
 

@@ -1,0 +1,102 @@
+"""Nodes as gNMI updates, in the three encodings. Must not know where the values come from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from finsy.proto import gnmi
+
+from softswitch.gnmi.paths import Path, message
+from softswitch.gnmi.tree import INTERFACE, QOS, Node, Scalar
+from softswitch.server.errors import unimplemented
+
+JSON, PROTO, JSON_IETF = gnmi.Encoding.JSON, gnmi.Encoding.PROTO, gnmi.Encoding.JSON_IETF
+ENCODINGS = (JSON_IETF, JSON, PROTO)
+
+
+def check_encoding(encoding: int) -> None:
+    """`Refusal` (UNIMPLEMENTED) for one that this server has not."""
+    if encoding not in ENCODINGS:
+        known = ", ".join(gnmi.Encoding.Name(one) for one in ENCODINGS)
+        raise unimplemented(f"encoding {encoding} is none of {known}")
+
+
+def leaf_update(path: Path, node: Node, encoding: int) -> gnmi.Update:
+    """One leaf."""
+    update = gnmi.Update(path=message(path))
+    value = update.val
+    if encoding == PROTO:
+        _set_scalar(value, node.value)
+    elif encoding == JSON:
+        value.json_val = _dump(node.value)
+    else:
+        value.json_ietf_val = _dump(_ietf(node))
+    return update
+
+
+def tree_update(root: Path, nodes: Mapping[Path, Node], encoding: int) -> gnmi.Update:
+    """All leaves below a node as one JSON value."""
+    if list(nodes) == [root]:
+        return leaf_update(root, nodes[root], encoding)
+    update = gnmi.Update(path=message(root))
+    ietf = encoding == JSON_IETF
+    content = _dump(_nested(root, nodes, ietf))
+    if ietf:
+        update.val.json_ietf_val = content
+    else:
+        update.val.json_val = content
+    return update
+
+
+def _set_scalar(value: gnmi.TypedValue, scalar: Scalar) -> None:
+    if isinstance(scalar, bool):
+        value.bool_val = scalar
+    elif isinstance(scalar, int):
+        value.uint_val = scalar
+    else:
+        value.string_val = scalar
+
+
+def _ietf(node: Node) -> Scalar:
+    """RFC 7951: 64-bit numbers are strings, identities carry their module."""
+    if node.leaf.identity:
+        return f"{node.leaf.identity}:{node.value}"
+    return str(node.value) if node.leaf.wide else node.value
+
+
+def _dump(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _nested(root: Path, nodes: Mapping[Path, Node], ietf: bool) -> dict[str, Any]:
+    top: dict[str, Any] = {}
+    lists: dict[Path, dict[str, Any]] = {}
+    for path, node in nodes.items():
+        place = top
+        above = _module(path[: len(root)], node) if len(root) > 1 else ""
+        for at in range(len(root), len(path)):
+            step, module = path[at], _module(path[: at + 1], node)
+            # A member carries its module's name where that is another than its parent's, and at the top.
+            named = f"{module}:{step.name}" if ietf and (module != above or at == len(root)) else step.name
+            above = module
+            if at == len(path) - 1:
+                place[named] = _ietf(node) if ietf else node.value
+            elif step.keys:
+                entry = lists.get(path[: at + 1])
+                if entry is None:
+                    entry = lists[path[: at + 1]] = {}
+                    place.setdefault(named, []).append(entry)
+                place = entry
+            else:
+                place = place.setdefault(named, {})
+    return top
+
+
+def _module(path: Path, node: Node) -> str:
+    """The module that a node on the way to a leaf belongs to."""
+    names = [step.name for step in path]
+    if "ethernet" in names or names[-1] == node.leaf.path.rpartition("/")[2]:
+        return node.leaf.module
+    return INTERFACE if names[0] == "interfaces" else QOS

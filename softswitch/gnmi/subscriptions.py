@@ -1,0 +1,141 @@
+"""Subscriptions: what of the tree is sent when. Must not know streams, or where the tree comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from finsy.proto import gnmi
+
+from softswitch.gnmi.encode import check_encoding, leaf_update
+from softswitch.gnmi.paths import Path, depth, parse, refuse_unknown
+from softswitch.gnmi.tree import Node, Scalar, Tree, is_known
+from softswitch.server.errors import Code, Refusal, invalid, unimplemented
+
+LOOK = 0.1
+"""Seconds between two looks at what has changed; also the shortest sample interval."""
+TARGET_INTERVAL = 10.0
+"""Seconds between samples of counters where the client leaves the mode to the switch."""
+MOST_PATHS = 256
+MOST_UPDATES = 500
+"""Of one notification: a client takes 4 MiB by default."""
+
+_List = gnmi.SubscriptionList
+
+
+@dataclass(slots=True)
+class Watch:
+    """One path of a STREAM subscription. `interval` 0: changes are sent, and all of it every `heartbeat`."""
+
+    pattern: Path
+    counters: bool | None
+    interval: float
+    heartbeat: float
+    only_changes: bool
+    due: float = 0.0
+    beat: float = 0.0
+    sent: dict[Path, Scalar] = field(default_factory=dict)
+
+    def selects(self, path: Path, node: Node) -> bool:
+        """Whether a leaf is watched here; `counters` None takes all leaves."""
+        return self.counters in (None, node.leaf.counter) and depth(self.pattern, path) is not None
+
+    def look(self, tree: Tree, now: float) -> Tree:
+        """What is to be sent now."""
+        self.due = now + (self.interval or LOOK)
+        whole = not self.only_changes
+        if self.heartbeat and now >= self.beat:
+            self.beat, whole = now + self.heartbeat, True
+        found: Tree = {}
+        for path, node in tree.items():
+            if self.selects(path, node) and (whole or self.sent.get(path) != node.value):
+                self.sent[path] = node.value
+                found[path] = node
+        return found
+
+
+class Subscriptions:
+    """One client's list of subscriptions."""
+
+    def __init__(self, request: gnmi.SubscriptionList) -> None:
+        """`Refusal` says what cannot be subscribed to."""
+        check_encoding(request.encoding)
+        if request.use_models:
+            raise unimplemented("use_models cannot be chosen: all models are used")
+        if not request.subscription or len(request.subscription) > MOST_PATHS:
+            raise invalid(f"{len(request.subscription)} subscriptions; 1..{MOST_PATHS} are needed")
+        if request.mode not in _List.Mode.values():
+            raise invalid(f"mode {request.mode} is not known")
+        self.mode = request.mode
+        self.updates_only = request.updates_only
+        self._encoding = request.encoding
+        self._target = request.prefix.target
+        self.patterns = []
+        self.watches: list[Watch] = []
+        for one in request.subscription:
+            pattern = parse(request.prefix, one.path)
+            if not is_known(pattern):
+                raise refuse_unknown(pattern)
+            self.patterns.append(pattern)
+            if self.mode == _List.STREAM:
+                self.watches += _watches(pattern, one)
+
+    def select(self, tree: Tree) -> Tree:
+        """All that is subscribed to; `Refusal` (NOT_FOUND) for a path of nothing, unless it streams."""
+        found: Tree = {}
+        for pattern in self.patterns:
+            selected = {path: node for path, node in tree.items() if depth(pattern, path) is not None}
+            if not selected and self.mode != _List.STREAM:
+                raise Refusal(Code.NOT_FOUND, "a path names nothing that is there")
+            found |= selected
+        return found
+
+    def begin(self, tree: Tree, now: float) -> None:
+        """Take what is sent at first as sent."""
+        for watch in self.watches:
+            watch.due, watch.beat = now + (watch.interval or LOOK), now + watch.heartbeat
+            watch.sent = {path: node.value for path, node in tree.items() if watch.selects(path, node)}
+
+    @property
+    def due(self) -> float:
+        """When to look next."""
+        return min(watch.due for watch in self.watches)
+
+    def look(self, tree: Tree, now: float) -> Tree:
+        """What the watches whose time has come want sent."""
+        found: Tree = {}
+        for watch in self.watches:
+            if watch.due <= now:
+                found |= watch.look(tree, now)
+        return found
+
+    def messages(self, selected: Tree, timestamp: int) -> Iterator[gnmi.SubscribeResponse]:
+        """Leaves as notifications of bounded size."""
+        leaves = list(selected.items())
+        for start in range(0, len(leaves), MOST_UPDATES):
+            response = gnmi.SubscribeResponse()
+            notification = response.update
+            notification.timestamp = timestamp
+            if self._target:
+                notification.prefix.target = self._target
+            notification.update.extend(
+                leaf_update(path, node, self._encoding) for path, node in leaves[start : start + MOST_UPDATES]
+            )
+            yield response
+
+
+def _watches(pattern: Path, one: gnmi.Subscription) -> Sequence[Watch]:
+    """A subscription as watches: a target-defined one samples counters and watches all else for changes."""
+    interval, heartbeat = one.sample_interval / 1e9, one.heartbeat_interval / 1e9
+    if 0 < interval < LOOK or 0 < heartbeat < LOOK:
+        raise invalid(f"intervals are 0 or at least {int(LOOK * 1e9)} ns")
+    if one.mode == gnmi.SAMPLE:
+        return [Watch(pattern, None, interval or LOOK, heartbeat, one.suppress_redundant)]
+    if one.mode == gnmi.ON_CHANGE:
+        return [Watch(pattern, None, 0.0, heartbeat, True)]
+    if one.mode == gnmi.TARGET_DEFINED:
+        return [
+            Watch(pattern, True, interval or TARGET_INTERVAL, heartbeat, False),
+            Watch(pattern, False, 0.0, heartbeat, True),
+        ]
+    raise invalid(f"subscription mode {one.mode} is not known")

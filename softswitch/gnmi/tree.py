@@ -1,0 +1,164 @@
+"""The nodes that can be read: OpenConfig's leaves, each with how it is taken from a port's figures.
+
+Knows the paths and their types. Must not know encodings or subscriptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from softswitch.gnmi.paths import Path, Step, depth
+from softswitch.server.front_panel import PortFigures, PortSettings
+
+Scalar = bool | int | str
+QUEUE = "egress"
+"""A port's queues are limited and counted together, under this name."""
+SPEEDS = {
+    "SPEED_10MB": 10**7,
+    "SPEED_100MB": 10**8,
+    "SPEED_1GB": 10**9,
+    "SPEED_2500MB": 25 * 10**8,
+    "SPEED_5GB": 5 * 10**9,
+    "SPEED_10GB": 10**10,
+    "SPEED_25GB": 25 * 10**9,
+    "SPEED_40GB": 4 * 10**10,
+    "SPEED_50GB": 5 * 10**10,
+    "SPEED_100GB": 10**11,
+    "SPEED_200GB": 2 * 10**11,
+    "SPEED_400GB": 4 * 10**11,
+    "SPEED_800GB": 8 * 10**11,
+    "SPEED_UNKNOWN": 0,
+}
+"""Bit/s by OpenConfig's identities; SPEED_UNKNOWN is no limit."""
+_SPEED_NAMES = {bits: name for name, bits in SPEEDS.items()}
+
+INTERFACE, QOS = "openconfig-interfaces", "openconfig-qos"
+ETHERNET, P4RT, OWN = "openconfig-if-ethernet", "openconfig-p4rt", "p4fabric-qos"
+MODELS = {
+    INTERFACE: "3.7.1",
+    ETHERNET: "2.14.0",
+    P4RT: "1.0.0",
+    QOS: "0.11.2",
+    OWN: "1.0.0",
+}
+"""Modules by name, with the version that the paths are taken from; `OWN` adds what OpenConfig has not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """`module` is that of the leaf and of what lies above it, up to another module's node. `identity` is the
+    module of the value, when that is an identity; `wide` says that JSON (RFC 7951) writes it as a string."""
+
+    path: str
+    value: Callable[[PortFigures], Scalar]
+    module: str
+    identity: str = ""
+    wide: bool = False
+    counter: bool = False
+
+
+def _speed(figures: PortFigures) -> Scalar:
+    return _SPEED_NAMES.get(figures.settings.speed_bps, "SPEED_UNKNOWN")
+
+
+def _count(path: str, value: Callable[[PortFigures], int], module: str = INTERFACE) -> Leaf:
+    return Leaf(path, value, module, wide=True, counter=True)
+
+
+_INTERFACE = (
+    Leaf("name", lambda port: port.name, INTERFACE),
+    Leaf("config/name", lambda port: port.name, INTERFACE),
+    Leaf("config/type", lambda _: "ethernetCsmacd", INTERFACE, identity="iana-if-type"),
+    Leaf("config/enabled", lambda port: port.settings.enabled, INTERFACE),
+    Leaf("config/id", lambda port: port.number, P4RT),
+    Leaf("state/name", lambda port: port.name, INTERFACE),
+    Leaf("state/type", lambda _: "ethernetCsmacd", INTERFACE, identity="iana-if-type"),
+    Leaf("state/enabled", lambda port: port.settings.enabled, INTERFACE),
+    Leaf("state/id", lambda port: port.number, P4RT),
+    Leaf("state/ifindex", lambda port: port.ifindex, INTERFACE),
+    Leaf("state/admin-status", lambda port: "UP" if port.settings.enabled else "DOWN", INTERFACE),
+    Leaf("state/oper-status", lambda port: "UP" if port.up else "DOWN", INTERFACE),
+    _count("state/counters/in-pkts", lambda port: port.in_packets),
+    _count("state/counters/in-octets", lambda port: port.in_bytes),
+    _count("state/counters/in-discards", lambda port: port.in_discards),
+    _count("state/counters/out-pkts", lambda port: port.out_packets),
+    _count("state/counters/out-octets", lambda port: port.out_bytes),
+    _count("state/counters/out-discards", lambda port: port.out_discards),
+    Leaf("ethernet/config/port-speed", _speed, ETHERNET, identity=ETHERNET),
+    Leaf("ethernet/state/port-speed", _speed, ETHERNET, identity=ETHERNET),
+)
+_QOS = (
+    Leaf("interface-id", lambda port: port.name, QOS),
+    Leaf("config/interface-id", lambda port: port.name, QOS),
+    Leaf("state/interface-id", lambda port: port.name, QOS),
+)
+_QUEUE = (
+    Leaf("name", lambda _: QUEUE, QOS),
+    Leaf("config/name", lambda _: QUEUE, QOS),
+    Leaf("config/rate-bps", lambda port: port.settings.rate_bps, OWN, wide=True),
+    Leaf("config/rate-pps", lambda port: port.settings.rate_pps, OWN, wide=True),
+    Leaf("config/depth-limit", lambda port: port.settings.depth, OWN),
+    Leaf("state/name", lambda _: QUEUE, QOS),
+    Leaf("state/rate-bps", lambda port: port.settings.limit_bps, OWN, wide=True),
+    Leaf("state/rate-pps", lambda port: port.settings.rate_pps, OWN, wide=True),
+    Leaf("state/depth-limit", lambda port: port.settings.depth, OWN),
+    Leaf("state/occupancy", lambda port: port.waiting, OWN, counter=True),
+    _count("state/max-queue-len", lambda port: port.most_waiting, QOS),
+    _count("state/transmit-pkts", lambda port: port.out_packets, QOS),
+    _count("state/transmit-octets", lambda port: port.out_bytes, QOS),
+    _count("state/dropped-pkts", lambda port: port.tail_drops, QOS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A leaf that is there, and its value now."""
+
+    leaf: Leaf
+    value: Scalar
+
+    @property
+    def is_config(self) -> bool:
+        """Whether it says what is wanted (list keys do)."""
+        return not self.leaf.path.startswith("state/") and "/state/" not in self.leaf.path
+
+
+Tree = dict[Path, Node]
+
+
+def tree(ports: Iterable[PortFigures]) -> Tree:
+    """All leaves of some ports."""
+    found: Tree = {}
+    for port in ports:
+        for root, leaves in roots(port.name):
+            for leaf in leaves:
+                path = (*root, *(Step(name) for name in leaf.path.split("/")))
+                found[path] = Node(leaf, leaf.value(port))
+    return found
+
+
+def roots(name: str) -> tuple[tuple[Path, tuple[Leaf, ...]], ...]:
+    """Where an interface's leaves hang."""
+    interface = (Step("interfaces"), Step("interface", (("name", name),)))
+    qos = (Step("qos"), Step("interfaces"), Step("interface", (("interface-id", name),)))
+    queue = (*qos, Step("output"), Step("queues"), Step("queue", (("name", QUEUE),)))
+    return (interface, _INTERFACE), (qos, _QOS), (queue, _QUEUE)
+
+
+TEMPLATE = tree([PortFigures(0, "", None, 0, PortSettings(), up=False)])
+"""The paths that every interface has, with keys without values."""
+OPERATIONAL = frozenset(
+    node.leaf
+    for node in TEMPLATE.values()
+    if not node.is_config
+    and not any(
+        other.leaf.path == node.leaf.path.replace("state/", "config/", 1) for other in TEMPLATE.values()
+    )
+)
+"""Leaves of state that nobody configures."""
+
+
+def is_known(pattern: Path) -> bool:
+    """Whether some interface could have what a path names."""
+    return any(depth(pattern, path, names_only=True) is not None for path in TEMPLATE)

@@ -1,0 +1,198 @@
+"""The front panel: what the operator may turn while the switch runs, and what each port shows.
+
+Knows a port's settings and figures, with and without a pipeline; a port that is switched off is taken out of
+the engine, so it neither receives nor sends. Must not know P4Runtime or gNMI. Settings belong to the thread
+that owns the switch's state; figures may be read anywhere.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from softswitch.engine.api import Engine, PortError, PortStats, QueueStats
+from softswitch.server.ports import Ports
+
+DEFAULT_DEPTH = 1024
+"""Packets in each of a port's queues, as new ports of the engine have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortSettings:
+    """What can be set. Rates of 0 are unlimited; the lower of `speed_bps` and `rate_bps` counts."""
+
+    enabled: bool = True
+    speed_bps: int = 0
+    rate_bps: int = 0
+    rate_pps: int = 0
+    depth: int = DEFAULT_DEPTH
+
+    @property
+    def limit_bps(self) -> int:
+        """The egress rate that comes of it."""
+        return min((one for one in (self.speed_bps, self.rate_bps) if one), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class PortFigures:
+    """What a port shows. Counts go on when a port is switched off and on again."""
+
+    number: int
+    name: str
+    interface: str | None
+    ifindex: int
+    settings: PortSettings
+    up: bool
+    in_packets: int = 0
+    in_bytes: int = 0
+    in_discards: int = 0
+    out_packets: int = 0
+    out_bytes: int = 0
+    out_discards: int = 0
+    waiting: int = 0
+    most_waiting: int = 0
+    tail_drops: int = 0
+
+
+_COUNTS = (
+    *("in_packets", "in_bytes", "in_discards", "out_packets", "out_bytes", "out_discards"),
+    *("most_waiting", "tail_drops"),
+)
+_IN_DISCARDS = ("no_buffer", "too_long")
+
+
+class FrontPanel:
+    """All ports of one switch."""
+
+    def __init__(self, ports: Ports) -> None:
+        self.ports = ports
+        self.names = {number: interface or f"port{number}" for number, interface in ports.interfaces.items()}
+        self.initial = {number: _initial(ports, number) for number in ports.interfaces}
+        self._settings = dict(self.initial)
+        self._before: dict[int, dict[str, int]] = {}
+        self._engine: Engine | None = None
+        self._lock = threading.Lock()  # of what `figures` needs to see together
+
+    @property
+    def settings(self) -> Mapping[int, PortSettings]:
+        """By port number."""
+        return self._settings
+
+    def use(self, engine: Engine) -> None:
+        """Put all ports that are on into an engine. `PortError` names the one that fails, and none is there
+        then."""
+        try:
+            for number, settings in self._settings.items():
+                if settings.enabled:
+                    self._add(engine, number, settings)
+        except (PortError, OSError):
+            for number in engine.port_stats():
+                engine.remove_port(number)
+            raise
+        with self._lock:
+            self._engine = engine
+
+    def apply(self, wanted: Mapping[int, PortSettings]) -> None:
+        """Set ports otherwise. `PortError` says what cannot be had; nothing is changed then."""
+        done: dict[int, PortSettings] = {}
+        try:
+            for number, settings in wanted.items():
+                before = self._settings[number]
+                self._change(number, before, settings)
+                done[number] = before
+        except (PortError, OSError):
+            for number, before in done.items():
+                self._change(number, self._settings[number], before)
+            raise
+
+    def figures(self) -> list[PortFigures]:
+        """Every port's, in the order of their numbers."""
+        with self._lock:
+            engine, settings = self._engine, dict(self._settings)
+            stats = engine.port_stats() if engine is not None else {}
+            found = []
+            for number in sorted(settings):
+                counts = dict(self._before.get(number, {}))
+                waiting = 0
+                if engine is not None and number in stats:
+                    queue = engine.queue_stats(number)
+                    waiting = queue.depth
+                    _add_up(counts, stats[number], queue)
+                found.append(self._figures(number, settings[number], stats.get(number), counts, waiting))
+        return found
+
+    def _figures(
+        self,
+        number: int,
+        settings: PortSettings,
+        stats: PortStats | None,
+        counts: Mapping[str, int],
+        waiting: int,
+    ) -> PortFigures:
+        interface = self.ports.interfaces[number]
+        return PortFigures(
+            number=number,
+            name=self.names[number],
+            interface=interface,
+            ifindex=_ifindex(interface),
+            settings=settings,
+            up=stats.up if stats is not None else False,
+            waiting=waiting,
+            **counts,
+        )
+
+    def _change(self, number: int, before: PortSettings, settings: PortSettings) -> None:
+        with self._lock:
+            if self._engine is not None and before != settings:
+                if before.enabled and not settings.enabled:
+                    self._remove(self._engine, number)
+                elif settings.enabled and not before.enabled:
+                    self._add(self._engine, number, settings)
+                elif settings.enabled:
+                    _limit(self._engine, number, settings)
+            self._settings[number] = settings
+
+    def _add(self, engine: Engine, number: int, settings: PortSettings) -> None:
+        engine.add_port(number, self.ports.interfaces[number])
+        _limit(engine, number, settings)
+
+    def _remove(self, engine: Engine, number: int) -> None:
+        counts = self._before.setdefault(number, {})
+        _add_up(counts, engine.port_stats()[number], engine.queue_stats(number))
+        engine.remove_port(number)
+
+
+def _initial(ports: Ports, number: int) -> PortSettings:
+    limits = ports.queues.get(number)
+    if limits is None:
+        return PortSettings()
+    depth = limits.depth if limits.depth is not None else DEFAULT_DEPTH
+    return PortSettings(rate_bps=limits.rate_bps or 0, rate_pps=limits.rate_pps or 0, depth=depth)
+
+
+def _limit(engine: Engine, number: int, settings: PortSettings) -> None:
+    engine.set_queue(number, rate_bps=settings.limit_bps, rate_pps=settings.rate_pps, depth=settings.depth)
+
+
+def _add_up(counts: dict[str, int], stats: PortStats, queue: QueueStats) -> None:
+    """Add what a port has counted since it was put into the engine."""
+    discards = sum(stats.drops[reason] for reason in _IN_DISCARDS)
+    now = (
+        *(stats.rx_packets, stats.rx_bytes, discards),
+        *(stats.tx_packets, stats.tx_bytes, sum(stats.drops.values()) - discards),
+        *(0, queue.drops),
+    )
+    for name, value in zip(_COUNTS, now, strict=True):
+        counts[name] = counts.get(name, 0) + value
+    counts["most_waiting"] = max(counts["most_waiting"], queue.max_depth)
+
+
+def _ifindex(interface: str | None) -> int:
+    if interface is None:
+        return 0
+    try:
+        return socket.if_nametoindex(interface)
+    except OSError:
+        return 0

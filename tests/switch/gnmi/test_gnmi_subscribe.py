@@ -1,0 +1,127 @@
+"""Subscribe: once, by polls, and as a stream of samples and changes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import grpc
+import pytest
+from finsy.proto import gnmi as messages
+
+from softswitch import SoftSwitch
+from tests.switch.gnmi.client import Gnmi
+from tests.switch.server.kinds import frame
+
+MAC = 0x800000000001
+ONE = "/interfaces/interface[name=port1]"
+ENABLED, PACKETS = f"{ONE}/state/enabled", f"{ONE}/state/counters/in-pkts"
+STREAM, ONCE, POLL = 0, 1, 2
+CHANGE, SAMPLE, TARGET = messages.ON_CHANGE, messages.SAMPLE, messages.TARGET_DEFINED
+SECOND = 10**9
+
+
+async def test_once_sends_everything_and_ends(switch: SoftSwitch, gnmi: Gnmi) -> None:
+    subscriber = gnmi.subscribe("/interfaces", "/qos", mode=ONCE)
+    await subscriber.send()
+    assert await subscriber.until_sync() == await gnmi.get("/")
+    assert await subscriber.code() is grpc.StatusCode.OK
+
+
+async def test_a_poll_sends_what_is_there_now(switch: SoftSwitch, gnmi: Gnmi) -> None:
+    subscriber = gnmi.subscribe(PACKETS, mode=POLL)
+    await subscriber.send()
+    assert await subscriber.until_sync() == {PACKETS: 0}
+    switch.inject(1, frame(MAC))
+    await switch.collect()
+    assert await subscriber.poll() == {PACKETS: 1}
+    assert await subscriber.poll() == {PACKETS: 1}
+    await subscriber.stream.done_writing()
+    assert await subscriber.code() is grpc.StatusCode.OK
+
+
+async def test_a_change_is_sent_when_it_happens_and_once(switch: SoftSwitch, gnmi: Gnmi) -> None:
+    subscriber = gnmi.subscribe(ENABLED, PACKETS)
+    for one in subscriber.request.subscribe.subscription:
+        one.mode = CHANGE
+    await subscriber.send()
+    assert await subscriber.until_sync() == {ENABLED: True, PACKETS: 0}
+    await gnmi.set(update={f"{ONE}/config/enabled": False})
+    assert await subscriber.next() == {ENABLED: False}
+    await gnmi.set(update={f"{ONE}/config/enabled": True})
+    assert await subscriber.next() == {ENABLED: True}
+    switch.inject(1, frame(MAC))
+    assert await subscriber.next() == {PACKETS: 1}
+    with pytest.raises(TimeoutError):
+        await subscriber.next(0.4)
+
+
+async def test_samples_come_in_their_interval_changed_or_not(switch: SoftSwitch, gnmi: Gnmi) -> None:
+    subscriber = gnmi.subscribe(PACKETS, sample_interval=SECOND // 5)
+    subscriber.request.subscribe.subscription[0].mode = SAMPLE
+    await subscriber.send()
+    await subscriber.until_sync()
+    begin = asyncio.get_running_loop().time()
+    assert [await subscriber.next() for _ in range(4)] == [{PACKETS: 0}] * 4
+    assert 0.7 < asyncio.get_running_loop().time() - begin < 2
+
+
+async def test_redundant_samples_are_suppressed_until_the_heartbeat(switch: SoftSwitch, gnmi: Gnmi) -> None:
+    subscriber = gnmi.subscribe(
+        PACKETS, sample_interval=SECOND // 10, suppress_redundant=True, heartbeat_interval=SECOND
+    )
+    subscriber.request.subscribe.subscription[0].mode = SAMPLE
+    await subscriber.send()
+    await subscriber.until_sync()
+    begin = asyncio.get_running_loop().time()
+    switch.inject(1, frame(MAC))
+    assert await subscriber.next() == {PACKETS: 1}
+    assert asyncio.get_running_loop().time() - begin < 0.6
+    assert await subscriber.next() == {PACKETS: 1}
+    assert 0.8 < asyncio.get_running_loop().time() - begin < 2
+
+
+async def test_updates_only_leaves_out_what_is_there(switch: SoftSwitch, gnmi: Gnmi) -> None:
+    subscriber = gnmi.subscribe("/interfaces", updates_only=True)
+    assert subscriber.request.subscribe.subscription[0].mode == TARGET
+    await subscriber.send()
+    assert await subscriber.until_sync() == {}
+    await gnmi.set(update={f"{ONE}/config/enabled": False})
+    found = await subscriber.next()
+    assert found[ENABLED] is False and PACKETS not in found
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "code"),
+    [
+        ("/system", {}, grpc.StatusCode.INVALID_ARGUMENT),
+        (ENABLED, {"sample_interval": 1000, "mode": SAMPLE}, grpc.StatusCode.INVALID_ARGUMENT),
+        (ENABLED, {"mode": 9}, grpc.StatusCode.INVALID_ARGUMENT),
+    ],
+)
+async def test_what_cannot_be_subscribed_to_is_refused(
+    gnmi: Gnmi, path: str, fields: dict[str, int], code: grpc.StatusCode
+) -> None:
+    subscriber = gnmi.subscribe(path)
+    for name, given in fields.items():
+        setattr(subscriber.request.subscribe.subscription[0], name, given)
+    await subscriber.send()
+    assert await subscriber.code() is code
+
+
+async def test_a_stream_is_begun_once_and_with_a_list(gnmi: Gnmi) -> None:
+    twice = gnmi.subscribe(ENABLED)
+    await twice.send()
+    await twice.until_sync()
+    await twice.send()
+    assert await twice.code() is grpc.StatusCode.INVALID_ARGUMENT
+    poll = messages.SubscribeRequest()
+    poll.poll.SetInParent()
+    early = gnmi.subscribe(ENABLED)
+    await early.send(poll)
+    assert await early.code() is grpc.StatusCode.INVALID_ARGUMENT
+    nothing = gnmi.subscribe()
+    await nothing.send()
+    assert await nothing.code() is grpc.StatusCode.INVALID_ARGUMENT
+    gone = gnmi.subscribe("/interfaces/interface[name=port9]", mode=ONCE)
+    await gone.send()
+    assert await gone.code() is grpc.StatusCode.NOT_FOUND
