@@ -1,7 +1,7 @@
 """What identifies an entry in its table, packed into bytes: small, quickly compared, the same for all.
 
 A key is the match fields one behind the other, each of a fixed size and big-endian, and behind them the
-priority where the table has any. `softswitch/bulk/read.c` makes the same from a request's bytes.
+priority where the table has any.
 """
 
 from __future__ import annotations
