@@ -247,8 +247,10 @@ async def _exchange(arguments: argparse.Namespace) -> None:
             transport.sendto(struct.pack("!I", number) + padding, peer)
             number += 1
         await asyncio.sleep(0.5 / arguments.rate)
+    # What never came again is silence as well, and as long.
+    times = [started, *(at for at in protocol.arrivals if at > started), max(started, time.monotonic())]
+    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
     await asyncio.sleep(_DRAIN)
-    gaps = [after - before for before, after in zip(protocol.arrivals, protocol.arrivals[1:], strict=False)]
     longest = round(max(gaps, default=0.0) * 1000, 1)
     missing = sorted(set(range(max(protocol.seen, default=-1) + 1)) - protocol.seen)
     say(
