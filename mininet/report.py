@@ -15,7 +15,7 @@ from typing import Any
 
 __all__ = ["Check", "Report"]
 
-_TITLE = 46
+_TITLE = 48
 
 
 @dataclass
