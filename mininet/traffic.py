@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import http.server
+import itertools
 import json
 import os
 import selectors
@@ -249,7 +250,7 @@ async def _exchange(arguments: argparse.Namespace) -> None:
         await asyncio.sleep(0.5 / arguments.rate)
     # What never came again is silence as well, and as long.
     times = [started, *(at for at in protocol.arrivals if at > started), max(started, time.monotonic())]
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in itertools.pairwise(times)]
     await asyncio.sleep(_DRAIN)
     longest = round(max(gaps, default=0.0) * 1000, 1)
     missing = sorted(set(range(max(protocol.seen, default=-1) + 1)) - protocol.seen)

@@ -1,0 +1,146 @@
+"""What is refused, by itself or beside others: errors name the field and what would be right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from controller.intents import Catalogue, IntentError, admit_all, check_delete, parse_intent
+from tests.unit.compiler.world import (
+    ACCESS,
+    CLIENTS,
+    DATA,
+    EVERYTHING,
+    POLICY,
+    SERVERS,
+    UE,
+    WATCH,
+    WEB,
+    intent,
+    key,
+    network,
+)
+
+
+def changed(document: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    """A document with some of its spec replaced."""
+    return {**document, "spec": {**document["spec"], **spec}}
+
+
+def named(document: dict[str, Any], name: str, **spec: Any) -> dict[str, Any]:
+    """The same under another name, with some of its spec replaced."""
+    return {**changed(document, **spec), "name": name}
+
+
+def ports(*attachments: dict[str, Any]) -> dict[str, Any]:
+    return network("other", 9, attachments=list(attachments))
+
+
+BAD: list[tuple[Any, str, str]] = [
+    ([], "document", "a mapping"),
+    ({**CLIENTS, "kind": "Netwrok"}, "kind", "Network"),
+    ({**CLIENTS, "colour": "red"}, "colour", "known here: kind, name"),
+    (changed(CLIENTS, subnet="10.0.0.0/8"), "spec.subnet", "known here: subnets"),
+    ({**CLIENTS, "name": "Clients"}, "name", "RFC 1123"),
+    ({**CLIENTS, "tenant": "a!"}, "tenant", "RFC 1123"),
+    (changed(CLIENTS, subnets=["10.0.1.7/24"]), "spec.subnets[0]", "did you mean 10.0.1.0/24"),
+    (changed(CLIENTS, gateways=["10.0.2.1"]), "spec.gateways[0]", "outside"),
+    (changed(CLIENTS, gateways=["10.0.1.255"]), "spec.gateways[0]", "broadcast"),
+    (ports({"switch": "leaf1", "port": 510}), "spec.attachments[0].port", "509"),
+    (ports({"switch": "leaf1", "port": "1"}), "spec.attachments[0].port", "whole number"),
+    (ports({"switch": "leaf1", "port": 1, "vlan": 4095}), "spec.attachments[0].vlan", "4094"),
+    (ports({"switch": "l", "port": 1, "mac": "01:00:5e:00:00:01"}), "spec.attachments[0].mac", "multicast"),
+    (ports({"switch": "l", "port": 1, "addresses": ["10.0.9.7"]}), "spec.attachments[0].mac", "required"),
+    (changed(WEB, port=0), "spec.port", "1"),
+    (changed(WEB, pool=[]), "spec.pool", "at least 1"),
+    (changed(WEB, virtualIp="224.0.0.1"), "spec.virtualIp", "one host"),
+    (
+        changed(WEB, pool=[{"address": "10.0.2.11", "port": 1, "weight": w} for w in (1, 100)]),
+        "spec.pool",
+        "at most 64",
+    ),
+    (changed(UE, uplinkTeid=0), "spec.uplinkTeid", "1"),
+    (changed(UE, qfi=64), "spec.qfi", "63"),
+    (changed(UE, gnbAddress="10.0.3.2"), "spec.gnbAddress", "N3 address"),
+    (intent("FirewallPolicy", "p", rules=[]), "spec.rules", "at least 1"),
+    (
+        intent("FirewallPolicy", "p", rules=[{"name": "r", "action": "deny", "ports": [80]}]),
+        "spec.rules[0].protocol",
+        "tcp or udp",
+    ),
+    (
+        intent("FirewallPolicy", "p", rules=[{"name": "r", "action": "drop"}]),
+        "spec.rules[0].action",
+        "allow",
+    ),
+    (changed(WATCH, queueDepth=0), "spec.queueDepth", "1"),
+]
+
+
+@pytest.mark.parametrize(
+    ("document", "field", "said"), BAD, ids=[f"{n} {bad[1]}" for n, bad in enumerate(BAD)]
+)
+def test_a_document_that_is_wrong_by_itself(document: Any, field: str, said: str) -> None:
+    with pytest.raises(IntentError) as refusal:
+        parse_intent(document)
+    found = {error.field: error.message for error in refusal.value.errors}
+    assert field in found and said in found[field], found
+
+
+CLASHES: list[tuple[str, dict[str, Any], str, str]] = [
+    ("an overlapping virtual IP", named(WEB, "web2", pool=[{"address": "10.0.2.13", "port": 1}]),
+     "spec.virtualIp", "Service/acme/web"),
+    ("a virtual IP that is a gateway", named(WEB, "web2", virtualIp="10.0.1.1"),
+     "spec.virtualIp", "a gateway"),
+    ("a pool member of another service",
+     named(WEB, "web2", virtualIp="10.0.100.81"), "spec.pool[0].address", "Service/acme/web"),
+    ("a server that nobody knows", named(WEB, "web2", virtualIp="10.0.100.81",
+     pool=[{"address": "10.77.0.1", "port": 1}]), "spec.pool[0].address", "in no network"),
+    ("an uplink TEID in use", named(UE, "ue2", downlinkTeid=0x202, ueAddress="10.45.0.3"),
+     "spec.uplinkTeid", "UpfSession/acme/ue1"),
+    ("a downlink TEID in use", named(UE, "ue2", uplinkTeid=0x102, ueAddress="10.45.0.3"),
+     "spec.downlinkTeid", "UpfSession/acme/ue1"),
+    ("a UE address in use", named(UE, "ue2", uplinkTeid=0x102, downlinkTeid=0x202), "spec.ueAddress", "ue1"),
+    ("a UE address among hosts", named(UE, "ue2", uplinkTeid=0x102, downlinkTeid=0x202,
+     ueAddress="10.0.1.77"), "spec.ueAddress", "for hosts"),
+    ("an access network that is not there", named(UE, "ue2", uplinkTeid=0x102, downlinkTeid=0x202,
+     ueAddress="10.45.0.3", accessNetwork="nowhere"), "spec.accessNetwork", "not a network"),
+    ("a port in use", network("more", 9, ("leaf1", 1)), "spec.attachments[0].port", "Network/acme/clients"),
+    ("a port of another tenant", network("more", 9, ("leaf1", 1), tenant="other"),
+     "spec.attachments[0].port", "Network/acme/clients"),
+    ("an overlapping subnet", network("more", 1, gateways=[]), "spec.subnets[0]", "Network/acme/clients"),
+    ("a rule for a network that is not there", intent("FirewallPolicy", "p",
+     rules=[{"name": "r", "action": "deny", "from": {"network": "nowhere"}}]),
+     "spec.rules[0].from.network", "not a network"),
+    ("a second watch on a port", named(WATCH, "more"), "spec.switches", "TelemetryWatch/operations/queues"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("document", "field", "said"), [c[1:] for c in CLASHES], ids=[c[0] for c in CLASHES])
+def test_a_document_that_cannot_stand_beside_the_others(document: Any, field: str, said: str) -> None:
+    existing = admit_all([parse_intent(one) for one in EVERYTHING], Catalogue())
+    with pytest.raises(IntentError) as refusal:
+        admit_all([parse_intent(document)], existing)
+    found = {error.field: error.message for error in refusal.value.errors}
+    assert field in found and said in found[field], found
+
+
+@pytest.mark.parametrize(
+    ("deleted", "needed_by"),
+    [(SERVERS, "Service/acme/web"), (ACCESS, "UpfSession/acme/ue1"), (DATA, "UpfSession/acme/ue1")],
+    ids=["servers", "access", "data"],
+)
+def test_what_others_need_is_not_deleted(deleted: dict[str, Any], needed_by: str) -> None:
+    existing = admit_all([parse_intent(one) for one in EVERYTHING], Catalogue())
+    with pytest.raises(IntentError, match=needed_by):
+        check_delete(key(deleted), existing)
+
+
+def test_tenants_do_not_get_into_each_others_way() -> None:
+    existing = admit_all([parse_intent(one) for one in EVERYTHING], Catalogue())
+    theirs = [
+        {**document, "tenant": "other"}
+        for document in (network("clients", 1), network("servers", 2), WEB, POLICY)
+    ]
+    assert len(admit_all([parse_intent(one) for one in theirs], existing)) == len(EVERYTHING) + len(theirs)
