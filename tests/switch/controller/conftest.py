@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from pyroute2 import IPRoute
@@ -37,6 +36,7 @@ from controller.targets import Target, target_named
 from pipelines import fabric
 from pipelines.entities import DigestMessage
 from tests.switch.pipeline.harness import free_tcp_port
+from tests.veth import make_pair, remove
 
 CABLES = (("scl1", "scl1t"), ("scl2", "scs2"))
 TARGET = os.environ.get("P4FABRIC_TEST_SWITCH", "softswitch")
@@ -50,17 +50,11 @@ def set_link(name: str, state: str) -> None:
 
 @pytest.fixture(scope="session")
 def cables() -> Iterator[None]:
-    with IPRoute() as ip:
-        for one, other in CABLES:
-            ip.link("add", ifname=one, kind="veth", peer=other)
-            for name in (one, other):
-                Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
-                ip.link("set", index=ip.link_lookup(ifname=name)[0], state="up")
+    for one, other in CABLES:
+        make_pair(one, other)
     yield
-    with IPRoute() as ip:
-        for one, _ in CABLES:
-            for index in ip.link_lookup(ifname=one):
-                ip.link("del", index=index)
+    for one, _ in CABLES:
+        remove(one)
 
 
 class RealSwitch:

@@ -7,7 +7,6 @@ import struct
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pyroute2 import IPRoute
@@ -17,25 +16,12 @@ from scapy.packet import Raw
 
 from softswitch.engine import NativeEngine, open_engine
 from softswitch.engine.api import ActionCall, Change, Exact, PortError, Status, WriteEntry
+from tests.veth import make_pair, remove
 
 from .conftest import program
 from .packets import command
 
 SOL_PACKET, PACKET_AUXDATA, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 263, 8, 15, 23
-
-
-def make_pair(near: str, far: str, mtu: int = 1500) -> None:
-    with IPRoute() as ip:
-        ip.link("add", ifname=near, kind="veth", peer=far)
-        for name in (near, far):
-            Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
-            ip.link("set", index=ip.link_lookup(ifname=name)[0], state="up", mtu=mtu)
-
-
-def remove(name: str) -> None:
-    with IPRoute() as ip:
-        for index in ip.link_lookup(ifname=name):
-            ip.link("del", index=index)
 
 
 def wire(name: str, virtio: bool = False) -> socket.socket:
@@ -65,8 +51,6 @@ def receive(opened: socket.socket) -> bytes:
 @pytest.fixture
 def wired() -> Iterator[NativeEngine]:
     """constructs.p4 between etest0 and etest2: commands from port 1 leave by port 2, IPv4 too."""
-    for name in ("etest0", "etest2"):
-        remove(name)
     make_pair("etest0", "etest1")
     make_pair("etest2", "etest3")
     try:

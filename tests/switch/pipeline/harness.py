@@ -17,13 +17,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import grpc
 from finsy.proto import p4r, p4r_grpc
-from pyroute2 import IPRoute
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
@@ -31,6 +29,7 @@ from pipelines import fabric
 from pipelines.entities import CloneSession, DigestConfig, Entity, Replica, TableEntry
 from pipelines.fabric import bindings
 from pipelines.values import Port
+from tests.veth import make_pair, remove
 
 PORTS = (1, 2, 3, 4)
 SOL_PACKET = 263  # linux/socket.h; the socket module lacks it
@@ -50,13 +49,8 @@ class Wires:
 
     def __init__(self) -> None:
         self.sockets: dict[int, socket.socket] = {}
-        with IPRoute() as ip:
-            for port in PORTS:
-                ip.link("add", ifname=f"fp{port}", kind="veth", peer=f"fp{port}t")
-                for name in (f"fp{port}", f"fp{port}t"):
-                    Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
-                    ip.link("set", index=ip.link_lookup(ifname=name)[0], state="up", mtu=1600)
         for port in PORTS:
+            make_pair(f"fp{port}", f"fp{port}t", mtu=1600)
             wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
             wire.setsockopt(SOL_PACKET, 23, 1)  # PACKET_IGNORE_OUTGOING
             wire.setsockopt(SOL_PACKET, 8, 1)  # PACKET_AUXDATA: the kernel moves VLAN tags there
@@ -83,10 +77,8 @@ class Wires:
         """Remove the interfaces."""
         for wire in self.sockets.values():
             wire.close()
-        with IPRoute() as ip:
-            for port in PORTS:
-                for index in ip.link_lookup(ifname=f"fp{port}"):
-                    ip.link("del", index=index)
+        for port in PORTS:
+            remove(f"fp{port}")
 
 
 def switch_command(grpc_port: int, thrift_port: int) -> list[str]:
