@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import grpc
 from finsy.proto import p4r, p4r_grpc
 
-from controller.p4runtime.status import closed_means_unavailable, code_of, error_of
+from controller.p4runtime.status import closed_means_unavailable, code_of, entity_codes, error_of
 from controller.p4runtime.update import Code
 from pipelines.entities import (
     CloneSession,
@@ -52,11 +52,12 @@ async def read_all(stub: p4r_grpc.P4RuntimeStub, device_id: int, timeout: float)
     entities: dict[EntityKey, Entity] = {}
     unknown: list[str] = []
     for wildcard in _wildcards():
+        answer: list[p4r.Entity] = []
         try:
-            answer = await _read(stub, device_id, [wildcard], timeout)
+            await _read(stub, device_id, [wildcard], timeout, into=answer)
         except grpc.aio.AioRpcError as failure:
             # Section 9 has no word for "not configured"; PI's servers say NOT_FOUND of a digest.
-            if code_of(failure) is Code.NOT_FOUND:
+            if Code.NOT_FOUND in (code_of(failure), *entity_codes(failure, 1)):
                 continue
             raise error_of(failure, f"reading {wildcard.WhichOneof('entity')}") from failure
         for number, found in enumerate(answer):
@@ -126,14 +127,16 @@ def _wildcards() -> list[p4r.Entity]:
 
 
 async def _read(
-    stub: p4r_grpc.P4RuntimeStub, device_id: int, asked: Sequence[p4r.Entity], timeout: float
-) -> list[p4r.Entity]:
+    stub: p4r_grpc.P4RuntimeStub,
+    device_id: int,
+    asked: Sequence[p4r.Entity],
+    timeout: float,
+    into: list[p4r.Entity],
+) -> None:
     request = p4r.ReadRequest(device_id=device_id, entities=asked)
-    answer: list[p4r.Entity] = []
     with closed_means_unavailable():
         async for response in stub.Read(request, timeout=timeout):
-            answer.extend(response.entities)
-    return answer
+            into.extend(response.entities)
 
 
 async def _read_existing(
@@ -143,11 +146,21 @@ async def _read_existing(
     missing: Collection[grpc.StatusCode],
     timeout: float,
 ) -> list[p4r.Entity]:
-    """Read what there is of `asked`: one that is missing may fail the whole request, so ask in halves."""
+    """Read what there is of `asked`.
+
+    A switch that says which are missing has answered for the others (section 13.2); one that refuses the
+    whole request is asked for its halves.
+    """
+    found: list[p4r.Entity] = []
     try:
-        return await _read(stub, device_id, asked, timeout)
+        await _read(stub, device_id, asked, timeout, into=found)
+        return found
     except grpc.aio.AioRpcError as failure:
-        if failure.code() not in missing:
+        absent = {Code(status.value[0]) for status in missing}
+        codes = entity_codes(failure, len(asked))
+        if codes and all(code is Code.OK or code in absent for code in codes):
+            return found
+        if code_of(failure) not in absent:
             raise error_of(failure, "reading counters") from failure
     if len(asked) == 1:
         return []

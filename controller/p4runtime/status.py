@@ -22,7 +22,7 @@ from controller.p4runtime.errors import (
 )
 from controller.p4runtime.update import Code, Update, UpdateError
 
-__all__ = ["closed_means_unavailable", "code_of", "error_of", "update_errors"]
+__all__ = ["closed_means_unavailable", "code_of", "entity_codes", "error_of", "update_errors"]
 
 _DETAILS = "grpc-status-details-bin"
 
@@ -94,8 +94,14 @@ def update_errors(failure: grpc.aio.AioRpcError, batch: Sequence[Update]) -> lis
     return [UpdateError(update.kind, update.entity.key, code, said) for update in batch]
 
 
+def entity_codes(failure: grpc.aio.AioRpcError, count: int) -> list[Code]:
+    """The codes of a read's entities (section 13.2), or nothing where the server does not tell them apart."""
+    details = _details(failure)
+    return [Code(error.canonical_code) for error in details] if len(details) == count else []
+
+
 def _details(failure: grpc.aio.AioRpcError) -> list[p4r.Error]:
-    """One error for each update, or nothing where the server sent none that can be read."""
+    """One error for each update or entity, or nothing where the server sent none that can be read."""
     for key, value in failure.trailing_metadata() or ():
         if key != _DETAILS or not isinstance(value, bytes):
             continue

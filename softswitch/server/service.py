@@ -29,6 +29,8 @@ _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _Push = p4r.SetForwardingPipelineConfigRequest
 _Get = p4r.GetForwardingPipelineConfigRequest
 T = TypeVar("T")
+_LAST_WORDS = 5.0
+"""Seconds that a client has to read what was said to it before its stream ends with an error."""
 
 
 class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
@@ -207,6 +209,10 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         try:
             done, _pending = await asyncio.wait((sending, receiving), return_when=asyncio.FIRST_COMPLETED)
             failure = next(iter(done)).exception()
+            if isinstance(failure, Refusal):
+                # A status cannot overtake a message that is being sent.
+                stream.end(failure)
+                await asyncio.wait((sending,), timeout=_LAST_WORDS)
         finally:
             for task in (sending, receiving):
                 task.cancel()

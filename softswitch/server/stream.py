@@ -49,17 +49,18 @@ class ClientStream:
         return True
 
     def end(self, failure: Refusal) -> None:
-        """End the stream with an error."""
-        self._failure = failure
+        """End the stream with an error, behind the arbitration updates that wait."""
+        if self._failure is None:
+            self._failure = failure
         self._ready.set()
 
     async def next(self) -> p4r.StreamMessageResponse:
         """What is to be sent next; raises the `Refusal` that ends the stream."""
         while True:
-            if self._failure is not None:
-                raise self._failure
             if self._notable:
                 return self._notable.popleft()
+            if self._failure is not None:
+                raise self._failure
             if self._waiting:
                 return self._waiting.popleft()
             self._ready.clear()

@@ -202,7 +202,10 @@ def test_flows_spread_over_equal_cost_ports_and_each_keeps_its_own(switch: Pipel
 def test_lldp_reaches_the_controller_from_a_closed_port_and_packet_outs_leave_untouched(
     switch: PipelineUnderTest,
 ) -> None:
-    lldp = Ether(src=str(BOB), dst="01:80:c2:00:00:0e", type=0x88CC) / b"\x02\x07\x04link-discovery-payload"
+    chassis, port = b"\x02\x07\x04\x02\x00\x00\x00\x00\x01", b"\x04\x0f\x07link-discovery"
+    lldp = Ether(src=str(BOB), dst="01:80:c2:00:00:0e", type=0x88CC) / (
+        chassis + port + b"\x06\x02\x00\x78" + b"\x00\x00"
+    )
     switch.send(3, lldp)
     packet = switch.next_message("packet").packet
     assert b.PacketInMetadata.decode(list(packet.metadata)).ingress_port == Port(3)
