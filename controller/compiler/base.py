@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from controller.compiler.desired import Output
 from controller.names import SwitchName
 from pipelines.entities import CloneSession, DigestConfig, Entity, Replica, Weighted
+from pipelines.fabric import CPU_PORT, REPORT_CLONE_SESSION
 from pipelines.fabric import bindings as b
 from pipelines.values import EcmpGroupId, Port
 
 __all__ = ["SwitchPart", "compile_switch"]
-
-# CPU_PORT and REPORT_CLONE_SESSION of p4src/include/headers.p4.
-CPU_PORT = 510
-REPORT_CLONE_SESSION = 510
 
 MILLISECOND_NS = 1_000_000
 

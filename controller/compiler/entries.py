@@ -13,9 +13,11 @@ from controller.intents.network import ROUTER_MAC
 from controller.names import SwitchName
 from pipelines.entities import Entity, Lpm
 from pipelines.fabric import bindings as b
-from pipelines.values import MacAddress, VlanId, VrfId
+from pipelines.values import IpProtocol, MacAddress, VlanId, VrfId
 
-__all__ = ["EntityLists", "answer_arp", "route"]
+__all__ = ["TRANSPORTS", "EntityLists", "answer_arp", "route"]
+
+TRANSPORTS = {"tcp": IpProtocol(6), "udp": IpProtocol(17)}
 
 
 class EntityLists:

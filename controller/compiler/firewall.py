@@ -11,7 +11,7 @@ from ipaddress import IPv4Network
 from itertools import product
 
 from controller.compiler.desired import CounterSource, Output
-from controller.compiler.entries import EntityLists
+from controller.compiler.entries import TRANSPORTS, EntityLists
 from controller.intents.fields import IpPrefix, PortRange
 from controller.intents.firewall import MAXIMUM_RANK, MAXIMUM_RULES, FirewallPolicy, FirewallRule
 from controller.names import SwitchName
@@ -24,10 +24,7 @@ __all__ = ["FirewallPart", "Sides", "compile_firewall", "port_matches"]
 Sides = tuple[tuple[IpPrefix, ...] | None, tuple[IpPrefix, ...] | None]
 """Source and destination prefixes of a rule; None is any address of any family."""
 
-_PROTOCOLS = {
-    4: {"icmp": IpProtocol(1), "tcp": IpProtocol(6), "udp": IpProtocol(17)},
-    6: {"icmp": IpProtocol(58), "tcp": IpProtocol(6), "udp": IpProtocol(17)},
-}
+_PROTOCOLS = {4: {**TRANSPORTS, "icmp": IpProtocol(1)}, 6: {**TRANSPORTS, "icmp": IpProtocol(58)}}
 _ACK, _RST = 0x10, 0x04
 
 

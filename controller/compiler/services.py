@@ -8,16 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from controller.compiler.desired import CounterSource, Output
-from controller.compiler.entries import EntityLists, answer_arp
+from controller.compiler.entries import TRANSPORTS, EntityLists, answer_arp
 from controller.intents.service import Service
 from controller.names import SwitchName
 from pipelines.entities import Weighted
 from pipelines.fabric import bindings as b
-from pipelines.values import IpProtocol, IPv4Address, VlanId, VrfId
+from pipelines.values import IPv4Address, VlanId, VrfId
 
 __all__ = ["ServicePart", "compile_service"]
-
-_PROTOCOLS = {"tcp": IpProtocol(6), "udp": IpProtocol(17)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ class ServicePart:
 def compile_service(part: ServicePart) -> Output:
     """Spread connections over the servers that were seen, by their shares; turn the answers back."""
     spec = part.service.spec
-    protocol = _PROTOCOLS[spec.protocol]
+    protocol = TRANSPORTS[spec.protocol]
     entries = EntityLists()
     counters: list[CounterSource] = []
     pool = tuple(

@@ -21,6 +21,7 @@ from enum import Enum
 from controller.p4runtime.update import Update, UpdateKind
 from controller.reconcile.diff import Difference
 from pipelines.entities import CloneSession, DigestConfig, Entity, EntityKey, MulticastGroup
+from pipelines.fabric import REPORT_CLONE_SESSION
 from pipelines.fabric import bindings as b
 from pipelines.values import Port
 
@@ -75,10 +76,6 @@ def references(entity: Entity) -> tuple[EntityKey, ...]:
         case b.CongestionWatch():
             return (("clone_session", REPORT_CLONE_SESSION),)
     return ()
-
-
-REPORT_CLONE_SESSION = 510
-"""p4src/include/headers.p4: where congestion reports are cloned to."""
 
 
 def steps(change: Difference) -> list[Step]:

@@ -6,6 +6,11 @@ from pathlib import Path
 from finsy.proto import p4i
 from google.protobuf import text_format
 
+CPU_PORT = 510
+"""`p4src/include/headers.p4`: where the controller is."""
+REPORT_CLONE_SESSION = 510
+"""`p4src/include/headers.p4`: where congestion reports are cloned to."""
+
 _HERE = Path(__file__).resolve().parent
 
 
