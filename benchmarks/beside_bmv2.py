@@ -7,7 +7,6 @@ entries written over P4Runtime, the same veth pairs, one core each, in turns. Ne
 from __future__ import annotations
 
 import argparse
-import queue
 import shutil
 import statistics
 import subprocess
@@ -18,10 +17,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv4Address
 
-import grpc
-from finsy.proto import p4r, p4r_grpc
+from finsy.proto import p4r
 
 from benchmarks.forwarding import SWITCH_CORE, Wires, build_tool, received_rate, the_frame
+from benchmarks.p4runtime import Primary, batches, primary
 from pipelines import fabric
 from pipelines.entities import Entity, Lpm, Ternary
 from pipelines.fabric import bindings as b
@@ -57,43 +56,26 @@ def entities(background: int) -> list[Entity]:
 
 
 @contextmanager
-def running(command: Sequence[str]) -> Iterator[p4r_grpc.P4RuntimeStub]:
-    """A switch on one core, with the pipeline and all entries."""
+def running(command: Sequence[str]) -> Iterator[Primary]:
+    """A switch on one core, with the pipeline."""
     pinned = ["taskset", "-c", str(SWITCH_CORE), *command]
     process = subprocess.Popen(pinned, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    outgoing: queue.Queue[p4r.StreamMessageRequest | None] = queue.Queue()
     try:
-        with grpc.insecure_channel(GRPC) as channel:
-            grpc.channel_ready_future(channel).result(timeout=20)
-            stub = p4r_grpc.P4RuntimeStub(channel)
-            answers = stub.StreamChannel(iter(outgoing.get, None))
-            arbitration = p4r.MasterArbitrationUpdate(device_id=1, election_id=p4r.Uint128(low=1))
-            outgoing.put(p4r.StreamMessageRequest(arbitration=arbitration))
-            next(answers)
-            yield stub
-            outgoing.put(None)
+        with primary(GRPC) as switch:
+            switch.push(
+                p4r.ForwardingPipelineConfig(p4info=fabric.p4info(), p4_device_config=fabric.device_config())
+            )
+            yield switch
     finally:
         process.terminate()
         process.wait()
 
 
-def prepare(stub: p4r_grpc.P4RuntimeStub, wanted: Sequence[Entity]) -> float:
-    """Push the pipeline and write all entries in batches of 500 that were built before; entries/s."""
-    push = p4r.SetForwardingPipelineConfigRequest(device_id=1, election_id=p4r.Uint128(low=1))
-    push.action = p4r.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT
-    push.config.p4info.CopyFrom(fabric.p4info())
-    push.config.p4_device_config = fabric.device_config()
-    stub.SetForwardingPipelineConfig(push)
-    batches = []
-    for at in range(0, len(wanted), 500):
-        batch = p4r.WriteRequest(device_id=1, election_id=p4r.Uint128(low=1))
-        for entity in wanted[at : at + 500]:
-            batch.updates.add(type=p4r.Update.INSERT, entity=entity.encode())
-        batches.append(batch)
+def write_rate(switch: Primary, made: Sequence[bytes], entries: int) -> float:
+    """Write all batches; entries/s."""
     begin = time.monotonic()
-    for batch in batches:
-        stub.Write(batch)
-    return len(wanted) / (time.monotonic() - begin)
+    switch.write(made)
+    return entries / (time.monotonic() - begin)
 
 
 def main() -> None:
@@ -109,13 +91,14 @@ def main() -> None:
     theirs = [bmv2, "--no-p4", "--device-id", "1", *PORTS, "--thrift-port", THRIFT, "--log-level", "off"]
     theirs += ["--", "--grpc-server-addr", GRPC, "--cpu-port", "510"]
     wanted, frame, ratios = entities(10_000), the_frame(), []
+    made = batches(wanted)
     with tempfile.TemporaryDirectory() as scratch, Wires():
         tool = build_tool(scratch)
         for number in range(options.rounds):
             rates, writes = [], []
             for command in (ours, theirs):
-                with running(command) as stub:
-                    writes.append(prepare(stub, wanted))
+                with running(command) as switch:
+                    writes.append(write_rate(switch, made, len(wanted)))
                     rates.append(received_rate(tool, frame, options.seconds)[0])
             ratios.append(rates[0] / rates[1])
             print(

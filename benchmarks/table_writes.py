@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import grpc
 from finsy.proto import p4r, p4r_grpc
 
+from benchmarks.p4runtime import BATCH, Primary, batches, primary
 from pipelines import fabric
+from pipelines.entities import Entity
 from pipelines.fabric import bindings as b
 from pipelines.values import MacAddress, Port, VlanId
 
@@ -30,7 +31,6 @@ ATOMICITIES = {
     "dataplane": p4r.WriteRequest.DATAPLANE_ATOMIC,
 }
 FIRST_MAC = 0x020000000000
-WRITE = "/p4.v1.P4Runtime/Write"
 
 
 @contextmanager
@@ -59,21 +59,11 @@ def config(size: int) -> p4r.ForwardingPipelineConfig:
     return made
 
 
-def requests(entries: int, batch: int, atomicity: int, kind: int) -> list[bytes]:
-    """All batches, serialised."""
-    made = []
-    for start in range(0, entries, batch):
-        request = p4r.WriteRequest(
-            device_id=1,
-            atomicity=atomicity,  # type: ignore[arg-type]
-        )
-        request.election_id.low = 1
-        for number in range(start, min(start + batch, entries)):
-            mac = MacAddress(FIRST_MAC + number)
-            entry = b.Bridging(VlanId(1 + number % 4000), mac, b.ToPort(Port(number % 500)))
-            request.updates.add(type=kind, entity=entry.encode())
-        made.append(request.SerializeToString())
-    return made
+def entities(count: int) -> Iterator[Entity]:
+    """Entries of `bridging`."""
+    for number in range(count):
+        mac = MacAddress(FIRST_MAC + number)
+        yield b.Bridging(VlanId(1 + number % 4000), mac, b.ToPort(Port(number % 500)))
 
 
 def resident(process: int, what: str = "VmRSS") -> float:
@@ -88,14 +78,6 @@ def processor_seconds(process: int) -> float:
     """User and system time of a process."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
-
-
-def send(write: grpc.UnaryUnaryMultiCallable, batches: list[bytes]) -> float:
-    """Seconds that all batches take."""
-    begin = time.perf_counter()
-    for one in batches:
-        write(one)
-    return time.perf_counter() - begin
 
 
 def read(stub: p4r_grpc.P4RuntimeStub) -> tuple[int, float]:
@@ -114,50 +96,36 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--entries", type=int, default=1_000_000)
-    parser.add_argument("--batch", type=int, default=500)
+    parser.add_argument("--batch", type=int, default=BATCH)
     parser.add_argument("--atomicity", choices=ATOMICITIES, default="continue")
     options = parser.parse_args()
     entries, atomicity = options.entries, ATOMICITIES[options.atomicity]
-    batches = {
-        kind: requests(entries, options.batch, atomicity, getattr(p4r.Update, kind))
+    made = {
+        kind: batches(entities(entries), p4r.Update.Type.Value(kind), options.batch, atomicity)
         for kind in ("INSERT", "MODIFY", "DELETE")
     }
-    with switch() as (process, address), grpc.insecure_channel(address) as channel:
-        stub = p4r_grpc.P4RuntimeStub(channel)
-        stream = stub.StreamChannel(_arbitration())
-        assert next(stream).arbitration.status.code == 0
-        push = p4r.SetForwardingPipelineConfigRequest(device_id=1, config=config(entries))
-        push.election_id.low, push.action = 1, push.VERIFY_AND_COMMIT
-        stub.SetForwardingPipelineConfig(push)
-        write = channel.unary_unary(WRITE)
+    with switch() as (process, address), primary(address) as client:
+        client.push(config(entries))
         before = resident(process)
         for kind in ("INSERT", "MODIFY"):
-            _measure(kind, entries, process, write, batches[kind])
+            _measure(kind, entries, process, client, made[kind])
         print(f"memory: {resident(process):,.0f} MiB with {entries:,} entries, {before:,.0f} MiB with none")
-        found, seconds = read(stub)
+        found, seconds = read(client.stub)
         assert found == entries
         print(f"read: {found / seconds:,.0f} entries/s")
-        _measure("DELETE", entries, process, write, batches["DELETE"])
+        _measure("DELETE", entries, process, client, made["DELETE"])
         print(f"memory: {resident(process, 'VmHWM'):,.0f} MiB at most")
 
 
-def _measure(
-    kind: str, entries: int, process: int, write: grpc.UnaryUnaryMultiCallable, batches: list[bytes]
-) -> None:
-    before = processor_seconds(process)
-    seconds = send(write, batches)
+def _measure(kind: str, entries: int, process: int, client: Primary, made: list[bytes]) -> None:
+    before, begin = processor_seconds(process), time.perf_counter()
+    client.write(made)
+    seconds = time.perf_counter() - begin
     busy = processor_seconds(process) - before
     rate, of_processor = entries / seconds, entries / busy
     print(
         f"{kind.lower()}: {rate:,.0f} entries/s, {of_processor:,.0f} a second of the switch's processor time"
     )
-
-
-def _arbitration() -> Iterator[p4r.StreamMessageRequest]:
-    request = p4r.StreamMessageRequest()
-    request.arbitration.device_id = request.arbitration.election_id.low = 1
-    yield request
-    time.sleep(10_000)
 
 
 if __name__ == "__main__":
