@@ -87,6 +87,10 @@ class TenantPlace:
         """Its hosts."""
         return believed(self.tenant, self.catalogue, self.heard)
 
+    def is_in_fabric(self, host: Host) -> bool:
+        """Whether its switch is: what is stated of a host may be about a switch that is not there yet."""
+        return host.attachment.switch in self.topology.switches
+
     @cached_property
     def _access_networks(self) -> frozenset[str]:
         return frozenset(s.spec.access_network for s in self.catalogue.of_kind(UpfSession, self.tenant))
@@ -98,7 +102,7 @@ class TenantPlace:
     def is_routed_to(self, host: Host, address: IpAddress) -> bool:
         """Whether packets come to an address of a host from other networks, or out of a tunnel."""
         network = self.catalogue.named(Network, self.tenant, host.network.name)
-        if network is None or host.attachment.switch not in self.topology.switches:
+        if network is None or not self.is_in_fabric(host):
             return False
         tunnelled = address.version == 4 and network.name in self._access_networks
         owner = self.sightings.owners.get(address)
@@ -119,4 +123,4 @@ class TenantPlace:
     def next_hop(self, via: IpAddress) -> Host | None:
         """The host that routes for others at an address, if it was seen."""
         host = self.sightings.owners.get(via)
-        return host if host is not None and host.attachment.switch in self.topology.switches else None
+        return host if host is not None and self.is_in_fabric(host) else None

@@ -157,9 +157,9 @@ def _routes(place: TenantPlace, network: Network) -> RoutesPart:
 def _hosts(place: TenantPlace) -> Iterator[AnyTask]:
     networks = {network.key: network for network in place.networks}
     for host in place.sightings.hosts:
-        here = host.attachment.switch
-        if here not in place.topology.switches:
+        if not place.is_in_fabric(host):
             continue
+        here = host.attachment.switch
         span = place.span_of(networks[host.network])
         part = HostPart(
             host.mac,

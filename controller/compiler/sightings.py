@@ -18,7 +18,7 @@ from controller.intents.network import (
     Network,
     address_resource,
 )
-from controller.names import IntentKey, PortRef, TenantName
+from controller.names import IntentKey, TenantName
 from controller.topology.model import Host
 from pipelines.values import MacAddress
 
@@ -36,6 +36,7 @@ class Sightings:
 def believed(tenant: TenantName, catalogue: Catalogue, heard: Iterable[Host]) -> Sightings:
     """Sort out a tenant's hosts; in order of networks and MAC addresses."""
     networks = {network.key: network for network in catalogue.of_kind(Network, tenant)}
+    attachments = {(key, a.ref): a for key, network in networks.items() for a in network.spec.attachments}
     stated: dict[tuple[IntentKey, MacAddress], Host] = {}
     taken: dict[IpAddress, Host] = {}
     for network in networks.values():
@@ -45,7 +46,8 @@ def believed(tenant: TenantName, catalogue: Catalogue, heard: Iterable[Host]) ->
     found = dict(stated)
     for host in sorted(heard, key=lambda host: host.key):
         known = networks.get(host.network)
-        if known is None or not _plausible(host, known, stated):
+        attachment = attachments.get((host.network, host.attachment))
+        if known is None or attachment is None or not _plausible(host, attachment, stated.get(host.key)):
             continue
         addresses = frozenset(
             address
@@ -67,19 +69,14 @@ def _stated(network: Network) -> Iterator[Host]:
             yield Host(attachment.mac, network.key, attachment.ref, addresses)
 
 
-def _plausible(host: Host, network: Network, stated: dict[tuple[IntentKey, MacAddress], Host]) -> bool:
-    attachment = _attachment(network, host.attachment)
-    if attachment is None or host.mac.is_multicast or host.mac in (0, ROUTER_MAC):
+def _plausible(host: Host, attachment: Attachment, known: Host | None) -> bool:
+    """Whether there may be such a host at a port of its network, given what was stated about it."""
+    if host.mac.is_multicast or host.mac in (0, ROUTER_MAC):
         return False
-    known = stated.get(host.key)
     if known is not None:
         # What was stated stands; only addresses may be left to be learned, at the stated port.
         return not known.addresses and known.attachment == host.attachment
     return attachment.mac is None
-
-
-def _attachment(network: Network, port: PortRef) -> Attachment | None:
-    return next((attachment for attachment in network.spec.attachments if attachment.ref == port), None)
 
 
 def _owned_by_the_fabric(address: IpAddress, network: Network, catalogue: Catalogue) -> bool:

@@ -10,16 +10,9 @@ from typing import Protocol
 
 from finsy.proto import p4r
 
-from softswitch.engine.api import Change
 from softswitch.server.read import Reader, messages
 from softswitch.server.schema import Schema
 from softswitch.server.store import Store, initial_entries
-
-_TYPES = {
-    Change.INSERT: p4r.Update.INSERT,
-    Change.MODIFY: p4r.Update.MODIFY,
-    Change.DELETE: p4r.Update.DELETE,
-}
 
 
 class State(Protocol):
@@ -63,13 +56,13 @@ def _entries(state: State, into: Store) -> Iterator[p4r.Update]:
         there = into.tables[number].entries if number in into.tables else {}
         for key, wire in initial_entries(table):
             if key not in entries and key in there:
-                yield _update(Change.DELETE, wire)
+                yield _update(p4r.Update.DELETE, wire)
         for key, wire in entries.items():
-            yield _update(Change.MODIFY if key in there else Change.INSERT, wire)
+            yield _update(p4r.Update.MODIFY if key in there else p4r.Update.INSERT, wire)
 
 
-def _update(change: Change, wire: bytes) -> p4r.Update:
-    update = p4r.Update(type=_TYPES[change])
+def _update(kind: p4r.Update.Type.ValueType, wire: bytes) -> p4r.Update:
+    update = p4r.Update(type=kind)
     update.entity.table_entry.ParseFromString(wire)
     return update
 

@@ -115,7 +115,6 @@ class Schema:
         self.counters = {one.id: one for one in self._counters()}
         self.registers = {one.id: one for one in self._registers()}
         self.digests = {one.id: one for one in self._digests()}
-        self.digests_by_name = {one.name: one for one in self.digests.values()}
         self._check_unsupported()
         headers = {one.preamble.name: one for one in info.controller_packet_metadata}
         self.header_ids = {name: one.preamble.id for name, one in headers.items()}
