@@ -660,6 +660,11 @@ class Engine(Protocol):
         operation, in their order; never raises for a bad operation."""
         ...
 
+    def initial_handles(self, table: str) -> list[int]:
+        """The handles of the entries that the program lists (`TableInfo.entries`), as they were when the
+        pipeline came up; -1 for one that could not be held."""
+        ...
+
     def read_direct_counters(self, table: str, handles: Sequence[int]) -> list[CounterValue]:
         """The counters of entries by handle; `KeyError` names a table without counters or a stale handle."""
         ...
@@ -681,13 +686,13 @@ class Engine(Protocol):
         ...
 
     def read_idle_times(self, table: str, handles: Sequence[int]) -> list[int]:
-        """Nanoseconds since each entry was last hit (or written, when that was later; 0 for an entry without
-        a timeout); `KeyError` names a table that does not support timeouts or a stale handle."""
+        """Nanoseconds since each entry was last hit (or written, when that was later); `KeyError` names a
+        table that does not support timeouts or a stale handle."""
         ...
 
     def idle_entries(self, limit: int = 1024) -> list[IdleEntry]:
-        """Entries whose timeout is over; each is named once, and again only when it was hit or written and
-        is idle anew. To be asked for from time to time: looks at all entries of tables with timeouts."""
+        """Entries whose timeout is over; being named, like being hit, begins the timeout anew. To be asked
+        for from time to time: looks at all entries of tables with timeouts."""
         ...
 
     # packets

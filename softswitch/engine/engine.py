@@ -9,6 +9,7 @@ import threading
 import time
 from array import array
 from collections.abc import Sequence
+from itertools import islice
 from types import TracebackType
 from typing import Any, Self
 
@@ -137,18 +138,20 @@ class NativeEngine:
             raise BuildError(f"{library}: {error.value.decode(errors='replace')}")
         encoder = Encoder(config.pipeline)
         words = array("Q")
-        count = 0
-        for table in config.info.tables.values():
+        tables = config.info.tables.values()
+        for table in tables:
             for entry in table.entries:
                 call = ActionCall(entry.action, entry.arguments)
                 operation = WriteEntry(Change.INSERT, table.name, entry.match, call, entry.priority)
                 words.extend(encoder.encode(operation, initial=True))
-                count += 1
+        count = sum(len(table.entries) for table in tables)
         outcomes = (NativeOutcome * max(count, 1))()
         self._native.engine_swap(handle, pipeline, _pointer(words), len(words), outcomes, count)
         self._config = config
         self._encoder = encoder
         self._reader = StateReader(self._native, encoder, config.info)
+        handles = (-1 if one.status else one.handle for one in outcomes[:count])
+        self._initial = {table.name: list(islice(handles, len(table.entries))) for table in tables}
 
     # --- ports --------------------------------------------------------------------------------
 
@@ -257,6 +260,10 @@ class NativeEngine:
             results[index] = _outcome(one)
         return [one for one in results if one is not None]
 
+    def initial_handles(self, table: str) -> list[int]:
+        """The handles of the entries that the program lists; -1 for one that there was no room for."""
+        return self._initial[table]
+
     def read_direct_counters(self, table: str, handles: Sequence[int]) -> list[CounterValue]:
         """The counters of entries by handle; `KeyError` names a table without counters or a stale handle."""
         return self._reader.direct_counters(self._handle(), table, handles)
@@ -266,11 +273,11 @@ class NativeEngine:
         return self._reader.direct_meters(self._handle(), table, handles)
 
     def read_idle_times(self, table: str, handles: Sequence[int]) -> list[int]:
-        """Nanoseconds since each entry was last hit or written (0: it has no timeout)."""
+        """Nanoseconds since each entry was last hit or written."""
         return self._reader.idle_times(self._handle(), table, handles)
 
     def idle_entries(self, limit: int = 1024) -> list[IdleEntry]:
-        """Entries whose timeout is over; each is named once for each time that it was hit or written."""
+        """Entries whose timeout is over; being named begins it anew."""
         return self._reader.idle_entries(self._handle(), limit)
 
     def read_counters(self, counter: str, start: int = 0, count: int | None = None) -> list[CounterValue]:

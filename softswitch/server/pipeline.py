@@ -83,7 +83,9 @@ class Pipelines:
                 engine = open_engine(device_config, self._options)
         except BuildError as error:
             raise invalid(f"p4_device_config cannot be built: {error}") from None
-        return Forwarding.fresh(config, device_config, schema, engine, self._ports)
+        prepared = Forwarding.fresh(config, device_config, schema, engine, self._ports)
+        prepared.store.adopt(engine.initial_handles)
+        return prepared
 
     def save(self, prepared: Forwarding) -> None:
         """VERIFY_AND_SAVE."""
@@ -139,8 +141,9 @@ class Pipelines:
         plans = fresh.writer.plan(state_updates(state, fresh.store)) if state is not None else []
         engine.stop()
         try:
-            counts = count_updates(state) if state is not None else []
+            counts = count_updates(state, fresh.store) if state is not None else []
             engine.swap(prepared.device_config)
+            fresh.store.adopt(engine.initial_handles)
             self.running = fresh
             fresh.writer.carry_out(plans)
             fresh.writer.carry_out(fresh.writer.plan(counts))
@@ -175,6 +178,6 @@ def _try_out(state: Forwarding, prepared: Forwarding) -> None:
     """Write a pipeline's state to another that has no ports; `Refusal` says what it cannot hold."""
     try:
         prepared.writer.carry_out(prepared.writer.plan(state_updates(state, prepared.store)))
-        prepared.writer.carry_out(prepared.writer.plan(count_updates(state)))
+        prepared.writer.carry_out(prepared.writer.plan(count_updates(state, prepared.store)))
     except Refusal as refusal:
         raise invalid(f"the new pipeline cannot hold what the running one does: {refusal.text}") from None

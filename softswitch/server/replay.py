@@ -10,8 +10,9 @@ from typing import Protocol
 
 from finsy.proto import p4r
 
-from softswitch.server.read import Reader, messages
-from softswitch.server.schema import Schema
+from softswitch.server.parts import messages
+from softswitch.server.read import Reader
+from softswitch.server.schema import Schema, TableSchema
 from softswitch.server.store import Store, initial_entries
 
 
@@ -44,7 +45,23 @@ def state_updates(state: State, into: Store) -> list[p4r.Update]:
             entry = p4r.TableEntry.FromString(table.default)
             entry.table_id, entry.is_const = number, False
             updates.append(p4r.Update(type=p4r.Update.MODIFY, entity=p4r.Entity(table_entry=entry)))
+    updates += _configured(state)
     return updates
+
+
+def _configured(state: State) -> Iterator[p4r.Update]:
+    """Meters that are not as they were at first, and value sets that are not empty."""
+    meters, direct, sets = (p4r.Entity() for _ in range(3))
+    meters.meter_entry.SetInParent()
+    direct.direct_meter_entry.SetInParent()
+    sets.value_set_entry.SetInParent()
+    for one in _read(state, [meters, direct, sets]):
+        if (
+            one.meter_entry.HasField("config")
+            or one.direct_meter_entry.HasField("config")
+            or (one.value_set_entry.members)
+        ):
+            yield p4r.Update(type=p4r.Update.MODIFY, entity=one)
 
 
 def _entries(state: State, into: Store) -> Iterator[p4r.Update]:
@@ -67,20 +84,21 @@ def _update(kind: p4r.Update.Type.ValueType, wire: bytes) -> p4r.Update:
     return update
 
 
-def count_updates(state: State) -> list[p4r.Update]:
+def count_updates(state: State, into: Store) -> list[p4r.Update]:
     """What packets have changed: counters and registers that are not 0."""
     modify, updates = p4r.Update.MODIFY, []
-    counted = [one for one in state.schema.tables.values() if one.has_counter and not one.const_entries]
-    requests = []
-    for table in counted:
-        if -1 not in state.store.tables[table.id].handles.values():
-            requests.append(p4r.Entity())
-            requests[-1].direct_counter_entry.table_entry.table_id = table.id
-    requests.append(p4r.Entity())
-    requests[-1].counter_entry.SetInParent()
-    for entity in _read(state, requests):
-        counter = entity.counter_entry if entity.HasField("counter_entry") else entity.direct_counter_entry
-        if counter.data.ByteSize():
+    direct, cells = p4r.Entity(), p4r.Entity()
+    direct.direct_counter_entry.SetInParent()
+    cells.counter_entry.SetInParent()
+    for entity in _read(state, [direct, cells]):
+        if entity.HasField("counter_entry"):
+            kept = entity.counter_entry.data.ByteSize()
+        else:
+            one = entity.direct_counter_entry
+            kept = one.data.ByteSize() and _stays(
+                state.schema.tables[one.table_entry.table_id], one.table_entry, into
+            )
+        if kept:
             updates.append(p4r.Update(type=modify, entity=entity))
     for register in state.schema.registers.values():
         if register.type is None:
@@ -91,6 +109,17 @@ def count_updates(state: State) -> list[p4r.Update]:
             if register.type.values(entity.register_entry.data, register.name) != zeros:
                 updates.append(p4r.Update(type=modify, entity=entity))
     return updates
+
+
+def _stays(table: TableSchema, entry: p4r.TableEntry, into: Store) -> bool:
+    """Whether the other program will have this entry: what clients have written it will, constants it has."""
+    if not table.const_entries:
+        return True
+    there = into.tables.get(table.id)
+    return (
+        there is not None
+        and table.match.key(table.match.decode(entry.match), entry.priority) in there.entries
+    )
 
 
 def _written() -> list[p4r.Entity]:

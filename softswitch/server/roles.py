@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from operator import attrgetter
+from typing import TypeVar
 
 from finsy.proto import p4i, p4r
 
 from softswitch.server.errors import denied
+
+T = TypeVar("T")
 
 _ANNOTATION = re.compile(r'\s*@p4runtime_role\s*\(\s*"([^"]+)"\s*\)\s*')
 _KINDS = (
@@ -77,3 +81,20 @@ class Roles:
         # An id that is missing is refused for that.
         if not path or (number and not self.owns(role, objects, number)):
             raise denied(f"{kind} {number or ''} is not in the scope of role {role!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What one role sees of a pipeline."""
+
+    roles: Roles
+    role: str
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether that is less than all."""
+        return self.roles.is_limited(self.role)
+
+    def among(self, kind: str, objects: Mapping[int, T]) -> list[T]:
+        """Those of some objects by id that the role is to see."""
+        return [one for number, one in objects.items() if self.roles.owns(self.role, kind, number)]

@@ -11,9 +11,11 @@ from typing import TypeVar
 
 from finsy.proto import p4i
 
-from softswitch.engine.api import MatchKind, PipelineInfo, TableInfo
+from softswitch.engine.api import MatchKind, MeterUnit, PipelineInfo, TableInfo
 from softswitch.server.entries import ActionCodec, ActionSet, Field, MatchCodec
 from softswitch.server.errors import invalid, not_found
+from softswitch.server.info_ids import check_ids
+from softswitch.server.meters import MeterType
 from softswitch.server.p4data import DataType, UnsupportedType, data_type
 from softswitch.server.packet_header import PacketHeader
 from softswitch.server.roles import Roles
@@ -56,6 +58,7 @@ class TableSchema:
     const_entries: bool
     const_default: bool
     has_counter: bool
+    meter: MeterType | None
     has_idle_timeout: bool
     engine: TableInfo
     initial_default: p4i.TableActionCall
@@ -68,6 +71,26 @@ class CounterSchema:
 
     id: int
     name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeterSchema:
+    """An indirect meter."""
+
+    id: int
+    name: str
+    size: int
+    type: MeterType
+
+
+@dataclass(frozen=True, slots=True)
+class ValueSetSchema:
+    """A parser value set of at most `size` members; each is matched as an entry without priority is."""
+
+    id: int
+    name: str
+    member: MatchCodec
     size: int
 
 
@@ -97,11 +120,12 @@ class Schema:
         """Match P4Info and pipeline; `Refusal` (INVALID_ARGUMENT) names the place that does not fit."""
         self.info = info
         self.engine = engine
-        _check_ids(info)
+        check_ids(info)
         self.roles = Roles(info)
         self._actions = {one.preamble.id: one for one in info.actions}
         self._codecs = {one.preamble.id: self._action(at, one) for at, one in enumerate(info.actions)}
         direct = {one.direct_table_id for one in info.direct_counters}
+        metered = {one.direct_table_id: one.spec for one in info.direct_meters}
         profiles = {one.preamble.id: one for one in info.action_profiles}
         self.profiles: dict[int, ProfileSchema] = {}
         for at, profile in enumerate(info.action_profiles):
@@ -111,9 +135,13 @@ class Schema:
             place = f"tables[{at}] ({table.preamble.name})"
             if table.implementation_id and table.implementation_id not in profiles:
                 raise invalid(f"P4Info: {place}: there is no action profile {table.implementation_id}")
-            self.tables[table.preamble.id] = self._table(place, table, table.preamble.id in direct)
+            self.tables[table.preamble.id] = self._table(
+                place, table, table.preamble.id in direct, metered.get(table.preamble.id)
+            )
         self.counters = {one.id: one for one in self._counters()}
+        self.meters = {one.id: one for one in self._meters()}
         self.registers = {one.id: one for one in self._registers()}
+        self.value_sets = {one.id: one for one in self._value_sets()}
         self.digests = {one.id: one for one in self._digests()}
         self._check_unsupported()
         headers = {one.preamble.name: one for one in info.controller_packet_metadata}
@@ -134,6 +162,14 @@ class Schema:
     def counter(self, number: int) -> CounterSchema:
         """An indirect counter by id."""
         return _find(self.counters, number, "counter_id")
+
+    def meter(self, number: int) -> MeterSchema:
+        """An indirect meter by id."""
+        return _find(self.meters, number, "meter_id")
+
+    def value_set(self, number: int) -> ValueSetSchema:
+        """A parser value set by id."""
+        return _find(self.value_sets, number, "value_set_id")
 
     def register(self, number: int) -> RegisterSchema:
         """A register by id."""
@@ -209,7 +245,9 @@ class Schema:
             self._action_set(place, users[0]),
         )
 
-    def _table(self, place: str, table: p4i.Table, has_counter: bool) -> TableSchema:
+    def _table(
+        self, place: str, table: p4i.Table, has_counter: bool, meter: p4i.MeterSpec | None
+    ) -> TableSchema:
         name = table.preamble.name
         known = self.engine.tables.get(name)
         if known is None or known.hidden:
@@ -219,6 +257,11 @@ class Schema:
             raise invalid(f"P4Info: {place}: the device config's action profile is {known.profile}")
         if has_counter and not known.has_direct_counter:
             raise invalid(f"P4Info: {place}: the device config's table has no direct counter")
+        if meter is not None:
+            _check_unit(f"P4Info: {place}: direct meter", meter, known.direct_meter)
+        times_out = table.idle_timeout_behavior != p4i.Table.NO_TIMEOUT
+        if times_out and not known.supports_timeout:
+            raise invalid(f"P4Info: {place}: the device config's table has no idle timeouts")
         fields = self._fields(f"P4Info: {place}", table, known)
         return TableSchema(
             table.preamble.id,
@@ -230,7 +273,8 @@ class Schema:
             # Section 9.1.3: the default of an indirect table is a constant NoAction.
             bool(table.const_default_action_id) or known.const_default_action or profile is not None,
             has_counter,
-            table.idle_timeout_behavior != p4i.Table.NO_TIMEOUT,
+            meter.type if meter is not None else None,
+            times_out,
             known,
             table.initial_default_action,
         )
@@ -273,6 +317,34 @@ class Schema:
                 )
             yield CounterSchema(one.preamble.id, known.name, known.size)
 
+    def _meters(self) -> Iterable[MeterSchema]:
+        for at, one in enumerate(self.info.meters):
+            name = one.preamble.name
+            known = self.engine.meters.get(name)
+            if known is None:
+                raise invalid(f"P4Info: meters[{at}]: the device config has no meter {name!r}")
+            _check_unit(f"P4Info: meters[{at}] ({name})", one.spec, known.unit)
+            yield MeterSchema(one.preamble.id, name, known.size, one.spec.type)
+
+    def _value_sets(self) -> Iterable[ValueSetSchema]:
+        for at, one in enumerate(self.info.value_sets):
+            name = one.preamble.name
+            place = f"P4Info: value_sets[{at}] ({name})"
+            known = self.engine.value_sets.get(name)
+            if known is None:
+                raise invalid(f"{place}: the device config has no such value set")
+            if len(one.match) != len(known.bitwidths):
+                raise invalid(f"{place}: {len(one.match)} matches, the device config has {known.bitwidths}")
+            fields = []
+            for here, width in zip(one.match, known.bitwidths, strict=True):
+                where = f"{place}: match {here.name or here.id}"
+                kind = _MATCH_KINDS.get(here.match_type)
+                if kind is None or kind is MatchKind.RANGE:
+                    raise invalid(f"{where}: value sets are matched exact, lpm, ternary or optional only")
+                self._check_width(where, here.bitwidth, here.type_name.name, width)
+                fields.append(Field(here.id, here.name or str(here.id), width, kind))
+            yield ValueSetSchema(one.preamble.id, name, MatchCodec(name, fields, False), known.max_size)
+
     def _registers(self) -> Iterable[RegisterSchema]:
         for at, one in enumerate(self.info.registers):
             known = self.engine.registers.get(one.preamble.name)
@@ -305,9 +377,8 @@ class Schema:
             yield DigestSchema(one.preamble.id, name, type_)
 
     def _check_unsupported(self) -> None:
-        for kind in ("meters", "direct_meters", "value_sets", "externs"):
-            if getattr(self.info, kind):
-                raise invalid(f"P4Info: {kind} are not supported")
+        if self.info.externs:
+            raise invalid("P4Info: externs are not supported")
         seen = {one.preamble.name for one in self.info.tables}
         for name, table in self.engine.tables.items():
             if table.key and not table.hidden and name not in seen:
@@ -323,30 +394,11 @@ def _find(objects: Mapping[int, T], number: int, name: str) -> T:
     return found
 
 
-def _check_ids(info: p4i.P4Info) -> None:
-    """Ids are there, and no two objects of a kind share one."""
-    for kind in (
-        "tables",
-        "actions",
-        "action_profiles",
-        "counters",
-        "direct_counters",
-        "registers",
-        "digests",
-    ):
-        seen: set[int] = set()
-        for at, one in enumerate(getattr(info, kind)):
-            number = one.preamble.id
-            if not number or number in seen:
-                raise invalid(f"P4Info: {kind}[{at}] ({one.preamble.name}): id {number} is 0 or taken")
-            seen.add(number)
-    for at, table in enumerate(info.tables):
-        numbers = [one.id for one in table.match_fields]
-        if len(set(numbers)) != len(numbers) or 0 in numbers:
-            raise invalid(
-                f"P4Info: tables[{at}] ({table.preamble.name}): match field ids are 0 or taken twice"
-            )
-    for at, action in enumerate(info.actions):
-        numbers = [one.id for one in action.params]
-        if len(set(numbers)) != len(numbers) or 0 in numbers:
-            raise invalid(f"P4Info: actions[{at}] ({action.preamble.name}): param ids are 0 or taken twice")
+def _check_unit(where: str, spec: p4i.MeterSpec, unit: MeterUnit | None) -> None:
+    known = {p4i.MeterSpec.BYTES: MeterUnit.BYTES, p4i.MeterSpec.PACKETS: MeterUnit.PACKETS}
+    if unit is None:
+        raise invalid(f"{where}: the device config's table has none")
+    if known.get(spec.unit) is not unit:
+        raise invalid(f"{where}: the device config's meter counts {unit.value}")
+    if spec.type not in p4i.MeterSpec.Type.values():
+        raise invalid(f"{where}: meter type {spec.type} is not known")

@@ -17,9 +17,10 @@ from finsy.proto import p4r, p4r_grpc
 
 from softswitch.server.arbitration import Arbitration, Client
 from softswitch.server.errors import DETAILS_KEY, Code, Refusal, Result, abort, batch_status, denied, invalid
+from softswitch.server.idle_timeouts import IdleTimeouts
 from softswitch.server.packet_io import PacketIo
+from softswitch.server.parts import Part, messages
 from softswitch.server.pipeline import Forwarding, Pipelines
-from softswitch.server.read import Part, messages
 from softswitch.server.stream import ClientStream
 
 _log = logging.getLogger(__name__)
@@ -46,10 +47,12 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         self._arbitrating = asyncio.Lock()
         self._pushing = asyncio.Lock()
         self._packet_io = PacketIo(self._packet_in, self._digest)
+        self._idle_timeouts = IdleTimeouts(self.in_state, self._idle)
 
     def close(self) -> None:
         """Stop the engines, when no RPC runs any more."""
         self._packet_io.stop()
+        self._idle_timeouts.stop()
         self._state.submit(self._pipelines.close).result()
         self._state.shutdown()
 
@@ -160,6 +163,7 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
     def _follow_pipeline(self) -> None:
         if self._pipelines.running is not None:
             self._packet_io.use(self._pipelines.running)
+            self._idle_timeouts.use(self._pipelines.running)
 
     async def GetForwardingPipelineConfig(
         self, request: _Get, context: _Context
@@ -293,6 +297,10 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
 
     def _digest(self, digests: p4r.DigestList) -> bool:
         return self._broadcast(p4r.StreamMessageResponse(digest=digests), "digests", digests.digest_id)
+
+    def _idle(self, idle: p4r.IdleTimeoutNotification) -> None:
+        message = p4r.StreamMessageResponse(idle_timeout_notification=idle)
+        self._broadcast(message, "tables", idle.table_entry[0].table_id)
 
     def _broadcast(self, message: p4r.StreamMessageResponse, kind: str, of: int | str) -> bool:
         """To every primary in whose role's scope it is; whether anybody took it."""

@@ -7,7 +7,7 @@ also looked into by others. Must not know how entities are validated or what the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from finsy.proto import p4r
@@ -29,24 +29,28 @@ class TableState:
     """A table's entries, and its default entry where it is not the program's.
 
     An entry is its serialised TableEntry and nothing else: a million of them are two bytes objects each.
-    `handles` are the engine's, kept where the table counts (-1: it gave none); `one_shots` are what stands
-    behind entries with an action set.
+    `handles` are the engine's, kept where packets change something of an entry, and `keys` are what they
+    stand for, kept where entries age; `one_shots` are what stands behind entries with an action set.
     """
 
-    __slots__ = ("counted", "default", "entries", "handles", "one_shots")
+    __slots__ = ("ages", "default", "entries", "handles", "keys", "one_shots", "tracked")
 
-    def __init__(self, *, counted: bool) -> None:
-        self.counted = counted
+    def __init__(self, *, tracked: bool, ages: bool) -> None:
+        self.tracked = tracked
+        self.ages = ages
         self.entries: dict[Key, bytes] = {}
         self.handles: dict[Key, int] = {}
+        self.keys: dict[int, Key] = {}
         self.one_shots: dict[Key, OneShot] = {}
         self.default: bytes | None = None
 
     def put(self, key: Key, wire: bytes, handle: int, one_shot: OneShot | None = None) -> None:
         """An entry is there, or is another than before."""
         self.entries[key] = wire
-        if self.counted:
+        if self.tracked:
             self.handles[key] = handle
+        if self.ages:
+            self.keys[handle] = key
         if one_shot is not None:
             self.one_shots[key] = one_shot
         elif self.one_shots:
@@ -55,8 +59,10 @@ class TableState:
     def remove(self, key: Key) -> None:
         """An entry has gone."""
         self.entries.pop(key, None)
-        if self.counted:
-            self.handles.pop(key, None)
+        if self.tracked:
+            handle = self.handles.pop(key, -1)
+            if self.ages:
+                self.keys.pop(handle, None)
         if self.one_shots:
             self.one_shots.pop(key, None)
 
@@ -105,17 +111,36 @@ class Store:
     """The state of one pipeline."""
 
     def __init__(self, schema: Schema) -> None:
+        self._schema = schema
         self.tables = {
-            number: TableState(counted=table.has_counter) for number, table in schema.tables.items()
+            number: TableState(
+                tracked=table.has_counter or table.meter is not None or table.has_idle_timeout,
+                ages=table.has_idle_timeout,
+            )
+            for number, table in schema.tables.items()
         }
         self.profiles = {number: ProfileState() for number in schema.profiles}
         self.multicast: dict[int, bytes] = {}
         self.clones: dict[int, bytes] = {}
         self.digests: dict[int, p4r.DigestEntry.Config] = {}
+        self.value_sets = {
+            number: p4r.ValueSetEntry(value_set_id=number).SerializeToString() for number in schema.value_sets
+        }
         for number, table in schema.tables.items():
-            state = self.tables[number]
             for key, wire in initial_entries(table):
-                state.put(key, wire, -1)
+                self.tables[number].put(key, wire, -1)
+
+    def adopt(self, handles: Callable[[str], Sequence[int]]) -> None:
+        """The engine has come up: these are a table's handles of the entries that the program itself lists,
+        in their order (-1: one that it could not hold)."""
+        for number, table in self._schema.tables.items():
+            state = self.tables[number]
+            entries = list(initial_entries(table))
+            for key, _ in entries:
+                state.remove(key)
+            for (key, wire), handle in zip(entries, handles(table.name), strict=True):
+                if handle >= 0:
+                    state.put(key, wire, handle)
 
 
 def initial_entries(table: TableSchema) -> Iterator[tuple[Key, bytes]]:

@@ -16,7 +16,7 @@ from softswitch.server.keys import Key
 from softswitch.server.plan import CHANGES, Plan, Scene
 from softswitch.server.schema import Schema, TableSchema
 from softswitch.server.store import Store, TableState
-from softswitch.server.write_others import CellUpdates, DigestUpdates, ReplicationUpdates
+from softswitch.server.write_others import CellUpdates, DigestUpdates, ReplicationUpdates, ValueSetUpdates
 from softswitch.server.write_profiles import ProfileUpdates
 from softswitch.server.write_tables import TableUpdates, check_extras
 
@@ -44,6 +44,7 @@ class Writer:
         self._replication = ReplicationUpdates(self._scene)
         self._cells = CellUpdates(self._scene)
         self._digests = DigestUpdates(self._scene)
+        self._value_sets = ValueSetUpdates(self._scene)
         self._role, self._limited = "", False
 
     def write(self, updates: Sequence[p4r.Update], *, atomic: bool, role: str = "") -> list[Result]:
@@ -93,7 +94,7 @@ class Writer:
             return False
         if update.type == p4r.Update.DELETE:
             return True
-        return entry.HasField("action") and not entry.HasField("counter_data")
+        return entry.HasField("action") and table.meter is None and not entry.HasField("counter_data")
 
     def _plain(self, update: p4r.Update) -> tuple[WriteEntry, TableState, Key, bytes | None]:
         change = CHANGES.get(update.type)
@@ -113,7 +114,8 @@ class Writer:
         if entry.action.WhichOneof("type") != "action":
             raise invalid(f"{table.name} has no action profile: its entries take an action")
         call = table.actions.decode(entry.action.action)
-        return WriteEntry(change, table.name, match, call, priority), state, key, entry.SerializeToString()
+        operation = WriteEntry(change, table.name, match, call, priority, entry.idle_timeout_ns)
+        return operation, state, key, entry.SerializeToString()
 
     def _flush(self, waiting: list[_Waiting], operations: list[Operation], results: list[Result]) -> None:
         if not operations:
@@ -210,6 +212,12 @@ class Writer:
                 return self._replication.plan(change, entity.packet_replication_engine_entry)
             case "counter_entry":
                 return self._cells.counter(change, entity.counter_entry)
+            case "direct_meter_entry":
+                return self._tables.direct_meter(change, entity.direct_meter_entry)
+            case "meter_entry":
+                return self._cells.meter(change, entity.meter_entry)
+            case "value_set_entry":
+                return self._value_sets.plan(change, entity.value_set_entry)
             case "register_entry":
                 return self._cells.register(change, entity.register_entry)
             case "digest_entry":

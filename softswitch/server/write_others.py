@@ -1,4 +1,5 @@
-"""Updates of replication, counter, register and digest entries (specification, sections 9.4 to 9.8)."""
+"""Updates of replication, counter, meter, register, value set and digest entries (specification, sections 9.4
+to 9.8)."""
 
 from __future__ import annotations
 
@@ -12,11 +13,14 @@ from softswitch.engine.api import (
     Replica,
     WriteCloneSession,
     WriteCounter,
+    WriteMeter,
     WriteMulticastGroup,
     WriteRegister,
+    WriteValueSet,
 )
 from softswitch.server.bytestrings import decode, encode, is_canonical
-from softswitch.server.errors import Code, Refusal, invalid, not_found, out_of_range, unimplemented
+from softswitch.server.errors import Code, Refusal, exhausted, invalid, not_found, out_of_range, unimplemented
+from softswitch.server.meters import decode_rates
 from softswitch.server.plan import Plan, Scene
 from softswitch.server.write_tables import counter_value
 
@@ -121,7 +125,7 @@ def _replicas(given: Sequence[p4r.Replica], name: str) -> tuple[Replica, ...]:
 
 
 class CellUpdates:
-    """Plans updates of indirect counters and registers."""
+    """Plans updates of indirect counters, meters and registers."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
@@ -136,6 +140,17 @@ class CellUpdates:
             return Plan(())
         return Plan((WriteCounter(counter.name, index, counter_value(given.data)),))
 
+    def meter(self, change: Change, given: p4r.MeterEntry) -> Plan:
+        """An update of one cell, or of all."""
+        meter = self._scene.schema.meter(given.meter_id)
+        if change is not Change.MODIFY:
+            raise invalid(f"{meter.name}: a meter can only be modified")
+        if given.HasField("counter_data"):
+            raise unimplemented(f"{meter.name}: it has no counters per color")
+        index = checked_index(given.index, meter.size, meter.name) if given.HasField("index") else None
+        rates = decode_rates(given.config, meter.type, meter.name) if given.HasField("config") else None
+        return Plan((WriteMeter(meter.name, index, rates),))
+
     def register(self, change: Change, given: p4r.RegisterEntry) -> Plan:
         """An update of one cell, or of all."""
         register = self._scene.schema.register(given.register_id)
@@ -146,6 +161,27 @@ class CellUpdates:
         index = checked_index(given.index, register.size, register.name) if given.HasField("index") else None
         (value,) = register.type.values(given.data, register.name)
         return Plan((WriteRegister(register.name, index, value),))
+
+
+class ValueSetUpdates:
+    """Plans updates of parser value sets."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+
+    def plan(self, change: Change, given: p4r.ValueSetEntry) -> Plan:
+        """All members of one."""
+        value_set = self._scene.schema.value_set(given.value_set_id)
+        if change is not Change.MODIFY:
+            raise invalid(f"{value_set.name}: a value set can only be modified")
+        if len(given.members) > value_set.size:
+            raise exhausted(f"{value_set.name}: {len(given.members)} members, {value_set.size} are the most")
+        members = [value_set.member.decode(one.match) for one in given.members]
+        if len(set(members)) != len(members):
+            raise Refusal(Code.ALREADY_EXISTS, f"{value_set.name}: a member is given twice")
+        kept = self._scene.store.value_sets
+        commit = _Commit(kept, value_set.id, given.SerializeToString())
+        return Plan((WriteValueSet(value_set.name, tuple(members)),), commit)
 
 
 class DigestUpdates:

@@ -1,4 +1,5 @@
-"""Updates of table entries, default entries and direct counters (specification, sections 9.1 and 9.4.1)."""
+"""Updates of table entries, default entries, direct counters and direct meters (specification, sections 9.1,
+9.4.1 and 9.5.1)."""
 
 from __future__ import annotations
 
@@ -17,10 +18,12 @@ from softswitch.engine.api import (
     Outcome,
     SetDefaultAction,
     WriteDirectCounter,
+    WriteDirectMeter,
     WriteEntry,
 )
 from softswitch.server.errors import denied, invalid, not_found, unimplemented
 from softswitch.server.keys import Key
+from softswitch.server.meters import decode_rates
 from softswitch.server.one_shots import OneShots, use_profile
 from softswitch.server.plan import Plan, Scene
 from softswitch.server.schema import TableSchema
@@ -43,11 +46,25 @@ def check_extras(table: TableSchema, entry: p4r.TableEntry) -> None:
             raise invalid(f"{table.name} has no idle timeouts")
         if entry.HasField("time_since_last_hit"):
             raise invalid(f"{table.name}: time_since_last_hit cannot be written")
-        raise unimplemented(f"{table.name}: idle timeouts are not implemented")
+        if entry.idle_timeout_ns < 0:
+            raise invalid(f"{table.name}: idle_timeout_ns {entry.idle_timeout_ns} is negative")
     if entry.HasField("meter_config") or entry.HasField("meter_counter_data"):
-        raise invalid(f"{table.name} has no direct meter")
+        if table.meter is None:
+            raise invalid(f"{table.name} has no direct meter")
+        if entry.HasField("meter_counter_data"):
+            raise unimplemented(f"{table.name}: its meter has no counters per color")
     if entry.HasField("counter_data") and not table.has_counter:
         raise invalid(f"{table.name} has no direct counter")
+
+
+def _write(
+    table: TableSchema,
+    change: Change,
+    entry: p4r.TableEntry,
+    match: tuple[FieldMatch, ...],
+    action: EntryAction,
+) -> WriteEntry:
+    return WriteEntry(change, table.name, match, action, entry.priority, entry.idle_timeout_ns)
 
 
 class TableUpdates:
@@ -68,36 +85,58 @@ class TableUpdates:
             check_extras(table, entry)
         match = table.match.decode(entry.match)
         key = table.match.key(match, entry.priority)
-        if table.const_entries:
-            return self._const(table, change, entry, match)
         if change is Change.DELETE:
+            if table.const_entries:
+                raise denied(f"{table.name}: the entries are const")
             return self._delete(table, match, key, entry.priority)
+        if table.const_entries and (change is not Change.MODIFY or entry.HasField("action")):
+            raise denied(f"{table.name}: the entries are const")
+        direct = self._split_off(table, change, entry, match)
+        if table.const_entries:
+            return self._const(table, entry, direct)
         if change is Change.MODIFY and not entry.HasField("action"):
-            return self._keep_action(table, entry, match, key)
+            return self._keep_action(table, entry, match, key, direct)
         if entry.action.WhichOneof("type") == "action_profile_action_set":
-            return self._one_shot(table, change, entry, match, key)
+            return self._one_shot(table, change, entry, match, key, direct)
         action = self._action(table, entry.action)
-        operations: list[Operation] = [WriteEntry(change, table.name, match, action, entry.priority)]
-        return self._stored(table, key, entry, match, operations)
+        return self._stored(table, key, entry, [_write(table, change, entry, match, action)], direct)
 
     def direct_counter(self, change: Change, given: p4r.DirectCounterEntry) -> Plan:
         """An update of a direct counter."""
-        if change is not Change.MODIFY:
-            raise invalid("a direct counter can only be modified")
-        table = self._scene.schema.table(given.table_entry.table_id)
+        table, match = self._counted(change, given.table_entry, "direct counter")
         if not table.has_counter:
             raise invalid(f"{table.name} has no direct counter")
-        if given.table_entry.is_default_action:
-            raise unimplemented(f"{table.name}: counters of default entries are not implemented")
-        match = table.match.decode(given.table_entry.match)
         priority = given.table_entry.priority
-        key = table.match.key(match, priority)
         if not given.HasField("data"):
+            key = table.match.key(match, priority)
             state = self._scene.store.tables[table.id]
             if key not in state.entries and not self._scene.expected((table.id, key), None):
                 raise not_found(f"{table.name}: there is no such entry")
             return Plan(())
         return Plan((WriteDirectCounter(table.name, match, priority, counter_value(given.data)),))
+
+    def direct_meter(self, change: Change, given: p4r.DirectMeterEntry) -> Plan:
+        """An update of a direct meter."""
+        table, match = self._counted(change, given.table_entry, "direct meter")
+        if table.meter is None:
+            raise invalid(f"{table.name} has no direct meter")
+        if given.HasField("counter_data"):
+            raise unimplemented(f"{table.name}: its meter has no counters per color")
+        rates = decode_rates(given.config, table.meter, table.name) if given.HasField("config") else None
+        return Plan((WriteDirectMeter(table.name, match, given.table_entry.priority, rates),))
+
+    def _counted(
+        self, change: Change, entry: p4r.TableEntry, what: str
+    ) -> tuple[TableSchema, tuple[FieldMatch, ...]]:
+        """The entry whose direct resource is meant."""
+        if change is not Change.MODIFY:
+            raise invalid(f"a {what} can only be modified")
+        table = self._scene.schema.table(entry.table_id)
+        if entry.is_default_action:
+            raise unimplemented(f"{table.name}: the {what} of a default entry is not implemented")
+        match = table.match.decode(entry.match)
+        table.match.key(match, entry.priority)
+        return table, match
 
     # --- the kinds of updates -------------------------------------------------------------------
 
@@ -123,16 +162,12 @@ class TableUpdates:
         table: TableSchema,
         key: Key,
         entry: p4r.TableEntry,
-        match: tuple[FieldMatch, ...],
         operations: list[Operation],
+        direct: list[Operation],
         one_shot: OneShot | None = None,
     ) -> Plan:
-        """Keep the entry when the last operation so far has succeeded; its counter is set behind that."""
+        """Keep the entry, which the last of the operations writes; its direct resources follow."""
         place = len(operations) - 1
-        if entry.HasField("counter_data"):
-            value = counter_value(entry.counter_data)
-            operations.append(WriteDirectCounter(table.name, match, entry.priority, value))
-            entry.ClearField("counter_data")
         wire = entry.SerializeToString()
         state = self._scene.store.tables[table.id]
         self._scene.expect((table.id, key), one_shot or True)
@@ -140,17 +175,31 @@ class TableUpdates:
         def commit(outcomes: Sequence[Outcome]) -> None:
             state.put(key, wire, outcomes[place].handle, one_shot)
 
-        return Plan(operations, commit)
+        return Plan([*operations, *direct], commit)
 
-    def _const(
-        self, table: TableSchema, change: Change, entry: p4r.TableEntry, match: tuple[FieldMatch, ...]
-    ) -> Plan:
-        if change is not Change.MODIFY or entry.HasField("action"):
+    @staticmethod
+    def _split_off(
+        table: TableSchema, change: Change, entry: p4r.TableEntry, match: tuple[FieldMatch, ...]
+    ) -> list[Operation]:
+        """What concerns the entry's counter and meter (section 9.1.3); the message is left without it."""
+        direct: list[Operation] = []
+        if entry.HasField("counter_data"):
+            value = counter_value(entry.counter_data)
+            direct.append(WriteDirectCounter(table.name, match, entry.priority, value))
+            entry.ClearField("counter_data")
+        if table.meter is not None and (change is Change.MODIFY or entry.HasField("meter_config")):
+            rates = None
+            if entry.HasField("meter_config"):
+                rates = decode_rates(entry.meter_config, table.meter, table.name)
+            direct.append(WriteDirectMeter(table.name, match, entry.priority, rates))
+            entry.ClearField("meter_config")
+        return direct
+
+    @staticmethod
+    def _const(table: TableSchema, entry: p4r.TableEntry, direct: list[Operation]) -> Plan:
+        if entry.idle_timeout_ns:
             raise denied(f"{table.name}: the entries are const")
-        if not entry.HasField("counter_data"):
-            return Plan(())
-        value = counter_value(entry.counter_data)
-        return Plan((WriteDirectCounter(table.name, match, entry.priority, value),))
+        return Plan(direct)
 
     def _known(self, state: TableState, table: TableSchema, key: Key) -> OneShot | bool | None:
         known: OneShot | bool | None = state.one_shots.get(key, True) if key in state.entries else None
@@ -173,7 +222,12 @@ class TableUpdates:
         return Plan(operations, commit)
 
     def _keep_action(
-        self, table: TableSchema, entry: p4r.TableEntry, match: tuple[FieldMatch, ...], key: Key
+        self,
+        table: TableSchema,
+        entry: p4r.TableEntry,
+        match: tuple[FieldMatch, ...],
+        key: Key,
+        direct: list[Operation],
     ) -> Plan:
         """A MODIFY without an action: all else is as the message says (section 9.1.2)."""
         state = self._scene.store.tables[table.id]
@@ -183,17 +237,16 @@ class TableUpdates:
         if stored is None:
             raise not_found(f"{table.name}: there is no such entry")
         entry.action.CopyFrom(p4r.TableEntry.FromString(stored).action)
-        operations: list[Operation] = []
-        if entry.HasField("counter_data"):
-            value = counter_value(entry.counter_data)
-            operations.append(WriteDirectCounter(table.name, match, entry.priority, value))
-            entry.ClearField("counter_data")
         wire = entry.SerializeToString()
 
         def commit(_: Sequence[Outcome]) -> None:
             state.entries[key] = wire
 
-        return Plan(operations, commit)
+        if not table.has_idle_timeout:
+            return Plan(direct, commit)
+        one_shot = state.one_shots.get(key)
+        action = GroupRef(one_shot.group) if one_shot is not None else self._action(table, entry.action)
+        return Plan([_write(table, Change.MODIFY, entry, match, action), *direct], commit)
 
     def _one_shot(
         self,
@@ -202,12 +255,11 @@ class TableUpdates:
         entry: p4r.TableEntry,
         match: tuple[FieldMatch, ...],
         key: Key,
+        direct: list[Operation],
     ) -> Plan:
         profile = table.profile
         if profile is None or not profile.selector:
             raise invalid(f"{table.name} has no action selector: its entries take no action set")
-        if entry.HasField("counter_data"):
-            counter_value(entry.counter_data)  # before ids are taken
         actions = self._one_shots.decode(profile, entry.action.action_profile_action_set)
         known = self._known(self._scene.store.tables[table.id], table, key)
         if change is Change.MODIFY and known is None:
@@ -218,8 +270,8 @@ class TableUpdates:
         else:
             before, new, after = self._one_shots.create(profile, actions)
             known = None
-        operations = [*before, WriteEntry(change, table.name, match, GroupRef(new.group), entry.priority)]
-        plan = self._stored(table, key, entry, match, operations, new)
+        operations = [*before, _write(table, change, entry, match, GroupRef(new.group))]
+        plan = self._stored(table, key, entry, operations, direct, new)
         plan.operations = [*plan.operations, *after]
         keep = plan.commit
 

@@ -478,14 +478,14 @@ EXPORT int64_t engine_read_direct(struct engine *engine, uint32_t number, const 
         } else if (kind == DIRECT_IDLE && table->shape->timed) {
             const uint64_t *idle = entry_state(table, entry);
             uint64_t last = __atomic_load_n(&idle[1], __ATOMIC_RELAXED);
-            words[i] = idle[0] && now_ns > last ? now_ns - last : 0;
+            words[i] = now_ns > last ? now_ns - last : 0;
         }
     }
     pthread_mutex_unlock(&engine->control);
     return bad;
 }
 
-/* Entries whose timeout is over and that were not named since they were hit last. */
+/* Entries whose timeout is over since they were hit, written or named. */
 EXPORT uint32_t engine_idle(struct engine *engine, struct idle_entry *entries, uint32_t most)
 {
     uint32_t count = 0;
@@ -499,9 +499,10 @@ EXPORT uint32_t engine_idle(struct engine *engine, struct idle_entry *entries, u
         for (uint32_t place = 0; table->shape->timed && place < table->high && count < most; place++) {
             struct entry *entry = table_entry(table, place);
             uint64_t *idle = entry_state(table, entry), last = __atomic_load_n(&idle[1], __ATOMIC_RELAXED);
-            if (!entry->used || !idle[0] || idle[2] == last || now_ns < last || now_ns - last < idle[0])
+            uint64_t since = last > idle[2] ? last : idle[2];
+            if (!entry->used || !idle[0] || now_ns < since || now_ns - since < idle[0])
                 continue;
-            idle[2] = last;
+            idle[2] = now_ns;
             entries[count++] = (struct idle_entry){
                 t, (int64_t)((uint64_t)(entry->generation & 0x3fffffff) << 32 | place)};
         }

@@ -243,11 +243,10 @@ static inline void count_packet(uint64_t *packets, uint64_t *bytes, const struct
     __atomic_store_n(bytes, *bytes + packet->ingress_length, __ATOMIC_RELAXED);
 }
 
-/* An entry's idle state: its timeout (0: none), when it was hit last, and for which last hit it was reported. */
+/* An entry's idle state: its timeout (0: none), when it was hit last, and when it was reported last. */
 static inline void touch_entry(const struct pipeline *pipeline, uint64_t *idle)
 {
-    if (idle[0])
-        __atomic_store_n(&idle[1], *pipeline->now_ns, __ATOMIC_RELAXED);
+    __atomic_store_n(&idle[1], *pipeline->now_ns, __ATOMIC_RELAXED);
 }
 
 static inline bool value_set_has(const struct value_set *set, const uint64_t *key, const uint64_t *mask,

@@ -19,6 +19,7 @@ from pipelines import fabric
 INSERT, MODIFY, DELETE = p4r.Update.INSERT, p4r.Update.MODIFY, p4r.Update.DELETE
 Push = p4r.SetForwardingPipelineConfigRequest
 PROGRAMS = Path(__file__).parent / "programs"
+ENGINE_PROGRAMS = Path(__file__).parents[1] / "engine" / "programs"
 
 
 @cache
@@ -28,9 +29,18 @@ def fabric_config() -> p4r.ForwardingPipelineConfig:
 
 @cache
 def kinds_config() -> p4r.ForwardingPipelineConfig:
-    p4info = text_format.Parse((PROGRAMS / "kinds.p4info.txtpb").read_text(), p4i.P4Info())
+    return _config(PROGRAMS / "kinds")
+
+
+@cache
+def state_config() -> p4r.ForwardingPipelineConfig:
+    return _config(ENGINE_PROGRAMS / "state")
+
+
+def _config(program: Path) -> p4r.ForwardingPipelineConfig:
+    p4info = text_format.Parse(program.with_suffix(".p4info.txtpb").read_text(), p4i.P4Info())
     return p4r.ForwardingPipelineConfig(
-        p4info=p4info, p4_device_config=(PROGRAMS / "kinds.json").read_bytes()
+        p4info=p4info, p4_device_config=program.with_suffix(".json").read_bytes()
     )
 
 
@@ -44,6 +54,8 @@ MACROS = {
     "SEND": 'action { action { action_id: $send params { param_id: 1 value: "\\1" } } }',
     "ROUTE": 'action { action { action_id: $route_to params { param_id: 1 value: "\\1" }'
     ' params { param_id: 2 value: "\\1" } params { param_id: 3 value: "\\1" } } }',
+    "KIND": 'match { field_id: 1 exact { value: "\\5" } }',
+    "FORWARD": 'action { action { action_id: $forward params { param_id: 1 value: "\\2" } } }',
     "SET": "action { action_profile_action_set { action_profile_actions {"
     ' action { action_id: $to_port params { param_id: 1 value: "\\1" } } ARGUMENT } } }',
 }
@@ -54,10 +66,13 @@ def entity(text: str, config: p4r.ForwardingPipelineConfig) -> p4r.Entity:
     text = re.sub(r"<(\w+) ?([^>]*)>", lambda found: MACROS[found[1]].replace("ARGUMENT", found[2]), text)
     ids = {
         one.preamble.alias: one.preamble.id
-        for kind in ("tables", "actions", "action_profiles", "counters", "registers", "digests")
+        for kind in (
+            *("tables", "actions", "action_profiles", "counters", "meters", "registers", "digests"),
+            "value_sets",
+        )
         for one in getattr(config.p4info, kind)
     }
-    return text_format.Parse(re.sub(r"\$(\w+)", lambda found: str(ids[found[1]]), text), p4r.Entity())
+    return text_format.Parse(re.sub(r"\$([\w.]+)", lambda found: str(ids[found[1]]), text), p4r.Entity())
 
 
 class Case(NamedTuple):
@@ -242,6 +257,7 @@ def everything() -> list[p4r.Entity]:
         "packet_replication_engine_entry { multicast_group_entry {} }",
         "packet_replication_engine_entry { clone_session_entry {} }",
         "digest_entry {}", "counter_entry {}", "register_entry {}",
+        "meter_entry {}", "direct_meter_entry {}", "value_set_entry {}",
     )  # fmt: skip
     return [text_format.Parse(text, p4r.Entity()) for text in texts]
 

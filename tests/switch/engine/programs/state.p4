@@ -26,6 +26,7 @@ struct metadata_t {
 
 struct pair_t {
     bit<16> kind;
+    @match(ternary)
     bit<4>  part;
 }
 

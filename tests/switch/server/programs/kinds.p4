@@ -35,6 +35,7 @@ control In(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t
     action set_value(bit<32> value) { meta.value = value; }
 
     direct_counter(CounterType.packets_and_bytes) matched;
+    direct_counter(CounterType.packets_and_bytes) known;
     counter(16, CounterType.packets_and_bytes) per_port;
     register<bit<48>>(8) last;
     action_profile(4) next_hops;
@@ -61,6 +62,7 @@ control In(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t
         key = { hdr.ethernet.ether_type : exact @name("ether_type"); }
         actions = { set_value; NoAction; }
         const entries = { 0x0800 : set_value(4); 0x86dd : set_value(6); }
+        counters = known;
         default_action = NoAction();
     }
     table keyless {

@@ -1,0 +1,93 @@
+"""Idle timeouts (specification, sections 9.1.9 and 16.5): which entries no packet has hit for their time.
+
+Asks the engine from time to time while a pipeline runs whose tables have timeouts. Must not know streams:
+notifications go to a callback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from finsy.proto import p4r
+
+from softswitch.server.pipeline import Forwarding
+from softswitch.server.read_tables import key_entry
+
+_log = logging.getLogger(__name__)
+
+INTERVAL = 0.05
+"""Seconds between two looks ..."""
+MOST_OF_THE_TIME = 20
+"""... or so many times what a look takes, when that is longer: millions of entries take milliseconds."""
+MOST_AT_ONCE = 1000
+"""Entries of one look; the others are named by the next."""
+
+Notifications: TypeAlias = list[p4r.IdleTimeoutNotification]
+
+
+class IdleTimeouts:
+    """The idle timeouts of the running pipeline."""
+
+    def __init__(
+        self,
+        in_state: Callable[[Callable[[], Notifications]], Awaitable[Notifications]],
+        deliver: Callable[[p4r.IdleTimeoutNotification], object],
+    ) -> None:
+        """`in_state` runs something in the thread that owns the state."""
+        self._in_state = in_state
+        self._deliver = deliver
+        self._watch: asyncio.Task[None] | None = None
+
+    def use(self, forwarding: Forwarding) -> None:
+        """Another pipeline runs."""
+        self.stop()
+        if any(table.has_idle_timeout for table in forwarding.schema.tables.values()):
+            self._watch = asyncio.create_task(self._look(forwarding))
+            self._watch.add_done_callback(_report)
+
+    def stop(self) -> None:
+        """Look no longer; before the engine is closed."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+    async def _look(self, forwarding: Forwarding) -> None:
+        while True:
+            begin = time.monotonic()
+            for notification in await self._in_state(lambda: idle_notifications(forwarding)):
+                self._deliver(notification)
+            await asyncio.sleep(max(INTERVAL, MOST_OF_THE_TIME * (time.monotonic() - begin)))
+
+
+def idle_notifications(forwarding: Forwarding) -> Notifications:
+    """What is idle now, one message for each table; in the thread that owns the state."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for one in forwarding.engine.idle_entries(MOST_AT_ONCE):
+        found[one.table].append(one.handle)
+    if not found:
+        return []
+    notifications = []
+    for table in forwarding.schema.tables.values():
+        state = forwarding.store.tables[table.id]
+        keys = [state.keys[handle] for handle in found.get(table.name, ()) if handle in state.keys]
+        if keys:
+            entries = [_named(state.entries[key]) for key in keys]
+            notifications.append(p4r.IdleTimeoutNotification(timestamp=time.time_ns(), table_entry=entries))
+    return notifications
+
+
+def _named(content: bytes) -> p4r.TableEntry:
+    entry, stored = key_entry(content), p4r.TableEntry.FromString(content)
+    entry.idle_timeout_ns = stored.idle_timeout_ns
+    entry.metadata, entry.controller_metadata = stored.metadata, stored.controller_metadata
+    return entry
+
+
+def _report(watch: asyncio.Task[None]) -> None:
+    if not watch.cancelled() and (error := watch.exception()) is not None:
+        _log.error("idle timeouts are not watched any more", exc_info=error)

@@ -1,0 +1,257 @@
+"""Reads of table entries and of what counts, meters and ages with them (sections 9.1 to 9.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from finsy.proto import p4r
+
+from softswitch.engine.api import CounterValue, Engine, MeterConfig
+from softswitch.server.bytestrings import encode
+from softswitch.server.errors import invalid, not_found, unimplemented
+from softswitch.server.keys import PRIORITY_BYTES, Key
+from softswitch.server.meters import encode_rates
+from softswitch.server.parts import Part, field, tag, whole, wire
+from softswitch.server.roles import Scope
+from softswitch.server.schema import Schema, TableSchema
+from softswitch.server.store import Store
+
+_TABLE_ENTRY = tag(p4r.Entity, "table_entry")
+_COUNTER_DATA = tag(p4r.TableEntry, "counter_data")
+_METER_CONFIG = tag(p4r.TableEntry, "meter_config")
+_TIME_SINCE_LAST_HIT = tag(p4r.TableEntry, "time_since_last_hit")
+_VOLATILE = ("counter_data", "meter_config", "meter_counter_data", "time_since_last_hit")
+
+Values = Callable[[TableSchema, Sequence[Key]], Sequence[Any]]
+
+
+def _counter_field(value: CounterValue) -> bytes:
+    return field(_COUNTER_DATA, _counter(value).SerializeToString())
+
+
+def _meter_field(rates: MeterConfig | None) -> bytes:
+    return field(_METER_CONFIG, encode_rates(rates).SerializeToString()) if rates is not None else b""
+
+
+def _idle_field(elapsed_ns: int) -> bytes:
+    since = p4r.TableEntry.IdleTimeout(elapsed_ns=elapsed_ns)
+    return field(_TIME_SINCE_LAST_HIT, since.SerializeToString())
+
+
+class TableReader:
+    """Reads one pipeline's tables."""
+
+    def __init__(self, schema: Schema, store: Store, engine: Engine) -> None:
+        self._schema = schema
+        self._store = store
+        self._engine = engine
+
+    # --- entries --------------------------------------------------------------------------------
+
+    def entries(self, request: p4r.TableEntry, scope: Scope) -> list[Part]:
+        """Entries by table, key and what they do; the default entry; all entries of all tables."""
+        if not request.table_id:
+            if any(one.name not in _VOLATILE for one, _ in request.ListFields()):
+                raise invalid("a read of all tables takes no other filter")
+            tables = scope.among("tables", self._schema.tables)
+            return [self._part(one, list(self._store.tables[one.id].entries), request) for one in tables]
+        table = self._schema.table(request.table_id)
+        if not scope.among("tables", {table.id: table}):
+            return []
+        if request.is_default_action:
+            if request.match or request.priority:
+                raise invalid(f"{table.name}: a default entry has neither match nor priority")
+            if request.HasField("time_since_last_hit"):
+                raise invalid(f"{table.name}: default entries have no idle timeouts")
+            entry = self._default_entry(table)
+            kept = _passes(request, table)
+            return [Part([p4r.Entity(table_entry=entry)] if kept is None or kept(entry) else [], whole)]
+        if request.HasField("counter_data") and not table.has_counter:
+            raise invalid(f"{table.name} has no direct counter")
+        if (request.HasField("meter_config") or request.HasField("meter_counter_data")) and (
+            table.meter is None
+        ):
+            raise invalid(f"{table.name} has no direct meter")
+        if request.HasField("time_since_last_hit") and not table.has_idle_timeout:
+            raise invalid(f"{table.name} has no idle timeouts")
+        keys = self._select(table, request)
+        passes = _passes(request, table)
+        if passes is not None:
+            entries = self._store.tables[table.id].entries
+            keys = [key for key in keys if passes(p4r.TableEntry.FromString(entries[key]))]
+        return [self._part(table, keys, request)]
+
+    def _select(self, table: TableSchema, request: p4r.TableEntry) -> list[Key]:
+        """By match and priority."""
+        entries = self._store.tables[table.id].entries
+        if not request.match:
+            if request.priority:
+                return [key for key in entries if _priority(table, key) == request.priority]
+            return list(entries)
+        match = table.match.decode(request.match)
+        if table.match.has_priority and not request.priority:
+            begin = table.match.match_key(match)
+            return [key for key in entries if key[:-PRIORITY_BYTES] == begin]
+        key = table.match.key(match, request.priority)
+        return [key] if key in entries else []
+
+    def _part(self, table: TableSchema, keys: list[Key], request: p4r.TableEntry) -> Part:
+        """Entries, with those of their values that the data plane changes which are asked for and there."""
+        if request.HasField("meter_counter_data"):
+            raise unimplemented("meters have no counters per color")
+        values: list[Sequence[Any]] = []
+        encoders: list[Callable[[Any], bytes]] = []
+        if request.HasField("counter_data") and table.has_counter:
+            values.append(self._counters(table, keys))
+            encoders.append(_counter_field)
+        if request.HasField("meter_config") and table.meter is not None:
+            values.append(self._meters(table, keys))
+            encoders.append(_meter_field)
+        if request.HasField("time_since_last_hit") and table.has_idle_timeout:
+            values.append(self._engine.read_idle_times(table.name, self._handles(table, keys)))
+            encoders.append(_idle_field)
+        entries = self._store.tables[table.id].entries
+        wires = [entries[key] for key in keys]
+        if not encoders:
+            return Part(wires, wire(_TABLE_ENTRY))
+
+        def encode(thing: tuple[Any, ...]) -> bytes:
+            content = [thing[0], *(one(value) for one, value in zip(encoders, thing[1:], strict=True))]
+            return field(_TABLE_ENTRY, b"".join(content))
+
+        return Part(list(zip(wires, *values, strict=True)), encode)
+
+    def _handles(self, table: TableSchema, keys: Sequence[Key]) -> list[int]:
+        known = self._store.tables[table.id].handles
+        return [known[key] for key in keys]
+
+    def _counters(self, table: TableSchema, keys: Sequence[Key]) -> list[CounterValue]:
+        return self._engine.read_direct_counters(table.name, self._handles(table, keys))
+
+    def _meters(self, table: TableSchema, keys: Sequence[Key]) -> list[MeterConfig | None]:
+        return self._engine.read_direct_meters(table.name, self._handles(table, keys))
+
+    def _default_entry(self, table: TableSchema) -> p4r.TableEntry:
+        entry = p4r.TableEntry(table_id=table.id, is_default_action=True, is_const=table.const_default)
+        written = self._store.tables[table.id].default
+        if written is not None:
+            entry.MergeFromString(written)
+            return entry
+        initial = table.initial_default
+        if initial.action_id:
+            entry.action.action.action_id = initial.action_id
+            for one in initial.arguments:
+                value = encode(int.from_bytes(one.value, "big"))
+                entry.action.action.params.add(param_id=one.param_id, value=value)
+        elif table.engine.default_action is not None:
+            name, arguments = table.engine.default_action.action, table.engine.default_action.arguments
+            for codec in table.actions.codecs.values():
+                if codec.name == name:
+                    entry.action.action.CopyFrom(codec.encode(arguments))
+        return entry
+
+    # --- direct resources -----------------------------------------------------------------------
+
+    def direct_counters(self, request: p4r.TableEntry, scope: Scope) -> list[Part]:
+        """The counters of entries, chosen by table and key."""
+        parts = []
+        for table, keys in self._direct(request, scope, lambda table: table.has_counter, "direct counter"):
+            parts.append(self._direct_part(table, keys, self._counters, _direct_counter))
+        return parts
+
+    def direct_meters(self, request: p4r.DirectMeterEntry, scope: Scope) -> list[Part]:
+        """The meters of entries, chosen by table and key."""
+        if request.HasField("counter_data"):
+            raise unimplemented("meters have no counters per color")
+        parts = []
+        asked = request.table_entry
+        for table, keys in self._direct(asked, scope, lambda table: table.meter is not None, "direct meter"):
+            parts.append(self._direct_part(table, keys, self._meters, _direct_meter))
+        return parts
+
+    def _direct(
+        self, request: p4r.TableEntry, scope: Scope, has: Callable[[TableSchema], bool], what: str
+    ) -> list[tuple[TableSchema, list[Key]]]:
+        if not request.table_id:
+            asked = {number: one for number, one in self._schema.tables.items() if has(one)}
+        else:
+            asked = {request.table_id: self._schema.table(request.table_id)}
+        found = []
+        for table in scope.among("tables", asked):
+            if not has(table):
+                raise invalid(f"{table.name} has no {what}")
+            if request.is_default_action:
+                raise unimplemented(f"{table.name}: the {what} of a default entry is not implemented")
+            keys = self._select(table, request)
+            if request.match and not keys:
+                raise not_found(f"{table.name}: there is no such entry")
+            found.append((table, keys))
+        return found
+
+    def _direct_part(
+        self, table: TableSchema, keys: list[Key], values: Values, encode: Callable[[Any], bytes]
+    ) -> Part:
+        entries = self._store.tables[table.id].entries
+        return Part(
+            list(zip([entries[key] for key in keys], values(table, keys), strict=True)),
+            encode,
+        )
+
+
+def key_entry(content: bytes) -> p4r.TableEntry:
+    """Of a serialised entry what says which one it is."""
+    entry = p4r.TableEntry.FromString(content)
+    for name in ("action", "metadata", "controller_metadata", "is_const", "idle_timeout_ns"):
+        entry.ClearField(name)
+    return entry
+
+
+def _counter(value: CounterValue) -> p4r.CounterData:
+    return p4r.CounterData(packet_count=value.packets, byte_count=value.bytes)
+
+
+def _direct_counter(counted: tuple[bytes, CounterValue]) -> bytes:
+    content, value = counted
+    one = p4r.DirectCounterEntry(table_entry=key_entry(content), data=_counter(value))
+    return p4r.Entity(direct_counter_entry=one).SerializeToString()
+
+
+def _direct_meter(metered: tuple[bytes, MeterConfig | None]) -> bytes:
+    content, rates = metered
+    one = p4r.DirectMeterEntry(table_entry=key_entry(content))
+    if rates is not None:
+        one.config.CopyFrom(encode_rates(rates))
+    return p4r.Entity(direct_meter_entry=one).SerializeToString()
+
+
+def _priority(table: TableSchema, key: Key) -> int:
+    if not table.match.has_priority:
+        raise invalid(f"{table.name} has no priorities")
+    return int.from_bytes(key[-PRIORITY_BYTES:], "big")
+
+
+def _passes(request: p4r.TableEntry, table: TableSchema) -> Callable[[p4r.TableEntry], bool] | None:
+    """The filters by what an entry does and carries (section 9.1.6); None: there are none."""
+    action = 0
+    if request.HasField("action"):
+        given = request.action
+        if given.WhichOneof("type") != "action" or given.action.params or table.profile is not None:
+            raise invalid(
+                f"{table.name}: entries can be selected by action_id only, in a table without profile"
+            )
+        action = given.action.action_id
+        if action not in table.actions.codecs:
+            raise invalid(f"{table.name} has no action {action}")
+    metadata, cookie = request.metadata, request.controller_metadata
+    if not (action or metadata or cookie):
+        return None
+
+    def passes(entry: p4r.TableEntry) -> bool:
+        return (
+            (not action or entry.action.action.action_id == action)
+            and (not metadata or entry.metadata == metadata)
+            and (not cookie or entry.controller_metadata == cookie)
+        )
+
+    return passes
