@@ -69,7 +69,7 @@ test: packages $(INSTALLED)
 check: $(INSTALLED)
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted as ruff does it: $(BIN)/ruff format ."; exit 1; }
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy controller pipelines softswitch benchmarks tests
+	@$(BIN)/mypy controller pipelines softswitch benchmarks tests examples
 
 p4: $(INSTALLED)
 	@$(BIN)/python -m pipelines.compile

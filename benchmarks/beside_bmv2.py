@@ -87,7 +87,7 @@ def main() -> None:
     bmv2 = shutil.which("simple_switch_grpc")
     if bmv2 is None:
         sys.exit("simple_switch_grpc (bmv2) is not on PATH: there is nothing to compare with")
-    ours = [sys.executable, "-m", "softswitch", "--device-id", "1", "--grpc", GRPC, *PORTS]
+    ours = [sys.executable, "-m", "softswitch", "run", "--device-id", "1", "--grpc", GRPC, *PORTS]
     theirs = [bmv2, "--no-p4", "--device-id", "1", *PORTS, "--thrift-port", THRIFT, "--log-level", "off"]
     theirs += ["--", "--grpc-server-addr", GRPC, "--cpu-port", "510"]
     wanted, frame, ratios = entities(10_000), the_frame(), []

@@ -23,7 +23,6 @@ from softswitch.engine import LoadedConfig, NativeEngine, load_config, open_engi
 from softswitch.engine.api import (
     ActionCall,
     Change,
-    EngineOptions,
     EntryAction,
     Exact,
     FieldMatch,
@@ -32,6 +31,7 @@ from softswitch.engine.api import (
     Ternary,
     WriteEntry,
 )
+from softswitch.offline import build_times
 
 ROOT = Path(__file__).parent.parent
 SWITCH_CORE, OTHER_CORE = 0, 1
@@ -215,17 +215,6 @@ def from_memory(config: LoadedConfig, frame: bytes, packets: int) -> float:
         return rates[0]
 
 
-def push_times(text: bytes) -> tuple[float, float]:
-    """Seconds from the JSON to a pipeline that can start: with nothing cached, and again."""
-    times = []
-    with tempfile.TemporaryDirectory() as cache:
-        for _ in range(2):
-            begin = time.monotonic()
-            with open_engine(load_config(text), EngineOptions(cache_directory=Path(cache))):
-                times.append(time.monotonic() - begin)
-    return times[0], times[1]
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -235,7 +224,7 @@ def main() -> None:
     options = parser.parse_args()
     text, frame = options.program.read_bytes(), the_frame()
     config = load_config(text)
-    cold, warm = push_times(text)
+    cold, warm = build_times(text)
     print(f"push: {cold:.2f} s cold, {warm:.3f} s warm")
     with open_engine(config) as engine:
         print(f"writes: {populate(engine):,.0f} entries/s (through Python, batches of 500)")

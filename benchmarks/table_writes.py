@@ -36,7 +36,7 @@ FIRST_MAC = 0x020000000000
 @contextmanager
 def switch() -> Iterator[tuple[int, str]]:
     """A switch in a process of its own: its process id and address."""
-    command = [sys.executable, "-m", "softswitch", "--grpc", "127.0.0.1:0"]
+    command = [sys.executable, "-m", "softswitch", "run", "--grpc", "127.0.0.1:0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

@@ -172,12 +172,12 @@ class SoftSwitch(P4RuntimeSwitch):
     """p4fabric's embedded switch."""
 
     def command(self) -> Sequence[str]:
-        """`p4fabric switch`, with a queue where the link has a bandwidth."""
+        """`p4fabric switch run`, with a queue where the link has a bandwidth."""
         if P4FABRIC is None:
             raise SwitchFailed(
                 f"{self.name}: p4fabric is not installed here; `make lab` does, or set P4FABRIC"
             )
-        words = [P4FABRIC, "switch", "--device-id", str(self.device_id), "--grpc", self.address]
+        words = [P4FABRIC, "switch", "run", "--device-id", str(self.device_id), "--grpc", self.address]
         for number, intf in self.data_ports().items():
             words += ["-i", f"{number}@{intf.name}"]
         for number, intf in self.data_ports().items():

@@ -1,5 +1,5 @@
-"""`python -m softswitch` runs a switch."""
+"""`python -m softswitch run` runs a switch."""
 
-from softswitch.server.main import main
+from softswitch.cli.app import app
 
-main()
+app(prog_name="python -m softswitch")

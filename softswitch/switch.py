@@ -1,4 +1,4 @@
-"""A switch as a library: `async with SoftSwitch(interfaces={1: "veth1"}) as switch: ...`."""
+"""A switch in an asyncio program: `async with AsyncSoftSwitch(interfaces={1: "veth1"}) as switch: ...`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from softswitch.server.ports import Ports, QueueLimits
 from softswitch.server.server import SoftSwitchServer, SwitchOptions, Tls
 
 
-class SoftSwitch:
+class AsyncSoftSwitch:
     """A P4Runtime switch in this process, on a free port of 127.0.0.1 unless told otherwise.
 
     A port without interface (None) is a memory port: `inject` a frame there, `collect` what leaves.

@@ -145,12 +145,10 @@ def top(
 
 @app.command(context_settings=_PASS_ON, add_help_option=False)
 def switch(context: typer.Context) -> None:
-    """Run one embedded switch (`p4fabric switch --help` has its options)."""
-    from softswitch.server.main import switch as run_switch
+    """Run, measure or trace the embedded switch (`p4fabric switch --help`)."""
+    from softswitch.cli.app import app as switch_app
 
-    command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    command.command(context_settings={"help_option_names": ["-h", "--help"]})(run_switch)
-    command(context.args, prog_name="p4fabric switch")
+    switch_app(context.args, prog_name="p4fabric switch")
 
 
 @app.command(context_settings=_PASS_ON, add_help_option=False)

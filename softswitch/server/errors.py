@@ -115,3 +115,10 @@ def batch_status(results: Sequence[Result], text: str) -> bytes:
                 left -= len(said)
         status.details.add().Pack(error)
     return status.SerializeToString()
+
+
+def raise_first(results: Sequence[Result], what: str) -> None:
+    """Raise the first refusal of a batch that tells why, if there is one; `what` one element is called."""
+    for number, result in enumerate(results, 1):
+        if result is not None and result.code is not Code.ABORTED:
+            raise result.within(f"{what} {number}") if len(results) > 1 else result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -112,6 +113,36 @@ class SoftSwitchServer:
         if running is None:
             raise RuntimeError("no forwarding pipeline runs yet")
         return running.engine
+
+    @property
+    def config(self) -> p4r.ForwardingPipelineConfig | None:
+        """The running pipeline."""
+        running = self._pipelines.running
+        return running.config if running is not None else None
+
+    # What the process that runs the switch asks of it itself, without being a client.
+
+    def listen(self, listener: Callable[[p4r.StreamMessageResponse], object]) -> None:
+        """Tell also this listener, on the event loop, what primaries are told."""
+        self._serving.listeners.append(listener)
+
+    async def write(self, updates: Sequence[p4r.Update]) -> None:
+        """Carry out all updates or none. `Refusal` says which is refused, and why."""
+        await self._serving.write_all(updates)
+
+    async def read(self, requests: Sequence[p4r.Entity]) -> list[p4r.Entity]:
+        """What the requests select. `Refusal` says which is refused, and why."""
+        return await self._serving.read_all(requests)
+
+    async def packet_out(self, packet: p4r.PacketOut) -> None:
+        """Send a packet. `Refusal` says why it cannot be sent."""
+        self._serving.send(packet)
+
+    @property
+    def _serving(self) -> P4RuntimeService:
+        if self._service is None:
+            raise RuntimeError("the switch does not run")
+        return self._service
 
     async def start(self) -> None:
         """Check the ports, load the pipeline if one is given, and listen.

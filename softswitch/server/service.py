@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
@@ -16,7 +16,17 @@ import grpc
 from finsy.proto import p4r, p4r_grpc
 
 from softswitch.server.arbitration import Arbitration, Client
-from softswitch.server.errors import DETAILS_KEY, Code, Refusal, Result, abort, batch_status, denied, invalid
+from softswitch.server.errors import (
+    DETAILS_KEY,
+    Code,
+    Refusal,
+    Result,
+    abort,
+    batch_status,
+    denied,
+    invalid,
+    raise_first,
+)
 from softswitch.server.idle_timeouts import IdleTimeouts
 from softswitch.server.packet_io import PacketIo
 from softswitch.server.parts import Part, messages
@@ -43,6 +53,8 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         self._pipelines = pipelines
         self._notifications = notifications
         self._streams: dict[Client, ClientStream] = {}
+        self.listeners: list[Callable[[p4r.StreamMessageResponse], object]] = []
+        """Those who hear in this process what primaries are told."""
         self._state = ThreadPoolExecutor(1, thread_name_prefix="p4runtime-state")
         self._arbitrating = asyncio.Lock()
         self._pushing = asyncio.Lock()
@@ -93,6 +105,23 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
 
     def _read(self, request: p4r.ReadRequest) -> tuple[list[Part], list[Result]]:
         return self._current().reader.read(request.entities, request.role)
+
+    # --- what the switch's own process asks -----------------------------------------------------
+
+    async def write_all(self, updates: Sequence[p4r.Update]) -> None:
+        """All updates or none; raises the first `Refusal`."""
+        results = await self.in_state(lambda: self._current().writer.write(updates, atomic=True))
+        raise_first(results, "update")
+
+    async def read_all(self, requests: Sequence[p4r.Entity]) -> list[p4r.Entity]:
+        """What the requests select; raises the first `Refusal`."""
+        parts, results = await self.in_state(lambda: self._current().reader.read(requests))
+        raise_first(results, "request")
+        return [entity for message in messages(parts) for entity in message.entities]
+
+    def send(self, packet: p4r.PacketOut) -> None:
+        """A packet-out; raises a `Refusal`."""
+        self._packet_io.send(packet)
 
     def _current(self) -> Forwarding:
         current = self._pipelines.current
@@ -306,7 +335,9 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         """To every primary in whose role's scope it is; whether anybody took it."""
         if not self._notifications:
             return False
-        taken = False
+        taken = bool(self.listeners)
+        for listener in self.listeners:
+            listener(message)
         for client in self._arbitration.primaries():
             if self._is_in_scope(client, kind, of):
                 taken |= self._streams[client].offer(message)

@@ -90,7 +90,7 @@ async def controller(config: FabricConfig, *, heartbeat: float = 15.0) -> AsyncI
 def switch_process(device_id: int = 1) -> Iterator[str]:
     """A switch without interfaces; its address."""
     address = f"127.0.0.1:{free_tcp_port()}"
-    command = [sys.executable, "-m", "softswitch", "--device-id", str(device_id), "--grpc", address]
+    command = [sys.executable, "-m", "softswitch", "run", "--device-id", str(device_id), "--grpc", address]
     if TARGET == "bmv2":
         command = ["simple_switch_grpc", "--no-p4", "--device-id", str(device_id)]
         command += ["--thrift-port", str(free_tcp_port())]

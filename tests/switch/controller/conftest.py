@@ -67,7 +67,7 @@ class RealSwitch:
 
     def start(self) -> None:
         device_id, address = str(self.endpoint.device_id), self.endpoint.address
-        command = [sys.executable, "-m", "softswitch", "--device-id", device_id, "--grpc", address]
+        command = [sys.executable, "-m", "softswitch", "run", "--device-id", device_id, "--grpc", address]
         command += self._interfaces
         if TARGET == "bmv2":
             command = ["simple_switch_grpc", "--no-p4", "--device-id", device_id, *self._interfaces]

@@ -11,7 +11,7 @@ import pytest
 from finsy.proto import gnmi as messages
 from pyroute2 import IPRoute
 
-from softswitch import SoftSwitch
+from softswitch import AsyncSoftSwitch
 from tests.switch.gnmi.client import IETF, JSON, Gnmi, path
 from tests.switch.server.client import refused
 from tests.switch.server.kinds import frame
@@ -29,7 +29,7 @@ async def test_capabilities_name_models_and_encodings(gnmi: Gnmi) -> None:
     assert {"openconfig-interfaces", "openconfig-qos"} <= {one.name for one in answer.supported_models}
 
 
-async def test_an_interface_shows_what_it_is(switch: SoftSwitch, gnmi: Gnmi) -> None:
+async def test_an_interface_shows_what_it_is(switch: AsyncSoftSwitch, gnmi: Gnmi) -> None:
     found = await gnmi.get(ONE)
     counters = {path: value for path, value in found.items() if "/counters/" in path}
     assert set(counters.values()) == {0} and len(counters) == 6
@@ -51,7 +51,7 @@ async def test_an_interface_shows_what_it_is(switch: SoftSwitch, gnmi: Gnmi) -> 
     }
 
 
-async def test_counters_count_packets(switch: SoftSwitch, gnmi: Gnmi) -> None:
+async def test_counters_count_packets(switch: AsyncSoftSwitch, gnmi: Gnmi) -> None:
     for _ in range(3):
         switch.inject(1, frame(MAC))
     assert len(await switch.collect()) == 3
@@ -65,7 +65,7 @@ async def test_counters_count_packets(switch: SoftSwitch, gnmi: Gnmi) -> None:
     }
 
 
-async def test_queues_show_limits_and_drops(switch: SoftSwitch, gnmi: Gnmi) -> None:
+async def test_queues_show_limits_and_drops(switch: AsyncSoftSwitch, gnmi: Gnmi) -> None:
     found = await gnmi.get(QUEUE_2)
     assert {one: found[f"{QUEUE_2}/config/{one}"] for one in ("rate-bps", "rate-pps", "depth-limit")} == {
         "rate-bps": 10**6,
@@ -90,7 +90,7 @@ async def test_ports_are_there_before_there_is_a_pipeline(gnmi: Gnmi) -> None:
     assert found == {f"/interfaces/interface[name=port{n}]/state/oper-status": "DOWN" for n in (1, 2, 3)}
 
 
-async def test_wildcards_prefixes_and_types_select(switch: SoftSwitch, gnmi: Gnmi) -> None:
+async def test_wildcards_prefixes_and_types_select(switch: AsyncSoftSwitch, gnmi: Gnmi) -> None:
     ids = {f"/interfaces/interface[name=port{n}]/config/id": n for n in (1, 2, 3)}
     assert await gnmi.get("/interfaces/interface/config/id") == ids
     assert await gnmi.get("/interfaces/*/config/id") == ids
@@ -107,7 +107,7 @@ async def test_wildcards_prefixes_and_types_select(switch: SoftSwitch, gnmi: Gnm
 
 
 async def test_json_is_a_tree_and_ietf_json_names_modules_and_writes_wide_numbers_as_strings(
-    switch: SoftSwitch, gnmi: Gnmi
+    switch: AsyncSoftSwitch, gnmi: Gnmi
 ) -> None:
     (plain,) = (await gnmi.get("/interfaces", encoding=JSON)).values()
     assert [one["name"] for one in plain["interface"]] == ["port1", "port2", "port3"]
@@ -166,7 +166,7 @@ def veth() -> Iterator[int]:
 
 @pytest.mark.root
 async def test_a_real_interface_is_named_as_the_kernel_names_it(veth: int) -> None:
-    async with SoftSwitch(interfaces={7: "gnmi0"}) as switch, Gnmi(switch.address) as gnmi:
+    async with AsyncSoftSwitch(interfaces={7: "gnmi0"}) as switch, Gnmi(switch.address) as gnmi:
         state = "/interfaces/interface[name=gnmi0]/state"
         found = await gnmi.get(state)
         assert (found[f"{state}/id"], found[f"{state}/ifindex"]) == (7, veth)

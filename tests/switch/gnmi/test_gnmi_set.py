@@ -9,7 +9,7 @@ import grpc
 import pytest
 from finsy.proto import gnmi as messages
 
-from softswitch import SoftSwitch
+from softswitch import AsyncSoftSwitch
 from tests.switch.gnmi.client import Gnmi, path
 from tests.switch.server.client import INSERT, Client, kinds_config, refused
 from tests.switch.server.kinds import everywhere, frame
@@ -20,7 +20,7 @@ QUEUE = "/qos/interfaces/interface[interface-id=port3]/output/queues/queue[name=
 QUEUE_2 = QUEUE.replace("port3", "port2")
 
 
-async def through(switch: SoftSwitch) -> int:
+async def through(switch: AsyncSoftSwitch) -> int:
     """How many of three frames get from port 1 to port 3."""
     for _ in range(3):
         switch.inject(1, frame(MAC))
@@ -29,7 +29,7 @@ async def through(switch: SoftSwitch) -> int:
 
 @pytest.mark.parametrize("port", [ONE, THREE])
 async def test_a_port_that_is_switched_off_neither_receives_nor_sends(
-    switch: SoftSwitch, gnmi: Gnmi, port: str
+    switch: AsyncSoftSwitch, gnmi: Gnmi, port: str
 ) -> None:
     assert await through(switch) == 3
     counters = await gnmi.get(f"{port}/state/counters")
@@ -46,7 +46,7 @@ async def test_a_port_that_is_switched_off_neither_receives_nor_sends(
 
 
 async def test_limits_outlast_off_and_on_and_a_new_pipeline(
-    switch: SoftSwitch, gnmi: Gnmi, controller: Client
+    switch: AsyncSoftSwitch, gnmi: Gnmi, controller: Client
 ) -> None:
     await gnmi.set(update={f"{QUEUE}/config/rate-pps": 50, f"{QUEUE}/config/depth-limit": 5})
     await gnmi.set(update={f"{THREE}/config/enabled": False})
@@ -58,7 +58,7 @@ async def test_limits_outlast_off_and_on_and_a_new_pipeline(
     assert len(await switch.collect(2)) in (5, 6)
 
 
-async def test_a_speed_is_a_rate_and_the_lower_one_counts(switch: SoftSwitch, gnmi: Gnmi) -> None:
+async def test_a_speed_is_a_rate_and_the_lower_one_counts(switch: AsyncSoftSwitch, gnmi: Gnmi) -> None:
     await gnmi.set(
         update={f"{THREE}/ethernet/config/port-speed": "SPEED_10MB", f"{QUEUE}/config/rate-bps": 10**9}
     )
@@ -73,7 +73,7 @@ async def test_a_speed_is_a_rate_and_the_lower_one_counts(switch: SoftSwitch, gn
 
 
 async def test_settings_made_before_there_is_a_pipeline_hold_when_it_comes(
-    bare: SoftSwitch, gnmi: Gnmi
+    bare: AsyncSoftSwitch, gnmi: Gnmi
 ) -> None:
     await gnmi.set(update={f"{ONE}/config/enabled": False})
     async with Client(bare.address, 1) as client:
@@ -85,7 +85,7 @@ async def test_settings_made_before_there_is_a_pipeline_hold_when_it_comes(
     assert await through(bare) == 3
 
 
-async def test_a_delete_sets_what_the_switch_was_started_with(switch: SoftSwitch, gnmi: Gnmi) -> None:
+async def test_a_delete_sets_what_the_switch_was_started_with(switch: AsyncSoftSwitch, gnmi: Gnmi) -> None:
     before = await gnmi.get("/", type=messages.GetRequest.CONFIG)
     await gnmi.set(
         update={
@@ -100,7 +100,7 @@ async def test_a_delete_sets_what_the_switch_was_started_with(switch: SoftSwitch
 
 
 async def test_a_replacement_resets_what_it_does_not_name_and_an_update_does_not(
-    switch: SoftSwitch, gnmi: Gnmi
+    switch: AsyncSoftSwitch, gnmi: Gnmi
 ) -> None:
     async def limits() -> list[Any]:
         return list((await gnmi.get(f"{QUEUE_2}/config")).values())[1:]
@@ -111,7 +111,7 @@ async def test_a_replacement_resets_what_it_does_not_name_and_an_update_does_not
     assert await limits() == [10**6, 500, 8]
 
 
-async def test_a_tree_of_json_sets_several_ports(switch: SoftSwitch, gnmi: Gnmi) -> None:
+async def test_a_tree_of_json_sets_several_ports(switch: AsyncSoftSwitch, gnmi: Gnmi) -> None:
     tree = {
         "openconfig-interfaces:interface": [
             {
@@ -150,7 +150,7 @@ async def test_a_tree_of_json_sets_several_ports(switch: SoftSwitch, gnmi: Gnmi)
     ],
 )
 async def test_what_is_wrong_is_refused_and_nothing_of_the_request_is_done(
-    bare: SoftSwitch, gnmi: Gnmi, at: str, given: Any, code: grpc.StatusCode
+    bare: AsyncSoftSwitch, gnmi: Gnmi, at: str, given: Any, code: grpc.StatusCode
 ) -> None:
     before = await gnmi.get("/")
     right = {f"{THREE}/config/enabled": False}

@@ -8,7 +8,7 @@ import grpc
 import pytest
 from finsy.proto import gnmi as messages
 
-from softswitch import SoftSwitch
+from softswitch import AsyncSoftSwitch
 from tests.switch.gnmi.client import Gnmi
 from tests.switch.server.kinds import frame
 
@@ -20,14 +20,14 @@ CHANGE, SAMPLE, TARGET = messages.ON_CHANGE, messages.SAMPLE, messages.TARGET_DE
 SECOND = 10**9
 
 
-async def test_once_sends_everything_and_ends(switch: SoftSwitch, gnmi: Gnmi) -> None:
+async def test_once_sends_everything_and_ends(switch: AsyncSoftSwitch, gnmi: Gnmi) -> None:
     subscriber = gnmi.subscribe("/interfaces", "/qos", mode=ONCE)
     await subscriber.send()
     assert await subscriber.until_sync() == await gnmi.get("/")
     assert await subscriber.code() is grpc.StatusCode.OK
 
 
-async def test_a_poll_sends_what_is_there_now(switch: SoftSwitch, gnmi: Gnmi) -> None:
+async def test_a_poll_sends_what_is_there_now(switch: AsyncSoftSwitch, gnmi: Gnmi) -> None:
     subscriber = gnmi.subscribe(PACKETS, mode=POLL)
     await subscriber.send()
     assert await subscriber.until_sync() == {PACKETS: 0}
@@ -39,7 +39,7 @@ async def test_a_poll_sends_what_is_there_now(switch: SoftSwitch, gnmi: Gnmi) ->
     assert await subscriber.code() is grpc.StatusCode.OK
 
 
-async def test_a_change_is_sent_when_it_happens_and_once(switch: SoftSwitch, gnmi: Gnmi) -> None:
+async def test_a_change_is_sent_when_it_happens_and_once(switch: AsyncSoftSwitch, gnmi: Gnmi) -> None:
     subscriber = gnmi.subscribe(ENABLED, PACKETS)
     for one in subscriber.request.subscribe.subscription:
         one.mode = CHANGE
@@ -55,7 +55,7 @@ async def test_a_change_is_sent_when_it_happens_and_once(switch: SoftSwitch, gnm
         await subscriber.next(0.4)
 
 
-async def test_samples_come_in_their_interval_changed_or_not(switch: SoftSwitch, gnmi: Gnmi) -> None:
+async def test_samples_come_in_their_interval_changed_or_not(switch: AsyncSoftSwitch, gnmi: Gnmi) -> None:
     subscriber = gnmi.subscribe(PACKETS, sample_interval=SECOND // 5)
     subscriber.request.subscribe.subscription[0].mode = SAMPLE
     await subscriber.send()
@@ -65,7 +65,9 @@ async def test_samples_come_in_their_interval_changed_or_not(switch: SoftSwitch,
     assert 0.7 < asyncio.get_running_loop().time() - begin < 2
 
 
-async def test_redundant_samples_are_suppressed_until_the_heartbeat(switch: SoftSwitch, gnmi: Gnmi) -> None:
+async def test_redundant_samples_are_suppressed_until_the_heartbeat(
+    switch: AsyncSoftSwitch, gnmi: Gnmi
+) -> None:
     subscriber = gnmi.subscribe(
         PACKETS, sample_interval=SECOND // 10, suppress_redundant=True, heartbeat_interval=SECOND
     )
@@ -80,7 +82,7 @@ async def test_redundant_samples_are_suppressed_until_the_heartbeat(switch: Soft
     assert 0.8 < asyncio.get_running_loop().time() - begin < 2
 
 
-async def test_updates_only_leaves_out_what_is_there(switch: SoftSwitch, gnmi: Gnmi) -> None:
+async def test_updates_only_leaves_out_what_is_there(switch: AsyncSoftSwitch, gnmi: Gnmi) -> None:
     subscriber = gnmi.subscribe("/interfaces", updates_only=True)
     assert subscriber.request.subscribe.subscription[0].mode == TARGET
     await subscriber.send()

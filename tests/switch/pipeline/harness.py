@@ -92,7 +92,7 @@ def switch_command(grpc_port: int, thrift_port: int) -> list[str]:
             "--", "--grpc-server-addr", f"127.0.0.1:{grpc_port}", "--cpu-port", "510",
         ]  # fmt: skip
     return [
-        sys.executable, "-m", "softswitch", "--device-id", "1", "--grpc", f"127.0.0.1:{grpc_port}",
+        sys.executable, "-m", "softswitch", "run", "--device-id", "1", "--grpc", f"127.0.0.1:{grpc_port}",
         *interfaces, "--queue", f"{SLOW_PORT}:rate=100pps,depth=64",
     ]  # fmt: skip
 

@@ -4,21 +4,21 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from softswitch import SoftSwitch
+from softswitch import AsyncSoftSwitch
 from tests.switch.server.client import Client, fabric_config, kinds_config
 
 MEMORY_PORTS = {1: None, 2: None, 3: None}
 
 
 @pytest.fixture
-async def switch() -> AsyncIterator[SoftSwitch]:
+async def switch() -> AsyncIterator[AsyncSoftSwitch]:
     """A switch with memory ports 1 to 3 and no pipeline."""
-    async with SoftSwitch(interfaces=MEMORY_PORTS) as switch:
+    async with AsyncSoftSwitch(interfaces=MEMORY_PORTS) as switch:
         yield switch
 
 
 @pytest.fixture
-async def primary(switch: SoftSwitch) -> AsyncIterator[Client]:
+async def primary(switch: AsyncSoftSwitch) -> AsyncIterator[Client]:
     """The primary, which has pushed nothing yet."""
     async with Client(switch.address, 100) as client:
         assert await client.arbitrate() == 0

@@ -6,14 +6,14 @@ import grpc
 import pytest
 from finsy.proto import U128, p4r
 
-from softswitch import SoftSwitch
+from softswitch import AsyncSoftSwitch
 from tests.switch.server.client import Client, Push, fabric_config, refused, uint128
 
 OK, NOT_FOUND, ALREADY_EXISTS = 0, 5, 6
 
 
 @pytest.fixture
-async def clients(switch: SoftSwitch):  # type: ignore[no-untyped-def]
+async def clients(switch: AsyncSoftSwitch):  # type: ignore[no-untyped-def]
     """Makes clients that are closed at the end."""
     async with AsyncExitStack() as stack:
 

@@ -9,7 +9,7 @@ import grpc
 import pytest
 from finsy.proto import p4i, p4r
 
-from softswitch import SoftSwitch
+from softswitch import AsyncSoftSwitch
 from tests.switch.server.client import (
     DELETE,
     INSERT,
@@ -57,7 +57,7 @@ def members(*texts: str) -> p4r.Entity:
 
 
 async def send(
-    switch: SoftSwitch, count: int = 1, *, kind: int = 5, part: int = 0, cell: int = 0
+    switch: AsyncSoftSwitch, count: int = 1, *, kind: int = 5, part: int = 0, cell: int = 0
 ) -> list[bytes]:
     """The answers to `count` equal frames."""
     frame = kind.to_bytes(2, "big") + bytes([part << 4 | cell, 0, 0])
@@ -66,7 +66,7 @@ async def send(
     return [answer for _, answer in await switch.collect()]
 
 
-async def colours(switch: SoftSwitch, count: int, cell: int = 0) -> list[tuple[int, int]]:
+async def colours(switch: AsyncSoftSwitch, count: int, cell: int = 0) -> list[tuple[int, int]]:
     """Of each packet, what the direct meter says and what the array's cell does."""
     return [(answer[4] >> 4, answer[4] & 15) for answer in await send(switch, count, cell=cell)]
 
@@ -84,7 +84,7 @@ async def test_each_wrong_update_of_state_is_refused_and_nothing_changes(
 
 
 async def test_a_meters_cell_colours_packets_and_reads_back_as_written(
-    switch: SoftSwitch, state: Client
+    switch: AsyncSoftSwitch, state: Client
 ) -> None:
     bytes_ = "{ cir: 0 cburst: 200 pir: 0 pburst: 400 }"
     cell = ask(f"meter_entry {{ meter_id: $cells index {{ index: 3 }} config {bytes_} }}")
@@ -102,7 +102,7 @@ async def test_a_meters_cell_colours_packets_and_reads_back_as_written(
 
 
 async def test_an_entrys_meter_is_the_messages_and_modified_with_it(
-    switch: SoftSwitch, state: Client
+    switch: AsyncSoftSwitch, state: Client
 ) -> None:
     red = [(0, 0), (0, 0), (1, 0), (1, 0), (2, 0)]
     with_config = ask("table_entry { table_id: $In.kinds meter_config {} }")
@@ -159,7 +159,7 @@ async def test_each_type_of_meter_takes_its_own_rates(
     assert cell.meter_entry.config == entry.direct_meter_entry.config == good.meter_entry.config
 
 
-async def test_an_idle_entry_is_told_once_for_each_timeout(switch: SoftSwitch, state: Client) -> None:
+async def test_an_idle_entry_is_told_once_for_each_timeout(switch: AsyncSoftSwitch, state: Client) -> None:
     ageing = forward('idle_timeout_ns: 400000000 controller_metadata: 7 metadata: "m"')
     assert await state.write((MODIFY, ageing)) == []
     assert await state.read(ask("table_entry {}")) == [ageing]
@@ -183,7 +183,9 @@ async def test_an_idle_entry_is_told_once_for_each_timeout(switch: SoftSwitch, s
     assert read.table_entry.time_since_last_hit.elapsed_ns > 0.4e9
 
 
-async def test_a_modify_that_keeps_the_action_sets_the_timeout(switch: SoftSwitch, state: Client) -> None:
+async def test_a_modify_that_keeps_the_action_sets_the_timeout(
+    switch: AsyncSoftSwitch, state: Client
+) -> None:
     bare = forward("idle_timeout_ns: 100000000")
     bare.table_entry.ClearField("action")
     assert await state.write((MODIFY, bare)) == []
@@ -197,7 +199,7 @@ async def test_times_since_hits_are_refused_where_nothing_ages(kinds: Client) ->
 
 
 async def test_a_value_set_selects_in_the_parser_until_it_is_emptied(
-    switch: SoftSwitch, state: Client
+    switch: AsyncSoftSwitch, state: Client
 ) -> None:
     assert await state.read(ask("value_set_entry {}")) == [
         ask("value_set_entry { value_set_id: $pairs }"),
@@ -213,7 +215,9 @@ async def test_a_value_set_selects_in_the_parser_until_it_is_emptied(
     assert (await send(switch, part=2))[0][3] == 0
 
 
-async def test_another_pipeline_begins_anew_or_goes_on_with_all(switch: SoftSwitch, state: Client) -> None:
+async def test_another_pipeline_begins_anew_or_goes_on_with_all(
+    switch: AsyncSoftSwitch, state: Client
+) -> None:
     cell = ask(f"meter_entry {{ meter_id: $cells index {{ index: 2 }} config {FULL} }}")
     timed = forward("idle_timeout_ns: 300000000")
     assert await state.write((MODIFY, cell), (MODIFY, timed), (MODIFY, direct(f"config {FULL}"))) == []
@@ -234,7 +238,7 @@ async def test_another_pipeline_begins_anew_or_goes_on_with_all(switch: SoftSwit
     assert await state.silent(0.5)
 
 
-async def test_entries_of_the_program_count_like_others(switch: SoftSwitch, kinds: Client) -> None:
+async def test_entries_of_the_program_count_like_others(switch: AsyncSoftSwitch, kinds: Client) -> None:
     request = entity("direct_counter_entry { table_entry { table_id: $fixed } }", kinds_config())
     frame = bytes(11) + b"\1" + b"\x08\0" + bytes(46)
     for _ in range(3):

@@ -6,7 +6,7 @@ import grpc
 import pytest
 from finsy.proto import p4r
 
-from softswitch import SoftSwitch
+from softswitch import AsyncSoftSwitch
 from tests.switch.server.client import (
     INSERT,
     MODIFY,
@@ -39,7 +39,7 @@ def rebuilt(cookie: int) -> p4r.ForwardingPipelineConfig:
     return config
 
 
-async def test_verify_looks_and_changes_nothing(switch: SoftSwitch, kinds: Client) -> None:
+async def test_verify_looks_and_changes_nothing(switch: AsyncSoftSwitch, kinds: Client) -> None:
     assert await kinds.write((INSERT, everywhere(2))) == []
     await kinds.push(with_cookie(fabric_config(), 5), Push.VERIFY)
     assert await kinds.read(entity("table_entry {}", kinds_config())) != []
@@ -48,7 +48,9 @@ async def test_verify_looks_and_changes_nothing(switch: SoftSwitch, kinds: Clien
     assert [port for port, _ in await switch.collect()] == [2]
 
 
-async def test_save_and_commit_replay_what_was_written_in_between(switch: SoftSwitch, kinds: Client) -> None:
+async def test_save_and_commit_replay_what_was_written_in_between(
+    switch: AsyncSoftSwitch, kinds: Client
+) -> None:
     assert await kinds.write((INSERT, everywhere(2))) == []
     await kinds.push(with_cookie(kinds_config(), 9), Push.VERIFY_AND_SAVE)
     assert (await kinds.config()).config.cookie.cookie == 9
@@ -67,7 +69,7 @@ async def test_save_and_commit_replay_what_was_written_in_between(switch: SoftSw
     assert (await refused(kinds.push(None, Push.COMMIT)))[0] is grpc.StatusCode.NOT_FOUND
 
 
-async def test_verify_and_commit_begins_with_empty_tables(switch: SoftSwitch, kinds: Client) -> None:
+async def test_verify_and_commit_begins_with_empty_tables(switch: AsyncSoftSwitch, kinds: Client) -> None:
     assert await kinds.write((INSERT, everywhere(2))) == []
     await kinds.push(kinds_config(), Push.VERIFY_AND_COMMIT)
     assert await kinds.read(entity("table_entry { table_id: $prefixes }", kinds_config())) == []
@@ -75,7 +77,7 @@ async def test_verify_and_commit_begins_with_empty_tables(switch: SoftSwitch, ki
     assert await switch.collect() == []
 
 
-async def test_reconcile_keeps_all_kinds_of_state(switch: SoftSwitch, kinds: Client) -> None:
+async def test_reconcile_keeps_all_kinds_of_state(switch: AsyncSoftSwitch, kinds: Client) -> None:
     default = entity(
         "table_entry { table_id: $keyless is_default_action: true"
         ' action { action { action_id: $set_value params { param_id: 1 value: "\\11" } } } }',
@@ -111,7 +113,7 @@ async def test_reconcile_keeps_all_kinds_of_state(switch: SoftSwitch, kinds: Cli
 
 
 async def test_reconcile_refuses_what_cannot_hold_the_state_and_changes_nothing(
-    switch: SoftSwitch, kinds: Client
+    switch: AsyncSoftSwitch, kinds: Client
 ) -> None:
     await kinds.push(fabric_config(), Push.RECONCILE_AND_COMMIT)  # there is nothing to keep yet
     await kinds.push(kinds_config(), Push.RECONCILE_AND_COMMIT)

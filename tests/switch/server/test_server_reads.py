@@ -6,7 +6,7 @@ import grpc
 import pytest
 from finsy.proto import p4r
 
-from softswitch import SoftSwitch
+from softswitch import AsyncSoftSwitch
 from tests.switch.server.client import (
     DELETE,
     INSERT,
@@ -98,7 +98,7 @@ async def test_default_and_const_entries_are_read_as_the_program_has_them(kinds:
     assert all(one.is_const for one in const)
 
 
-async def test_counters_come_with_entries_when_asked_for(switch: SoftSwitch, kinds: Client) -> None:
+async def test_counters_come_with_entries_when_asked_for(switch: AsyncSoftSwitch, kinds: Client) -> None:
     one = rule(0x800000000001, 2)
     assert await kinds.write((INSERT, one), (INSERT, everywhere(3)), (INSERT, rule(5, 2))) == []
     for _ in range(3):
@@ -127,7 +127,7 @@ async def test_counters_come_with_entries_when_asked_for(switch: SoftSwitch, kin
     assert [code for code, _ in refusal_of(failure.value)] == [NOT_FOUND]
 
 
-async def test_cells_are_read_one_all_or_every_array(switch: SoftSwitch, kinds: Client) -> None:
+async def test_cells_are_read_one_all_or_every_array(switch: AsyncSoftSwitch, kinds: Client) -> None:
     assert await kinds.write((INSERT, everywhere(2))) == []
     switch.inject(3, frame(0x800000000001))
     await switch.collect()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from finsy.proto import p4r
 
-from softswitch import SoftSwitch
+from softswitch import AsyncSoftSwitch
 from tests.switch.server.client import INSERT, MODIFY, Client, as_set, entity, kinds_config
 from tests.switch.server.kinds import everywhere, frame, indirect, rule
 
@@ -33,7 +33,7 @@ def annotated(*headers: str) -> p4r.ForwardingPipelineConfig:
 
 
 @pytest.fixture
-async def sdn(switch: SoftSwitch, primary: Client) -> AsyncIterator[Client]:
+async def sdn(switch: AsyncSoftSwitch, primary: Client) -> AsyncIterator[Client]:
     """The primary of the role that owns something of the running program."""
     await primary.push(annotated())
     async with Client(switch.address, 1, role="sdn") as client:
@@ -63,7 +63,9 @@ async def test_a_role_writes_what_it_owns_and_nothing_else(sdn: Client, primary:
     assert await primary.write(*others) == []  # the default role has full pipeline access
 
 
-async def test_a_role_that_owns_nothing_has_full_pipeline_access(switch: SoftSwitch, sdn: Client) -> None:
+async def test_a_role_that_owns_nothing_has_full_pipeline_access(
+    switch: AsyncSoftSwitch, sdn: Client
+) -> None:
     async with Client(switch.address, 1, role="monitor") as monitor:
         assert await monitor.arbitrate() == 0
         assert await monitor.write((INSERT, rule(1, 2)), (MODIFY, counter())) == []
@@ -83,7 +85,7 @@ async def test_a_read_for_a_role_reports_what_is_its_own(sdn: Client, primary: C
 
 
 async def test_packets_belong_to_the_role_that_owns_their_header(
-    switch: SoftSwitch, sdn: Client, primary: Client
+    switch: AsyncSoftSwitch, sdn: Client, primary: Client
 ) -> None:
     to_cpu = everywhere(2)
     to_cpu.table_entry.action.action.params[0].value = b"\x01\xfe"

@@ -9,7 +9,7 @@ from finsy.proto import p4r
 
 from pipelines.fabric import bindings as b
 from pipelines.values import Port, VlanId, VrfId
-from softswitch import SoftSwitch
+from softswitch import AsyncSoftSwitch
 from tests.switch.server.client import DELETE, INSERT, MODIFY, Client, entity, fabric_config, kinds_config
 from tests.switch.server.kinds import everywhere, frame
 
@@ -29,7 +29,7 @@ def packet_out(payload: bytes, *metadata: tuple[int, bytes]) -> p4r.StreamMessag
 # --- packets --------------------------------------------------------------------------------------
 
 
-async def test_packets_go_out_and_come_in_with_their_metadata(switch: SoftSwitch, kinds: Client) -> None:
+async def test_packets_go_out_and_come_in_with_their_metadata(switch: AsyncSoftSwitch, kinds: Client) -> None:
     await kinds.stream.write(packet_out(frame(MAC), (1, b"\3"), (2, b"\0")))
     assert await switch.collect(count=1) == [(3, frame(MAC))]
     to_cpu = everywhere(2)
@@ -52,7 +52,7 @@ async def test_packets_go_out_and_come_in_with_their_metadata(switch: SoftSwitch
     ],
 )
 async def test_a_packet_out_with_wrong_metadata_is_dropped_and_given_back(
-    switch: SoftSwitch, kinds: Client, metadata: list[tuple[int, bytes]], said: str
+    switch: AsyncSoftSwitch, kinds: Client, metadata: list[tuple[int, bytes]], said: str
 ) -> None:
     request = packet_out(frame(MAC), *metadata)
     await kinds.stream.write(request)
@@ -62,13 +62,13 @@ async def test_a_packet_out_with_wrong_metadata_is_dropped_and_given_back(
     assert await switch.collect() == []
 
 
-async def test_a_packet_that_is_too_long_is_refused(switch: SoftSwitch, kinds: Client) -> None:
+async def test_a_packet_that_is_too_long_is_refused(switch: AsyncSoftSwitch, kinds: Client) -> None:
     await kinds.stream.write(packet_out(bytes(9001), (1, b"\3"), (2, b"\0")))
     assert (await kinds.receive("error")).error.canonical_code == INVALID
     assert await switch.collect() == []
 
 
-async def test_only_the_primary_sends_and_gets_packets(switch: SoftSwitch, kinds: Client) -> None:
+async def test_only_the_primary_sends_and_gets_packets(switch: AsyncSoftSwitch, kinds: Client) -> None:
     to_cpu = everywhere(2)
     to_cpu.table_entry.action.action.params[0].value = b"\x01\xfe"
     assert await kinds.write((INSERT, to_cpu)) == []
@@ -129,7 +129,7 @@ async def learning(fabric: Client) -> Client:
 
 
 async def test_a_digest_says_what_the_packet_had_in_canonical_strings(
-    switch: SoftSwitch, learning: Client
+    switch: AsyncSoftSwitch, learning: Client
 ) -> None:
     switch.inject(1, arp(9))
     assert await learning.silent()  # nothing is learned before it is asked for
@@ -146,7 +146,7 @@ async def test_a_digest_says_what_the_packet_had_in_canonical_strings(
 
 
 async def test_a_list_is_sent_when_it_is_full_or_when_its_time_is_over(
-    switch: SoftSwitch, learning: Client
+    switch: AsyncSoftSwitch, learning: Client
 ) -> None:
     assert await learning.write((INSERT, digest(timeout=0.4, size=3))) == []
     for last in (1, 2, 2, 1, 3, 4):
@@ -158,7 +158,7 @@ async def test_a_list_is_sent_when_it_is_full_or_when_its_time_is_over(
 
 
 async def test_what_was_sent_is_not_sent_again_before_it_is_acknowledged_or_too_old(
-    switch: SoftSwitch, learning: Client
+    switch: AsyncSoftSwitch, learning: Client
 ) -> None:
     assert await learning.write((INSERT, digest(ack=60))) == []
     switch.inject(1, arp(7))
@@ -182,7 +182,7 @@ async def test_what_was_sent_is_not_sent_again_before_it_is_acknowledged_or_too_
     assert hosts(await learning.receive("digest")) == [7]
 
 
-async def test_a_new_primary_has_seen_nothing_yet(switch: SoftSwitch, learning: Client) -> None:
+async def test_a_new_primary_has_seen_nothing_yet(switch: AsyncSoftSwitch, learning: Client) -> None:
     assert await learning.write((INSERT, digest(ack=60))) == []
     switch.inject(1, arp(7))
     await learning.receive("digest")

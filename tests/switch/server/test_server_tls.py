@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from finsy.proto import p4r
 
-from softswitch import SoftSwitch
+from softswitch import AsyncSoftSwitch
 from softswitch.server.ports import BadOption
 from softswitch.server.server import Tls
 from tests.switch.server.client import Client
@@ -88,14 +88,14 @@ async def gets_in(address: str, credentials: grpc.ChannelCredentials | None) -> 
 async def test_tls_serves_those_who_trust_it_and_nobody_in_the_clear(
     authority: Authority, files: Tls
 ) -> None:
-    async with SoftSwitch(tls=Tls(files.certificate, files.private_key)) as switch:
+    async with AsyncSoftSwitch(tls=Tls(files.certificate, files.private_key)) as switch:
         assert await gets_in(switch.address, grpc.ssl_channel_credentials(authority.pem()))
         assert not await gets_in(switch.address, None)
         assert not await gets_in(switch.address, grpc.ssl_channel_credentials(Authority().pem()))
 
 
 async def test_mutual_tls_serves_clients_of_its_authority_only(authority: Authority, files: Tls) -> None:
-    async with SoftSwitch(tls=files) as switch:
+    async with AsyncSoftSwitch(tls=files) as switch:
         for signed_by, served in ((authority, True), (Authority(), False), (None, False)):
             certificate, key = signed_by.issue("controller") if signed_by else (None, None)
             credentials = grpc.ssl_channel_credentials(authority.pem(), key, certificate)
@@ -109,7 +109,7 @@ async def test_files_that_are_missing_or_no_certificates_are_named(files: Tls) -
         (Tls(files.certificate, files.private_key, files.private_key), "switch.key is no certificate"),
     ):
         with pytest.raises(BadOption, match=said):
-            async with SoftSwitch(tls=tls):
+            async with AsyncSoftSwitch(tls=tls):
                 pass
 
 
@@ -118,7 +118,7 @@ async def command(files: Tls) -> AsyncIterator[str]:
     """The address of a switch that was started by hand, with mutual TLS."""
     options = ("--tls-cert", files.certificate, "--tls-key", files.private_key, "--tls-ca", files.authority)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "softswitch", "--grpc", "127.0.0.1:0", *map(str, options)),
+        *(sys.executable, "-m", "softswitch", "run", "--grpc", "127.0.0.1:0", *map(str, options)),
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None

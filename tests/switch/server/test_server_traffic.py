@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from finsy.proto import p4r
 
-from softswitch import SoftSwitch
+from softswitch import AsyncSoftSwitch
 from tests.switch.server.client import INSERT, MODIFY, Client, Push, entity, kinds_config
 from tests.switch.server.kinds import frame, prefix, rule
 
@@ -19,7 +19,7 @@ MOST = 30_000  # frames; what comes out must find room until it is collected
 
 
 @contextmanager
-def traffic(switch: SoftSwitch, sent: list[int]) -> Iterator[None]:
+def traffic(switch: AsyncSoftSwitch, sent: list[int]) -> Iterator[None]:
     """Frames to all addresses in turn, numbered, that arrive on port 1 until the end."""
     stop = threading.Event()
 
@@ -44,7 +44,7 @@ def numbers(found: list[tuple[int, bytes]]) -> list[int]:
     return [int.from_bytes(packet[14:18], "big") for _, packet in found]
 
 
-async def test_no_packet_sees_half_a_batch(switch: SoftSwitch, kinds: Client) -> None:
+async def test_no_packet_sees_half_a_batch(switch: AsyncSoftSwitch, kinds: Client) -> None:
     """Each batch turns all entries from one port to the other. Packets pass one behind the other: between
     two neighbours that leave by different ports lies a whole batch, so these are no more than the batches."""
 
@@ -65,7 +65,7 @@ async def test_no_packet_sees_half_a_batch(switch: SoftSwitch, kinds: Client) ->
 
 
 async def test_a_reconciled_pipeline_takes_over_without_losing_a_packet(
-    switch: SoftSwitch, kinds: Client
+    switch: AsyncSoftSwitch, kinds: Client
 ) -> None:
     """The new device config is another one to the switch, which must compile it and replace the old."""
     entries = [prefix(address, 48, 2) for address in ADDRESSES] + [rule(address, 3) for address in ADDRESSES]

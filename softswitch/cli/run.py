@@ -1,4 +1,4 @@
-"""The command that runs a switch: `p4fabric switch`, with options like simple_switch_grpc's."""
+"""`p4fabric switch run`: a switch in a process of its own, with options like simple_switch_grpc's."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class OnOff(StrEnum):
     OFF = "off"
 
 
-def switch(
+def run(
     device_id: Annotated[int, typer.Option(help="The device's number in P4Runtime.", min=1)] = 1,
     grpc: Annotated[str, typer.Option(help="HOST:PORT to serve P4Runtime on; port 0 takes a free one.")] = (
         "127.0.0.1:9559"
@@ -79,7 +79,7 @@ def switch(
         )
         asyncio.run(_serve(options))
     except (BadOption, Refusal) as error:
-        typer.echo(f"p4fabric switch: {error}", err=True)
+        typer.echo(f"p4fabric switch run: {error}", err=True)
         raise typer.Exit(2) from None
 
 
@@ -91,8 +91,3 @@ async def _serve(options: SwitchOptions) -> None:
     async with SoftSwitchServer(options) as server:
         typer.echo(f"switch {options.device_id} serves P4Runtime on {server.address}")
         await stop.wait()
-
-
-def main() -> None:
-    """`python -m softswitch`."""
-    typer.run(switch)

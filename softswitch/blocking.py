@@ -1,0 +1,186 @@
+"""A switch for tests and scripts, without asyncio: packets in, packets out, tables by their names.
+
+    with SoftSwitch("router.json", "router.p4info.txtpb") as switch:
+        switch.write(+P4TableEntry("routes", match=Match(dst="10.0.0.0/8"), action=Action("to_port", port=2)))
+        assert switch.send(1, frame) == [(2, frame)]
+
+Entities are finsy's. Must not know how the switch works inside.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Mapping
+from contextlib import ExitStack
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, SupportsBytes
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from finsy import P4Schema
+from finsy.p4entity import (
+    P4EntityList,
+    P4UpdateList,
+    decode_entity,
+    decode_stream,
+    encode_entities,
+    encode_updates,
+)
+from finsy.proto import p4r
+
+from softswitch.server.ports import Ports, QueueLimits
+from softswitch.server.server import SoftSwitchServer, SwitchOptions, read_config
+
+MEMORY_PORTS: Mapping[int, str | None] = dict.fromkeys(range(1, 9))
+"""Ports 1 to 8, without interfaces."""
+MOST_RECEIVED = 1024
+"""Messages that wait for `receive`; more are dropped."""
+
+
+class SoftSwitch:
+    """A P4Runtime switch in this process, from `with` to its end.
+
+    Besides being written and read here, it serves P4Runtime at `address`.
+    """
+
+    def __init__(
+        self,
+        device_config: str | PathLike[str] | None = None,
+        p4info: str | PathLike[str] | None = None,
+        *,
+        interfaces: Mapping[int, str | None] = MEMORY_PORTS,
+        queues: Mapping[int, QueueLimits] | None = None,
+        device_id: int = 1,
+        cpu_port: int = 510,
+        listen: str = "127.0.0.1:0",
+    ) -> None:
+        """Make the switch; nothing happens before `with`.
+
+        Args:
+            device_config: the bmv2 JSON that p4c made; without one, a P4Runtime client pushes it.
+            p4info: its P4Info, in text form.
+            interfaces: the interface of each port; None is a memory port, for `send` and `collect`.
+            queues: rates and depths of ports' egress queues; those of other ports have no limit of rate.
+            listen: HOST:PORT for P4Runtime; port 0 takes a free one.
+
+        Raises:
+            BadOption: a file cannot be read.
+        """
+        if (device_config is None) != (p4info is None):
+            raise ValueError("device_config and p4info belong together")
+        config = read_config(Path(p4info), Path(device_config)) if p4info and device_config else None
+        self._options = SwitchOptions(
+            device_id=device_id,
+            listen=listen,
+            ports=Ports(dict(interfaces), dict(queues or {})),
+            cpu_port=cpu_port,
+            config=config,
+        )
+        self._received: queue.Queue[p4r.StreamMessageResponse] = queue.Queue(MOST_RECEIVED)
+        self._stack = ExitStack()
+        self._running: tuple[BlockingPortal, SoftSwitchServer] | None = None
+
+    def __enter__(self) -> Self:
+        server = SoftSwitchServer(self._options)
+        with ExitStack() as stack:
+            portal = stack.enter_context(start_blocking_portal(name="softswitch"))
+            stack.enter_context(portal.wrap_async_context_manager(server))
+            portal.call(server.listen, self._receive)
+            self._running = (portal, server)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._running = None
+        self._stack.close()
+
+    @property
+    def address(self) -> str:
+        """Where it serves P4Runtime: HOST:PORT."""
+        return self._parts[1].address
+
+    @property
+    def _parts(self) -> tuple[BlockingPortal, SoftSwitchServer]:
+        if self._running is None:
+            raise RuntimeError("the switch does not run: use it inside `with`")
+        return self._running
+
+    @property
+    def _schema(self) -> P4Schema:
+        config = self._parts[1].config
+        if config is None:
+            raise RuntimeError("no forwarding pipeline runs yet")
+        return P4Schema(config.p4info)
+
+    # --- packets --------------------------------------------------------------------------------
+
+    def send(self, port: int, *frames: SupportsBytes, timeout: float = 1.0) -> list[tuple[int, bytes]]:
+        """Frames arrive on a memory port one by one; what leaves memory ports then, as (port, frame).
+
+        Waits until all have been dealt with, at most `timeout` seconds.
+
+        Raises:
+            ValueError: it is no memory port, or a frame is empty or too large, or there are too many.
+        """
+        if self._options.ports.interfaces.get(port, "") is not None:
+            raise ValueError(f"port {port} is no memory port")
+        engine = self._parts[1].engine
+        for frame in frames:
+            if not engine.inject(port, bytes(frame)):
+                raise ValueError(f"port {port} takes no such frame, or no more at once")
+        return self.collect(timeout)
+
+    def collect(self, timeout: float = 1.0, count: int | None = None) -> list[tuple[int, bytes]]:
+        """What left memory ports, as (port, frame): waits for `count` frames, or until all that was sent has
+        been dealt with (None), at most `timeout` seconds."""
+        return self._parts[1].engine.collect(timeout, count)
+
+    # --- P4Runtime ------------------------------------------------------------------------------
+
+    def write(self, *updates: P4UpdateList) -> None:
+        """Carry out finsy's entities (`+` inserts, `~` modifies, `-` deletes) and packet-outs, in order.
+
+        Raises:
+            Refusal: an update is refused; all that stand in this call are then undone.
+        """
+        portal, server = self._parts
+        batch: list[p4r.Update] = []
+        for one in encode_updates(updates, self._schema):
+            if isinstance(one, p4r.Update):
+                batch.append(one)
+            else:
+                portal.call(server.write, batch)
+                portal.call(server.packet_out, one.packet)
+                batch = []
+        portal.call(server.write, batch)
+
+    def read(self, *entities: P4EntityList) -> list[Any]:
+        """Finsy's entities that these select: `read(P4TableEntry("routes"))` are all routes.
+
+        Raises:
+            Refusal: a request is refused.
+        """
+        portal, server = self._parts
+        schema = self._schema
+        return [
+            decode_entity(one, schema) for one in portal.call(server.read, encode_entities(entities, schema))
+        ]
+
+    def receive(self, timeout: float = 1.0) -> Any:
+        """What the switch tells its controller next: finsy's `P4PacketIn`, `P4DigestList` or
+        `P4IdleTimeoutNotification`.
+
+        Raises:
+            TimeoutError: nothing has come.
+        """
+        try:
+            return decode_stream(self._received.get(timeout=timeout), self._schema)
+        except queue.Empty:
+            raise TimeoutError(f"nothing was received in {timeout} s") from None
+
+    def _receive(self, message: p4r.StreamMessageResponse) -> None:
+        if not self._received.full():
+            self._received.put_nowait(message)
