@@ -391,10 +391,10 @@ class WriteCounter:
 
 @dataclass(slots=True)
 class WriteDirectCounter:
-    """The counter of one entry."""
+    """The counter of one entry; with a `match` of None, of the default entry."""
 
     table: str
-    match: tuple[FieldMatch, ...]
+    match: tuple[FieldMatch, ...] | None
     priority: int
     value: CounterValue
 
@@ -441,10 +441,11 @@ class WriteMeter:
 
 @dataclass(slots=True)
 class WriteDirectMeter:
-    """The meter of one entry; a new entry's has no configuration: every packet is green."""
+    """The meter of one entry, or of the default entry (`match` None). A new entry's has no configuration:
+    every packet is green."""
 
     table: str
-    match: tuple[FieldMatch, ...]
+    match: tuple[FieldMatch, ...] | None
     priority: int
     config: MeterConfig | None
 
@@ -485,6 +486,10 @@ class Status(enum.IntEnum):
     RESOURCE_EXHAUSTED = 8
     FAILED_PRECONDITION = 9
     ABORTED = 10
+
+
+DEFAULT_HANDLE = -1
+"""The handle of every table's default entry, for reads of direct counters and meters."""
 
 
 class Outcome(NamedTuple):

@@ -95,8 +95,7 @@ class Encoder:
                 if not code.info.has_direct_counter:
                     raise invalid(f"{operation.table} has no direct counter")
                 value = [number(one, "counter", 64) for one in operation.value]
-                body = [code.priority(operation.priority), *value, *code.match(operation.match)]
-                return DIRECT, code.table.index, 1, body
+                return DIRECT, code.table.index, 1, code.direct(operation.match, operation.priority, value)
             case WriteRegister():
                 register = self.registers.get(operation.register)
                 if register is None:
@@ -115,8 +114,8 @@ class Encoder:
                 code = self._table(operation.table)
                 if code.info.direct_meter is None:
                     raise invalid(f"{operation.table} has no direct meter")
-                head = [code.priority(operation.priority), *_rates(operation.config)]
-                return DIRECT_METER, code.table.index, 1, [*head, *code.match(operation.match)]
+                body = code.direct(operation.match, operation.priority, _rates(operation.config))
+                return DIRECT_METER, code.table.index, 1, body
             case WriteValueSet():
                 return self._value_set(operation)
 

@@ -48,6 +48,12 @@ class TableCode:
         self.data_words = Tables.entry_words(table) - self.layout.data_offset
         self.actions = {action.name: action for action in table.actions}
 
+    def direct(self, match: tuple[FieldMatch, ...] | None, priority: int, values: list[int]) -> list[int]:
+        """What sets an entry's direct resource, or with no match the default entry's."""
+        if match is None:
+            return [0, *values]
+        return [self.priority(priority), *values, *self.match(match)]
+
     def match(self, match: tuple[FieldMatch, ...]) -> list[int]:
         """Key, range ends and mask."""
         if len(match) != len(self.table.key):

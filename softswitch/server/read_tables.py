@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from finsy.proto import p4r
 
-from softswitch.engine.api import CounterValue, Engine, MeterConfig
+from softswitch.engine.api import DEFAULT_HANDLE, CounterValue, Engine, MeterConfig
 from softswitch.server.bytestrings import encode
 from softswitch.server.errors import invalid, not_found, unimplemented
 from softswitch.server.keys import PRIORITY_BYTES, Key
 from softswitch.server.meters import encode_rates
-from softswitch.server.parts import Part, field, tag, whole, wire
+from softswitch.server.parts import Part, field, tag, wire
 from softswitch.server.roles import Scope
 from softswitch.server.schema import Schema, TableSchema
 from softswitch.server.store import Store
@@ -22,8 +22,6 @@ _COUNTER_DATA = tag(p4r.TableEntry, "counter_data")
 _METER_CONFIG = tag(p4r.TableEntry, "meter_config")
 _TIME_SINCE_LAST_HIT = tag(p4r.TableEntry, "time_since_last_hit")
 _VOLATILE = ("counter_data", "meter_config", "meter_counter_data", "time_since_last_hit")
-
-Values = Callable[[TableSchema, Sequence[Key]], Sequence[Any]]
 
 
 def _counter_field(value: CounterValue) -> bytes:
@@ -59,24 +57,15 @@ class TableReader:
         table = self._schema.table(request.table_id)
         if not scope.among("tables", {table.id: table}):
             return []
-        if request.is_default_action:
-            if request.match or request.priority:
-                raise invalid(f"{table.name}: a default entry has neither match nor priority")
-            if request.HasField("time_since_last_hit"):
-                raise invalid(f"{table.name}: default entries have no idle timeouts")
-            entry = self._default_entry(table)
-            kept = _passes(request, table)
-            return [Part([p4r.Entity(table_entry=entry)] if kept is None or kept(entry) else [], whole)]
-        if request.HasField("counter_data") and not table.has_counter:
-            raise invalid(f"{table.name} has no direct counter")
-        if (request.HasField("meter_config") or request.HasField("meter_counter_data")) and (
-            table.meter is None
-        ):
-            raise invalid(f"{table.name} has no direct meter")
-        if request.HasField("time_since_last_hit") and not table.has_idle_timeout:
-            raise invalid(f"{table.name} has no idle timeouts")
-        keys = self._select(table, request)
+        _check_volatile(request, table)
         passes = _passes(request, table)
+        if request.is_default_action:
+            _check_default_key(request, table)
+            entry = self._default_entry(table)
+            if passes is not None and not passes(entry):
+                return []
+            return [self._filled(table, [entry.SerializeToString()], [DEFAULT_HANDLE], request)]
+        keys = self._select(table, request)
         if passes is not None:
             entries = self._store.tables[table.id].entries
             keys = [key for key in keys if passes(p4r.TableEntry.FromString(entries[key]))]
@@ -97,22 +86,27 @@ class TableReader:
         return [key] if key in entries else []
 
     def _part(self, table: TableSchema, keys: list[Key], request: p4r.TableEntry) -> Part:
+        state = self._store.tables[table.id]
+        handles = [state.handles[key] for key in keys] if state.tracked else []
+        return self._filled(table, [state.entries[key] for key in keys], handles, request)
+
+    def _filled(
+        self, table: TableSchema, wires: list[bytes], handles: list[int], request: p4r.TableEntry
+    ) -> Part:
         """Entries, with those of their values that the data plane changes which are asked for and there."""
         if request.HasField("meter_counter_data"):
             raise unimplemented("meters have no counters per color")
         values: list[Sequence[Any]] = []
         encoders: list[Callable[[Any], bytes]] = []
         if request.HasField("counter_data") and table.has_counter:
-            values.append(self._counters(table, keys))
+            values.append(self._engine.read_direct_counters(table.name, handles))
             encoders.append(_counter_field)
         if request.HasField("meter_config") and table.meter is not None:
-            values.append(self._meters(table, keys))
+            values.append(self._engine.read_direct_meters(table.name, handles))
             encoders.append(_meter_field)
         if request.HasField("time_since_last_hit") and table.has_idle_timeout:
-            values.append(self._engine.read_idle_times(table.name, self._handles(table, keys)))
+            values.append(self._engine.read_idle_times(table.name, handles))
             encoders.append(_idle_field)
-        entries = self._store.tables[table.id].entries
-        wires = [entries[key] for key in keys]
         if not encoders:
             return Part(wires, wire(_TABLE_ENTRY))
 
@@ -121,16 +115,6 @@ class TableReader:
             return field(_TABLE_ENTRY, b"".join(content))
 
         return Part(list(zip(wires, *values, strict=True)), encode)
-
-    def _handles(self, table: TableSchema, keys: Sequence[Key]) -> list[int]:
-        known = self._store.tables[table.id].handles
-        return [known[key] for key in keys]
-
-    def _counters(self, table: TableSchema, keys: Sequence[Key]) -> list[CounterValue]:
-        return self._engine.read_direct_counters(table.name, self._handles(table, keys))
-
-    def _meters(self, table: TableSchema, keys: Sequence[Key]) -> list[MeterConfig | None]:
-        return self._engine.read_direct_meters(table.name, self._handles(table, keys))
 
     def _default_entry(self, table: TableSchema) -> p4r.TableEntry:
         entry = p4r.TableEntry(table_id=table.id, is_default_action=True, is_const=table.const_default)
@@ -155,48 +139,46 @@ class TableReader:
 
     def direct_counters(self, request: p4r.TableEntry, scope: Scope) -> list[Part]:
         """The counters of entries, chosen by table and key."""
-        parts = []
-        for table, keys in self._direct(request, scope, lambda table: table.has_counter, "direct counter"):
-            parts.append(self._direct_part(table, keys, self._counters, _direct_counter))
-        return parts
+        found = self._direct(request, scope, lambda table: table.has_counter, "direct counter")
+        return [
+            Part(
+                list(zip(wires, self._engine.read_direct_counters(name, handles), strict=True)),
+                _direct_counter,
+            )
+            for name, wires, handles in found
+        ]
 
     def direct_meters(self, request: p4r.DirectMeterEntry, scope: Scope) -> list[Part]:
         """The meters of entries, chosen by table and key."""
         if request.HasField("counter_data"):
             raise unimplemented("meters have no counters per color")
-        parts = []
         asked = request.table_entry
-        for table, keys in self._direct(asked, scope, lambda table: table.meter is not None, "direct meter"):
-            parts.append(self._direct_part(table, keys, self._meters, _direct_meter))
-        return parts
+        found = self._direct(asked, scope, lambda table: table.meter is not None, "direct meter")
+        return [
+            Part(list(zip(wires, self._engine.read_direct_meters(name, handles), strict=True)), _direct_meter)
+            for name, wires, handles in found
+        ]
 
     def _direct(
         self, request: p4r.TableEntry, scope: Scope, has: Callable[[TableSchema], bool], what: str
-    ) -> list[tuple[TableSchema, list[Key]]]:
+    ) -> Iterator[tuple[str, list[bytes], list[int]]]:
+        """Of each table that is meant its name, and its entries that are: serialised, and their handles."""
         if not request.table_id:
             asked = {number: one for number, one in self._schema.tables.items() if has(one)}
         else:
             asked = {request.table_id: self._schema.table(request.table_id)}
-        found = []
         for table in scope.among("tables", asked):
             if not has(table):
                 raise invalid(f"{table.name} has no {what}")
             if request.is_default_action:
-                raise unimplemented(f"{table.name}: the {what} of a default entry is not implemented")
-            keys = self._select(table, request)
+                _check_default_key(request, table)
+                default = p4r.TableEntry(table_id=table.id, is_default_action=True)
+                yield table.name, [default.SerializeToString()], [DEFAULT_HANDLE]
+                continue
+            keys, state = self._select(table, request), self._store.tables[table.id]
             if request.match and not keys:
                 raise not_found(f"{table.name}: there is no such entry")
-            found.append((table, keys))
-        return found
-
-    def _direct_part(
-        self, table: TableSchema, keys: list[Key], values: Values, encode: Callable[[Any], bytes]
-    ) -> Part:
-        entries = self._store.tables[table.id].entries
-        return Part(
-            list(zip([entries[key] for key in keys], values(table, keys), strict=True)),
-            encode,
-        )
+            yield table.name, [state.entries[key] for key in keys], [state.handles[key] for key in keys]
 
 
 def key_entry(content: bytes) -> p4r.TableEntry:
@@ -223,6 +205,20 @@ def _direct_meter(metered: tuple[bytes, MeterConfig | None]) -> bytes:
     if rates is not None:
         one.config.CopyFrom(encode_rates(rates))
     return p4r.Entity(direct_meter_entry=one).SerializeToString()
+
+
+def _check_volatile(request: p4r.TableEntry, table: TableSchema) -> None:
+    if request.HasField("counter_data") and not table.has_counter:
+        raise invalid(f"{table.name} has no direct counter")
+    if (request.HasField("meter_config") or request.HasField("meter_counter_data")) and table.meter is None:
+        raise invalid(f"{table.name} has no direct meter")
+    if request.HasField("time_since_last_hit") and (not table.has_idle_timeout or request.is_default_action):
+        raise invalid(f"{table.name} has no idle timeouts")
+
+
+def _check_default_key(request: p4r.TableEntry, table: TableSchema) -> None:
+    if request.match or request.priority:
+        raise invalid(f"{table.name}: a default entry has neither match nor priority")
 
 
 def _priority(table: TableSchema, key: Key) -> int:

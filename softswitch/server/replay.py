@@ -6,7 +6,7 @@ Must not know why a pipeline is replaced.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Literal, Protocol
 
 from finsy.proto import p4r
 
@@ -55,7 +55,7 @@ def _configured(state: State) -> Iterator[p4r.Update]:
     meters.meter_entry.SetInParent()
     direct.direct_meter_entry.SetInParent()
     sets.value_set_entry.SetInParent()
-    for one in _read(state, [meters, direct, sets]):
+    for one in _read(state, [meters, direct, sets, *_defaults(state, "direct_meter_entry")]):
         if (
             one.meter_entry.HasField("config")
             or one.direct_meter_entry.HasField("config")
@@ -90,7 +90,7 @@ def count_updates(state: State, into: Store) -> list[p4r.Update]:
     direct, cells = p4r.Entity(), p4r.Entity()
     direct.direct_counter_entry.SetInParent()
     cells.counter_entry.SetInParent()
-    for entity in _read(state, [direct, cells]):
+    for entity in _read(state, [direct, cells, *_defaults(state, "direct_counter_entry")]):
         if entity.HasField("counter_entry"):
             kept = entity.counter_entry.data.ByteSize()
         else:
@@ -111,9 +111,21 @@ def count_updates(state: State, into: Store) -> list[p4r.Update]:
     return updates
 
 
+def _defaults(state: State, kind: Literal["direct_counter_entry", "direct_meter_entry"]) -> list[p4r.Entity]:
+    """Requests for what default entries count or meter."""
+    requests = []
+    for table in state.schema.tables.values():
+        if table.has_counter if kind == "direct_counter_entry" else table.meter is not None:
+            request = p4r.Entity()
+            entry = getattr(request, kind).table_entry
+            entry.table_id, entry.is_default_action = table.id, True
+            requests.append(request)
+    return requests
+
+
 def _stays(table: TableSchema, entry: p4r.TableEntry, into: Store) -> bool:
     """Whether the other program will have this entry: what clients have written it will, constants it has."""
-    if not table.const_entries:
+    if not table.const_entries or entry.is_default_action:
         return True
     there = into.tables.get(table.id)
     return (

@@ -67,6 +67,11 @@ def _write(
     return WriteEntry(change, table.name, match, action, entry.priority, entry.idle_timeout_ns)
 
 
+def _check_default_key(table: TableSchema, entry: p4r.TableEntry) -> None:
+    if entry.match or entry.priority:
+        raise invalid(f"{table.name}: a default entry has neither match nor priority")
+
+
 class TableUpdates:
     """Plans updates of table entries; `Writer` has a shorter way for the simplest ones."""
 
@@ -108,6 +113,8 @@ class TableUpdates:
             raise invalid(f"{table.name} has no direct counter")
         priority = given.table_entry.priority
         if not given.HasField("data"):
+            if match is None:
+                return Plan(())
             key = table.match.key(match, priority)
             state = self._scene.store.tables[table.id]
             if key not in state.entries and not self._scene.expected((table.id, key), None):
@@ -127,13 +134,14 @@ class TableUpdates:
 
     def _counted(
         self, change: Change, entry: p4r.TableEntry, what: str
-    ) -> tuple[TableSchema, tuple[FieldMatch, ...]]:
-        """The entry whose direct resource is meant."""
+    ) -> tuple[TableSchema, tuple[FieldMatch, ...] | None]:
+        """The entry whose direct resource is meant; None: the default entry."""
         if change is not Change.MODIFY:
             raise invalid(f"a {what} can only be modified")
         table = self._scene.schema.table(entry.table_id)
         if entry.is_default_action:
-            raise unimplemented(f"{table.name}: the {what} of a default entry is not implemented")
+            _check_default_key(table, entry)
+            return table, None
         match = table.match.decode(entry.match)
         table.match.key(match, entry.priority)
         return table, match
@@ -171,6 +179,7 @@ class TableUpdates:
         wire = entry.SerializeToString()
         state = self._scene.store.tables[table.id]
         self._scene.expect((table.id, key), one_shot or True)
+        self._scene.expect(("entry", table.id, key), wire)
 
         def commit(outcomes: Sequence[Outcome]) -> None:
             state.put(key, wire, outcomes[place].handle, one_shot)
@@ -179,7 +188,7 @@ class TableUpdates:
 
     @staticmethod
     def _split_off(
-        table: TableSchema, change: Change, entry: p4r.TableEntry, match: tuple[FieldMatch, ...]
+        table: TableSchema, change: Change, entry: p4r.TableEntry, match: tuple[FieldMatch, ...] | None
     ) -> list[Operation]:
         """What concerns the entry's counter and meter (section 9.1.3); the message is left without it."""
         direct: list[Operation] = []
@@ -231,21 +240,20 @@ class TableUpdates:
     ) -> Plan:
         """A MODIFY without an action: all else is as the message says (section 9.1.2)."""
         state = self._scene.store.tables[table.id]
-        if (table.id, key) in self._scene.pending:
-            raise unimplemented(f"{table.name}: an entry is changed twice in one atomic batch")
-        stored = state.entries.get(key)
-        if stored is None:
+        known = self._known(state, table, key)
+        stored = self._scene.expected(("entry", table.id, key), state.entries.get(key))
+        if known is None or stored is None:
             raise not_found(f"{table.name}: there is no such entry")
         entry.action.CopyFrom(p4r.TableEntry.FromString(stored).action)
         wire = entry.SerializeToString()
+        self._scene.expect(("entry", table.id, key), wire)
 
         def commit(_: Sequence[Outcome]) -> None:
             state.entries[key] = wire
 
         if not table.has_idle_timeout:
             return Plan(direct, commit)
-        one_shot = state.one_shots.get(key)
-        action = GroupRef(one_shot.group) if one_shot is not None else self._action(table, entry.action)
+        action = GroupRef(known.group) if isinstance(known, OneShot) else self._action(table, entry.action)
         return Plan([_write(table, Change.MODIFY, entry, match, action), *direct], commit)
 
     def _one_shot(
@@ -289,19 +297,17 @@ class TableUpdates:
         if change is not Change.MODIFY:
             raise invalid(f"{table.name}: a default entry can only be modified")
         check_extras(table, entry)
-        if entry.match or entry.priority:
-            raise invalid(f"{table.name}: a default entry has neither match nor priority")
-        if entry.HasField("counter_data"):
-            raise unimplemented(f"{table.name}: counters of default entries are not implemented")
+        _check_default_key(table, entry)
         if table.const_default:
             raise denied(f"{table.name}: the default action is const")
+        direct = self._split_off(table, change, entry, None)
         state = self._scene.store.tables[table.id]
         if not entry.HasField("action"):
 
             def reset(_: Sequence[Outcome]) -> None:
                 state.default = None
 
-            return Plan((SetDefaultAction(table.name, None),), reset)
+            return Plan((SetDefaultAction(table.name, None), *direct), reset)
         if entry.action.WhichOneof("type") != "action":
             raise invalid(f"{table.name}: a default entry takes an action")
         action = table.actions.decode(entry.action.action, default=True)
@@ -310,4 +316,4 @@ class TableUpdates:
         def commit(_: Sequence[Outcome]) -> None:
             state.default = wire
 
-        return Plan((SetDefaultAction(table.name, action),), commit)
+        return Plan((SetDefaultAction(table.name, action), *direct), commit)

@@ -143,7 +143,8 @@ class Tables:
         yield f"/* table {comment(table.name)} {place(table.source).strip('/* ')} */"
         yield f"static inline struct applied apply_{name}({SIGNATURE})"
         yield "{"
-        if not table.key and table.default_fixed and table.default is not None:
+        direct = table.counted or table.meter is not None
+        if not table.key and table.default_fixed and table.default is not None and not direct:
             action, _ = table.default
             yield f"    {self.names.action(action)}(pipeline, packet, phv, default_{name});"
             yield f"    return (struct applied){{{action.index}, false}};"
@@ -155,8 +156,12 @@ class Tables:
         yield "    struct target target = table->miss;"
         yield "    const uint64_t *data = table->miss_data;"
         yield "    bool hit = false;"
+        if direct:
+            yield f"    struct missed *missed = &pipeline->tables[{table.index}].missed;"
         if table.key:
             yield from self._find(table)
+        elif direct:
+            yield from self._direct(table, "    ", "missed", "missed->meter")
         if table.profile:
             yield from self._resolve(table)
         yield from self._dispatch(table)
@@ -194,17 +199,23 @@ class Tables:
         yield "        hit = true;"
         yield "        target = entry->target;"
         yield f"        data = entry->words + {sizes.data_offset};"
-        if table.counted:
-            yield "        count_packet(&entry->packets, &entry->bytes, packet);"
         if table.timed:
             yield f"        touch_entry(pipeline, entry->words + {state});"
+        yield from self._direct(table, "        ", "entry", f"(entry->words + {meter})")
+        if table.counted or table.meter is not None:
+            yield "    } else {"
+            yield from self._direct(table, "        ", "missed", "missed->meter")
+        yield "    }"
+
+    def _direct(self, table: Table, indent: str, counted: str, cell: str) -> Iterator[str]:
+        """The direct resources of the entry that the packet has met, or of the default entry."""
+        if table.counted:
+            yield f"{indent}count_packet(&{counted}->packets, &{counted}->bytes, packet);"
         if table.meter is not None:
-            cell = f"(struct meter *)(entry->words + {meter})"
-            colour = f"meter_run(pipeline, {cell}, {meter_amount(table.meter.unit)})"
+            colour = f"meter_run(pipeline, (struct meter *){cell}, {meter_amount(table.meter.unit)})"
             target = table.meter.target
             mask = literal((1 << min(target.field.bitwidth, 2)) - 1)
-            yield f"        {self.actions.store(target, f'({colour} & {mask})')}"
-        yield "    }"
+            yield f"{indent}{self.actions.store(target, f'({colour} & {mask})')}"
 
     @staticmethod
     def entry_words(table: Table) -> int:

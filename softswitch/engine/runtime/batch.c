@@ -451,46 +451,40 @@ struct direct { /* what an entry counts and meters */
     struct meter meter;
 };
 
-static struct meter *entry_meter(const struct table *table, struct entry *entry)
-{
-    if (!table->shape->metered)
-        return NULL;
-    return (struct meter *)(entry_state(table, entry) + (table->shape->timed ? IDLE_WORDS : 0));
-}
-
-/* The entry that a direct operation names behind its `head` words, and what to go back to. */
+/* What a direct operation concerns: the entry that it names behind its `head` words, or with nothing behind them
+ * the default entry. */
 static struct result find_direct(struct engine *engine, const struct operation *one, uint32_t head,
-                                 struct undo *undo, struct entry **entry)
+                                 struct undo *undo, struct direct_place *found)
 {
     struct pipeline *pipeline = engine->pipeline;
     if (one->object >= pipeline->code->table_count)
         return FAIL(STATUS_INVALID, DETAIL_MALFORMED);
     struct table *table = &pipeline->tables[one->object];
-    uint32_t place;
-    if (one->count != head + table_data_offset(table->shape))
+    uint32_t place = DEFAULT_PLACE;
+    if (one->count != head && one->count != head + table_data_offset(table->shape))
         return FAIL(STATUS_INVALID, DETAIL_MALFORMED);
-    if (!table_identify(table, one->words + head, (int32_t)one->words[0], &place))
+    if (one->count != head && !table_identify(table, one->words + head, (int32_t)one->words[0], &place))
         return FAIL(STATUS_NOT_FOUND, DETAIL_NONE);
-    *entry = table_entry(table, place);
     struct direct *before = calloc(1, sizeof *before);
     if (!before)
         return FAIL(STATUS_EXHAUSTED, DETAIL_MEMORY);
-    before->packets = (*entry)->packets;
-    before->bytes = (*entry)->bytes;
-    if (table->shape->metered)
-        before->meter = *entry_meter(table, *entry);
+    *found = direct_of(table, place);
+    before->packets = *found->packets;
+    before->bytes = *found->bytes;
+    if (found->meter)
+        before->meter = *found->meter;
     *undo = (struct undo){.kind = UNDO_DIRECT, .object = table, .place = place, .before = before};
     return DONE;
 }
 
 static struct result operate_direct_meter(struct engine *engine, const struct operation *one, struct undo *undo)
 {
-    struct entry *entry;
+    struct direct_place direct;
     if (one->object >= engine->pipeline->code->table_count || !engine->pipeline->tables[one->object].shape->metered)
         return FAIL(STATUS_INVALID, DETAIL_MALFORMED);
-    struct result found = find_direct(engine, one, 1 + METER_CONFIG, undo, &entry);
+    struct result found = find_direct(engine, one, 1 + METER_CONFIG, undo, &direct);
     if (!found.status)
-        *entry_meter(undo->object, entry) = meter_new(one->words + 1, engine->now_ns);
+        *direct.meter = meter_new(one->words + 1, engine->now_ns);
     return found;
 }
 
@@ -521,11 +515,11 @@ static struct result operate_set(struct engine *engine, const struct operation *
 
 static struct result operate_direct(struct engine *engine, const struct operation *one, struct undo *undo)
 {
-    struct entry *entry;
-    struct result found = find_direct(engine, one, 3, undo, &entry);
+    struct direct_place direct;
+    struct result found = find_direct(engine, one, 3, undo, &direct);
     if (!found.status) {
-        entry->packets = one->words[1];
-        entry->bytes = one->words[2];
+        *direct.packets = one->words[1];
+        *direct.bytes = one->words[2];
     }
     return found;
 }
@@ -647,12 +641,12 @@ static void roll_back(struct pipeline *pipeline, struct undo *undo)
         memcpy(undo->object, undo->before, undo->size);
         break;
     case UNDO_DIRECT: {
-        struct entry *entry = table_entry(undo->object, undo->place);
+        struct direct_place direct = direct_of(undo->object, undo->place);
         const struct direct *before = undo->before;
-        entry->packets = before->packets;
-        entry->bytes = before->bytes;
-        if (entry_meter(undo->object, entry))
-            *entry_meter(undo->object, entry) = before->meter;
+        *direct.packets = before->packets;
+        *direct.bytes = before->bytes;
+        if (direct.meter)
+            *direct.meter = before->meter;
         break;
     }
     case UNDO_SET: {

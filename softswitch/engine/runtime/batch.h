@@ -14,10 +14,10 @@ enum operation_kind {
     OPERATION_MULTICAST, /* id, then (port, instance).. */
     OPERATION_CLONE,     /* id, class of service, length limit, then (port, instance).. */
     OPERATION_COUNTER,   /* index or all ones, packets, bytes */
-    OPERATION_DIRECT,    /* priority, packets, bytes, key.., range ends.., mask.. */
+    OPERATION_DIRECT,    /* priority, packets, bytes, then key.., range ends.., mask.. or nothing: the default entry */
     OPERATION_REGISTER,  /* index or all ones, words of the value (at least two), the lowest first */
     OPERATION_METER,     /* index or all ones, configuration.. */
-    OPERATION_DIRECT_METER, /* priority, configuration.., key.., range ends.., mask.. */
+    OPERATION_DIRECT_METER, /* priority, configuration.., then as OPERATION_DIRECT */
     OPERATION_SET,       /* of each member values.., masks.. */
 };
 

@@ -444,13 +444,17 @@ EXPORT void engine_apply(struct engine *engine, const uint64_t *words, uint64_t 
     engine_release(engine);
 }
 
-static struct entry *entry_of(const struct table *table, int64_t handle)
+enum { DEFAULT_HANDLE = -1 }; /* the default entry */
+
+static bool place_of(struct table *table, int64_t handle, uint32_t *place)
 {
-    uint32_t place = (uint32_t)handle, generation = (uint32_t)(handle >> 32);
-    if (!table || place >= table->high)
-        return NULL;
-    struct entry *entry = table_entry(table, place);
-    return entry->used && (entry->generation & 0x3fffffff) == generation ? entry : NULL;
+    *place = handle == DEFAULT_HANDLE ? DEFAULT_PLACE : (uint32_t)handle;
+    if (handle == DEFAULT_HANDLE)
+        return true;
+    if (*place >= table->high)
+        return false;
+    const struct entry *entry = table_entry(table, *place);
+    return entry->used && (entry->generation & 0x3fffffff) == (uint32_t)(handle >> 32);
 }
 
 /* Words of each entry: packets and bytes; a meter's configuration (METER_CONFIG words); nanoseconds without a hit.
@@ -463,20 +467,21 @@ EXPORT int64_t engine_read_direct(struct engine *engine, uint32_t number, const 
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     uint64_t now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-    const struct table *table =
-        number < engine->pipeline->code->table_count ? &engine->pipeline->tables[number] : NULL;
+    struct table *table = number < engine->pipeline->code->table_count ? &engine->pipeline->tables[number] : NULL;
     for (uint32_t i = 0; i < count && bad < 0; i++) {
-        struct entry *entry = entry_of(table, handles[i]);
-        if (!entry) {
+        uint32_t place;
+        if (!table || !place_of(table, handles[i], &place)) {
             bad = i;
-        } else if (kind == DIRECT_COUNTER) {
-            words[2 * i] = __atomic_load_n(&entry->packets, __ATOMIC_RELAXED);
-            words[2 * i + 1] = __atomic_load_n(&entry->bytes, __ATOMIC_RELAXED);
-        } else if (kind == DIRECT_METER && table->shape->metered) {
-            meter_config((struct meter *)(entry_state(table, entry) + (table->shape->timed ? IDLE_WORDS : 0)),
-                         words + METER_CONFIG * i);
-        } else if (kind == DIRECT_IDLE && table->shape->timed) {
-            const uint64_t *idle = entry_state(table, entry);
+            break;
+        }
+        struct direct_place direct = direct_of(table, place);
+        if (kind == DIRECT_COUNTER) {
+            words[2 * i] = __atomic_load_n(direct.packets, __ATOMIC_RELAXED);
+            words[2 * i + 1] = __atomic_load_n(direct.bytes, __ATOMIC_RELAXED);
+        } else if (kind == DIRECT_METER && direct.meter) {
+            meter_config(direct.meter, words + METER_CONFIG * i);
+        } else if (kind == DIRECT_IDLE && table->shape->timed && place != DEFAULT_PLACE) {
+            const uint64_t *idle = entry_state(table, table_entry(table, place));
             uint64_t last = __atomic_load_n(&idle[1], __ATOMIC_RELAXED);
             words[i] = now_ns > last ? now_ns - last : 0;
         }

@@ -6,7 +6,7 @@
 
 #include "bits.h"
 
-enum { PIPELINE_ABI = 2, NO_ACTION = 0xffffffff, MOST_KEY_WORDS = 128, METER_WORDS = 10, IDLE_WORDS = 3 };
+enum { PIPELINE_ABI = 3, NO_ACTION = 0xffffffff, MOST_KEY_WORDS = 128, METER_WORDS = 10, IDLE_WORDS = 3 };
 
 enum match_kind { MATCH_EXACT, MATCH_LPM, MATCH_TERNARY };
 enum target_kind { TARGET_ACTION, TARGET_MEMBER, TARGET_GROUP };
@@ -92,6 +92,9 @@ struct table {
     uint64_t seed;
     struct target miss;
     uint64_t *miss_data;
+    struct missed { /* what the default entry counts and meters */
+        uint64_t packets, bytes, meter[METER_WORDS];
+    } missed;
 };
 
 /* --- action profiles --- */

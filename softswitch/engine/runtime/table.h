@@ -44,4 +44,23 @@ static inline uint64_t *entry_state(const struct table *table, struct entry *ent
     return entry_data(table, entry) + table->shape->data_words;
 }
 
+/* The direct resources of one entry. */
+struct direct_place {
+    uint64_t *packets, *bytes;
+    struct meter *meter; /* NULL: the table has none */
+};
+
+enum { DEFAULT_PLACE = INT32_MAX }; /* stands for the default entry */
+
+static inline struct direct_place direct_of(struct table *table, uint32_t place)
+{
+    const struct table_shape *shape = table->shape;
+    if (place == DEFAULT_PLACE)
+        return (struct direct_place){&table->missed.packets, &table->missed.bytes,
+                                     shape->metered ? (struct meter *)table->missed.meter : NULL};
+    struct entry *entry = table_entry(table, place);
+    uint64_t *meter = entry_state(table, entry) + (shape->timed ? IDLE_WORDS : 0);
+    return (struct direct_place){&entry->packets, &entry->bytes, shape->metered ? (struct meter *)meter : NULL};
+}
+
 #endif

@@ -223,10 +223,7 @@ async def test_another_pipeline_begins_anew_or_goes_on_with_all(
     assert await state.write((MODIFY, cell), (MODIFY, timed), (MODIFY, direct(f"config {FULL}"))) == []
     assert await state.write((MODIFY, members("<KIND>"))) == []
     before = as_set(await state.read(*everything()))
-    rebuilt = p4r.ForwardingPipelineConfig()
-    rebuilt.CopyFrom(state_config())
-    rebuilt.p4_device_config += b" "
-    await state.push(rebuilt, Push.RECONCILE_AND_COMMIT)
+    await state.push(rebuilt(state_config()), Push.RECONCILE_AND_COMMIT)
     assert as_set(await state.read(*everything())) == before
     assert await colours(switch, 5) == [(0, 0), (0, 0), (1, 0), (1, 0), (2, 0)]
     assert (await send(switch))[0][3] == 1
@@ -250,13 +247,71 @@ async def test_entries_of_the_program_count_like_others(switch: AsyncSoftSwitch,
         return {one.table_entry.match[0].exact.value: one.data.packet_count for one in found}
 
     assert await counts("first") == {b"\x08\0": 3, b"\x86\xdd": 0}
-    rebuilt = p4r.ForwardingPipelineConfig()
-    rebuilt.CopyFrom(kinds_config())
-    rebuilt.p4_device_config += b" "
-    await kinds.push(rebuilt, Push.RECONCILE_AND_COMMIT)
+    await kinds.push(rebuilt(kinds_config()), Push.RECONCILE_AND_COMMIT)
     assert await counts("kept") == {b"\x08\0": 3, b"\x86\xdd": 0}
     known = await kinds.read(entity("table_entry { table_id: $fixed counter_data {} }", kinds_config()))
     assert sorted(one.table_entry.counter_data.packet_count for one in known) == [0, 3]
+
+
+async def test_the_default_entry_meters_too(switch: AsyncSoftSwitch, state: Client) -> None:
+    default = ask("table_entry { table_id: $In.kinds is_default_action: true <FORWARD> }")
+    metered = ask(
+        f"table_entry {{ table_id: $In.kinds is_default_action: true <FORWARD> meter_config {FULL} }}"
+    )
+    asked = ask("table_entry { table_id: $In.kinds is_default_action: true meter_config {} }")
+    meter = ask("direct_meter_entry { table_entry { table_id: $In.kinds is_default_action: true } }")
+    assert await state.write((MODIFY, metered)) == []
+    assert [answer[4] >> 4 for answer in await send(switch, 5, kind=9)] == [0, 0, 1, 1, 2]
+    assert await state.read(asked) == [metered]
+    await state.push(rebuilt(state_config()), Push.RECONCILE_AND_COMMIT)
+    assert [answer[4] >> 4 for answer in await send(switch, 5, kind=9)] == [0, 0, 1, 1, 2]
+    assert await state.write((MODIFY, meter)) == []
+    assert [answer[4] >> 4 for answer in await send(switch, 5, kind=9)] == [0] * 5
+    assert await state.read(asked) == [default]
+    assert await state.write((MODIFY, metered)) == []
+    reset = ask("table_entry { table_id: $In.kinds is_default_action: true }")
+    assert await state.write((MODIFY, reset)) == []
+    assert await state.read(meter) == [meter]
+    assert await send(switch, kind=9) == []
+
+
+async def test_the_default_entry_counts_misses(switch: AsyncSoftSwitch, kinds: Client) -> None:
+    asked = entity(
+        "direct_counter_entry { table_entry { table_id: $mixed is_default_action: true } }", kinds_config()
+    )
+    for _ in range(3):
+        switch.inject(1, bytes(60))
+    await switch.collect()
+    (count,) = await kinds.read(asked)
+    assert count.direct_counter_entry.data == p4r.CounterData(packet_count=3, byte_count=180)
+    await kinds.push(rebuilt(kinds_config()), Push.RECONCILE_AND_COMMIT)
+    assert await kinds.read(asked) == [count]
+    count.direct_counter_entry.data.packet_count = 0
+    assert await kinds.write((MODIFY, count)) == []
+    (entry,) = await kinds.read(
+        entity("table_entry { table_id: $mixed is_default_action: true counter_data {} }", kinds_config())
+    )
+    assert entry.table_entry.counter_data == p4r.CounterData(byte_count=180)
+
+
+async def test_an_entry_may_change_more_than_once_in_an_atomic_batch(state: Client) -> None:
+    bare, third = forward('metadata: "second"'), forward('metadata: "third"')
+    for one in (bare, third):
+        one.table_entry.ClearField("action")
+    timed = forward("idle_timeout_ns: 5")
+    atomic = p4r.WriteRequest.DATAPLANE_ATOMIC
+    assert await state.write((MODIFY, timed), (MODIFY, bare), (MODIFY, third), atomicity=atomic) == []
+    assert await state.read(ask("table_entry {}")) == [forward('metadata: "third"')]
+    found = await state.write((DELETE, forward()), (MODIFY, bare), atomicity=atomic)
+    assert [code for code, _ in found] == [10, 5]
+
+
+def rebuilt(config: p4r.ForwardingPipelineConfig) -> p4r.ForwardingPipelineConfig:
+    """The same program, from a device config that differs."""
+    other = p4r.ForwardingPipelineConfig()
+    other.CopyFrom(config)
+    other.p4_device_config += b" "
+    return other
 
 
 def wrong_infos() -> dict[str, p4r.ForwardingPipelineConfig]:
