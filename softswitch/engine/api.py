@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 # --- errors -----------------------------------------------------------------------------------
 
@@ -583,6 +583,16 @@ class EngineOptions:
     name: str = "p4fabric"
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedBatch:
+    """Operations as `runtime/batch.h` has them: `words` points to `size` words of 64 bits, which stay the
+    caller's and need only last for the call."""
+
+    words: Any
+    size: int
+    operations: int
+
+
 class Engine(Protocol):
     """A running pipeline. Made by `softswitch.engine.open_engine(config: DeviceConfig, options)`:
     compiles when the cache has not got it, loads, inserts the program's own entries; raises `BuildError`.
@@ -658,6 +668,13 @@ class Engine(Protocol):
     ) -> list[Outcome]:
         """Change the pipeline's state; packets see either nothing or all of a batch. One outcome for each
         operation, in their order; never raises for a bad operation."""
+        ...
+
+    def apply_encoded(
+        self, batch: EncodedBatch, atomicity: Atomicity
+    ) -> tuple[list[int], dict[int, Outcome]]:
+        """`apply` for operations in the runtime's own form, laid out as `entry_layouts` says: every
+        operation's handle, and the outcomes of those that failed by their place in the batch."""
         ...
 
     def read_direct_counters(self, table: str, handles: Sequence[int]) -> list[CounterValue]:
