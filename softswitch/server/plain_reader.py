@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes as c
 import struct
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -94,23 +94,17 @@ def load(options: EngineOptions) -> Any:
     return library
 
 
-class PlainUpdate(NamedTuple):
-    """One update: its table by P4Info's id, P4Runtime's Update.Type, the store's key, and where in the
-    request the entry's canonical bytes are."""
-
-    table: int
-    type: int
-    key: bytes
-    begin: int
-    end: int
+PlainUpdate = tuple[int, int, int, int, int, int]
+"""Its table's place in `PlainReader.tables`, P4Runtime's Update.Type, where the store's key begins and ends
+in the batch's `keys`, where the entry's canonical bytes do in the request. A tuple, as there are so many."""
 
 
 class PlainBatch(NamedTuple):
     """What was read: for the engine, valid until the next is read; and for the store."""
 
     encoded: EncodedBatch
-    tables: frozenset[int]
-    updates: Iterator[PlainUpdate]
+    updates: list[PlainUpdate]
+    keys: bytes
 
 
 def find_updates(library: Any, request: bytes) -> slice | None:
@@ -126,7 +120,8 @@ class PlainReader:
     def __init__(self, library: Any, schema: Schema, layouts: dict[str, EntryLayout]) -> None:
         self._library = library
         flat = _Flat(schema, layouts)
-        self._ids = [one.id for one in flat.tables]
+        self.tables: list[int] = [one.id for one in flat.tables]
+        """P4Info's ids of the tables that it knows."""
         self._kept = flat.arrays()
         self._schema = _Schema(*self._kept, len(flat.tables))
         self._batch = _Batch()
@@ -141,16 +136,11 @@ class PlainReader:
             c.byref(self._schema), request, len(request), updates.start, updates.stop, c.byref(batch)
         ):
             return None
-        count, ids = batch.update_count, self._ids
-        keys = c.string_at(batch.keys, batch.key_count)
-        found = list(_UPDATE.iter_unpack(c.string_at(batch.updates, _UPDATE.size * count)))
+        found = c.string_at(batch.updates, _UPDATE.size * batch.update_count)
         return PlainBatch(
-            EncodedBatch(batch.words, batch.word_count, count),
-            frozenset(ids[one] for one in {update[0] for update in found}),
-            (
-                PlainUpdate(ids[table], type_, keys[begin:end], at, to)
-                for table, type_, begin, end, at, to in found
-            ),
+            EncodedBatch(batch.words, batch.word_count, batch.update_count),
+            list(_UPDATE.iter_unpack(found)),
+            c.string_at(batch.keys, batch.key_count),
         )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from softswitch.engine import EntryLayout
 from softswitch.engine.api import Atomicity, Engine, Outcome, Status
 from softswitch.server.errors import ABORTED, Result
-from softswitch.server.plain_reader import PlainReader, PlainUpdate, find_updates
+from softswitch.server.plain_reader import PlainReader, find_updates
 from softswitch.server.schema import Schema
 from softswitch.server.store import Store
 from softswitch.server.write import refusal
@@ -28,34 +28,40 @@ class PlainWriter:
     ) -> None:
         self._library = library
         self._reader = PlainReader(library, schema, layouts)
-        self._schema = schema
-        self._store = store
+        self._roles = schema.roles
         self._engine = engine
+        self._tables = [schema.tables[number] for number in self._reader.tables]
+        self._states = [store.tables[number] for number in self._reader.tables]
 
     def find_updates(self, request: bytes) -> slice | None:
-        """Where in a serialised WriteRequest the updates are; None if that is not one place. For any thread."""
+        """Where in a serialised WriteRequest the updates are; None: not in one place. For any thread."""
         return find_updates(self._library, request)
 
     def write(self, request: bytes, updates: slice, *, atomic: bool, role: str = "") -> list[Result] | None:
         """One result for each update that `find_updates` has found in a serialised request; None, and nothing
         has changed, if `Writer` has to look at it."""
         batch = self._reader.read(request, updates)
-        if batch is None or not all(self._schema.roles.owns(role, "tables", one) for one in batch.tables):
+        if batch is None or not self._is_in_scope(role, {update[0] for update in batch.updates}):
             return None
         atomicity = Atomicity.ALL_OR_NOTHING if atomic else Atomicity.CONTINUE_ON_ERROR
         handles, failed = self._engine.apply_encoded(batch.encoded, atomicity)
         results: list[Result] = [None] * len(handles)
-        tables = self._store.tables
-        for index, (update, handle) in enumerate(zip(batch.updates, handles, strict=True)):
-            if index in failed:
-                results[index] = self._result(update, failed[index])
-            elif update.type == _DELETE:
-                tables[update.table].remove(update.key)
+        for place, outcome in failed.items():
+            results[place] = self._result(batch.updates[place][0], outcome)
+        keys, states = batch.keys, self._states
+        for result, handle, (table, type_, key, key_end, wire, wire_end) in zip(
+            results, handles, batch.updates, strict=True
+        ):
+            if result is not None:
+                continue
+            if type_ == _DELETE:
+                states[table].remove(keys[key:key_end])
             else:
-                tables[update.table].put(update.key, request[update.begin : update.end], handle)
+                states[table].put(keys[key:key_end], request[wire:wire_end], handle)
         return results
 
-    def _result(self, update: PlainUpdate, outcome: Outcome) -> Result:
-        if outcome.status is Status.ABORTED:
-            return ABORTED
-        return refusal(self._schema.tables[update.table].name, outcome)
+    def _is_in_scope(self, role: str, tables: set[int]) -> bool:
+        return all(self._roles.owns(role, "tables", self._tables[one].id) for one in tables)
+
+    def _result(self, table: int, outcome: Outcome) -> Result:
+        return ABORTED if outcome.status is Status.ABORTED else refusal(self._tables[table].name, outcome)
