@@ -13,6 +13,7 @@ from softswitch.engine import EntryLayout
 from softswitch.engine.api import Atomicity, Engine, Outcome, Status
 from softswitch.server.errors import ABORTED, Result
 from softswitch.server.plain_reader import PlainReader, find_updates
+from softswitch.server.received import Received
 from softswitch.server.schema import Schema
 from softswitch.server.store import Store
 from softswitch.server.write import refusal
@@ -37,17 +38,17 @@ class PlainWriter:
         """Where in a serialised WriteRequest the updates are; None: not in one place. For any thread."""
         return find_updates(self._library, request)
 
-    def write(self, request: bytes, updates: slice, *, atomic: bool, role: str = "") -> list[Result] | None:
-        """One result for each update that `find_updates` has found in a serialised request; None, and nothing
-        has changed, if `Writer` has to look at it."""
-        batch = self._reader.read(request, updates)
-        if batch is None or not self._is_in_scope(role, {update[0] for update in batch.updates}):
+    def write(self, received: Received) -> list[Result] | None:
+        """One result for each update; None, and nothing is changed, if `Writer` has to look at it."""
+        request, place = received.request, received.place
+        batch = self._reader.read(request, place) if place is not None else None
+        if batch is None or not self._is_in_scope(received.role, {update[0] for update in batch.updates}):
             return None
-        atomicity = Atomicity.ALL_OR_NOTHING if atomic else Atomicity.CONTINUE_ON_ERROR
+        atomicity = Atomicity.ALL_OR_NOTHING if received.atomic else Atomicity.CONTINUE_ON_ERROR
         handles, failed = self._engine.apply_encoded(batch.encoded, atomicity)
         results: list[Result] = [None] * len(handles)
-        for place, outcome in failed.items():
-            results[place] = self._result(batch.updates[place][0], outcome)
+        for index, outcome in failed.items():
+            results[index] = self._result(batch.updates[index][0], outcome)
         keys, states = batch.keys, self._states
         for result, handle, (table, type_, key, key_end, wire, wire_end) in zip(
             results, handles, batch.updates, strict=True

@@ -14,13 +14,13 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import grpc
 from finsy.proto import p4r, p4r_grpc
-from google.protobuf.message import DecodeError
 
 from softswitch.server.arbitration import Arbitration, Client
 from softswitch.server.errors import DETAILS_KEY, Code, Refusal, Result, abort, batch_status, denied, invalid
 from softswitch.server.packet_io import PacketIo
 from softswitch.server.pipeline import Forwarding, Pipelines
 from softswitch.server.read import Part, messages
+from softswitch.server.received import Received
 from softswitch.server.stream import ClientStream
 
 _log = logging.getLogger(__name__)
@@ -71,27 +71,17 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
     ) -> bytes:
         """Section 12. The request is looked at as it came: most are never made into messages."""
         current = self._pipelines.current
-        updates = current.plain_writer.find_updates(request) if current is not None else None
         try:
-            head = _parsed(request if updates is None else request[: updates.start] + request[updates.stop :])
-            self._check_primary(head)
-            if head.atomicity not in p4r.WriteRequest.Atomicity.values():
-                raise invalid(f"atomicity {head.atomicity} is not known")
-            results = await self.in_state(lambda: self._write(request, updates, head))
+            received = Received(request, current.plain_writer.find_updates(request) if current else None)
+            self._check_primary(received.head)
+            if received.head.atomicity not in p4r.WriteRequest.Atomicity.values():
+                raise invalid(f"atomicity {received.head.atomicity} is not known")
+            results = await self.in_state(lambda: self._current().write(received))
         except Refusal as refusal:
             await abort(context, refusal)
         if any(results):
             await _abort_batch(context, results, "some updates were refused")
         return b""
-
-    def _write(self, request: bytes, updates: slice | None, head: p4r.WriteRequest) -> list[Result]:
-        atomic = head.atomicity != p4r.WriteRequest.CONTINUE_ON_ERROR
-        current = self._current()
-        if updates is not None:
-            results = current.plain_writer.write(request, updates, atomic=atomic, role=head.role)
-            if results is not None:
-                return results
-        return current.writer.write(_parsed(request).updates, atomic=atomic, role=head.role)
 
     async def Read(self, request: p4r.ReadRequest, context: _Context) -> AsyncIterator[p4r.ReadResponse]:
         """Section 13."""
@@ -328,13 +318,6 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
             return True
         number = running.schema.header_ids.get(of, 0) if isinstance(of, str) else of
         return running.schema.roles.owns(client.role, kind, number)
-
-
-def _parsed(request: bytes) -> p4r.WriteRequest:
-    try:
-        return p4r.WriteRequest.FromString(request)
-    except DecodeError:
-        raise invalid("the request is no serialised p4.v1.WriteRequest") from None
 
 
 def _stream_error(refusal: Refusal) -> p4r.StreamMessageResponse:
