@@ -482,10 +482,6 @@ static bool put_update(const struct schema *schema, const uint8_t *request, uint
     uint64_t *action = &head[OPERATION_HEAD + ENTRY_ACTION], *data = key + identity;
     if (entry.has_action ? !put_action(schema, table, entry.action, action, data) : change != DELETE)
         return false;
-    if (change == DELETE) {
-        *action = 0;
-        memset(data, 0, 8 * (size_t)table->data_words);
-    }
     uint64_t heading[OPERATION_HEAD] = {OPERATION_ENTRY, table->index, change - INSERT, body};
     memcpy(head, heading, sizeof heading);
     head[OPERATION_HEAD + ENTRY_PRIORITY] = entry.priority;

@@ -12,10 +12,11 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
 from finsy.proto import p4i, p4r
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError
 
 from softswitch.engine.api import EngineOptions
@@ -24,7 +25,7 @@ from softswitch.server.front_panel import FrontPanel
 from softswitch.server.pipeline import Forwarding, Pipelines
 from softswitch.server.ports import Ports
 from softswitch.server.received import Received
-from tests.switch.server.client import everything, fabric_config, kinds_config
+from tests.switch.server.client import fabric_config, kinds_config
 
 ROLES = ("", "", "", "", "", "sdn", "nobody")
 Answer = list[tuple[int, str] | None] | str
@@ -64,7 +65,7 @@ def match_of(chance: Chance, field: p4i.MatchField) -> p4r.FieldMatch:
         match.lpm.prefix_len = length = chance.randint(1, field.bitwidth)
         match.lpm.value = string_of(value >> field.bitwidth - length << field.bitwidth - length)
     elif field.match_type == p4i.MatchField.TERNARY:
-        mask = number_of(chance, field.bitwidth) or whole
+        mask = number_of(chance, field.bitwidth) or chance.choice((0, whole, whole, whole))
         match.ternary.value, match.ternary.mask = string_of(value & mask), string_of(mask)
     else:
         low, high = sorted((value, number_of(chance, field.bitwidth)))
@@ -162,7 +163,7 @@ def _spoil_match(chance: Chance, match: p4r.FieldMatch) -> None:
 
 def _spoil_string(chance: Chance, message: object, name: str) -> None:
     value = getattr(message, name)
-    wrong = (b"", b"\0", b"\0" + value, value + b"\0", b"\xff" * 20, b"\1", b"\xff")
+    wrong = (b"", b"\0", b"\0" + value, value + b"\0", b"\xff" * 20, b"\1", b"\xff", b"\2\0", b"\x10\0")
     setattr(message, name, chance.choice(wrong))
 
 
@@ -181,31 +182,100 @@ def request_of(chance: Chance, entries: Entries) -> bytes:
         if chance.random() < 0.05:
             update.entity.table_entry.ClearField("action")
     raw = request.SerializeToString()
-    return _mangled(chance, raw) if chance.random() < 0.2 else raw
+    odd = chance.random()
+    if odd < 0.1:
+        return _mangled(chance, raw)
+    return rewritten(chance, raw, request.DESCRIPTOR) if odd < 0.4 else raw
 
 
 def _mangled(chance: Chance, raw: bytes) -> bytes:
-    """Other bytes: changed, doubled, lost; or another message behind it, which protobuf merges."""
+    """Other bytes: changed, doubled, lost; or the same message behind it, which protobuf merges."""
     content = bytearray(raw)
-    for _ in range(chance.choice((1, 1, 1, 2, 5))):
+    for _ in range(chance.choice((1, 1, 2, 5))):
         at = chance.randrange(len(content) + 1)
         to = min(len(content), at + chance.choice((1, 1, 2, 4, 16)))
-        match chance.randint(0, 5):
+        match chance.randint(0, 3):
             case 0:
                 content[at:to] = b""
             case 1:
                 content[at:at] = content[at:to]
             case 2:
-                content[at:at] = bytes([chance.choice((0, 0x80, 0xFF, 0x0A, 0x12, 0x22, 0x1A))])
-            case 3:
                 content[at:to] = bytes([chance.choice((0, 1, 2, 3, 0x80, 0xFF, chance.randrange(256)))])
-            case 4:
+            case 3:
                 content += raw
-            case 5:
-                # A longer form of the same number: legal, but not what anybody writes.
-                if at < len(content) and content[at] < 0x80:
-                    content[at : at + 1] = bytes([content[at] | 0x80, 0])
     return bytes(content)
+
+
+# --- messages, record by record -------------------------------------------------------------------
+
+Record = tuple[int, int | bytes]
+"""A field's key on the wire, and its number or its content."""
+
+
+def _read(raw: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while raw[at] & 128:
+        value, shift, at = value | (raw[at] & 127) << shift, shift + 7, at + 1
+    return value | raw[at] << shift, at + 1
+
+
+def _varint(value: int, longer: int = 0) -> bytes:
+    """`longer`: bytes that would not be needed, which is legal up to a point."""
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value | 128, *[128] * (longer - 1), 0]) if longer else bytes([*out, value])
+
+
+def _records(raw: bytes) -> Iterator[Record]:
+    at = 0
+    while at < len(raw):
+        key, at = _read(raw, at)
+        number, at = _read(raw, at)
+        if key & 7 == 2:
+            yield key, raw[at : at + number]
+            at += number
+        else:
+            yield key, number
+
+
+def _written(record: Record, longer: tuple[int, int] = (0, 0)) -> bytes:
+    key, value = record
+    rest = _varint(value, longer[1]) if isinstance(value, int) else _varint(len(value), longer[1]) + value
+    return _varint(key, longer[0]) + rest
+
+
+def rewritten(chance: Chance, raw: bytes, message: Descriptor) -> bytes:
+    """A message with something odd somewhere in it: a field that comes twice, or not, or in another place;
+    one that nobody knows; a number that is too large, or longer than needed."""
+    records = list(_records(raw))
+    if not records:
+        return raw
+    at = chance.randrange(len(records))
+    key, value = records[at]
+    inner = message.fields_by_number[key >> 3].message_type
+    if isinstance(value, bytes) and inner is not None and chance.random() < 0.85:
+        records[at] = key, rewritten(chance, value, inner)
+        return b"".join(map(_written, records))
+    longer = (0, 0)
+    match chance.randint(0, 6):
+        case 0:
+            records.insert(chance.randrange(len(records) + 1), records[at])
+        case 1:
+            del records[at]
+        case 2:
+            records.insert(chance.randrange(len(records)), records.pop(at))
+        case 3:
+            unknown = chance.choice((14, 31, 32, 100, (1 << 29) - 1))
+            records.insert(at, chance.choice(((unknown << 3, 0), (unknown << 3 | 2, b"\1"))))
+        case 4 if isinstance(value, int):
+            records[at] = key, chance.choice((0, 1, 4, value + (1 << 32), value + (1 << 63), (1 << 64) - 1))
+        case 5:
+            records[at] = chance.choice(((key, 0), (key & ~7 | 2, b"\2\0"), (key & ~7 | 2, b"")))
+        case _:
+            longer = chance.choice(((1, 0), (0, 1), (4, 0), (0, 4), (5, 0), (0, 9)))
+    return b"".join(_written(one, longer if place == at else (0, 0)) for place, one in enumerate(records))
 
 
 # --- what comes of it -----------------------------------------------------------------------------
@@ -240,9 +310,10 @@ def by_bytes(state: Forwarding, request: bytes) -> tuple[Answer, bool]:
 
 def everything_in(state: Forwarding) -> list[bytes]:
     """What the store has and reads say, in an order of its own."""
-    requests = [*everything(), p4r.Entity(), p4r.Entity()]
-    requests[-2].table_entry.counter_data.SetInParent()
-    requests[-1].direct_counter_entry.SetInParent()
+    requests = [p4r.Entity() for _ in range(3)]
+    requests[0].table_entry.SetInParent()
+    requests[1].table_entry.counter_data.SetInParent()
+    requests[2].direct_counter_entry.SetInParent()
     parts, results = state.reader.read(requests)
     assert not any(results), results
     entities = [part.encode(one) for part in parts for one in part.things]

@@ -29,6 +29,7 @@ def test_random_requests_come_to_the_same_as_bytes_and_as_messages(program: str)
     environment = {
         **os.environ,
         "LD_PRELOAD": " ".join(libraries),
+        "PYTHONMALLOC": "malloc",  # so that requests, too, have bounds that are watched
         "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",
         "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
     }
