@@ -189,12 +189,14 @@ class _Flat:
 
 
 def _is_plain(table: TableSchema) -> bool:
-    """Whether its entries can be: they have actions of their own, and sizes that the reader knows."""
+    """Whether its entries can be: they have actions of their own, no meters, which a MODIFY without a
+    configuration would reset, and sizes that the reader knows."""
     fields = table.match.fields
     widest = max((one.bitwidth for one in fields), default=0)
     ranges = [one.bitwidth for one in fields if one.match is MatchKind.RANGE]
     return (
         table.profile is None
+        and table.engine.direct_meter is None
         and not table.const_entries
         and 0 < len(fields) <= MOST_FIELDS
         and widest <= MOST_FIELD_BITS

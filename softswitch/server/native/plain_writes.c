@@ -9,7 +9,7 @@
 enum { OPERATION_HEAD = 4, ENTRY_HEAD = 5, OPERATION_ENTRY = 0, ENTRY_PRIORITY = 0, ENTRY_ACTION = 2 };
 enum { INSERT = 1, MODIFY = 2, DELETE = 3 };
 enum { PRIORITY_BYTES = 4 };                  /* as softswitch/server/keys.py packs keys */
-enum { LARGEST_LIST = 1 << 28 };               /* bytes of each of a batch's lists */
+enum { LARGEST_LIST = 1 << 26 };               /* bytes of each of a batch's lists */
 
 EXPORT int plain_updates(const uint8_t *request, size_t size, uint64_t *begin, uint64_t *end);
 EXPORT int plain_read(const struct schema *schema, const uint8_t *request, size_t size, uint64_t begin, uint64_t end,
@@ -35,9 +35,13 @@ static size_t size_of(struct span span)
 }
 
 /* A varint in its shortest form. */
-static bool next_number(struct span *rest, uint64_t *number)
+static inline bool next_number(struct span *rest, uint64_t *number)
 {
     uint64_t value = 0;
+    if (rest->at < rest->end && *rest->at < 128) {
+        *number = *rest->at++;
+        return true;
+    }
     for (unsigned shift = 0; shift < 64 && rest->at < rest->end; shift += 7) {
         uint8_t byte = *rest->at++;
         if (shift == 63 && byte > 1)
@@ -51,7 +55,7 @@ static bool next_number(struct span *rest, uint64_t *number)
     return false;
 }
 
-static bool next_record(struct span *rest, struct record *record)
+static inline bool next_record(struct span *rest, struct record *record)
 {
     uint64_t tag;
     if (!next_number(rest, &tag))
