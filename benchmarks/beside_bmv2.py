@@ -1,5 +1,6 @@
-"""Packets/s through the embedded switch and through bmv2's simple_switch_grpc: the same JSON, the same
-entries written over P4Runtime, the same veth pairs, one core each, in turns. Needs root, and bmv2 on PATH.
+"""Packets/s and table writes/s of the embedded switch and of bmv2's simple_switch_grpc: the same JSON, the
+same entries written over P4Runtime, the same veth pairs, one core each, in turns. Needs root, and bmv2 on
+PATH.
 
     .venv/bin/python -m benchmarks.beside_bmv2 [--seconds 3] [--rounds 3]
 """
@@ -90,7 +91,8 @@ def main() -> None:
     ours = [sys.executable, "-m", "softswitch", "run", "--device-id", "1", "--grpc", GRPC, *PORTS]
     theirs = [bmv2, "--no-p4", "--device-id", "1", *PORTS, "--thrift-port", THRIFT, "--log-level", "off"]
     theirs += ["--", "--grpc-server-addr", GRPC, "--cpu-port", "510"]
-    wanted, frame, ratios = entities(10_000), the_frame(), []
+    wanted, frame = entities(10_000), the_frame()
+    forwarded, written = [], []
     made = batches(wanted)
     with tempfile.TemporaryDirectory() as scratch, Wires():
         tool = build_tool(scratch)
@@ -100,13 +102,15 @@ def main() -> None:
                 with running(command) as switch:
                     writes.append(write_rate(switch, made, len(wanted)))
                     rates.append(received_rate(tool, frame, options.seconds)[0])
-            ratios.append(rates[0] / rates[1])
+            forwarded.append(rates[0] / rates[1])
+            written.append(writes[0] / writes[1])
             print(
                 f"round {number + 1}: softswitch {rates[0]:,.0f} packets/s, bmv2 {rates[1]:,.0f}, "
-                f"ratio {ratios[-1]:.1f}; writes {writes[0]:,.0f} and {writes[1]:,.0f} entries/s, "
-                f"ratio {writes[0] / writes[1]:.2f}"
+                f"ratio {forwarded[-1]:.1f}; writes {writes[0]:,.0f} and {writes[1]:,.0f} entries/s, "
+                f"ratio {written[-1]:.2f}"
             )
-    print(f"median ratio to bmv2: {statistics.median(ratios):.1f}")
+    packets, entries = statistics.median(forwarded), statistics.median(written)
+    print(f"median ratios to bmv2: {packets:.1f} in packets, {entries:.2f} in table entries")
 
 
 if __name__ == "__main__":

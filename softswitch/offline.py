@@ -15,10 +15,11 @@ from google.protobuf import text_format
 from softswitch.engine import NativeEngine, load_config, open_engine
 from softswitch.engine.api import EngineOptions, PipelineError
 from softswitch.server.errors import Refusal, raise_first
-from softswitch.server.pipeline import Forwarding
-from softswitch.server.ports import BadOption, Ports
+from softswitch.server.ports import BadOption
 from softswitch.server.schema import Schema
 from softswitch.server.server import read_config
+from softswitch.server.store import Store
+from softswitch.server.write import Writer
 
 
 @contextmanager
@@ -43,9 +44,10 @@ def offline_engine(
             config = read_config(p4info, device_config)
             try:
                 schema = Schema(config.p4info, loaded.info)
-                forwarding = Forwarding.fresh(config, loaded, schema, engine, Ports({}))
-                forwarding.store.adopt(engine.initial_handles)
-                raise_first(forwarding.writer.write(_updates(entries), atomic=True), "update")
+                store = Store(schema)
+                store.adopt(engine.initial_handles)
+                writer = Writer(schema, store, engine, frozenset())
+                raise_first(writer.write(_updates(entries), atomic=True), "update")
             except Refusal as refusal:
                 raise BadOption(f"{entries} and {p4info}: {refusal.text}") from None
         yield engine

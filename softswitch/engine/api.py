@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 # --- errors -----------------------------------------------------------------------------------
 
@@ -588,6 +588,16 @@ class EngineOptions:
     name: str = "p4fabric"
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedBatch:
+    """Operations as `runtime/batch.h` has them: `words` points to `size` words of 64 bits, which stay the
+    caller's and need only last for the call."""
+
+    words: Any
+    size: int
+    operations: int
+
+
 class Engine(Protocol):
     """A running pipeline. Made by `softswitch.engine.open_engine(config: DeviceConfig, options)`:
     compiles when the cache has not got it, loads, inserts the program's own entries; raises `BuildError`.
@@ -668,6 +678,13 @@ class Engine(Protocol):
     def initial_handles(self, table: str) -> list[int]:
         """The handles of the entries that the program lists (`TableInfo.entries`), as they were when the
         pipeline came up; -1 for one that could not be held."""
+        ...
+
+    def apply_encoded(
+        self, batch: EncodedBatch, atomicity: Atomicity
+    ) -> tuple[list[int], dict[int, Outcome]]:
+        """`apply` for operations in the runtime's own form, laid out as `entry_layouts` says: every
+        operation's handle, and the outcomes of those that failed by their place in the batch."""
         ...
 
     def read_direct_counters(self, table: str, handles: Sequence[int]) -> list[CounterValue]:

@@ -47,6 +47,11 @@ class Builder:
         sources = [RUNTIME / f"{unit}.c" for unit in RUNTIME_UNITS]
         return self._library("runtime", b"", lambda _: sources)
 
+    def library(self, kind: str, directory: Path) -> Path:
+        """The library of another folder's C."""
+        files = tuple(sorted(directory.glob("*.[ch]")))
+        return self._library(kind, _digest(files), lambda _: [one for one in files if one.suffix == ".c"])
+
     def pipeline(self, digest: str, generate: Callable[[], str]) -> Path:
         """The library of a pipeline; `generate` is called only when the cache has not got it."""
 

@@ -21,6 +21,7 @@ from softswitch.engine.api import (
     CounterValue,
     DeviceConfig,
     DigestMessage,
+    EncodedBatch,
     EngineOptions,
     EngineStats,
     Event,
@@ -263,6 +264,18 @@ class NativeEngine:
     def initial_handles(self, table: str) -> list[int]:
         """The handles of the entries that the program lists; -1 for one that there was no room for."""
         return self._initial[table]
+
+    def apply_encoded(
+        self, batch: EncodedBatch, atomicity: Atomicity
+    ) -> tuple[list[int], dict[int, Outcome]]:
+        """`apply` for operations that are encoded already: all handles, and what failed by its place."""
+        count, everything = batch.operations, atomicity is Atomicity.ALL_OR_NOTHING
+        native = (NativeOutcome * max(count, 1))()
+        self._native.engine_apply(self._handle(), batch.words, batch.size, native, count, int(everything))
+        # Of each outcome two words: status and detail, which are 0 when all is well, and the handle.
+        words = memoryview(native).cast("B").cast("q")[: 2 * count].tolist()
+        failed = {place: _outcome(native[place]) for place, head in enumerate(words[::2]) if head}
+        return words[1::2], failed
 
     def read_direct_counters(self, table: str, handles: Sequence[int]) -> list[CounterValue]:
         """The counters of entries by handle; `KeyError` names a table without counters or a stale handle."""

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 
 from finsy.proto import p4r
 
-from softswitch.engine import load_config, open_engine
+from softswitch.engine import entry_layouts, load_config, open_engine
 from softswitch.engine.api import BuildError, DeviceConfig, Engine, EngineOptions, PipelineError, PortError
-from softswitch.server.errors import Code, Refusal, invalid, not_found
+from softswitch.server.errors import Code, Refusal, Result, invalid, not_found
 from softswitch.server.front_panel import FrontPanel
-from softswitch.server.ports import Ports
+from softswitch.server.plain_reader import load
+from softswitch.server.plain_writes import PlainWriter
 from softswitch.server.read import Reader
+from softswitch.server.received import Received
 from softswitch.server.replay import count_updates, state_updates
 from softswitch.server.schema import Schema
 from softswitch.server.store import Store
@@ -34,21 +36,15 @@ class Forwarding:
     store: Store
     engine: Engine
     writer: Writer
+    plain_writer: PlainWriter
     reader: Reader
 
-    @classmethod
-    def fresh(
-        cls,
-        config: p4r.ForwardingPipelineConfig,
-        device_config: DeviceConfig,
-        schema: Schema,
-        engine: Engine,
-        ports: Ports,
-    ) -> Forwarding:
-        """With nothing written yet."""
-        store = Store(schema)
-        writer = Writer(schema, store, engine, frozenset(ports.interfaces))
-        return cls(config, device_config, schema, store, engine, writer, Reader(schema, store, engine))
+    def write(self, received: Received) -> list[Result]:
+        """Carry out a request, the short way if it can be: one result for each update."""
+        results = self.plain_writer.write(received)
+        if results is None:
+            results = self.writer.write(received.updates(), atomic=received.atomic, role=received.role)
+        return results
 
 
 class Pipelines:
@@ -80,12 +76,33 @@ class Pipelines:
         schema = Schema(config.p4info, device_config.info)
         try:
             with self._preparing:
+                load(self._options)
                 engine = open_engine(device_config, self._options)
         except BuildError as error:
             raise invalid(f"p4_device_config cannot be built: {error}") from None
-        prepared = Forwarding.fresh(config, device_config, schema, engine, self._ports)
+        prepared = self._fresh(config, device_config, schema, engine)
         prepared.store.adopt(engine.initial_handles)
         return prepared
+
+    def _fresh(
+        self,
+        config: p4r.ForwardingPipelineConfig,
+        device_config: DeviceConfig,
+        schema: Schema,
+        engine: Engine,
+    ) -> Forwarding:
+        """With nothing written yet."""
+        store, layouts = Store(schema), entry_layouts(device_config)
+        return Forwarding(
+            config,
+            device_config,
+            schema,
+            store,
+            engine,
+            Writer(schema, store, engine, frozenset(self._ports.interfaces)),
+            PlainWriter(load(self._options), schema, layouts, store, engine),
+            Reader(schema, store, engine),
+        )
 
     def save(self, prepared: Forwarding) -> None:
         """VERIFY_AND_SAVE."""
@@ -135,9 +152,7 @@ class Pipelines:
             self._start(prepared)
             return
         engine = self.running.engine
-        fresh = Forwarding.fresh(
-            prepared.config, prepared.device_config, prepared.schema, engine, self._ports
-        )
+        fresh = self._fresh(prepared.config, prepared.device_config, prepared.schema, engine)
         plans = fresh.writer.plan(state_updates(state, fresh.store)) if state is not None else []
         engine.stop()
         try:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 import grpc
-from finsy.proto import gnmi_grpc, p4i, p4r, p4r_grpc
+from finsy.proto import gnmi_grpc, p4i, p4r
 from google.protobuf import text_format
 
 from softswitch.engine.api import Engine, EngineOptions
@@ -162,7 +162,7 @@ class SoftSwitchServer:
             self._server = self._bind()
             if options.config is not None:
                 await self._service.load(options.config)
-            p4r_grpc.add_P4RuntimeServicer_to_server(self._service, self._server)
+            self._service.join(self._server)
             gnmi = GnmiService(self._panel, self._service.in_state)
             gnmi_grpc.add_gNMIServicer_to_server(gnmi, self._server)
             await self._server.start()

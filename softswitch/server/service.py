@@ -31,6 +31,7 @@ from softswitch.server.idle_timeouts import IdleTimeouts
 from softswitch.server.packet_io import PacketIo
 from softswitch.server.parts import Part, messages
 from softswitch.server.pipeline import Forwarding, Pipelines
+from softswitch.server.received import Received
 from softswitch.server.stream import ClientStream
 
 _log = logging.getLogger(__name__)
@@ -61,6 +62,12 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         self._packet_io = PacketIo(self._packet_in, self._digest)
         self._idle_timeouts = IdleTimeouts(self.in_state, self._idle)
 
+    def join(self, server: grpc.aio.Server) -> None:
+        """Be served."""
+        p4r_grpc.add_P4RuntimeServicer_to_server(self, server)
+        write = grpc.unary_unary_rpc_method_handler(self.Write)
+        server.add_registered_method_handlers("p4.v1.P4Runtime", {"Write": write})
+
     def close(self) -> None:
         """Stop the engines, when no RPC runs any more."""
         self._packet_io.stop()
@@ -74,22 +81,22 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
 
     # --- Write and Read -------------------------------------------------------------------------
 
-    async def Write(self, request: p4r.WriteRequest, context: _Context) -> p4r.WriteResponse:
-        """Section 12."""
+    async def Write(  # type: ignore[override]  # takes and gives what is on the wire
+        self, request: bytes, context: _Context
+    ) -> bytes:
+        """Section 12. The request is looked at as it came: most are never made into messages."""
+        current = self._pipelines.current
         try:
-            self._check_primary(request)
-            if request.atomicity not in p4r.WriteRequest.Atomicity.values():
-                raise invalid(f"atomicity {request.atomicity} is not known")
-            results = await self.in_state(lambda: self._write(request))
+            received = Received(request, current.plain_writer.find_updates(request) if current else None)
+            self._check_primary(received.head)
+            if received.head.atomicity not in p4r.WriteRequest.Atomicity.values():
+                raise invalid(f"atomicity {received.head.atomicity} is not known")
+            results = await self.in_state(lambda: self._current().write(received))
         except Refusal as refusal:
             await abort(context, refusal)
         if any(results):
             await _abort_batch(context, results, "some updates were refused")
-        return p4r.WriteResponse()
-
-    def _write(self, request: p4r.WriteRequest) -> list[Result]:
-        atomic = request.atomicity != p4r.WriteRequest.CONTINUE_ON_ERROR
-        return self._current().writer.write(request.updates, atomic=atomic, role=request.role)
+        return b""
 
     async def Read(self, request: p4r.ReadRequest, context: _Context) -> AsyncIterator[p4r.ReadResponse]:
         """Section 13."""

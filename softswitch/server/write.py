@@ -240,6 +240,10 @@ def _failure(operations: Sequence[Operation], outcomes: Sequence[Outcome]) -> Re
 
 
 def _refusal(operation: Operation, outcome: Outcome) -> Refusal:
-    named = getattr(operation, "table", None) or getattr(operation, "profile", None)
+    return refusal(getattr(operation, "table", None) or getattr(operation, "profile", None), outcome)
+
+
+def refusal(named: str | None, outcome: Outcome) -> Refusal:
+    """What an engine's outcome that is no success is to a client; `named` is the object concerned."""
     text = outcome.text
     return Refusal(Code(outcome.status), f"{named}: {text}" if named and named not in text else text)
