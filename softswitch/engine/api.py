@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
+from softswitch.engine.trace.events import PacketTrace, TraceFilter
+
 # --- errors -----------------------------------------------------------------------------------
 
 
@@ -715,6 +717,22 @@ class Engine(Protocol):
     def idle_entries(self, limit: int = 1024) -> list[IdleEntry]:
         """Entries whose timeout is over; being named, like being hit, begins the timeout anew. To be asked
         for from time to time: looks at all entries of tables with timeouts."""
+        ...
+
+    # traces
+    def start_trace(self, wanted: TraceFilter, most: int = ...) -> None:
+        """Trace the next `most` packets that are `wanted`, instead of what was traced before. No packet and no
+        state is lost. Compiles code that traces when it never was (seconds: run it in a thread); `BuildError`
+        leaves all as it was. A `swap` ends tracing."""
+        ...
+
+    def stop_trace(self) -> None:
+        """Trace no more packets; those that are on their way still become whole."""
+        ...
+
+    def take_traces(self) -> list[PacketTrace]:
+        """Traces that have become whole since the last call, oldest first; to be called from time to time
+        while packets are traced. What there is no room for makes traces `truncated`."""
         ...
 
     # packets

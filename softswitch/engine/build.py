@@ -20,7 +20,20 @@ from softswitch.engine.api import BuildError
 HERE = Path(__file__).parent
 RUNTIME = HERE / "runtime"
 RUNTIME_UNITS = (
-    *("hash", "table", "profile", "ring", "packet", "queue", "process", "port", "worker", "batch", "control"),
+    *(
+        "hash",
+        "table",
+        "profile",
+        "ring",
+        "packet",
+        "queue",
+        "process",
+        "port",
+        "worker",
+        "batch",
+        "trace",
+        "control",
+    ),
 )
 FLAGS = ("-std=gnu11", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror", "-Wl,-z,defs")
 OPTIMISED = ("-O2",)
@@ -52,15 +65,16 @@ class Builder:
         files = tuple(sorted(directory.glob("*.[ch]")))
         return self._library(kind, _digest(files), lambda _: [one for one in files if one.suffix == ".c"])
 
-    def pipeline(self, digest: str, generate: Callable[[], str]) -> Path:
+    def pipeline(self, digest: str, generate: Callable[[], str], *, traced: bool = False) -> Path:
         """The library of a pipeline; `generate` is called only when the cache has not got it."""
+        kind, units = ("traced", ("hash", "ring", "trace")) if traced else ("pipeline", ("hash",))
 
         def sources(scratch: Path) -> list[Path]:
             text = scratch / "pipeline.c"
             text.write_text(generate())
-            return [text, RUNTIME / "hash.c"]
+            return [text, *(RUNTIME / f"{unit}.c" for unit in units)]
 
-        return self._library("pipeline", digest.encode() + _digest(generator_files()), sources)
+        return self._library(kind, digest.encode() + _digest(generator_files()), sources)
 
     def _library(self, kind: str, made_of: bytes, sources: Callable[[Path], list[Path]]) -> Path:
         compiler = find_compiler()

@@ -50,9 +50,12 @@ from softswitch.engine.native import (
 )
 from softswitch.engine.native import Outcome as NativeOutcome
 from softswitch.engine.reader import StateReader
+from softswitch.engine.trace.events import PacketTrace, TraceFilter
+from softswitch.engine.trace.tracer import Tracer
 
 PORTS = 512
 LARGEST_RECORD = 1 << 16
+MOST_TRACED = 1 << 32
 DETAILS = (
     "",
     "the operation is malformed",
@@ -81,6 +84,7 @@ class NativeEngine:
         )
         if not self._engine:
             raise BuildError("the engine could not be set up: out of memory or descriptors")
+        self._tracer = Tracer(self._native, self._builder, self.options.drop_port)
         try:
             self.swap(config)
         except BaseException:
@@ -304,6 +308,20 @@ class NativeEngine:
     def read_meters(self, meter: str, start: int = 0, count: int | None = None) -> list[MeterConfig | None]:
         """The configurations of a meter array's cells; `IndexError` outside of it."""
         return self._reader.meters(self._handle(), meter, start, count)
+
+    # --- traces -------------------------------------------------------------------------------
+
+    def start_trace(self, wanted: TraceFilter, most: int = MOST_TRACED) -> None:
+        """Trace the next `most` packets that are `wanted`; `BuildError` leaves all as it was."""
+        self._tracer.start(self._handle(), self._config, wanted, most)
+
+    def stop_trace(self) -> None:
+        """Trace no more packets."""
+        self._tracer.stop(self._handle())
+
+    def take_traces(self) -> list[PacketTrace]:
+        """Traces that have become whole since the last call."""
+        return self._tracer.take(self._handle())
 
     # --- packets ------------------------------------------------------------------------------
 

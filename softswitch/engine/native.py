@@ -44,6 +44,15 @@ class IdleEntry(c.Structure):
     _fields_ = (("table", c.c_uint64), ("handle", c.c_int64))
 
 
+class TraceFilter(c.Structure):
+    """Which packets are traced."""
+
+    _fields_ = (
+        *(("port", c.c_int32), ("protocol", c.c_int32), ("family", c.c_uint32)),
+        *((name, c.c_uint8 * 16) for name in ("source", "source_mask", "destination", "destination_mask")),
+    )
+
+
 _WORDS = c.POINTER(c.c_uint64)
 _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "engine_new": (c.c_void_p, (c.c_uint32, c.c_uint32, c.c_uint32)),
@@ -69,6 +78,10 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "engine_take": (
         c.c_int64,
         (c.c_void_p, c.c_int, c.c_char_p, c.c_uint32, c.POINTER(c.c_uint32), c.POINTER(c.c_uint32)),
+    ),
+    "engine_trace": (
+        c.c_int,
+        (c.c_void_p, c.c_char_p, c.POINTER(TraceFilter), c.c_uint64, c.c_char_p, c.c_size_t),
     ),
     "engine_marked": (c.c_uint64, (c.c_void_p,)),
     "engine_fd": (c.c_int, (c.c_void_p, c.c_int)),

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from softswitch.engine.generate.actions import SIGNATURE
 from softswitch.engine.generate.expressions import Expressions
 from softswitch.engine.generate.names import Names, place
+from softswitch.engine.generate.tracing import Tracing
 from softswitch.engine.model import Conditional, ControlFlow, Table
 
 
 class Flows:
     """Writes the two control flows."""
 
-    def __init__(self, names: Names, expressions: Expressions) -> None:
+    def __init__(self, names: Names, expressions: Expressions, tracing: Tracing) -> None:
+        self.tracing = tracing
         self.names = names
         self.expressions = expressions
 
@@ -31,7 +33,8 @@ class Flows:
             yield f"{self.names.nodes[flow.name, name]}:"
             if isinstance(node, Conditional):
                 yield f"    {place(node.source)}"
-                yield f"    if ({self.expressions.truth(node.expression)})"
+                truth = self.tracing.condition(flow, node, self.expressions.truth(node.expression))
+                yield f"    if ({truth})"
                 yield f"        {self._go(flow, node.true_next)}"
                 yield "    else"
                 yield f"        {self._go(flow, node.false_next)}"

@@ -10,6 +10,7 @@ from softswitch.engine.generate.actions import SIGNATURE, Actions, words
 from softswitch.engine.generate.expressions import Expressions, elements, lookaheads
 from softswitch.engine.generate.intervals import literal
 from softswitch.engine.generate.names import Names, comment
+from softswitch.engine.generate.tracing import Tracing
 from softswitch.engine.model import (
     Expression,
     FieldRef,
@@ -29,8 +30,16 @@ LONGEST_WALK = 1024  # states; then ParserTimeout
 class Parsers:
     """Writes the parser of one pipeline."""
 
-    def __init__(self, pipeline: Pipeline, names: Names, expressions: Expressions, actions: Actions) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        names: Names,
+        expressions: Expressions,
+        actions: Actions,
+        tracing: Tracing,
+    ) -> None:
         self.pipeline = pipeline
+        self.tracing = tracing
         self.names = names
         self.expressions = expressions
         self.actions = actions
@@ -82,6 +91,7 @@ class Parsers:
         yield "    if (state != STATE_ACCEPT)"
         yield f"        refuse(packet, {self.error('ParserTimeout')}); /* ParserTimeout */"
         yield "    packet->parsed = at.offset;"
+        yield from self.tracing.parsed()
         yield "    (void)pipeline, (void)phv;"
         yield "}"
         yield ""
@@ -92,6 +102,7 @@ class Parsers:
         yield f"static inline enum state parse_{name}({SIGNATURE}, struct cursor *at)"
         yield "{"
         yield "    (void)pipeline, (void)packet, (void)phv, (void)at;"
+        yield from self.tracing.state(state)
         for step in state.operations:
             try:
                 yield from (f"    {line}" for line in self._operation(step))

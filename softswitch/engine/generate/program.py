@@ -13,23 +13,28 @@ from softswitch.engine.generate.layout import codecs, structs
 from softswitch.engine.generate.names import Names, comment, string
 from softswitch.engine.generate.parsers import Parsers
 from softswitch.engine.generate.tables import ENTRY_BYTES, Tables
+from softswitch.engine.generate.tracing import Tracing
 from softswitch.engine.model import ConstantInput, FieldList, FieldRef, Header, Pipeline, Validity
 
 
-def generate(pipeline: Pipeline) -> str:
+def generate(pipeline: Pipeline, *, traced: bool = False) -> str:
     """C that includes the runtime's `pipeline.h` and defines `p4_pipeline`; `PipelineError` names what
-    cannot be expressed."""
-    return "\n".join(_Program(pipeline).text()) + "\n"
+    cannot be expressed. `traced`: code that records what becomes of packets that are traced, and costs
+    something; the other knows nothing of that."""
+    return "\n".join(_Program(pipeline, traced).text()) + "\n"
 
 
 class _Program:
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, traced: bool) -> None:
         self.pipeline = pipeline
+        self.tracing = Tracing(pipeline, traced)
         self.names = Names(pipeline)
         self.expressions = Expressions(self.names)
         self.calculations = Calculations(self.names)
         self.actions = Actions(self.names, self.expressions, self.calculations)
-        self.tables = Tables(pipeline, self.names, self.expressions, self.calculations, self.actions)
+        self.tables = Tables(
+            pipeline, self.names, self.expressions, self.calculations, self.actions, self.tracing
+        )
 
     def text(self) -> Iterator[str]:
         pipeline = self.pipeline
@@ -37,6 +42,7 @@ class _Program:
         yield '#include "pipeline.h"'
         if pipeline.meters or any(table.meter for table in pipeline.tables):
             yield '#include "meter.h"'
+        yield from self.tracing.include()
         # What else comes first in the file is found while the rest is written.
         body = list(self._body())
         if self.expressions.big.used:
@@ -59,16 +65,17 @@ class _Program:
         pipeline = self.pipeline
         for action in pipeline.actions:
             yield from self.actions.function(action)
-        yield from Parsers(pipeline, self.names, self.expressions, self.actions).code()
+        yield from Parsers(pipeline, self.names, self.expressions, self.actions, self.tracing).code()
         yield from self.tables.shapes()
         for table in pipeline.tables:
             yield from self.tables.function(table)
-        flows = Flows(self.names, self.expressions)
+        flows = Flows(self.names, self.expressions, self.tracing)
         yield from flows.function(pipeline.ingress)
         yield from flows.function(pipeline.egress)
         yield from self._entry_points()
         yield from self._lists()
         yield from self._description()
+        yield from self.tracing.layout(self.names)
 
     def _entry_points(self) -> Iterator[str]:
         yield "static void parse(struct pipeline *pipeline, struct packet *packet)"

@@ -11,6 +11,7 @@ from softswitch.engine.generate.calculations import Calculations
 from softswitch.engine.generate.expressions import Expressions
 from softswitch.engine.generate.intervals import literal
 from softswitch.engine.generate.names import Names, comment, place, string
+from softswitch.engine.generate.tracing import Tracing
 from softswitch.engine.model import Key, Pipeline, Table
 
 ENTRY_BYTES = 48  # sizeof(struct entry), which the generated code asserts
@@ -96,8 +97,10 @@ class Tables:
         expressions: Expressions,
         sums: Calculations,
         actions: Actions,
+        tracing: Tracing,
     ) -> None:
         self.pipeline = pipeline
+        self.tracing = tracing
         self.actions = actions
         self.names = names
         self.expressions = expressions
@@ -146,7 +149,10 @@ class Tables:
         direct = table.counted or table.meter is not None
         if not table.key and table.default_fixed and table.default is not None and not direct:
             action, _ = table.default
+            yield from self.tracing.table(table, "(struct target){0}", 0, 0)
+            yield from self.tracing.action(action, f"default_{name}", "    ")
             yield f"    {self.names.action(action)}(pipeline, packet, phv, default_{name});"
+            yield from self.tracing.fields()
             yield f"    return (struct applied){{{action.index}, false}};"
             yield "}"
             yield ""
@@ -252,12 +258,16 @@ class Tables:
         yield "    }"
 
     def _dispatch(self, table: Table) -> Iterator[str]:
+        sizes = layout(table)
+        yield from self.tracing.table(table, "target", sizes.key_words, sizes.range_words)
         yield "    switch (target.action) {"
         for action in {one.index: one for one in table.actions}.values():
             yield f"    case {action.index}:"
+            yield from self.tracing.action(action, "data", "        ")
             yield f"        {self.names.action(action)}(pipeline, packet, phv, data);"
             yield "        break;"
         yield "    }"
+        yield from self.tracing.fields()
         yield "    return (struct applied){target.action, hit};"
         yield "}"
         yield ""

@@ -14,6 +14,7 @@
 
 #include "batch.h"
 #include "meter.h"
+#include "trace.h"
 #include "profile.h"
 #include "table.h"
 
@@ -39,6 +40,7 @@ struct idle_entry {
 };
 
 enum direct_kind { DIRECT_COUNTER, DIRECT_METER, DIRECT_IDLE };
+enum take { TAKE_COLLECTED, TAKE_EVENTS, TAKE_TRACE };
 enum array_kind { ARRAY_REGISTER, ARRAY_COUNTER, ARRAY_METER };
 
 EXPORT struct engine *engine_new(uint32_t cpu_port, uint32_t drop_port, uint32_t depth);
@@ -64,6 +66,8 @@ EXPORT int engine_read_array(struct engine *engine, int kind, uint32_t array, ui
 EXPORT uint64_t engine_inject(struct engine *engine, uint32_t port, const uint8_t *frame, uint32_t length);
 EXPORT int64_t engine_take(struct engine *engine, int events, uint8_t *to, uint32_t size, uint32_t *kind,
                            uint32_t *number);
+EXPORT int engine_trace(struct engine *engine, const char *path, const struct trace_filter *filter, uint64_t most,
+                        char *error, size_t size);
 EXPORT uint64_t engine_marked(struct engine *engine);
 EXPORT int engine_fd(struct engine *engine, int events);
 EXPORT uint64_t engine_measure(struct engine *engine, uint32_t port, const uint8_t *frame, uint32_t length,
@@ -101,6 +105,8 @@ EXPORT void pipeline_unload(struct pipeline *pipeline)
     free(pipeline->replication);
     if (pipeline->pool)
         pool_close(pipeline->pool);
+    if (pipeline->traced_library)
+        dlclose(pipeline->traced_library);
     if (pipeline->library)
         dlclose(pipeline->library);
     free(pipeline);
@@ -167,6 +173,69 @@ EXPORT struct pipeline *pipeline_load(const char *path, uint32_t drop_port, char
         free(pipeline);
     }
     return NULL;
+}
+
+/* Have a pipeline run code that traces, which is made of the same program. */
+static bool load_traced(struct pipeline *pipeline, const char *path, char *error, size_t size)
+{
+    if (!pipeline->traced_library)
+        pipeline->traced_library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const struct pipeline_code *code =
+        pipeline->traced_library ? dlsym(pipeline->traced_library, "p4_pipeline") : NULL;
+    if (!code) {
+        snprintf(error, size, "%s", dlerror());
+        return false;
+    }
+    const struct pipeline_code *plain = pipeline->plain_code ? pipeline->plain_code : pipeline->code;
+    if (code->abi != PIPELINE_ABI || code->packet_size != sizeof(struct packet) ||
+        code->phv_size != plain->phv_size || code->header_room != plain->header_room ||
+        code->table_count != plain->table_count || code->profile_count != plain->profile_count ||
+        code->register_count != plain->register_count || code->counter_count != plain->counter_count ||
+        code->meter_count != plain->meter_count || code->set_count != plain->set_count ||
+        code->digest_room != plain->digest_room) {
+        snprintf(error, size, "the library was made of another program");
+        return false;
+    }
+    pipeline->plain_code = plain;
+    pipeline->code = code;
+    return true;
+}
+
+static bool make_tracer(struct engine *engine)
+{
+    struct tracer *tracer = engine->tracer ? engine->tracer : calloc(1, sizeof *tracer);
+    if (!tracer)
+        return false;
+    engine->tracer = tracer;
+    free(tracer->record);
+    free(tracer->fields);
+    return tracer_open(tracer, engine->pipeline->code->phv_size);
+}
+
+/* Trace the next `most` packets that match; `path` NULL: no more. */
+EXPORT int engine_trace(struct engine *engine, const char *path, const struct trace_filter *filter, uint64_t most,
+                        char *error, size_t size)
+{
+    engine_park(engine);
+    struct pipeline *pipeline = engine->pipeline;
+    engine->tracing = false;
+    bool done = true;
+    if (path) {
+        done = make_tracer(engine);
+        if (!done)
+            snprintf(error, size, "out of memory");
+        done = done && load_traced(pipeline, path, error, size);
+    }
+    if (path && done) {
+        engine->tracer->filter = *filter;
+        engine->tracer->left = most;
+        pipeline->tracer = engine->tracer;
+        engine->tracing = true;
+    } else if (pipeline->plain_code) {
+        pipeline->code = pipeline->plain_code;
+    }
+    engine_release(engine);
+    return done ? 0 : -1;
 }
 
 /* Replaced pipelines live until their last packet is gone. */
@@ -245,6 +314,7 @@ EXPORT void engine_swap(struct engine *engine, struct pipeline *pipeline, const 
     drop_list(engine, &engine->pending_first, &engine->pending_last);
     engine->pending = 0;
     engine->pipeline = pipeline;
+    engine->tracing = false;
     pipeline->now_ns = &engine->now_ns;
     engine_clock(engine);
     batch_apply(engine, words, count, outcomes, operations, false);
@@ -305,6 +375,9 @@ EXPORT void engine_free(struct engine *engine)
         port_close(engine, engine->ports[engine->active[0]]);
     forget_old(engine, true);
     pipeline_unload(engine->pipeline);
+    if (engine->tracer)
+        tracer_close(engine->tracer);
+    free(engine->tracer);
     ring_close(&engine->injected);
     ring_close(&engine->collected);
     ring_close(&engine->events);
@@ -573,7 +646,12 @@ EXPORT uint64_t engine_inject(struct engine *engine, uint32_t port, const uint8_
 EXPORT int64_t engine_take(struct engine *engine, int events, uint8_t *to, uint32_t size, uint32_t *kind,
                            uint32_t *number)
 {
-    struct ring *ring = events ? &engine->events : &engine->collected;
+    struct ring *ring = events == TAKE_EVENTS ? &engine->events : &engine->collected;
+    if (events == TAKE_TRACE) {
+        if (!engine->tracer)
+            return -1;
+        ring = &engine->tracer->ring;
+    }
     const struct record *record = ring_peek(ring);
     if (!record)
         return -1;

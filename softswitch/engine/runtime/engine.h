@@ -122,6 +122,8 @@ struct engine {
     bool events_new, collected_new;
     uint64_t ingress_packets, egress_packets, recirculated;
     uint64_t drops[DROP_REASONS];
+    struct tracer *tracer; /* NULL: nobody has traced yet */
+    bool tracing;
 
     /* crossing threads */
     struct ring injected, collected, events;

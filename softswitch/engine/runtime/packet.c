@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "engine.h"
+#include "trace.h"
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
@@ -74,6 +75,7 @@ struct packet *packet_new(struct pipeline *pipeline)
     packet->pipeline = pipeline;
     packet->data = (uint8_t *)packet + pool->frame_offset;
     packet->parsed = 0;
+    packet->trace = 0;
     packet->limit = NO_TRUNCATION;
     memset(&packet->requests, 0, sizeof packet->requests);
     packet->requests.truncate = NO_TRUNCATION;
@@ -83,6 +85,7 @@ struct packet *packet_new(struct pipeline *pipeline)
 void packet_free(struct packet *packet)
 {
     struct pool *pool = packet->pipeline->pool;
+    trace(packet, TRACE_END, 0);
     packet->next = pool->free;
     pool->free = packet;
     pool->outstanding--;

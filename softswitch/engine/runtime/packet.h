@@ -55,6 +55,7 @@ struct packet {
     uint32_t limit;          /* a clone session's longest copy, NO_TRUNCATION without */
     uint16_t queue_port;
     uint64_t enqueued_us;
+    uint32_t trace, copy;    /* the trace that it belongs to (0: none), and which copy of its packet it is */
     struct requests requests;
     struct standard_metadata standard_metadata;
     _Alignas(64) uint8_t phv[];

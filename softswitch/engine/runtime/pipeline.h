@@ -6,7 +6,7 @@
 
 #include "bits.h"
 
-enum { PIPELINE_ABI = 3, NO_ACTION = 0xffffffff, MOST_KEY_WORDS = 128, METER_WORDS = 10, IDLE_WORDS = 3 };
+enum { PIPELINE_ABI = 4, NO_ACTION = 0xffffffff, MOST_KEY_WORDS = 128, METER_WORDS = 10, IDLE_WORDS = 3 };
 
 enum match_kind { MATCH_EXACT, MATCH_LPM, MATCH_TERNARY };
 enum target_kind { TARGET_ACTION, TARGET_MEMBER, TARGET_GROUP };
@@ -155,6 +155,9 @@ struct pipeline {
     void *library;
     struct pool *pool;
     struct replication *replication;
+    struct tracer *tracer; /* of packets whose `trace` is not 0 */
+    const struct pipeline_code *plain_code; /* `code` while nobody traces */
+    void *traced_library;
 };
 
 static inline uint64_t mix(uint64_t value)

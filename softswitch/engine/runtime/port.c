@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "engine.h"
+#include "trace.h"
 #include "profile.h"
 
 #ifndef PACKET_IGNORE_OUTGOING
@@ -320,9 +321,12 @@ void port_send(struct engine *engine, struct port *port, struct packet *packet)
     if (port->memory) {
         port->tx_packets++;
         port->tx_bytes += packet->length;
+        trace(packet, TRACE_SENT, port->number);
         if (!port->discard) {
-            if (!ring_write(&engine->collected, 0, port->number, packet->data, packet->length))
+            if (!ring_write(&engine->collected, 0, port->number, packet->data, packet->length)) {
                 port->drops[DROP_RING_FULL]++;
+                trace(packet, TRACE_DROPPED, DROP_RING_FULL);
+            }
             engine->collected_new = true;
         }
         packet_free(packet);
@@ -365,6 +369,7 @@ void port_flush(struct engine *engine, struct port *port)
         for (int i = 0; i < sent; i++, at++) {
             port->tx_packets++;
             port->tx_bytes += link->sending[at]->length;
+            trace(link->sending[at], TRACE_SENT, port->number);
             packet_free(link->sending[at]);
         }
     }

@@ -1,10 +1,12 @@
 /* A packet's way, as simple_switch has it: ingress, then clone, digest, resubmit, multicast, unicast or drop;
  * egress, then clone, drop, deparse, recirculate, send. */
 #include "engine.h"
+#include "trace.h"
 
 void drop_packet(struct engine *engine, struct packet *packet, enum drop_reason reason)
 {
     engine->drops[reason]++;
+    trace(packet, TRACE_DROPPED, reason);
     packet_free(packet);
 }
 
@@ -29,6 +31,8 @@ static void replicate(struct engine *engine, struct packet *packet, const struct
             engine->drops[DROP_NO_BUFFER]++;
             continue;
         }
+        if (copy != packet)
+            trace_inherit(copy, packet);
         copy->standard_metadata.egress_rid = replicas->list[i].instance;
         queue_put(engine, copy, replicas->list[i].port, priority);
     }
@@ -56,6 +60,8 @@ static void clone_from_ingress(struct engine *engine, struct packet *packet)
         engine->drops[session ? DROP_NO_BUFFER : DROP_NO_REPLICA]++;
         return;
     }
+    trace(packet, TRACE_CLONED, packet->requests.clone_session);
+    trace_inherit(clone, packet);
     /* The clone is the packet as it came in, parsed again. */
     const struct pipeline_code *code = packet->pipeline->code;
     cut(clone, packet->requests.truncate, 0);
@@ -77,6 +83,8 @@ static void clone_from_egress(struct engine *engine, struct packet *packet)
         engine->drops[session ? DROP_NO_BUFFER : DROP_NO_REPLICA]++;
         return;
     }
+    trace(packet, TRACE_CLONED, packet->requests.clone_session);
+    trace_inherit(clone, packet);
     const struct pipeline_code *code = packet->pipeline->code;
     cut(clone, packet->requests.truncate, clone->parsed);
     code->reset_metadata(clone);
@@ -90,6 +98,7 @@ static void emit_digest(struct engine *engine, struct packet *packet)
     uint8_t message[4096 + 16];
     uint32_t length = packet->pipeline->code->digest(packet->requests.digest_list, packet, message);
     ring_write(&engine->events, 1, packet->requests.digest_list, message, length);
+    trace(packet, TRACE_DIGEST, packet->requests.digest_list);
     engine->events_new = true;
 }
 
@@ -113,6 +122,7 @@ static void again(struct engine *engine, struct packet *packet, enum instance_ty
     cut(packet, packet->requests.truncate, 0);
     memset(&packet->requests, 0, sizeof packet->requests);
     packet->requests.truncate = NO_TRUNCATION;
+    trace(packet, TRACE_AGAIN, kind);
     packet->standard_metadata.instance_type = kind;
     packet->wire_length = packet->length;
     if (kind == INSTANCE_RECIRCULATED) {
@@ -149,6 +159,7 @@ void process_ingress(struct engine *engine, struct packet *packet)
         again(engine, packet, INSTANCE_RESUBMITTED, requests->resubmit_list);
     } else if (metadata->mcast_grp) {
         metadata->instance_type = INSTANCE_REPLICATION;
+        trace(packet, TRACE_MULTICAST, metadata->mcast_grp);
         replicate(engine, packet, pipeline->replication->groups[metadata->mcast_grp], metadata->priority);
     } else if (metadata->egress_spec == pipeline->drop_port) {
         drop_packet(engine, packet, DROP_INGRESS);
@@ -163,6 +174,7 @@ static void send_packet(struct engine *engine, struct packet *packet)
     uint16_t number = packet->queue_port;
     if (number == engine->cpu_port) {
         if (!engine->ports[number] || !engine->ports[number]->used) {
+            trace(packet, TRACE_SENT, number);
             ring_write(&engine->events, 0, number, packet->data, packet->length);
             engine->events_new = true;
             packet_free(packet);
@@ -190,6 +202,11 @@ void process_egress(struct engine *engine, struct packet *packet, uint32_t *sent
     metadata->packet_length = packet->wire_length;
     if (metadata->egress_spec == pipeline->drop_port)
         metadata->egress_spec = 1;
+    if (__builtin_expect(packet->trace, 0)) {
+        trace_put(packet, TRACE_EGRESS, packet->queue_port,
+                  (uint64_t[]){metadata->deq_qdepth, metadata->deq_timedelta}, 16);
+        trace_fields(packet);
+    }
     pipeline->code->egress(pipeline, packet);
     if (__builtin_expect(requests->clone, false)) {
         clone_from_egress(engine, packet);
@@ -203,6 +220,8 @@ void process_egress(struct engine *engine, struct packet *packet, uint32_t *sent
     uint32_t longest = requests->truncate < packet->limit ? requests->truncate : packet->limit;
     if (packet->length > longest)
         packet->length = longest;
+    if (__builtin_expect(packet->trace, 0))
+        trace_put(packet, TRACE_DEPARSED, 0, packet->data, packet->length);
     if (__builtin_expect(requests->recirculate, false)) {
         if (packet->length > LONGEST_FRAME)
             drop_packet(engine, packet, DROP_TOO_LONG);
@@ -251,5 +270,7 @@ void process_receive(struct engine *engine, struct port *port, struct packet *pa
     packet->pipeline->code->reset_metadata(packet);
     packet->standard_metadata.ingress_port = port ? port->number : engine->cpu_port;
     packet->standard_metadata.ingress_global_timestamp = since_start_us(engine);
+    if (__builtin_expect(engine->tracing, false))
+        trace_begin(engine->tracer, packet, packet->standard_metadata.ingress_port);
     process_ingress(engine, packet);
 }

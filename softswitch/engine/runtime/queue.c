@@ -1,6 +1,7 @@
 /* Egress queues: per port eight of strict priority, emptied at the port's rate. A port without a rate has
  * nothing to wait for: its packets go straight on. */
 #include "engine.h"
+#include "trace.h"
 
 enum { NS = 1000000000 };
 
@@ -37,6 +38,13 @@ static void ready(struct engine *engine, struct packet *packet)
     engine->ready_last = &packet->next;
 }
 
+static inline void trace_queued(struct packet *packet)
+{
+    const struct standard_metadata *metadata = &packet->standard_metadata;
+    if (__builtin_expect(packet->trace, 0))
+        trace_put(packet, TRACE_QUEUED, packet->queue_port, (uint64_t[]){metadata->priority, metadata->enq_qdepth}, 16);
+}
+
 void queue_put(struct engine *engine, struct packet *packet, uint16_t number, uint32_t priority)
 {
     struct port *port = number < PORTS ? engine->ports[number] : NULL;
@@ -48,6 +56,7 @@ void queue_put(struct engine *engine, struct packet *packet, uint16_t number, ui
     metadata->priority = (uint8_t)(priority & (PRIORITIES - 1));
     if (!port || (!rated(&port->scheduler) && !port->scheduler.waiting)) {
         /* Also where there is no port: a program may recirculate from egress. */
+        trace_queued(packet);
         ready(engine, packet);
         return;
     }
@@ -60,6 +69,7 @@ void queue_put(struct engine *engine, struct packet *packet, uint16_t number, ui
         drop_packet(engine, packet, DROP_QUEUE_FULL);
         return;
     }
+    trace_queued(packet);
     packet->next = NULL;
     *queue->last = packet;
     queue->last = &packet->next;

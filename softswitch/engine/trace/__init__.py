@@ -1,0 +1,1 @@
+"""Traces of packets: what the runtime and the generated code record of them, as events."""
