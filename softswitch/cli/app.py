@@ -6,6 +6,7 @@ import typer
 
 from softswitch.cli.bench import bench
 from softswitch.cli.run import run
+from softswitch.cli.trace import trace
 
 app = typer.Typer(
     name="switch",
@@ -17,3 +18,4 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(bench)
+app.command()(trace)

@@ -721,9 +721,9 @@ class Engine(Protocol):
 
     # traces
     def start_trace(self, wanted: TraceFilter, most: int = ...) -> None:
-        """Trace the next `most` packets that are `wanted`, instead of what was traced before. No packet and no
-        state is lost. Compiles code that traces when it never was (seconds: run it in a thread); `BuildError`
-        leaves all as it was. A `swap` ends tracing."""
+        """Trace the next `most` packets that are `wanted`, instead of what was traced before. No packet and
+        no state is lost. Compiles code that traces when it never was (seconds: run it in a thread);
+        `BuildError` leaves all as it was. A `swap` ends tracing."""
         ...
 
     def stop_trace(self) -> None:

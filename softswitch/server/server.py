@@ -21,6 +21,7 @@ from softswitch.server.front_panel import FrontPanel
 from softswitch.server.pipeline import Pipelines
 from softswitch.server.ports import BadOption, Ports
 from softswitch.server.service import P4RuntimeService
+from softswitch.tracing.follow import TraceService
 
 LARGEST_REQUEST = 64 << 20
 """Bytes: device configs may be large (specification, section 21.3.2)."""
@@ -109,10 +110,14 @@ class SoftSwitchServer:
     @property
     def engine(self) -> Engine:
         """The running engine, for figures and for memory ports; `RuntimeError` before a pipeline runs."""
-        running = self._pipelines.running
-        if running is None:
+        engine = self._running_engine()
+        if engine is None:
             raise RuntimeError("no forwarding pipeline runs yet")
-        return running.engine
+        return engine
+
+    def _running_engine(self) -> Engine | None:
+        running = self._pipelines.running
+        return running.engine if running is not None else None
 
     @property
     def config(self) -> p4r.ForwardingPipelineConfig | None:
@@ -163,6 +168,7 @@ class SoftSwitchServer:
             if options.config is not None:
                 await self._service.load(options.config)
             self._service.join(self._server)
+            TraceService(self._running_engine).join(self._server)
             gnmi = GnmiService(self._panel, self._service.in_state)
             gnmi_grpc.add_gNMIServicer_to_server(gnmi, self._server)
             await self._server.start()

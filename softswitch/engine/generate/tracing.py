@@ -90,9 +90,16 @@ class Tracing:
         """A table has been looked into."""
         if self._traced:
             key, entry = ("key", "entry") if table.key else ("NULL", "NULL")
-            yield "    if (packet->trace)"
-            arguments = f"{table.index}, {target}, {key}, {key_words}, {range_words}, {entry}"
+            yield "    if (packet->trace) {"
+            yield f"        struct target seen = {target};"
+            if table.profile is not None:
+                yield "        if (seen.kind == TARGET_MEMBER)"
+                yield "            seen.ref = profile_member(profile, seen.ref)->id;"
+                yield "        else if (seen.kind == TARGET_GROUP)"
+                yield "            seen.ref = profile->groups[seen.ref].id;"
+            arguments = f"{table.index}, seen, {key}, {key_words}, {range_words}, {entry}"
             yield f"        trace_table(packet, {arguments});"
+            yield "    }"
 
     def action(self, action: Action, data: str, indent: str) -> Iterator[str]:
         """An action is called."""

@@ -46,6 +46,9 @@ from softswitch.engine.api import (
     WriteMulticastGroup,
     WriteValueSet,
 )
+from softswitch.engine.trace.events import TraceFilter
+from softswitch.tracing.document import trace_document
+from softswitch.tracing.text import trace_text
 
 PORTS = (1, 2, 3)
 IPV4 = bytes.fromhex("080045000040000000004011")
@@ -186,6 +189,8 @@ def main() -> None:
                 engine.inject(chance.choice((*PORTS, 510)), frame_of(chance)[:9216])
             engine.collect(0.05)
             engine.drain()
+            for one in engine.take_traces():
+                trace_text(trace_document(one))
             read_state(engine, handles)
             packets, operations = packets + 30, operations + len(batch)
             turn = chance.randint(0, 60)
@@ -194,7 +199,11 @@ def main() -> None:
             elif turn == 1:
                 engine.remove_port(3)
                 engine.add_port(3, None)
-            elif turn <= 6:
+            elif turn == 2:
+                engine.start_trace(TraceFilter(port=chance.choice((None, *PORTS))), chance.choice((1, 1000)))
+            elif turn == 3:
+                engine.stop_trace()
+            elif turn <= 8:
                 engine.set_queue(
                     chance.choice(PORTS), rate_pps=chance.choice((0, 10_000)), depth=chance.choice((1, 50))
                 )

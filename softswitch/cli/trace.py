@@ -1,0 +1,137 @@
+"""`p4fabric switch trace`: what happens to packets, in a running switch or to a file's frames."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any
+
+import grpc
+import typer
+
+from softswitch.engine.api import BuildError
+from softswitch.engine.trace.events import TraceFilter
+from softswitch.offline import offline_engine, read_frames
+from softswitch.server.ports import BadOption
+from softswitch.tracing.document import trace_document
+from softswitch.tracing.follow import follow
+from softswitch.tracing.text import trace_text
+
+MOST_FRAMES = 10_000
+PORTS = range(511)
+_WAIT = 5.0
+
+FromPort = Annotated[int | None, typer.Option("--port", help="Only packets that come in here.", min=0)]
+Source = Annotated[str | None, typer.Option("--src", help="Only packets from this address or prefix.")]
+Destination = Annotated[str | None, typer.Option("--dst", help="Only packets to this address or prefix.")]
+Protocol = Annotated[int | None, typer.Option(help="Only this IP protocol, such as 6 or 17.", min=0, max=255)]
+Count = Annotated[int | None, typer.Option("--count", "-c", help="End after so many packets.", min=1)]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a packet.")]
+Authority = Annotated[Path | None, typer.Option("--tls-ca", help="Whom to believe that it is the switch.")]
+Certificate = Annotated[Path | None, typer.Option("--tls-cert", help="Who we are, PEM.")]
+PrivateKey = Annotated[Path | None, typer.Option("--tls-key", help="Its private key, PEM.")]
+
+
+def trace(
+    where: Annotated[str, typer.Argument(metavar="HOST:PORT|JSON", help="A running switch, or a bmv2 JSON.")],
+    port: FromPort = None,
+    src: Source = None,
+    dst: Destination = None,
+    protocol: Protocol = None,
+    count: Count = None,
+    as_json: AsJson = False,
+    pcap: Annotated[Path | None, typer.Option(help="Of a JSON: the frames, which come in at --port.")] = None,
+    frame: Annotated[str | None, typer.Option(help="Of a JSON: one frame, in hexadecimal.")] = None,
+    p4info: Annotated[Path | None, typer.Option(help="Of a JSON: its P4Info, needed for entries.")] = None,
+    entries: Annotated[
+        Path | None, typer.Option(help="Of a JSON: what to write first, a p4.v1.WriteRequest in text form.")
+    ] = None,
+    tls_ca: Authority = None,
+    tls_cert: Certificate = None,
+    tls_key: PrivateKey = None,
+) -> None:
+    """Show every parser state, table, action, field change, queue and drop of packets."""
+    try:
+        wanted = trace_filter(port, src, dst, protocol)
+        if Path(where).is_file() or where.endswith(".json"):
+            frames = read_frames(pcap, frame, MOST_FRAMES)
+            documents = _offline(Path(where), p4info, entries, frames, wanted)
+        elif pcap or frame or p4info or entries:
+            raise BadOption(f"{where} is no file: --pcap, --frame, --p4info and --entries belong to a JSON")
+        else:
+            documents = live(where, wanted, count, (tls_ca, tls_cert, tls_key))
+        show(documents, count, as_json)
+    except (BadOption, BuildError) as error:
+        typer.echo(f"p4fabric switch trace: {error}", err=True)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+def trace_filter(port: int | None, src: str | None, dst: str | None, protocol: int | None) -> TraceFilter:
+    """What the options say; `BadOption` names the one that says nothing sensible."""
+    networks = []
+    for name, given in (("--src", src), ("--dst", dst)):
+        try:
+            networks.append(ip_network(given) if given is not None else None)
+        except ValueError as error:
+            raise BadOption(f"{name}: {error}") from None
+    try:
+        return TraceFilter(port, networks[0], networks[1], protocol)
+    except ValueError as error:
+        raise BadOption(str(error)) from None
+
+
+def show(documents: Iterator[Mapping[str, Any]], count: int | None, as_json: bool) -> None:
+    """Print traces as they come, at most `count`."""
+    shown = 0
+    for document in documents:
+        if not document:
+            typer.echo("tracing", err=True)
+            continue
+        typer.echo(json.dumps(document) if as_json else trace_text(document))
+        shown += 1
+        if shown == count:
+            return
+
+
+def live(
+    address: str, wanted: TraceFilter, count: int | None, tls: tuple[Path | None, Path | None, Path | None]
+) -> Iterator[Mapping[str, Any]]:
+    """Of a running switch; `BadOption` says why it cannot be traced."""
+    try:
+        authority, certificate, key = (one.read_bytes() if one is not None else None for one in tls)
+    except OSError as error:
+        raise BadOption(f"{error.filename}: {error.strerror}") from None
+    if authority is not None:
+        secrets = grpc.ssl_channel_credentials(authority, key, certificate)
+        channel = grpc.secure_channel(address, secrets)
+    else:
+        channel = grpc.insecure_channel(address)
+    with channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=_WAIT)
+            yield from follow(channel, wanted, count)
+        except grpc.FutureTimeoutError:
+            raise BadOption(f"{address}: nobody answers in {_WAIT:.0f} s") from None
+        except grpc.RpcError as error:
+            said = "it does not trace" if error.code() is grpc.StatusCode.UNIMPLEMENTED else error.details()
+            raise BadOption(f"{address}: {said}") from None
+
+
+def _offline(
+    program: Path, p4info: Path | None, entries: Path | None, frames: list[bytes], wanted: TraceFilter
+) -> Iterator[Mapping[str, Any]]:
+    port = wanted.port if wanted.port is not None else 1
+    with offline_engine(program, p4info, entries) as engine:
+        for number in PORTS:
+            if number != engine.options.cpu_port:
+                engine.add_port(number, None)
+        engine.start_trace(wanted)
+        engine.start()
+        for one in frames:
+            engine.inject(port, one)
+            engine.collect(timeout=10.0)
+            yield from map(trace_document, engine.take_traces())

@@ -1,0 +1,134 @@
+"""Live traces over gRPC, on the port that serves P4Runtime: `p4fabric.v1.Trace/Follow`, JSON in and out.
+
+The service's side and the client's. One client traces at a time; tracing ends when it goes away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import suppress
+from ipaddress import ip_network
+from typing import Any, TypeAlias
+
+import grpc
+
+from softswitch.engine.api import BuildError, Engine
+from softswitch.engine.trace.events import TraceFilter
+from softswitch.server.errors import Code, Refusal, abort, exhausted, invalid
+from softswitch.tracing.document import Document, trace_document
+
+_log = logging.getLogger(__name__)
+
+SERVICE, METHOD = "p4fabric.v1.Trace", "Follow"
+INTERVAL = 0.05
+"""Seconds between two looks at what was traced."""
+MOST = 1 << 32
+_FIELDS = {"port", "source", "destination", "protocol", "most"}
+_Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+
+def request_of(wanted: TraceFilter, most: int | None = None) -> Document:
+    """What a client sends for a filter."""
+    found: Document = {"port": wanted.port, "protocol": wanted.protocol, "most": most}
+    for name, network in (("source", wanted.source), ("destination", wanted.destination)):
+        found[name] = str(network) if network is not None else None
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def parse_request(request: bytes) -> tuple[TraceFilter, int]:
+    """The filter, and how many packets; `Refusal` names the field that is wrong."""
+    try:
+        given = json.loads(request or b"{}")
+    except ValueError:
+        raise invalid("the request is not JSON") from None
+    if not isinstance(given, dict) or (unknown := given.keys() - _FIELDS):
+        said = "no object" if not isinstance(given, dict) else f"fields {sorted(unknown)} are not known"
+        raise invalid(f"the request has {said}; it may have {sorted(_FIELDS)}")
+    for name in ("port", "protocol", "most"):
+        if name in given and (not isinstance(given[name], int) or isinstance(given[name], bool)):
+            raise invalid(f"{name} {given[name]!r} is no number")
+    networks = {}
+    for name in ("source", "destination"):
+        try:
+            networks[name] = ip_network(str(given[name])) if name in given else None
+        except ValueError as error:
+            raise invalid(f"{name}: {error}") from None
+    most = given.get("most", MOST)
+    if not 1 <= most <= MOST:
+        raise invalid(f"most {most} is not in 1..{MOST}")
+    try:
+        wanted = TraceFilter(protocol=given.get("protocol"), port=given.get("port"), **networks)
+    except ValueError as error:
+        raise invalid(str(error)) from None
+    return wanted, most
+
+
+class TraceService:
+    """One switch's traces."""
+
+    def __init__(self, running: Callable[[], Engine | None]) -> None:
+        """`running` gives the engine that moves packets now."""
+        self._running = running
+        self._busy = False
+
+    def join(self, server: grpc.aio.Server) -> None:
+        """Be served."""
+        follow = grpc.unary_stream_rpc_method_handler(self.follow)
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {METHOD: follow}),))
+
+    async def follow(self, request: bytes, context: _Context) -> AsyncIterator[bytes]:
+        """First an empty object, when tracing has begun; then each trace."""
+        try:
+            wanted, most = parse_request(request)
+            if self._busy:
+                raise exhausted("another client traces already")
+            self._busy = True
+        except Refusal as refusal:
+            await abort(context, refusal)
+        try:
+            async for document in self._traces(wanted, most):
+                yield json.dumps(document).encode()
+        except Refusal as refusal:
+            await abort(context, refusal)
+        finally:
+            self._busy = False
+
+    async def _traces(self, wanted: TraceFilter, most: int) -> AsyncIterator[Document]:
+        engine = self._running()
+        if engine is None:
+            raise Refusal(Code.FAILED_PRECONDITION, "there is no forwarding pipeline yet")
+        try:
+            config = engine.info
+            await asyncio.to_thread(engine.start_trace, wanted, most)
+            yield {}
+            while most:
+                await asyncio.sleep(INTERVAL)
+                if engine.info is not config:
+                    config = engine.info
+                    await asyncio.to_thread(engine.start_trace, wanted, most)
+                for trace in await asyncio.to_thread(engine.take_traces):
+                    most -= 1
+                    yield trace_document(trace)
+        except BuildError as error:
+            raise Refusal(Code.INTERNAL, f"code that traces cannot be built: {error}") from None
+        finally:
+            with suppress(RuntimeError):  # the switch has ended
+                engine.stop_trace()
+
+
+def follow(
+    channel: grpc.Channel, wanted: TraceFilter, most: int | None = None
+) -> Iterator[Mapping[str, Any]]:
+    """The traces' documents, as they come; `grpc.RpcError` when the switch refuses or goes away.
+
+    The first, empty one says that tracing has begun.
+    """
+    call = channel.unary_stream(f"/{SERVICE}/{METHOD}")(json.dumps(request_of(wanted, most)).encode())
+    try:
+        for message in call:
+            yield json.loads(message)
+    finally:
+        call.cancel()
