@@ -1,5 +1,6 @@
 """Packets/s and table writes/s of the embedded switch and of bmv2's simple_switch_grpc: the same JSON, the
-same entries written over P4Runtime, the same veth pairs, one core each, in turns. Needs root, and bmv2 on PATH.
+same entries written over P4Runtime, the same veth pairs, one core each, in turns. Needs root, and bmv2 on
+PATH.
 
     .venv/bin/python -m benchmarks.beside_bmv2 [--seconds 3] [--rounds 3]
 """
