@@ -143,6 +143,31 @@ def top(
     raise typer.Exit(run(Connection(api, token_file, ca_file), once, interval))
 
 
+@app.command()
+def trace(
+    switch: Annotated[str, typer.Argument(help="A switch of the fabric, such as leaf1.")],
+    port: Annotated[int | None, typer.Option(help="Only packets that come in here.", min=0)] = None,
+    src: Annotated[str | None, typer.Option(help="Only packets from this address or prefix.")] = None,
+    dst: Annotated[str | None, typer.Option(help="Only packets to this address or prefix.")] = None,
+    protocol: Annotated[int | None, typer.Option(help="Only this IP protocol.", min=0, max=255)] = None,
+    count: Annotated[int | None, typer.Option("-c", "--count", help="End after so many.", min=1)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a packet.")] = False,
+    tls_ca: Annotated[Path | None, typer.Option(help="Whom to believe that it is the switch.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Who we are, PEM.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
+    api: Api = _DEFAULT_API,
+    token_file: TokenFile = _DEFAULT_TOKEN,
+    ca_file: CaFile = None,
+) -> None:
+    """Show what happens to packets in a switch: states, tables, actions, queues, drops."""
+    from controller.cli.client import Connection
+    from controller.cli.trace import run
+
+    tls = (tls_ca, tls_cert, tls_key)
+    connection = Connection(api, token_file, ca_file)
+    raise typer.Exit(run(connection, switch, port, src, dst, protocol, count, as_json, tls))
+
+
 @app.command(context_settings=_PASS_ON, add_help_option=False)
 def switch(context: typer.Context) -> None:
     """Run, measure or trace the embedded switch (`p4fabric switch --help`)."""

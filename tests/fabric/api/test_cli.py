@@ -215,3 +215,22 @@ def test_a_controller_that_was_killed_starts_again_with_all_it_had_accepted(
         with installation(tmp_path, switch_address) as second:
             again = second.run("apply", "-f", "-", "--wait", stdin=INTENTS)
             assert again.status == 0 and again.out.count("unchanged") == again.out.count("active") == 2
+
+
+@pytest.mark.skipif(TARGET != "softswitch", reason="only the embedded switch traces")
+def test_a_switch_is_traced_by_its_name(installed: Installation) -> None:
+    unknown = installed.run("trace", "leaf9")
+    assert (unknown.status, unknown.err.strip()) == (2, "there is no switch 'leaf9'; there are leaf1")
+    wrong = installed.run("trace", "leaf1", "--dst", "nowhere")
+    assert wrong.status == 2 and "--dst" in wrong.err
+    assert installed.run("apply", "-f", "-", "--wait", stdin=INTENTS).status == 0  # its pipeline runs
+    command = [*P4FABRIC, "trace", "leaf1", "--port", "1", "--api", installed.url]
+    tracing = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=installed.folder)
+    try:
+        assert tracing.stderr is not None
+        assert tracing.stderr.readline() == "tracing\n"
+        tracing.send_signal(signal.SIGINT)
+        assert tracing.wait(timeout=10) == 0
+    finally:
+        tracing.kill()
+        tracing.wait()
