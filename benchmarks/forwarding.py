@@ -164,12 +164,14 @@ def received_rate(tool: str, frame: bytes, seconds: float) -> tuple[float, float
     return float(sink.stdout), float(sent)
 
 
-def through_switch(config: LoadedConfig, tool: str, frame: bytes, seconds: float) -> tuple[float, float]:
+def through_switch(
+    config: LoadedConfig, tool: str, frame: bytes, seconds: float, xdp: bool = False
+) -> tuple[float, float]:
     """veth to veth through the engine, whose worker is kept on one core."""
     with open_engine(config) as engine:
         populate(engine)
-        engine.add_port(1, "ebs1")
-        engine.add_port(2, "ebs2")
+        engine.add_port(1, "ebs1", xdp=xdp)
+        engine.add_port(2, "ebs2", xdp=xdp)
         pinned(engine.start)
         return received_rate(tool, frame, seconds)
 
@@ -235,10 +237,12 @@ def main() -> None:
         for number in range(options.rounds):
             bare, bare_sent = through_forwarder(tool, frame, options.seconds)
             ours, sent = through_switch(config, tool, frame, options.seconds)
+            by_xdp, _ = through_switch(config, tool, frame, options.seconds, xdp=True)
             ratios.append(ours / bare)
             print(
                 f"round {number + 1}: veth to veth {ours:,.0f} of {sent:,.0f} packets/s, "
-                f"bare forwarder {bare:,.0f} of {bare_sent:,.0f}, ratio {ours / bare:.2f}"
+                f"bare forwarder {bare:,.0f} of {bare_sent:,.0f}, ratio {ours / bare:.2f}; "
+                f"by AF_XDP {by_xdp:,.0f}, ratio to AF_PACKET {by_xdp / ours:.2f}"
             )
     print(f"median ratio to the bare forwarder: {statistics.median(ratios):.2f}")
 

@@ -48,6 +48,10 @@ def run(
     queue: Annotated[
         list[str] | None, typer.Option(help="PORT:rate=RATE,depth=PACKETS, such as 1:rate=10mbit,depth=64.")
     ] = None,
+    xdp: Annotated[
+        list[int] | None,
+        typer.Option(help="A port whose interface is taken by AF_XDP instead of AF_PACKET; repeatable."),
+    ] = None,
     notifications: Annotated[OnOff, typer.Option(help="Whether packet-ins and digests are sent.")] = OnOff.ON,
     tls_cert: Annotated[Path | None, typer.Option(help="The server's certificate, PEM.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
@@ -71,7 +75,7 @@ def run(
         options = SwitchOptions(
             device_id=device_id,
             listen=grpc,
-            ports=Ports(interfaces, parse_queues(queue or [])),
+            ports=Ports(interfaces, parse_queues(queue or []), frozenset(xdp or [])),
             cpu_port=cpu_port,
             config=read_config(p4info, pipeline) if p4info and pipeline else None,
             tls=Tls(tls_cert, tls_key, tls_ca) if tls_cert and tls_key else None,

@@ -637,7 +637,7 @@ class Engine(Protocol):
         ...
 
     # ports
-    def add_port(self, number: int, interface: str | None) -> None:
+    def add_port(self, number: int, interface: str | None, *, xdp: bool = False) -> None:
         """Bind port `number` (0..510) to an interface (None: a memory port, see `inject`); `PortError`."""
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes as c
+import errno
 import os
 import select
 import threading
@@ -67,6 +68,13 @@ DETAILS = (
     "the weights exceed the group's size",
     "the index is out of range",
 )
+
+
+_XDP_ERRORS = {
+    errno.EMSGSIZE: "its MTU is too large: 3822 is the most",
+    errno.EOPNOTSUPP: "it has more than one receive queue: ethtool -L leaves one",
+    errno.EBUSY: "another XDP program or socket has it",
+}
 
 
 class NativeEngine:
@@ -160,16 +168,20 @@ class NativeEngine:
 
     # --- ports --------------------------------------------------------------------------------
 
-    def add_port(self, number: int, interface: str | None, *, discard: bool = False) -> None:
+    def add_port(
+        self, number: int, interface: str | None, *, discard: bool = False, xdp: bool = False
+    ) -> None:
         """Bind a port to an interface (None: a memory port; `discard`: what it sends is only counted)."""
         name = interface.encode() if interface is not None else None
         if name is not None and not 0 < len(name) < 16:
             raise PortError(f"port {number}: {interface!r} is no interface's name")
         if not 0 <= number < PORTS or number == self.options.drop_port:
             raise PortError(f"port {number} is not in 0..{PORTS - 1}, or is the drop port")
-        error = self._native.engine_add_port(self._handle(), number, name, discard)
+        error = self._native.engine_add_port(self._handle(), number, name, discard, xdp)
         if error:
-            what = "the number is taken" if error == 17 else os.strerror(error)
+            what = "the number is taken" if error == errno.EEXIST else os.strerror(error)
+            if xdp:
+                what = f"AF_XDP: {_XDP_ERRORS.get(error, what)}"
             raise PortError(f"port {number} ({interface or 'memory'}): {what}")
 
     def remove_port(self, number: int) -> None:

@@ -155,7 +155,7 @@ class FrontPanel:
             self._settings[number] = settings
 
     def _add(self, engine: Engine, number: int, settings: PortSettings) -> None:
-        engine.add_port(number, self.ports.interfaces[number])
+        engine.add_port(number, self.ports.interfaces[number], xdp=number in self.ports.xdp)
         _limit(engine, number, settings)
 
     def _remove(self, engine: Engine, number: int) -> None:

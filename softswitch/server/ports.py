@@ -32,10 +32,12 @@ class QueueLimits:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Interfaces by port number (None: a memory port), and limits."""
+    """Interfaces by port number (None: a memory port), and limits. Ports in `xdp` use AF_XDP instead of
+    AF_PACKET."""
 
     interfaces: Mapping[int, str | None] = field(default_factory=dict)
     queues: Mapping[int, QueueLimits] = field(default_factory=dict)
+    xdp: frozenset[int] = frozenset()
 
     def check(self) -> None:
         """`BadOption` when an interface is missing, or this process may not open it."""
@@ -47,6 +49,9 @@ class Ports:
         for number in self.queues:
             if number not in self.interfaces:
                 raise BadOption(f"queue {number}: there is no port {number}")
+        for number in self.xdp:
+            if self.interfaces.get(number) is None:
+                raise BadOption(f"xdp {number}: port {number} has no interface")
 
 
 def _try_interface(number: int, interface: str) -> None:

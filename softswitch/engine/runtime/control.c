@@ -51,7 +51,8 @@ EXPORT void engine_swap(struct engine *engine, struct pipeline *pipeline, const 
                         struct outcome *outcomes, uint32_t operations);
 EXPORT int engine_start(struct engine *engine, const char *name);
 EXPORT void engine_stop(struct engine *engine);
-EXPORT int engine_add_port(struct engine *engine, uint32_t number, const char *interface, int discard);
+EXPORT int engine_add_port(struct engine *engine, uint32_t number, const char *interface, int discard,
+                           int xdp);
 EXPORT int engine_remove_port(struct engine *engine, uint32_t number);
 EXPORT int engine_set_queue(struct engine *engine, uint32_t number, int64_t bps, int64_t pps, int64_t depth);
 EXPORT uint32_t engine_ports(struct engine *engine, struct port_report *reports, uint32_t most);
@@ -430,13 +431,14 @@ EXPORT void engine_stop(struct engine *engine)
 
 /* --- ports --- */
 
-EXPORT int engine_add_port(struct engine *engine, uint32_t number, const char *interface, int discard)
+EXPORT int engine_add_port(struct engine *engine, uint32_t number, const char *interface, int discard,
+                           int xdp)
 {
     if (number >= PORTS || number == engine->drop_port)
         return ERANGE;
     engine_park(engine);
     int error = engine->ports[number] ? EEXIST : 0;
-    struct port *port = error ? NULL : port_open(engine, (uint16_t)number, interface, &error);
+    struct port *port = error ? NULL : port_open(engine, (uint16_t)number, interface, xdp, &error);
     if (port)
         port->discard = discard;
     engine_release(engine);

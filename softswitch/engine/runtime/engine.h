@@ -93,7 +93,7 @@ struct scheduler { /* of one port */
 struct link; /* an interface's socket and rings */
 
 struct port {
-    bool used, memory, discard, up;
+    bool used, memory, discard, up, xdp;
     uint16_t number;
     char name[16];
     struct link *link;
@@ -161,7 +161,7 @@ void queue_clear(struct engine *engine, struct port *port);
 void process_egress(struct engine *engine, struct packet *packet, uint32_t *sent_bytes);
 
 /* port.c */
-struct port *port_open(struct engine *engine, uint16_t number, const char *interface, int *error);
+struct port *port_open(struct engine *engine, uint16_t number, const char *interface, bool xdp, int *error);
 void port_close(struct engine *engine, struct port *port);
 bool port_receive(struct engine *engine, struct port *port); /* one burst; whether there was anything */
 void port_send(struct engine *engine, struct port *port, struct packet *packet);

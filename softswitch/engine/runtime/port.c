@@ -1,4 +1,5 @@
-/* Ports on interfaces: an AF_PACKET socket with a mapped receive ring (TPACKET_V2) and one to send from.
+/* Ports on interfaces: an AF_PACKET socket with a mapped receive ring (TPACKET_V2) and one to send from, or where
+ * that is asked for an AF_XDP socket (xdp.c).
  *
  * Received frames get back what the kernel took out or left undone: the VLAN tag, the transport checksum.
  * Sent frames pass by the queueing discipline. Memory ports have no interface: their frames go to a ring. */
@@ -22,6 +23,7 @@
 #include "engine.h"
 #include "trace.h"
 #include "profile.h"
+#include "xdp.h"
 
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
@@ -40,6 +42,7 @@ enum {
 };
 
 struct link {
+    struct xdp *xdp; /* NULL: the sockets and the ring are used */
     int receive_fd, send_fd;
     unsigned index;
     uint8_t *ring;
@@ -51,13 +54,15 @@ struct link {
 
 int port_fd(const struct port *port)
 {
-    return port->link ? port->link->receive_fd : -1;
+    return !port->link ? -1 : port->link->xdp ? xdp_fd(port->link->xdp) : port->link->receive_fd;
 }
 
 static void link_close(struct engine *engine, struct link *link)
 {
     for (uint32_t i = 0; i < link->sending_count; i++)
         drop_packet(engine, link->sending[i], DROP_PORT_DOWN);
+    if (link->xdp)
+        xdp_close(link->xdp);
     if (link->ring)
         munmap(link->ring, link->ring_size);
     if (link->receive_fd >= 0)
@@ -112,6 +117,23 @@ static bool open_ring(struct link *link, int mtu)
     return true;
 }
 
+static bool open_xdp(struct link *link, const char *name)
+{
+    struct ifreq request;
+    int error = ENODEV;
+    if (interface_request(name, SIOCGIFMTU, &request))
+        link->xdp = xdp_open(name, link->index, request.ifr_mtu, &error);
+    if (!link->xdp) {
+        errno = error;
+        return false;
+    }
+    /* Frames for anybody arrive, as long as this socket is open. */
+    link->receive_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    struct packet_mreq everything = {.mr_ifindex = (int)link->index, .mr_type = PACKET_MR_PROMISC};
+    return link->receive_fd >= 0 &&
+           !setsockopt(link->receive_fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &everything, sizeof everything);
+}
+
 static bool open_sockets(struct link *link, const char *name)
 {
     struct ifreq request;
@@ -150,8 +172,9 @@ static struct link *link_open(struct engine *engine, const struct port *port, in
     link->receive_fd = link->send_fd = -1;
     link->index = if_nametoindex(port->name);
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = port->number};
-    if (!link->index || !open_sockets(link, port->name) ||
-        epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, link->receive_fd, &event)) {
+    bool open = link->index && (port->xdp ? open_xdp(link, port->name) : open_sockets(link, port->name));
+    int fd = link->xdp ? xdp_fd(link->xdp) : link->receive_fd;
+    if (!open || epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, fd, &event)) {
         *error = errno;
         link_close(engine, link);
         return NULL;
@@ -159,7 +182,7 @@ static struct link *link_open(struct engine *engine, const struct port *port, in
     return link;
 }
 
-struct port *port_open(struct engine *engine, uint16_t number, const char *interface, int *error)
+struct port *port_open(struct engine *engine, uint16_t number, const char *interface, bool xdp, int *error)
 {
     struct port *port = calloc(1, sizeof *port);
     if (!port) {
@@ -167,6 +190,7 @@ struct port *port_open(struct engine *engine, uint16_t number, const char *inter
         return NULL;
     }
     port->number = number;
+    port->xdp = xdp;
     port->used = port->up = true;
     queue_open(&port->scheduler, engine->default_depth);
     if (interface) {
@@ -291,11 +315,35 @@ static void receive_frame(struct engine *engine, struct port *port, const struct
     process_receive(engine, port, packet);
 }
 
+static bool receive_xdp(struct engine *engine, struct port *port)
+{
+    struct xdp *xdp = port->link->xdp;
+    uint32_t done = 0, length;
+    const uint8_t *frame;
+    for (; done < BURST && (frame = xdp_peek(xdp, &length)); done++, xdp_done(xdp)) {
+        struct packet *packet = length >= ETH_HLEN && length <= XDP_LONGEST ? packet_new(engine->pipeline) : NULL;
+        if (!packet) {
+            enum drop_reason reason = length > XDP_LONGEST || length < ETH_HLEN ? DROP_TOO_LONG : DROP_NO_BUFFER;
+            port->drops[reason]++;
+            engine->drops[reason]++;
+            continue;
+        }
+        packet->length = length;
+        memcpy(packet->data, frame, length);
+        process_receive(engine, port, packet);
+    }
+    if (done)
+        xdp_refill(xdp);
+    return done;
+}
+
 bool port_receive(struct engine *engine, struct port *port)
 {
     struct link *link = port->link;
     if (!link)
         return false;
+    if (link->xdp)
+        return receive_xdp(engine, port);
     uint32_t done = 0;
     for (; done < BURST; done++) {
         struct tpacket2_hdr *header = (struct tpacket2_hdr *)(link->ring + (size_t)link->next * link->frame_size);
@@ -342,11 +390,37 @@ void port_send(struct engine *engine, struct port *port, struct packet *packet)
         port_flush(engine, port);
 }
 
+static void flush_xdp(struct engine *engine, struct port *port)
+{
+    struct link *link = port->link;
+    uint32_t count = link->sending_count;
+    link->sending_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct packet *packet = link->sending[i];
+        if (!xdp_send(link->xdp, packet->data, packet->length)) {
+            xdp_kick(link->xdp);
+            if (!xdp_send(link->xdp, packet->data, packet->length)) {
+                lose(engine, port, packet, packet->length > XDP_LONGEST ? DROP_TOO_LONG : DROP_SEND_FAILED);
+                continue;
+            }
+        }
+        port->tx_packets++;
+        port->tx_bytes += packet->length;
+        trace(packet, TRACE_SENT, port->number);
+        packet_free(packet);
+    }
+    xdp_kick(link->xdp);
+}
+
 void port_flush(struct engine *engine, struct port *port)
 {
     struct link *link = port->link;
     if (!link || !link->sending_count)
         return;
+    if (link->xdp) {
+        flush_xdp(engine, port);
+        return;
+    }
     struct mmsghdr messages[SEND_BURST];
     struct iovec vectors[SEND_BURST];
     uint32_t count = link->sending_count;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -48,9 +49,14 @@ def receive(opened: socket.socket) -> bytes:
     return frame
 
 
+BOTH = pytest.mark.parametrize("wired", ["packet", "xdp"], indirect=True)
+"""By AF_PACKET and by AF_XDP."""
+
+
 @pytest.fixture
-def wired() -> Iterator[NativeEngine]:
+def wired(request: pytest.FixtureRequest) -> Iterator[NativeEngine]:
     """constructs.p4 between etest0 and etest2: commands from port 1 leave by port 2, IPv4 too."""
+    xdp = getattr(request, "param", "packet") == "xdp"
     make_pair("etest0", "etest1")
     make_pair("etest2", "etest3")
     try:
@@ -62,8 +68,8 @@ def wired() -> Iterator[NativeEngine]:
                 ]
             )
             assert {one.status for one in outcomes} == {Status.OK}
-            engine.add_port(1, "etest1")
-            engine.add_port(2, "etest2")
+            engine.add_port(1, "etest1", xdp=xdp)
+            engine.add_port(2, "etest2", xdp=xdp)
             engine.start()
             yield engine
     finally:
@@ -71,6 +77,7 @@ def wired() -> Iterator[NativeEngine]:
             remove(name)
 
 
+@BOTH
 def test_frames_pass_unchanged_between_interfaces(wired: NativeEngine) -> None:
     with wire("etest0") as near, wire("etest3") as far:
         for size in (0, 100, 1400):
@@ -83,6 +90,7 @@ def test_frames_pass_unchanged_between_interfaces(wired: NativeEngine) -> None:
     assert (stats[1].rx_packets, stats[2].tx_packets) == (503, 503)
 
 
+@BOTH
 def test_vlan_tags_which_the_kernel_took_out_are_put_back(wired: NativeEngine) -> None:
     # The program passes only commands and IPv4: a tagged frame that the parser sees as untagged would pass.
     tagged = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / Dot1Q(vlan=5) / IP() / UDP()
@@ -106,6 +114,7 @@ def test_checksums_that_the_sender_left_to_its_card_are_completed(wired: NativeE
         assert Ether(receive(far))[TCP].chksum == good
 
 
+@BOTH
 def test_a_vanished_interface_stops_no_other_and_is_found_again(wired: NativeEngine) -> None:
     def is_up(port: int) -> bool:
         return wired.port_stats()[port].up
@@ -145,6 +154,7 @@ def test_an_interface_that_does_not_exist_is_refused(wired: NativeEngine) -> Non
     assert set(wired.port_stats()) == {1, 2}
 
 
+@BOTH
 def test_an_idle_switch_uses_no_processor(wired: NativeEngine) -> None:
     with wire("etest0") as near:
         near.send(command())
@@ -152,3 +162,49 @@ def test_an_idle_switch_uses_no_processor(wired: NativeEngine) -> None:
     before = time.process_time()
     time.sleep(1.5)
     assert time.process_time() - before < 0.15
+
+
+def has_xdp_program(name: str) -> bool:
+    with IPRoute() as ip:
+        (link,) = ip.link("get", index=ip.link_lookup(ifname=name)[0])
+        return bool(link.get_attr("IFLA_XDP").get_attr("IFLA_XDP_ATTACHED"))
+
+
+def test_an_xdp_program_goes_with_its_port_and_with_its_process() -> None:
+    make_pair("etest0", "etest1")
+    try:
+        with open_engine(program("constructs")) as engine:
+            engine.add_port(1, "etest1", xdp=True)
+            assert has_xdp_program("etest1")
+            with open_engine(program("constructs")) as other, pytest.raises(PortError, match="has it"):
+                other.add_port(1, "etest1", xdp=True)
+            engine.remove_port(1)
+            assert not has_xdp_program("etest1")
+        text = (
+            "import os, signal; from tests.switch.engine.conftest import program;"
+            "from softswitch.engine import open_engine; engine = open_engine(program('constructs'));"
+            "engine.add_port(1, 'etest1', xdp=True); print('there', flush=True); signal.pause()"
+        )
+        with subprocess.Popen((sys.executable, "-c", text), stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None and process.stdout.readline() == "there\n"
+            assert has_xdp_program("etest1")
+            process.kill()
+        deadline = time.monotonic() + 5
+        while has_xdp_program("etest1"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        remove("etest0")
+
+
+def test_what_af_xdp_cannot_have_is_said() -> None:
+    make_pair("etest0", "etest1", mtu=9000)
+    try:
+        with open_engine(program("constructs")) as engine:
+            with pytest.raises(PortError, match="AF_XDP: its MTU is too large"):
+                engine.add_port(1, "etest1", xdp=True)
+            with pytest.raises(PortError, match="AF_XDP: No such device"):
+                engine.add_port(1, "etest9", xdp=True)
+            engine.add_port(1, "etest1")  # by AF_PACKET it can
+    finally:
+        remove("etest0")

@@ -57,6 +57,11 @@ def test_bench_measures_each_frame_and_says_where_it_goes(entries: Path, pcap: P
     assert (code, "dropped (ingress)" in said) == (0, True)
 
 
+def test_run_names_the_port_that_af_xdp_cannot_have() -> None:
+    code, said = run("run", "--xdp", 2)
+    assert (code, "xdp 2: port 2 has no interface" in said) == (2, True), said
+
+
 def test_bench_names_the_file_that_is_no_good(entries: Path, tmp_path: Path) -> None:
     duplicate = tmp_path / "twice.txtpb"
     duplicate.write_text(JOIN_1_WITH_2 * 2)
