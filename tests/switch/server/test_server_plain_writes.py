@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import grpc
 import pytest
 from finsy.proto import p4r
 
+from tests.switch.sanitized import run_sanitized
 from tests.switch.server.client import INSERT, Client, refused, uint128
 from tests.switch.server.kinds import rule
 
-ROOT = Path(__file__).parents[3]
-SECONDS = "6"
+SECONDS = 6
 
 
 @pytest.mark.parametrize("program", ["kinds", "fabric"])
 def test_random_requests_come_to_the_same_as_bytes_and_as_messages(program: str) -> None:
     """And the native reader, under ASan and UBSan, reads nothing that is not there."""
-    libraries = []
-    for name in ("libasan.so", "libubsan.so"):
-        found = subprocess.run(["cc", f"-print-file-name={name}"], capture_output=True, text=True, check=True)
-        libraries.append(found.stdout.strip())
-    environment = {
-        **os.environ,
-        "LD_PRELOAD": " ".join(libraries),
-        "PYTHONMALLOC": "malloc",  # so that requests, too, have bounds that are watched
-        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",
-        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
-    }
-    command = [sys.executable, "-m", "tests.switch.server.fuzz", program, SECONDS, "1", "sanitize"]
-    result = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=110, check=False
-    )
-    assert result.returncode == 0, result.stderr[-4000:] + result.stdout[-1000:]
-    requests, short, updates = map(int, re.findall(r"\d+", result.stdout))
-    assert short > requests / 5, result.stdout
-    assert updates > requests / 5, result.stdout
+    said = run_sanitized("tests.switch.server.fuzz", program, SECONDS, 1, "sanitize")
+    requests, short, updates = map(int, re.findall(r"\d+", said))
+    assert short > requests / 5, said
+    assert updates > requests / 5, said
 
 
 async def test_bytes_that_are_no_request_are_refused(kinds: Client) -> None:
