@@ -78,6 +78,7 @@ bench: packages $(INSTALLED)
 	@$(BIN)/python -m benchmarks.forwarding
 	@$(BIN)/python -m benchmarks.table_writes
 	@$(BIN)/python -m benchmarks.latency
+	@$(BIN)/python -m benchmarks.lookups
 
 # The virtual environment stays: `rm -r .venv` takes it away.
 clean:

@@ -212,7 +212,7 @@ def from_memory(config: LoadedConfig, frame: bytes, packets: int) -> float:
         engine.add_port(1, None)
         engine.add_port(2, None, discard=True)
         rates: list[float] = []
-        pinned(lambda: rates.append(max(engine.measure(1, frame, packets) for _ in range(3))))
+        pinned(lambda: rates.append(max(engine.measure(1, [frame], packets) for _ in range(3))))
         assert engine.port_stats()[2].tx_packets == 3 * packets, engine.stats()
         return rates[0]
 

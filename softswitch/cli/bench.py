@@ -37,7 +37,7 @@ def bench(
             for number in {*PORTS, port}:
                 engine.add_port(number, None, discard=True)
             for number, one in enumerate(frames, 1):
-                rate = max(engine.measure(port, one, packets) for _ in range(rounds))
+                rate = max(engine.measure(port, [one], packets) for _ in range(rounds))
                 typer.echo(
                     f"frame {number} ({len(one)} bytes): {rate:,.0f} packets/s, {_fate(engine, port, one)}"
                 )
@@ -50,7 +50,7 @@ def _fate(engine: NativeEngine, port: int, frame: bytes) -> str:
     """Where one more copy of a frame goes."""
     before = {number: one.tx_packets for number, one in engine.port_stats().items()}
     dropped = engine.stats().drops
-    engine.measure(port, frame, 1)
+    engine.measure(port, [frame], 1)
     out = [number for number, one in engine.port_stats().items() if one.tx_packets != before.get(number, 0)]
     if out:
         return f"leaves by port {', '.join(map(str, out))}"

@@ -405,9 +405,14 @@ class NativeEngine:
                     return frames
                 poll.poll(left * 1000)
 
-    def measure(self, port: int, frame: bytes, count: int) -> float:
-        """Packets/s from memory: `count` copies of a frame that arrive on a port, without sockets."""
-        taken = self._native.engine_measure(self._handle(), port, frame, len(frame), count)
+    def measure(self, port: int, frames: Sequence[bytes], count: int) -> float:
+        """Packets/s from memory: `count` packets arrive on a port, without sockets. Frames are of one length
+        and come in turns."""
+        length = len(frames[0])
+        if any(len(frame) != length for frame in frames):
+            raise ValueError("the frames differ in length")
+        content = b"".join(frames)
+        taken = self._native.engine_measure(self._handle(), port, content, length, len(frames), count)
         return count * 1e9 / taken if taken else 0.0
 
 

@@ -85,7 +85,10 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     ),
     "engine_marked": (c.c_uint64, (c.c_void_p,)),
     "engine_fd": (c.c_int, (c.c_void_p, c.c_int)),
-    "engine_measure": (c.c_uint64, (c.c_void_p, c.c_uint32, c.c_char_p, c.c_uint32, c.c_uint64)),
+    "engine_measure": (
+        c.c_uint64,
+        (c.c_void_p, c.c_uint32, c.c_char_p, c.c_uint32, c.c_uint32, c.c_uint64),
+    ),
 }
 
 

@@ -71,8 +71,8 @@ EXPORT int engine_trace(struct engine *engine, const char *path, const struct tr
                         char *error, size_t size);
 EXPORT uint64_t engine_marked(struct engine *engine);
 EXPORT int engine_fd(struct engine *engine, int events);
-EXPORT uint64_t engine_measure(struct engine *engine, uint32_t port, const uint8_t *frame, uint32_t length,
-                               uint64_t count);
+EXPORT uint64_t engine_measure(struct engine *engine, uint32_t port, const uint8_t *frames, uint32_t length,
+                               uint32_t distinct, uint64_t count);
 
 /* --- pipelines --- */
 
@@ -675,15 +675,17 @@ EXPORT int engine_fd(struct engine *engine, int events)
     return events ? engine->events_fd : engine->collected_fd;
 }
 
-/* Nanoseconds that `count` copies of a frame take from memory through the pipeline, without any socket. */
-EXPORT uint64_t engine_measure(struct engine *engine, uint32_t number, const uint8_t *frame, uint32_t length,
-                               uint64_t count)
+/* Nanoseconds that `count` packets take from memory through the pipeline, without any socket: `frames` of
+ * `length` bytes each, one behind the other, in turns. */
+EXPORT uint64_t engine_measure(struct engine *engine, uint32_t number, const uint8_t *frames, uint32_t length,
+                               uint32_t distinct, uint64_t count)
 {
-    if (number >= PORTS || length > LONGEST_FRAME)
+    if (number >= PORTS || length > LONGEST_FRAME || !distinct)
         return 0;
     engine_park(engine);
     engine_clock(engine);
     uint64_t begin = engine->now_ns;
+    uint32_t turn = 0;
     for (uint64_t done = 0; done < count;) {
         engine_clock(engine);
         for (int i = 0; i < BURST && done < count; i++, done++) {
@@ -691,7 +693,8 @@ EXPORT uint64_t engine_measure(struct engine *engine, uint32_t number, const uin
             if (!packet)
                 break;
             packet->length = length;
-            memcpy(packet->data, frame, length);
+            memcpy(packet->data, frames + (size_t)turn * length, length);
+            turn = turn + 1 == distinct ? 0 : turn + 1;
             process_receive(engine, engine->ports[number], packet);
         }
         process_ready(engine);
