@@ -1,6 +1,6 @@
-"""Packets/s and table writes/s of the embedded switch and of bmv2's simple_switch_grpc: the same JSON, the
-same entries written over P4Runtime, the same veth pairs, one core each, in turns. Needs root, and bmv2 on
-PATH.
+"""Packets/s and table writes/s of the embedded switch and of bmv2's simple_switch_grpc, with fabric.p4 and
+with a plain router: the same JSON, the same entries written over P4Runtime, the same veth pairs, one core
+each, in turns. Needs root, and bmv2 on PATH.
 
     .venv/bin/python -m benchmarks.beside_bmv2 [--seconds 3] [--rounds 3]
 """
@@ -16,12 +16,15 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from finsy import Action, Match, P4Schema, P4TableEntry
 from finsy.proto import p4r
 
 from benchmarks.forwarding import SWITCH_CORE, Wires, build_tool, received_rate, the_frame
 from benchmarks.p4runtime import Primary, batches, primary
+from benchmarks.programs import pipeline_config
 from pipelines import fabric
 from pipelines.entities import Entity, Lpm, Ternary
 from pipelines.fabric import bindings as b
@@ -31,9 +34,39 @@ GRPC, THRIFT = "127.0.0.1:9591", "9592"
 NETWORK, VRF = VlanId(100), VrfId(1)
 ROUTER, HOST = MacAddress(0x02005E000001), MacAddress(0x02000000000B)
 PORTS = ("-i", "1@ebs1", "-i", "2@ebs2")
+BACKGROUND = 10_000  # entries beside those that the frame meets
 
 
-def entities(background: int) -> list[Entity]:
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A program, what is written to it first, and the frame that then goes from port 1 to port 2."""
+
+    name: str
+    config: p4r.ForwardingPipelineConfig
+    entities: Sequence[p4r.Entity]
+    frame: bytes
+
+
+def fabric_case(background: int) -> Case:
+    """fabric.p4."""
+    config = p4r.ForwardingPipelineConfig(p4info=fabric.p4info(), p4_device_config=fabric.device_config())
+    return Case("fabric.p4", config, [one.encode() for one in fabric_entities(background)], the_frame())
+
+
+def router_case(background: int) -> Case:
+    """The plain router."""
+    config = pipeline_config("l3")
+    schema = P4Schema(config.p4info)
+    prefixes = ["10.0.2.0/24", *(f"{IPv4Address(0x0B000000 + number)}/32" for number in range(background))]
+    call = Action("next_hop", source=int(ROUTER), destination=int(HOST), port=2)
+    entries = [
+        P4TableEntry("routes", match=Match({"hdr.ipv4.destination": prefix}), action=call).encode(schema)
+        for prefix in prefixes
+    ]
+    return Case("plain L3", config, entries, the_frame())
+
+
+def fabric_entities(background: int) -> list[Entity]:
     """One network of two edge ports, a route, a firewall rule, and tables full of others' entries."""
     found: list[Entity] = [
         b.Networks(NETWORK, b.SetVrf(VRF)),
@@ -57,15 +90,13 @@ def entities(background: int) -> list[Entity]:
 
 
 @contextmanager
-def running(command: Sequence[str]) -> Iterator[Primary]:
+def running(command: Sequence[str], config: p4r.ForwardingPipelineConfig) -> Iterator[Primary]:
     """A switch on one core, with the pipeline."""
     pinned = ["taskset", "-c", str(SWITCH_CORE), *command]
     process = subprocess.Popen(pinned, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         with primary(GRPC) as switch:
-            switch.push(
-                p4r.ForwardingPipelineConfig(p4info=fabric.p4info(), p4_device_config=fabric.device_config())
-            )
+            switch.push(config)
             yield switch
     finally:
         process.terminate()
@@ -91,26 +122,33 @@ def main() -> None:
     ours = [sys.executable, "-m", "softswitch", "run", "--device-id", "1", "--grpc", GRPC, *PORTS]
     theirs = [bmv2, "--no-p4", "--device-id", "1", *PORTS, "--thrift-port", THRIFT, "--log-level", "off"]
     theirs += ["--", "--grpc-server-addr", GRPC, "--cpu-port", "510"]
-    wanted, frame = entities(10_000), the_frame()
-    forwarded, written = [], []
-    made = batches(wanted)
     with tempfile.TemporaryDirectory() as scratch, Wires():
         tool = build_tool(scratch)
-        for number in range(options.rounds):
-            rates, writes = [], []
-            for command in (ours, theirs):
-                with running(command) as switch:
-                    writes.append(write_rate(switch, made, len(wanted)))
-                    rates.append(received_rate(tool, frame, options.seconds)[0])
-            forwarded.append(rates[0] / rates[1])
-            written.append(writes[0] / writes[1])
-            print(
-                f"round {number + 1}: softswitch {rates[0]:,.0f} packets/s, bmv2 {rates[1]:,.0f}, "
-                f"ratio {forwarded[-1]:.1f}; writes {writes[0]:,.0f} and {writes[1]:,.0f} entries/s, "
-                f"ratio {written[-1]:.2f}"
-            )
+        for case in (fabric_case(BACKGROUND), router_case(BACKGROUND)):
+            compare(case, (ours, theirs), tool, options)
+
+
+def compare(
+    case: Case, switches: tuple[Sequence[str], Sequence[str]], tool: str, options: argparse.Namespace
+) -> None:
+    """Ours and theirs, in turns; prints both and the median ratios."""
+    forwarded, written = [], []
+    made = batches(case.entities)
+    for number in range(options.rounds):
+        rates, writes = [], []
+        for command in switches:
+            with running(command, case.config) as switch:
+                writes.append(write_rate(switch, made, len(case.entities)))
+                rates.append(received_rate(tool, case.frame, options.seconds)[0])
+        forwarded.append(rates[0] / rates[1])
+        written.append(writes[0] / writes[1])
+        print(
+            f"{case.name}, round {number + 1}: softswitch {rates[0]:,.0f} packets/s, bmv2 {rates[1]:,.0f}, "
+            f"ratio {forwarded[-1]:.1f}; writes {writes[0]:,.0f} and {writes[1]:,.0f} entries/s, "
+            f"ratio {written[-1]:.2f}"
+        )
     packets, entries = statistics.median(forwarded), statistics.median(written)
-    print(f"median ratios to bmv2: {packets:.1f} in packets, {entries:.2f} in table entries")
+    print(f"{case.name}, median ratios to bmv2: {packets:.1f} in packets, {entries:.2f} in table entries")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,6 @@ from itertools import islice
 import grpc
 from finsy.proto import p4r, p4r_grpc
 
-from pipelines.entities import Entity
-
 DEVICE_ID = ELECTION_ID = 1
 BATCH = 500
 
@@ -59,7 +57,7 @@ def primary(address: str) -> Iterator[Primary]:
 
 
 def batches(
-    entities: Iterable[Entity],
+    entities: Iterable[p4r.Entity],
     kind: int = p4r.Update.INSERT,
     size: int = BATCH,
     atomicity: int = p4r.WriteRequest.CONTINUE_ON_ERROR,
@@ -73,6 +71,6 @@ def batches(
         )
         request.election_id.low = ELECTION_ID
         for entity in chunk:
-            request.updates.add(type=kind, entity=entity.encode())
+            request.updates.add(type=kind, entity=entity)
         made.append(request.SerializeToString())
     return made

@@ -100,8 +100,9 @@ def main() -> None:
     parser.add_argument("--atomicity", choices=ATOMICITIES, default="continue")
     options = parser.parse_args()
     entries, atomicity = options.entries, ATOMICITIES[options.atomicity]
+    wanted = [one.encode() for one in entities(entries)]
     made = {
-        kind: batches(entities(entries), p4r.Update.Type.Value(kind), options.batch, atomicity)
+        kind: batches(wanted, p4r.Update.Type.Value(kind), options.batch, atomicity)
         for kind in ("INSERT", "MODIFY", "DELETE")
     }
     with switch() as (process, address), primary(address) as client:
