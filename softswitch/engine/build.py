@@ -20,7 +20,8 @@ from softswitch.engine.api import BuildError
 HERE = Path(__file__).parent
 RUNTIME = HERE / "runtime"
 RUNTIME_UNITS = (
-    *("hash", "table", "profile", "ring", "packet", "queue", "process", "port", "worker", "batch", "control"),
+    *("hash", "table", "guide", "filter", "profile", "ring", "packet", "queue", "process", "port"),
+    *("worker", "batch", "control"),
 )
 FLAGS = ("-std=gnu11", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror", "-Wl,-z,defs")
 OPTIMISED = ("-O2",)

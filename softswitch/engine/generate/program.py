@@ -17,7 +17,7 @@ from softswitch.engine.model import ConstantInput, FieldList, FieldRef, Header, 
 
 
 def generate(pipeline: Pipeline) -> str:
-    """C that includes the runtime's `pipeline.h` and defines `p4_pipeline`; `PipelineError` names what
+    """C that includes the runtime's `lookup.h` and defines `p4_pipeline`; `PipelineError` names what
     cannot be expressed."""
     return "\n".join(_Program(pipeline).text()) + "\n"
 
@@ -34,7 +34,7 @@ class _Program:
     def text(self) -> Iterator[str]:
         pipeline = self.pipeline
         yield f"/* Made by p4fabric from {comment(pipeline.program)}. Changes are lost. */"
-        yield '#include "pipeline.h"'
+        yield '#include "lookup.h"'
         if pipeline.meters or any(table.meter for table in pipeline.tables):
             yield '#include "meter.h"'
         # What else comes first in the file is found while the rest is written.
@@ -63,6 +63,7 @@ class _Program:
         yield from self.tables.shapes()
         for table in pipeline.tables:
             yield from self.tables.function(table)
+        yield from self.tables.foresight()
         flows = Flows(self.names, self.expressions)
         yield from flows.function(pipeline.ingress)
         yield from flows.function(pipeline.egress)
@@ -85,12 +86,12 @@ class _Program:
             yield from self.calculations.checksum(checksum, self.expressions, True)
         yield "}"
         yield ""
-        for name in ("ingress", "egress"):
+        for name, flow in (("ingress", "ingress"), ("control", "ingress"), ("egress", "egress")):
             yield f"static void {name}(struct pipeline *pipeline, struct packet *packet)"
             yield "{"
             if name == "ingress":
                 yield "    parse(pipeline, packet);"
-            yield f"    control_{name}(pipeline, packet, packet_phv(packet));"
+            yield f"    control_{flow}(pipeline, packet, packet_phv(packet));"
             yield "}"
             yield ""
         yield "static void deparse(struct pipeline *pipeline, struct packet *packet)"
@@ -231,6 +232,7 @@ class _Program:
         if pipeline.value_sets:
             yield f"    .sets = set_shapes, .set_count = {len(pipeline.value_sets)},"
         yield "    .parse = parse, .ingress = ingress, .egress = egress, .deparse = deparse,"
+        yield "    .control = control, .foresee = foresee,"
         yield "    .reset_metadata = reset_metadata, .keep_fields = keep_fields, .digest = digest,"
         yield "};"
 

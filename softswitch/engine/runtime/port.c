@@ -304,6 +304,7 @@ bool port_receive(struct engine *engine, struct port *port)
         __atomic_store_n(&header->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
         link->next = link->next + 1 == link->frames ? 0 : link->next + 1;
     }
+    process_burst(engine);
     return done;
 }
 
