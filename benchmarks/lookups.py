@@ -1,5 +1,5 @@
-"""Packets/s from memory through small programs of one table each, with few entries and with many: exact, longest
-prefix, ternary. Packets are random ones that entries match. Both sizes are measured in turns in one run.
+"""Packets/s from memory through small programs of one table each, with few entries and with many: exact,
+longest prefix, ternary. Packets are random ones that entries match. Both sizes are measured in turns.
 
     .venv/bin/python -m benchmarks.lookups [--rounds 5] [--packets 1000000]
 """
@@ -89,10 +89,10 @@ def routes(count: int, chance: random.Random) -> Load:
     return Load(entries, frames)
 
 
-def shapes(chance: random.Random) -> list[tuple[int, int, int, int, int]]:
+def shapes(chance: random.Random) -> list[tuple[int, ...]]:
     """Masks as access lists have them: networks of a few lengths, a protocol, mostly a destination port."""
     networks = [0, *((1 << length) - 1 << (32 - length) for length in (8, 16, 20, 24, 28, 32))]
-    every = [
+    every: list[tuple[int, ...]] = [
         (source, destination, 0xFF, 0, port)
         for source in networks
         for destination in networks
@@ -110,7 +110,13 @@ def rules(count: int, chance: random.Random) -> Load:
         mask = chance.choice(masks)
         source = 0x0A000000 | chance.getrandbits(24)
         destination = 0xC0A80000 | chance.getrandbits(16) if chance.random() < 0.5 else chance.getrandbits(32)
-        value = (source, destination, 6, 0, chance.choice((22, 53, 80, 443, chance.getrandbits(16))))
+        value: tuple[int, ...] = (
+            source,
+            destination,
+            6,
+            0,
+            chance.choice((22, 53, 80, 443, chance.getrandbits(16))),
+        )
         found[tuple(one & bits for one, bits in zip(value, mask, strict=True)), mask] = None
     entries = []
     for value, mask in found:

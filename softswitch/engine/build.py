@@ -20,7 +20,7 @@ from softswitch.engine.api import BuildError
 HERE = Path(__file__).parent
 RUNTIME = HERE / "runtime"
 RUNTIME_UNITS = (
-    *("hash", "table", "profile", "ring", "packet", "queue", "process", "port", "xdp"),
+    *("hash", "table", "guide", "filter", "profile", "ring", "packet", "queue", "process", "port", "xdp"),
     *("worker", "batch", "trace", "control"),
 )
 FLAGS = ("-std=gnu11", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror", "-Wl,-z,defs")

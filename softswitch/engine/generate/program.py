@@ -18,7 +18,7 @@ from softswitch.engine.model import ConstantInput, FieldList, FieldRef, Header, 
 
 
 def generate(pipeline: Pipeline, *, traced: bool = False) -> str:
-    """C that includes the runtime's `pipeline.h` and defines `p4_pipeline`; `PipelineError` names what
+    """C that includes the runtime's `lookup.h` and defines `p4_pipeline`; `PipelineError` names what
     cannot be expressed. `traced`: code that records what becomes of packets that are traced, and costs
     something; the other knows nothing of that."""
     return "\n".join(_Program(pipeline, traced).text()) + "\n"
@@ -39,7 +39,7 @@ class _Program:
     def text(self) -> Iterator[str]:
         pipeline = self.pipeline
         yield f"/* Made by p4fabric from {comment(pipeline.program)}. Changes are lost. */"
-        yield '#include "pipeline.h"'
+        yield '#include "lookup.h"'
         if pipeline.meters or any(table.meter for table in pipeline.tables):
             yield '#include "meter.h"'
         yield from self.tracing.include()
@@ -69,6 +69,7 @@ class _Program:
         yield from self.tables.shapes()
         for table in pipeline.tables:
             yield from self.tables.function(table)
+        yield from self.tables.foresight()
         flows = Flows(self.names, self.expressions, self.tracing)
         yield from flows.function(pipeline.ingress)
         yield from flows.function(pipeline.egress)
@@ -92,12 +93,12 @@ class _Program:
             yield from self.calculations.checksum(checksum, self.expressions, True)
         yield "}"
         yield ""
-        for name in ("ingress", "egress"):
+        for name, flow in (("ingress", "ingress"), ("control", "ingress"), ("egress", "egress")):
             yield f"static void {name}(struct pipeline *pipeline, struct packet *packet)"
             yield "{"
             if name == "ingress":
                 yield "    parse(pipeline, packet);"
-            yield f"    control_{name}(pipeline, packet, packet_phv(packet));"
+            yield f"    control_{flow}(pipeline, packet, packet_phv(packet));"
             yield "}"
             yield ""
         yield "static void deparse(struct pipeline *pipeline, struct packet *packet)"
@@ -238,6 +239,7 @@ class _Program:
         if pipeline.value_sets:
             yield f"    .sets = set_shapes, .set_count = {len(pipeline.value_sets)},"
         yield "    .parse = parse, .ingress = ingress, .egress = egress, .deparse = deparse,"
+        yield "    .control = control, .foresee = foresee,"
         yield "    .reset_metadata = reset_metadata, .keep_fields = keep_fields, .digest = digest,"
         yield "};"
 

@@ -12,10 +12,11 @@ from softswitch.engine.generate.expressions import Expressions
 from softswitch.engine.generate.intervals import literal
 from softswitch.engine.generate.names import Names, comment, place, string
 from softswitch.engine.generate.tracing import Tracing
-from softswitch.engine.model import Key, Pipeline, Table
+from softswitch.engine.model import FieldRef, Key, Pipeline, Table
 
 ENTRY_BYTES = 48  # sizeof(struct entry), which the generated code asserts
 IDLE_WORDS, METER_WORDS = 3, 10  # as pipeline.h has them
+GUIDE_BITS = 32  # of a long prefix, so many tell which lengths are worth a look
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,24 @@ def match_kind(table: Table) -> str:
     return "MATCH_LPM" if MatchKind.LPM in kinds else "MATCH_EXACT"
 
 
+def guide_words(table: Table) -> tuple[list[int], int] | None:
+    """What the guide of a longest-prefix table is asked by (a mask of the key's words: its exact fields and
+    the prefix's first bits), and the logarithm of how many prefix lengths share a bit in it."""
+    if match_kind(table) != "MATCH_LPM":
+        return None
+    sizes = layout(table)
+    mask, lengths = [0] * sizes.key_words, 0
+    for key, where in zip(table.key, sizes.places, strict=True):
+        bits = (1 << key.bitwidth) - 1
+        if key.match is MatchKind.LPM:
+            begin = min(key.bitwidth // 2, GUIDE_BITS)
+            lengths = key.bitwidth - begin + 1
+            bits ^= bits >> begin
+        for index in range(words(key.bitwidth)):
+            mask[where.word + index] |= (bits << where.shift) >> 64 * index & ((1 << 64) - 1)
+    return mask, max((lengths - 1).bit_length() - 6, 0)
+
+
 def default_words(table: Table) -> list[int]:
     """The program's default arguments as words."""
     if table.default is None:
@@ -113,6 +132,9 @@ class Tables:
             padded = default_words(table) + [0] * (room + 1)
             default = ", ".join(f"UINT64_C({word:#x})" for word in padded[: max(room, 1)])
             yield f"static const uint64_t default_{self.names.tables[table.name]}[] = {{{default}}};"
+            if (guide := guide_words(table)) is not None:
+                mask = ", ".join(literal(word) for word in guide[0])
+                yield f"static const uint64_t guide_{self.names.tables[table.name]}[] = {{{mask}}};"
         yield ""
         yield "static const struct table_shape table_shapes[] = {"
         for table in self.pipeline.tables:
@@ -130,6 +152,11 @@ class Tables:
                 "kind": match_kind(table),
                 "counted": "true" if table.counted else "false",
             }
+            if (guide := guide_words(table)) is not None:
+                members["guide"] = f"guide_{self.names.tables[table.name]}"
+                members["guide_shift"] = guide[1]
+            if self.foreseen(table):
+                members["foreseen"] = "true"
             if table.timed:
                 members["timed"] = "true"
             if table.meter is not None:
@@ -172,7 +199,8 @@ class Tables:
             yield from self._resolve(table)
         yield from self._dispatch(table)
 
-    def _find(self, table: Table) -> Iterator[str]:
+    def _key(self, table: Table) -> Iterator[str]:
+        """Defines `key`."""
         sizes = layout(table)
         terms: list[list[str]] = [[] for _ in range(sizes.key_words)]
         ranges: list[str] = []
@@ -194,13 +222,62 @@ class Tables:
             else:
                 value = self._key_value(key)
                 terms[where.word].append(f"{value} << {where.shift}" if where.shift else value)
-        state = self.entry_words(table)
-        meter = state + IDLE_WORDS * table.timed
-        stride = ENTRY_BYTES + 8 * (meter + METER_WORDS * (table.meter is not None))
         all_words = [" | ".join(one) for one in terms] + ranges
         yield f"    const uint64_t key[] = {{{', '.join(all_words)}}};"
-        constants = f"{sizes.key_words}, {sizes.range_words}, {stride}, {match_kind(table)}"
-        yield f"    struct entry *entry = table_find(table, key, {constants});"
+
+    def _stride(self, table: Table) -> int:
+        """The bytes of an entry."""
+        state = self.entry_words(table) + IDLE_WORDS * table.timed + METER_WORDS * (table.meter is not None)
+        return ENTRY_BYTES + 8 * state
+
+    def _guide(self, table: Table) -> str:
+        return f"guide_{self.names.tables[table.name]}" if guide_words(table) is not None else "NULL"
+
+    @staticmethod
+    def foreseen(table: Table) -> bool:
+        """Whether its lookups gain by it, and its key is, most likely, in the packet as it was parsed."""
+        fields = [key.expression for key in table.key]
+        return (
+            bool(fields)
+            and match_kind(table) != "MATCH_TERNARY"
+            and all(
+                isinstance(one, FieldRef)
+                and (one.header.standard or not one.header.metadata)
+                and one.field.bitwidth <= 128
+                for one in fields
+            )
+        )
+
+    def foresight(self) -> Iterator[str]:
+        """`foresee`: has what lookups of a burst's packets will read fetched into the cache."""
+        yield "static void foresee(struct pipeline *pipeline, struct packet *const *packets, uint32_t count)"
+        yield "{"
+        yield "    (void)pipeline, (void)packets, (void)count;"
+        for table in self.pipeline.tables:
+            if not self.foreseen(table):
+                continue
+            constants = f"{layout(table).key_words}, {self._stride(table)}, {match_kind(table)}"
+            name = self.names.tables[table.name]
+            yield f"    const struct table *{name} = &pipeline->tables[{table.index}];"
+            yield f"    for (int step = 0; {name}->far && step < FORESEE_STEPS; step++)"
+            yield "        for (uint32_t i = 0; i < count; i++) {"
+            yield "            struct packet *packet = packets[i];"
+            yield "            struct phv *phv = packet_phv(packet);"
+            yield "            (void)phv;"
+            for line in self._key(table):
+                yield "        " + line
+            yield f"            table_foresee({name}, key, {constants}, {self._guide(table)}, step);"
+            yield "        }"
+        yield "}"
+        yield ""
+
+    def _find(self, table: Table) -> Iterator[str]:
+        sizes = layout(table)
+        yield from self._key(table)
+        state = self.entry_words(table)
+        meter = state + IDLE_WORDS * table.timed
+        constants = f"{sizes.key_words}, {sizes.range_words}, {self._stride(table)}, {match_kind(table)}"
+        yield f"    struct entry *entry = table_find(table, key, {constants}, {self._guide(table)});"
         yield "    if (entry) {"
         yield "        hit = true;"
         yield "        target = entry->target;"

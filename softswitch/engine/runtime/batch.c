@@ -698,6 +698,15 @@ static void abandon(struct outcome *outcomes, uint32_t count)
             outcomes[i] = (struct outcome){STATUS_ABORTED, DETAIL_NONE, -1};
 }
 
+static void sweep_tables(struct pipeline *pipeline)
+{
+    pipeline->far = false;
+    for (uint32_t i = 0; i < pipeline->code->table_count; i++) {
+        table_sweep(&pipeline->tables[i]);
+        pipeline->far |= pipeline->tables[i].far && pipeline->tables[i].shape->foreseen;
+    }
+}
+
 void batch_apply(struct engine *engine, const uint64_t *words, uint64_t count, struct outcome *outcomes,
                  uint32_t operations, bool all)
 {
@@ -728,6 +737,5 @@ void batch_apply(struct engine *engine, const uint64_t *words, uint64_t count, s
     free(undos);
     if (all && failed)
         abandon(outcomes, operations);
-    for (uint32_t i = 0; i < engine->pipeline->code->table_count; i++)
-        table_sweep(&engine->pipeline->tables[i]);
+    sweep_tables(engine->pipeline);
 }

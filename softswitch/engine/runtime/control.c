@@ -697,6 +697,7 @@ EXPORT uint64_t engine_measure(struct engine *engine, uint32_t number, const uin
             turn = turn + 1 == distinct ? 0 : turn + 1;
             process_receive(engine, engine->ports[number], packet);
         }
+        process_burst(engine);
         process_ready(engine);
         process_pending(engine, BURST);
         queue_run(engine);

@@ -113,6 +113,8 @@ struct engine {
     uint32_t default_depth;
 
     /* the worker's */
+    struct packet *burst[BURST]; /* parsed, to go through ingress */
+    uint32_t burst_count;
     struct packet *ready_first, **ready_last; /* replicated, to go through egress now */
     struct packet *pending_first, **pending_last; /* to go through ingress again */
     uint32_t pending;
@@ -150,7 +152,8 @@ void engine_release(struct engine *engine);
 void process_ingress(struct engine *engine, struct packet *packet);
 void process_ready(struct engine *engine);
 void process_pending(struct engine *engine, uint32_t most);
-void process_receive(struct engine *engine, struct port *port, struct packet *packet);
+void process_receive(struct engine *engine, struct port *port, struct packet *packet); /* may wait for its burst */
+void process_burst(struct engine *engine); /* the end of a burst of received packets */
 void drop_packet(struct engine *engine, struct packet *packet, enum drop_reason reason);
 
 /* queue.c */

@@ -6,7 +6,7 @@
 
 #include "bits.h"
 
-enum { PIPELINE_ABI = 4, NO_ACTION = 0xffffffff, MOST_KEY_WORDS = 128, METER_WORDS = 10, IDLE_WORDS = 3 };
+enum { PIPELINE_ABI = 5, NO_ACTION = 0xffffffff, MOST_KEY_WORDS = 128, METER_WORDS = 10, IDLE_WORDS = 3 };
 
 enum match_kind { MATCH_EXACT, MATCH_LPM, MATCH_TERNARY };
 enum target_kind { TARGET_ACTION, TARGET_MEMBER, TARGET_GROUP };
@@ -18,7 +18,9 @@ struct table_shape {
     const uint64_t *default_data;
     int32_t profile; /* -1: none */
     uint8_t kind;
-    bool counted, timed, metered;
+    bool counted, timed, metered, foreseen;
+    const uint64_t *guide; /* the mask of what a longest-prefix table's guide is asked by; NULL: it has none */
+    uint8_t guide_shift;   /* this many prefix lengths (a power of 2) share a bit in the guide */
 };
 
 struct profile_shape {
@@ -46,6 +48,8 @@ struct pipeline_code {
     const struct set_shape *sets;
     void (*parse)(struct pipeline *, struct packet *);
     void (*ingress)(struct pipeline *, struct packet *);
+    void (*control)(struct pipeline *, struct packet *); /* ingress of what is parsed already */
+    void (*foresee)(struct pipeline *, struct packet *const *, uint32_t count); /* NULL: nothing to gain */
     void (*egress)(struct pipeline *, struct packet *);
     void (*deparse)(struct pipeline *, struct packet *);
     void (*reset_metadata)(struct packet *);
@@ -80,6 +84,29 @@ struct tuple { /* all entries with one mask */
     struct slot *slots;
     uint32_t slot_mask, count;
     int32_t order; /* the longest prefix or highest priority in it: tuples stand in falling order */
+    uint32_t id;   /* longest prefix: its bit in the guide; ternary: its column in the filter */
+};
+
+struct guide_slot { /* of all prefixes that begin alike; those with the same hash share one */
+    uint32_t hash, count; /* count: of entries; 0: empty */
+    uint64_t lengths;     /* which prefix lengths there may be among them */
+};
+
+struct guide { /* guide.c */
+    struct guide_slot *slots;
+    uint32_t mask, count, stale; /* stale: entries removed whose bits may have stayed */
+    uint32_t deep;               /* so many tuples, the first, are found through the guide */
+    uint32_t first[64];          /* for each bit, the first tuple of its lengths */
+};
+
+enum { BYTE_VALUES = 256 };
+
+struct filter { /* filter.c */
+    uint64_t *rows; /* for each byte of the key and value of it, a bit for each tuple that may match; NULL: off */
+    uint64_t *live; /* the tuples that there are */
+    uint32_t *where; /* by their id, where they stand */
+    uint16_t *bytes; /* of the key, those that any tuple looks at */
+    uint32_t words, byte_count, stale;
 };
 
 struct table {
@@ -90,11 +117,14 @@ struct table {
     uint32_t stride, room, used, high; /* used: linked entries; high: places ever taken */
     uint32_t free;
     uint64_t seed;
+    bool far; /* too large for the nearest caches: lookups are worth foreseeing */
     struct target miss;
     uint64_t *miss_data;
     struct missed { /* what the default entry counts and meters */
         uint64_t packets, bytes, meter[METER_WORDS];
     } missed;
+    struct guide guide;
+    struct filter filter;
 };
 
 /* --- action profiles --- */
@@ -151,6 +181,7 @@ struct pipeline {
     const uint64_t *now_ns; /* the engine's clock */
     uint16_t drop_port;
     uint64_t random;
+    bool far; /* a table that is worth foreseeing is large */
     /* what the runtime keeps with it */
     void *library;
     struct pool *pool;
@@ -186,49 +217,6 @@ static inline __attribute__((always_inline)) uint32_t hash_words(const uint64_t 
     for (unsigned i = 0; i < count; i++)
         hash = mix(hash ^ key[i]);
     return (uint32_t)(hash >> 32 ^ hash);
-}
-
-static inline __attribute__((always_inline)) bool in_ranges(const struct entry *entry, const uint64_t *values,
-                                                            unsigned key_words, unsigned range_words)
-{
-    for (unsigned i = 0; i < range_words; i++)
-        if (values[i] < entry->words[key_words + 2 * i] || values[i] > entry->words[key_words + 2 * i + 1])
-            return false;
-    return true;
-}
-
-/* The entry that a key meets. All but `table` and `key` are constants where this is inlined.
- * `key`: key_words of masked fields, then range_words values of range fields. */
-static inline __attribute__((always_inline)) struct entry *table_find(const struct table *table,
-                                                                      const uint64_t *key, unsigned key_words,
-                                                                      unsigned range_words, size_t stride,
-                                                                      enum match_kind kind)
-{
-    struct entry *best = NULL;
-    for (uint32_t i = 0; i < table->tuple_count; i++) {
-        const struct tuple *tuple = &table->tuples[i];
-        if (kind == MATCH_TERNARY && best && best->priority >= tuple->order)
-            break;
-        uint64_t masked[MOST_KEY_WORDS];
-        for (unsigned w = 0; w < key_words; w++)
-            masked[w] = kind == MATCH_EXACT ? key[w] : key[w] & tuple->mask[w];
-        uint32_t hash = hash_words(masked, key_words, table->seed);
-        for (uint32_t s = hash & tuple->slot_mask; tuple->slots[s].entry; s = (s + 1) & tuple->slot_mask) {
-            if (tuple->slots[s].hash != hash)
-                continue;
-            struct entry *entry = entry_at(table, tuple->slots[s].entry - 1, stride);
-            if (!words_equal(entry->words, masked, key_words))
-                continue;
-            if (kind != MATCH_TERNARY)
-                return entry;
-            while (entry && !in_ranges(entry, key + key_words, key_words, range_words))
-                entry = entry->next ? entry_at(table, entry->next - 1, stride) : NULL;
-            if (entry && (!best || entry->priority > best->priority))
-                best = entry;
-            break;
-        }
-    }
-    return best;
 }
 
 static inline const struct member *profile_member(const struct profile *profile, uint32_t place)

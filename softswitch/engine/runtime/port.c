@@ -334,6 +334,7 @@ static bool receive_xdp(struct engine *engine, struct port *port)
     }
     if (done)
         xdp_refill(xdp);
+    process_burst(engine);
     return done;
 }
 
@@ -353,6 +354,7 @@ bool port_receive(struct engine *engine, struct port *port)
         __atomic_store_n(&header->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
         link->next = link->next + 1 == link->frames ? 0 : link->next + 1;
     }
+    process_burst(engine);
     return done;
 }
 

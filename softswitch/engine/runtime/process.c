@@ -138,13 +138,11 @@ static void again(struct engine *engine, struct packet *packet, enum instance_ty
     engine->recirculated++;
 }
 
-void process_ingress(struct engine *engine, struct packet *packet)
+/* What ingress has asked for. */
+static void finish_ingress(struct engine *engine, struct packet *packet)
 {
     struct pipeline *pipeline = packet->pipeline;
     struct standard_metadata *metadata = &packet->standard_metadata;
-    engine->ingress_packets++;
-    metadata->packet_length = packet->length;
-    pipeline->code->ingress(pipeline, packet);
     struct requests *requests = &packet->requests;
     if (__builtin_expect(requests->clone, false)) {
         clone_from_ingress(engine, packet);
@@ -166,6 +164,28 @@ void process_ingress(struct engine *engine, struct packet *packet)
     } else {
         metadata->instance_type = INSTANCE_NORMAL;
         queue_put(engine, packet, metadata->egress_spec, metadata->priority);
+    }
+}
+
+void process_ingress(struct engine *engine, struct packet *packet)
+{
+    engine->ingress_packets++;
+    packet->standard_metadata.packet_length = packet->length;
+    packet->pipeline->code->ingress(packet->pipeline, packet);
+    finish_ingress(engine, packet);
+}
+
+void process_burst(struct engine *engine)
+{
+    uint32_t count = engine->burst_count;
+    if (!count)
+        return;
+    struct pipeline *pipeline = engine->pipeline;
+    engine->burst_count = 0;
+    pipeline->code->foresee(pipeline, engine->burst, count);
+    for (uint32_t i = 0; i < count; i++) {
+        pipeline->code->control(pipeline, engine->burst[i]);
+        finish_ingress(engine, engine->burst[i]);
     }
 }
 
@@ -272,5 +292,15 @@ void process_receive(struct engine *engine, struct port *port, struct packet *pa
     packet->standard_metadata.ingress_global_timestamp = since_start_us(engine);
     if (__builtin_expect(engine->tracing, false))
         trace_begin(engine->tracer, packet, packet->standard_metadata.ingress_port);
-    process_ingress(engine, packet);
+    if (!packet->pipeline->far) {
+        process_ingress(engine, packet);
+        return;
+    }
+    /* Parsed now, so that what their lookups need can be fetched for all packets of a burst at once. */
+    engine->ingress_packets++;
+    packet->standard_metadata.packet_length = packet->length;
+    packet->pipeline->code->parse(packet->pipeline, packet);
+    engine->burst[engine->burst_count++] = packet;
+    if (engine->burst_count == BURST)
+        process_burst(engine);
 }

@@ -1,10 +1,32 @@
 /* Tuple-space tables: one open-addressing hash table for each distinct mask. Entries with the same masked
  * key (they differ in priority or ranges) are chained behind the first, highest priority first. */
+#define _GNU_SOURCE
 #include "table.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
-enum { FEWEST_SLOTS = 8, FEWEST_ENTRIES = 16 };
+#include "filter.h"
+#include "guide.h"
+
+enum { FEWEST_SLOTS = 8, FEWEST_ENTRIES = 16, HUGE_PAGE = 2 * 1024 * 1024, FAR_BYTES = 128 * 1024 };
+
+void *array_new(size_t size)
+{
+    if (size < HUGE_PAGE)
+        return calloc(1, size);
+    size_t whole = (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    void *array = aligned_alloc(HUGE_PAGE, whole);
+    if (!array)
+        return NULL;
+    madvise(array, whole, MADV_HUGEPAGE);
+    return memset(array, 0, whole);
+}
+
+void array_free(void *array)
+{
+    free(array);
+}
 
 static uint64_t *entry_mask(const struct table *table, struct entry *entry)
 {
@@ -30,10 +52,12 @@ void table_close(struct table *table)
 {
     for (uint32_t i = 0; i < table->tuple_count; i++) {
         free(table->tuples[i].mask);
-        free(table->tuples[i].slots);
+        array_free(table->tuples[i].slots);
     }
+    guide_close(table);
+    filter_close(table);
     free(table->tuples);
-    free(table->entries);
+    array_free(table->entries);
     free(table->miss_data);
     memset(table, 0, sizeof *table);
 }
@@ -50,10 +74,12 @@ bool table_take(struct table *table, uint32_t *place)
     } else {
         if (table->high == table->room) {
             uint32_t room = table->room ? table->room * 2 : FEWEST_ENTRIES;
-            uint8_t *entries = realloc(table->entries, (size_t)room * table->stride);
+            uint8_t *entries = array_new((size_t)room * table->stride);
             if (!entries)
                 return false;
-            memset(entries + (size_t)table->room * table->stride, 0, (size_t)(room - table->room) * table->stride);
+            if (table->entries)
+                memcpy(entries, table->entries, (size_t)table->room * table->stride);
+            array_free(table->entries);
             table->entries = entries;
             table->room = room;
         }
@@ -98,7 +124,7 @@ static bool grow(struct tuple *tuple)
     if (tuple->slots && (tuple->count + 1) * 2 <= old)
         return true;
     uint32_t size = old ? old * 2 : FEWEST_SLOTS;
-    struct slot *slots = calloc(size, sizeof *slots), *before = tuple->slots;
+    struct slot *slots = array_new((size_t)size * sizeof *slots), *before = tuple->slots;
     if (!slots)
         return false;
     tuple->slots = slots;
@@ -106,7 +132,7 @@ static bool grow(struct tuple *tuple)
     for (uint32_t i = 0; i < old; i++)
         if (before[i].entry)
             put_slot(tuple, before[i]);
-    free(before);
+    array_free(before);
     return true;
 }
 
@@ -161,8 +187,9 @@ static struct tuple *raise_tuple(struct table *table, struct tuple *tuple)
         struct tuple before = tuple[-1];
         tuple[-1] = *tuple;
         *tuple = before;
-        tuple--;
+        filter_moved(table, tuple--);
     }
+    filter_moved(table, tuple);
     return tuple;
 }
 
@@ -183,8 +210,14 @@ static struct tuple *add_tuple(struct table *table, struct entry *entry)
         return NULL;
     }
     memcpy(tuple.mask, entry_mask(table, entry), 8 * table->shape->key_words);
-    table->tuples[table->tuple_count] = tuple;
-    return raise_tuple(table, &table->tuples[table->tuple_count++]);
+    struct tuple *added = &table->tuples[table->tuple_count++];
+    *added = tuple;
+    if (table->shape->kind == MATCH_TERNARY)
+        filter_extend(table, added);
+    added = raise_tuple(table, added);
+    if (table->shape->kind == MATCH_LPM)
+        guide_arrange(table);
+    return added;
 }
 
 bool table_link(struct table *table, uint32_t place)
@@ -193,8 +226,9 @@ bool table_link(struct table *table, uint32_t place)
     struct tuple *tuple = find_tuple(table, entry_mask(table, entry));
     if (!tuple)
         tuple = add_tuple(table, entry);
-    if (!tuple || !grow(tuple))
+    if (!tuple || !grow(tuple) || !guide_add(table, entry, tuple))
         return false;
+    filter_add(table, entry, tuple);
     int32_t order = order_of(table, entry);
     if (order > tuple->order) {
         tuple->order = order;
@@ -233,22 +267,40 @@ void table_unlink(struct table *table, uint32_t place)
     entry->next = 0;
     tuple->count--;
     table->used--;
+    table->filter.stale++;
+    guide_remove(table, entry, tuple);
     if (!slot->entry)
         remove_slot(tuple, slot);
 }
 
-void table_sweep(struct table *table)
+static void drop_tuples(struct table *table)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < table->tuple_count; i++) {
-        if (table->tuples[i].count) {
-            table->tuples[kept++] = table->tuples[i];
+        struct tuple *tuple = &table->tuples[i];
+        if (tuple->count) {
+            table->tuples[kept] = *tuple;
+            filter_moved(table, &table->tuples[kept++]);
         } else {
-            free(table->tuples[i].mask);
-            free(table->tuples[i].slots);
+            filter_forget(table, tuple);
+            free(tuple->mask);
+            array_free(tuple->slots);
         }
     }
+    bool fewer = kept < table->tuple_count;
     table->tuple_count = kept;
+    if (fewer && table->shape->kind == MATCH_LPM)
+        guide_arrange(table);
+}
+
+void table_sweep(struct table *table)
+{
+    drop_tuples(table);
+    if (table->shape->kind == MATCH_TERNARY)
+        filter_sweep(table);
+    if (table->shape->kind == MATCH_LPM)
+        guide_sweep(table);
+    table->far = (size_t)table->used * table->stride > FAR_BYTES;
 }
 
 bool table_identify(const struct table *table, const uint64_t *words, int32_t priority, uint32_t *place)

@@ -13,10 +13,14 @@ bool table_take(struct table *table, uint32_t *place);
 void table_release(struct table *table, uint32_t place);
 bool table_link(struct table *table, uint32_t place);
 void table_unlink(struct table *table, uint32_t place);
-void table_sweep(struct table *table); /* forget masks that no entry has any more */
+void table_sweep(struct table *table); /* forget masks that no entry has any more, and what is stale */
 
 /* The entry with exactly this identity; `words` are key, range ends, mask. */
 bool table_identify(const struct table *table, const uint64_t *words, int32_t priority, uint32_t *place);
+
+/* Zeroed memory for arrays that may be large: these lie on huge pages, where a random access costs less. */
+void *array_new(size_t size); /* NULL: no memory */
+void array_free(void *array);
 
 static inline struct entry *table_entry(const struct table *table, uint32_t place)
 {

@@ -79,6 +79,7 @@ static bool take_injected(struct engine *engine)
         ring_next(&engine->injected);
         engine->handled_count++;
     }
+    process_burst(engine);
     return done;
 }
 
