@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { MOST_WORDS = 64, MUCH_STALE = 64 };
+enum { FEWEST_TUPLES = 16, MOST_WORDS = 64, MUCH_STALE = 64 };
 
 static uint32_t key_bytes(const struct table *table)
 {
@@ -121,6 +121,8 @@ void filter_extend(struct table *table, struct tuple *tuple)
     uint32_t id = 0;
     while (filter->rows && id < 64 * filter->words && filter->live[id / 64] >> id % 64 & 1)
         id++;
+    if (!filter->rows && table->tuple_count < FEWEST_TUPLES)
+        return; /* one look at each is faster */
     if (!filter->rows || id == 64 * filter->words) {
         make(table, (table->tuple_count + 63) / 64 * (filter->rows ? 2 : 1));
         return;

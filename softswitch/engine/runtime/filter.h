@@ -1,6 +1,6 @@
 /* Which masks of a ternary table are worth a look: for each byte of the key and each value of it there is a row with
  * a bit for each tuple that has an entry with such a byte. The rows of a key's bytes have few bits in common.
- * Bits of removed entries stay for a while. Too many tuples, or no memory: the filter is off. The worker is parked
+ * Bits of removed entries stay for a while. Few tuples, very many, or no memory: the filter is off. The worker is parked
  * while these run. */
 #ifndef P4_FILTER_H
 #define P4_FILTER_H

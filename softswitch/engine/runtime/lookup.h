@@ -28,12 +28,10 @@ INLINED uint32_t hash_masked(const struct table *table, const uint64_t *key, con
     return hash_words(masked, key_words, table->seed);
 }
 
-/* The first of a tuple's entries with the key's masked fields. */
-INLINED struct entry *tuple_find(const struct table *table, const struct tuple *tuple, const uint64_t *key,
-                                 unsigned key_words, size_t stride)
+/* The first of a tuple's entries with these fields. */
+INLINED struct entry *tuple_masked(const struct table *table, const struct tuple *tuple, const uint64_t *masked,
+                                   uint32_t hash, unsigned key_words, size_t stride)
 {
-    uint64_t masked[MOST_KEY_WORDS];
-    uint32_t hash = hash_masked(table, key, tuple->mask, masked, key_words);
     for (uint32_t s = hash & tuple->slot_mask; tuple->slots[s].entry; s = (s + 1) & tuple->slot_mask) {
         if (tuple->slots[s].hash != hash)
             continue;
@@ -42,6 +40,15 @@ INLINED struct entry *tuple_find(const struct table *table, const struct tuple *
             return entry;
     }
     return NULL;
+}
+
+/* The first of a tuple's entries with the key's masked fields. */
+INLINED struct entry *tuple_find(const struct table *table, const struct tuple *tuple, const uint64_t *key,
+                                 unsigned key_words, size_t stride)
+{
+    uint64_t masked[MOST_KEY_WORDS];
+    uint32_t hash = hash_masked(table, key, tuple->mask, masked, key_words);
+    return tuple_masked(table, tuple, masked, hash, key_words, stride);
 }
 
 /* The better one of `best` and what a tuple has. */
@@ -106,18 +113,21 @@ INLINED struct entry *find_highest(const struct table *table, const uint64_t *ke
 {
     const struct filter *filter = &table->filter;
     struct entry *best = NULL;
-    for (uint32_t word = 0; filter->rows && word < filter->words; word++)
+    if (!filter->rows) {
+        for (uint32_t i = 0; i < table->tuple_count; i++) {
+            if (best && best->priority >= table->tuples[i].order)
+                break;
+            best = tuple_better(table, &table->tuples[i], key, key_words, range_words, stride, best);
+        }
+        return best;
+    }
+    for (uint32_t word = 0; word < filter->words; word++)
         for (uint64_t live = filter_word(filter, key, word); live; live &= live - 1) {
             uint32_t id = 64 * word + (uint32_t)__builtin_ctzll(live);
             const struct tuple *tuple = &table->tuples[filter->where[id]];
             if (!best || best->priority < tuple->order)
                 best = tuple_better(table, tuple, key, key_words, range_words, stride, best);
         }
-    for (uint32_t i = 0; !filter->rows && i < table->tuple_count; i++) {
-        if (best && best->priority >= table->tuples[i].order)
-            break;
-        best = tuple_better(table, &table->tuples[i], key, key_words, range_words, stride, best);
-    }
     return best;
 }
 
@@ -129,7 +139,9 @@ INLINED struct entry *table_find(const struct table *table, const uint64_t *key,
         return find_longest(table, key, key_words, stride, guide);
     if (kind == MATCH_TERNARY)
         return find_highest(table, key, key_words, range_words, stride);
-    return table->tuple_count ? tuple_find(table, table->tuples, key, key_words, stride) : NULL;
+    if (!table->tuple_count)
+        return NULL;
+    return tuple_masked(table, table->tuples, key, hash_words(key, key_words, table->seed), key_words, stride);
 }
 
 /* --- foreseeing: what a lookup will read is fetched into the cache, a step for all packets of a burst at a time.
