@@ -10,6 +10,7 @@ import pytest
 from softswitch.engine import NativeEngine, open_engine
 from softswitch.engine.api import (
     ActionCall,
+    Atomicity,
     Change,
     Exact,
     FieldMatch,
@@ -69,8 +70,8 @@ def span(chance: random.Random) -> Range:
     return Range(low, low + chance.getrandbits(chance.choice((4, 12, 16))))
 
 
-def entries(table: str, chance: random.Random) -> Callable[[], Match]:
-    """What makes matches for a table."""
+def entries(table: str, chance: random.Random, mask_count: int) -> Callable[[], Match]:
+    """What makes matches for a table; ternary ones have so many masks."""
 
     def group() -> Exact:
         return Exact(chance.getrandbits(2))
@@ -83,8 +84,11 @@ def entries(table: str, chance: random.Random) -> Callable[[], Match]:
         return lambda: (group(), prefix(chance, 128))
     widths = tuple(WIDTHS[one] for one in FIELDS[table])
     masks = [
-        tuple(chance.choice((0, (1 << width) - 1, (1 << width) - 8, 7)) for width in widths)
-        for _ in range(40)
+        tuple(
+            chance.choice((0, (1 << width) - 1, (1 << width) - 8, 7, chance.getrandbits(width)))
+            for width in widths
+        )
+        for _ in range(mask_count)
     ]
     if table == "masks":
         return lambda: masked(chance, masks, widths)
@@ -149,10 +153,18 @@ def ask(engine: NativeEngine, table: str, keys: list[Key]) -> list[int]:
     return [int.from_bytes(frame[23:27], "big") for _, frame in answers]
 
 
-@pytest.mark.parametrize("table", FIELDS)
-def test_lookups_equal_a_search_through_all_entries(engine: NativeEngine, table: str) -> None:
-    chance = random.Random(table)
-    make, prioritised = entries(table, chance), table in ("masks", "spans")
+@pytest.mark.parametrize(
+    ("table", "mask_count"),
+    [
+        *(("exacts", 0), ("short_prefixes", 0), ("long_prefixes", 0)),
+        *(("masks", 2), ("masks", 40), ("masks", 300), ("spans", 40)),
+    ],
+)
+def test_lookups_equal_a_search_through_all_entries(
+    engine: NativeEngine, table: str, mask_count: int
+) -> None:
+    chance = random.Random(f"{table} {mask_count}")
+    make, prioritised = entries(table, chance, mask_count), table in ("masks", "spans")
     model: dict[tuple[Match, int], int] = {}
 
     def write(change: Change, identity: tuple[Match, int], number: int) -> WriteEntry:
@@ -172,6 +184,11 @@ def test_lookups_equal_a_search_through_all_entries(engine: NativeEngine, table:
                 model[identity] = number
         outcomes = engine.apply(batch)
         assert all(one.status is Status.OK for one in outcomes)
+        # What is undone has left nothing, and taken nothing.
+        doomed = [write(Change.DELETE, identity, 0) for identity in chance.sample(list(model), ENTRIES // 3)]
+        doomed += [write(Change.INSERT, (make(), int(prioritised) * 2000), 1) for _ in range(100)]
+        doomed.append(write(Change.DELETE, (make(), int(prioritised) * 3000), 0))
+        assert engine.apply(doomed, Atomicity.ALL_OR_NOTHING)[-1].status is Status.NOT_FOUND
         keys = [key_near(chance, table, match) for match, _ in chance.choices(list(model), k=ASKED)]
         for key, answer in zip(keys, ask(engine, table, keys), strict=True):
             assert answer in best(table, model, key), key
