@@ -52,6 +52,9 @@ def run(
         list[int] | None,
         typer.Option(help="A port whose interface is taken by AF_XDP instead of AF_PACKET; repeatable."),
     ] = None,
+    cores: Annotated[
+        int, typer.Option(help="Threads that move packets: one runs the program, others send.", min=1, max=16)
+    ] = 1,
     notifications: Annotated[OnOff, typer.Option(help="Whether packet-ins and digests are sent.")] = OnOff.ON,
     tls_cert: Annotated[Path | None, typer.Option(help="The server's certificate, PEM.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
@@ -79,6 +82,7 @@ def run(
             cpu_port=cpu_port,
             config=read_config(p4info, pipeline) if p4info and pipeline else None,
             tls=Tls(tls_cert, tls_key, tls_ca) if tls_cert and tls_key else None,
+            cores=cores,
             notifications=notifications is OnOff.ON,
         )
         asyncio.run(_serve(options))

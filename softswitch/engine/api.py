@@ -578,13 +578,15 @@ class EngineStats:
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """`drop_port` is where `mark_to_drop` sends. `queue_depth` (packets, each of 8 priorities) is a new
+    """`cores` is how many threads move packets: one runs the program and, beyond one, the others send for it.
+    `drop_port` is where `mark_to_drop` sends. `queue_depth` (packets, each of 8 priorities) is a new
     port's. `sanitize` builds with ASan and UBSan (the process must have libasan preloaded). `name` is the
     worker thread's, for those who look at threads (15 characters)."""
 
     cpu_port: int = 510
     drop_port: int = 511
     queue_depth: int = 1024
+    cores: int = 1
     sanitize: bool = False
     cache_directory: Path | None = None
     name: str = "p4fabric"

@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 RUNTIME = HERE / "runtime"
 RUNTIME_UNITS = (
     *("hash", "table", "guide", "filter", "profile", "ring", "packet", "queue", "process", "port", "xdp"),
-    *("worker", "batch", "trace", "control"),
+    *("sender", "worker", "batch", "trace", "control"),
 )
 FLAGS = ("-std=gnu11", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror", "-Wl,-z,defs")
 OPTIMISED = ("-O2",)

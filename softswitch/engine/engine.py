@@ -94,11 +94,17 @@ class NativeEngine:
             raise BuildError("the engine could not be set up: out of memory or descriptors")
         self._tracer = Tracer(self._native, self._builder, self.options.drop_port)
         try:
+            self._take_cores()
             self.swap(config)
         except BaseException:
             self._native.engine_free(self._engine)
             self._engine = None
             raise
+
+    def _take_cores(self) -> None:
+        others = self.options.cores - 1
+        if others < 0 or (others and self._native.engine_set_senders(self._engine, others)):
+            raise BuildError(f"{self.options.cores} cores cannot be had: from 1 to 16 threads move packets")
 
     @property
     def info(self) -> PipelineInfo:

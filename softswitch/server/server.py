@@ -83,6 +83,7 @@ class SwitchOptions:
     drop_port: int = 511
     config: p4r.ForwardingPipelineConfig | None = None
     tls: Tls | None = None
+    cores: int = 1
     notifications: bool = True
 
 
@@ -95,7 +96,10 @@ class SoftSwitchServer:
         self._pipelines = Pipelines(
             self._panel,
             EngineOptions(
-                cpu_port=options.cpu_port, drop_port=options.drop_port, name=f"p4switch{options.device_id}"
+                cpu_port=options.cpu_port,
+                drop_port=options.drop_port,
+                cores=options.cores,
+                name=f"p4switch{options.device_id}",
             ),
         )
         self._service: P4RuntimeService | None = None

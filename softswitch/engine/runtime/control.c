@@ -14,6 +14,7 @@
 
 #include "batch.h"
 #include "meter.h"
+#include "sender.h"
 #include "trace.h"
 #include "profile.h"
 #include "table.h"
@@ -49,6 +50,7 @@ EXPORT struct pipeline *pipeline_load(const char *path, uint32_t drop_port, char
 EXPORT void pipeline_unload(struct pipeline *pipeline);
 EXPORT void engine_swap(struct engine *engine, struct pipeline *pipeline, const uint64_t *words, uint64_t count,
                         struct outcome *outcomes, uint32_t operations);
+EXPORT int engine_set_senders(struct engine *engine, uint32_t count);
 EXPORT int engine_start(struct engine *engine, const char *name);
 EXPORT void engine_stop(struct engine *engine);
 EXPORT int engine_add_port(struct engine *engine, uint32_t number, const char *interface, int discard,
@@ -374,6 +376,7 @@ EXPORT void engine_free(struct engine *engine)
     engine_stop(engine);
     while (engine->active_count)
         port_close(engine, engine->ports[engine->active[0]]);
+    senders_close(engine);
     forget_old(engine, true);
     pipeline_unload(engine->pipeline);
     if (engine->tracer)
@@ -393,6 +396,14 @@ EXPORT void engine_free(struct engine *engine)
     pthread_mutex_destroy(&engine->lock);
     pthread_mutex_destroy(&engine->control);
     free(engine);
+}
+
+EXPORT int engine_set_senders(struct engine *engine, uint32_t count)
+{
+    engine_park(engine);
+    bool done = senders_open(engine, count);
+    engine_release(engine);
+    return done ? 0 : -1;
 }
 
 EXPORT int engine_start(struct engine *engine, const char *name)

@@ -1,4 +1,5 @@
-/* The engine: one worker thread that moves packets from ports through the pipeline to ports.
+/* The engine: one worker thread that moves packets from ports through the pipeline to ports, on request with others
+ * that send for it (sender.h).
  *
  * Threads. The worker owns everything while it runs. Whoever wants to change something parks it first
  * (engine_park, engine_release: at a burst boundary, by a flag that the worker looks at once a burst); callers
@@ -16,6 +17,7 @@ enum {
     PORTS = 512,
     PRIORITIES = 8,
     BURST = 32,
+    SEND_BURST = 64,
     MOST_PENDING = 1024, /* recirculated and resubmitted packets that wait for their turn */
     ROUND = 256,         /* egress passes for one burst before the worker looks around again */
 };
@@ -124,6 +126,8 @@ struct engine {
     bool events_new, collected_new;
     uint64_t ingress_packets, egress_packets, recirculated;
     uint64_t drops[DROP_REASONS];
+    struct sender *senders[16];
+    uint32_t sender_count; /* 0: the worker sends */
     struct tracer *tracer; /* NULL: nobody has traced yet */
     bool tracing;
 
@@ -169,6 +173,9 @@ void port_close(struct engine *engine, struct port *port);
 bool port_receive(struct engine *engine, struct port *port); /* one burst; whether there was anything */
 void port_send(struct engine *engine, struct port *port, struct packet *packet);
 void port_flush(struct engine *engine, struct port *port);
+/* Of the thread that sends for the port: what becomes of each frame, for port_settle, which is the worker's. */
+void port_transmit(const struct port *port, struct packet *const *packets, uint32_t count, uint8_t *outcomes);
+void port_settle(struct engine *engine, struct port *port, struct packet *packet, uint8_t outcome);
 void ports_check(struct engine *engine); /* links came or went */
 int port_fd(const struct port *port);
 int netlink_open(void);

@@ -23,6 +23,7 @@
 #include "engine.h"
 #include "trace.h"
 #include "profile.h"
+#include "sender.h"
 #include "xdp.h"
 
 #ifndef PACKET_IGNORE_OUTGOING
@@ -37,7 +38,6 @@ enum {
     LARGE_BLOCK = 4 * LARGE_FRAME, /* whole pages */
     SMALL_BLOCK = 8 * 4096,
     SEND_BUFFER = 4 * 1024 * 1024,
-    SEND_BURST = 64,
     TAG_BYTES = 4,
 };
 
@@ -59,6 +59,7 @@ int port_fd(const struct port *port)
 
 static void link_close(struct engine *engine, struct link *link)
 {
+    senders_wait(engine);
     for (uint32_t i = 0; i < link->sending_count; i++)
         drop_packet(engine, link->sending[i], DROP_PORT_DOWN);
     if (link->xdp)
@@ -360,6 +361,13 @@ bool port_receive(struct engine *engine, struct port *port)
 
 /* --- sending --- */
 
+enum { SENT }; /* an outcome; others are a drop reason and 1 */
+
+static uint8_t lost(enum drop_reason reason)
+{
+    return (uint8_t)(reason + 1);
+}
+
 static void lose(struct engine *engine, struct port *port, struct packet *packet, enum drop_reason reason)
 {
     port->drops[reason]++;
@@ -392,26 +400,61 @@ void port_send(struct engine *engine, struct port *port, struct packet *packet)
         port_flush(engine, port);
 }
 
-static void flush_xdp(struct engine *engine, struct port *port)
+static void transmit_xdp(struct xdp *xdp, struct packet *const *packets, uint32_t count, uint8_t *outcomes)
 {
-    struct link *link = port->link;
-    uint32_t count = link->sending_count;
-    link->sending_count = 0;
     for (uint32_t i = 0; i < count; i++) {
-        struct packet *packet = link->sending[i];
-        if (!xdp_send(link->xdp, packet->data, packet->length)) {
-            xdp_kick(link->xdp);
-            if (!xdp_send(link->xdp, packet->data, packet->length)) {
-                lose(engine, port, packet, packet->length > XDP_LONGEST ? DROP_TOO_LONG : DROP_SEND_FAILED);
-                continue;
-            }
+        bool given = xdp_send(xdp, packets[i]->data, packets[i]->length);
+        if (!given) {
+            xdp_kick(xdp);
+            given = xdp_send(xdp, packets[i]->data, packets[i]->length);
         }
-        port->tx_packets++;
-        port->tx_bytes += packet->length;
-        trace(packet, TRACE_SENT, port->number);
-        packet_free(packet);
+        outcomes[i] = given ? SENT : lost(packets[i]->length > XDP_LONGEST ? DROP_TOO_LONG : DROP_SEND_FAILED);
     }
-    xdp_kick(link->xdp);
+    xdp_kick(xdp);
+}
+
+static void transmit_packet(int fd, struct packet *const *packets, uint32_t count, uint8_t *outcomes)
+{
+    struct mmsghdr messages[SEND_BURST];
+    struct iovec vectors[SEND_BURST];
+    for (uint32_t i = 0; i < count; i++) {
+        vectors[i] = (struct iovec){packets[i]->data, packets[i]->length};
+        memset(&messages[i], 0, sizeof messages[i]);
+        messages[i].msg_hdr.msg_iov = &vectors[i];
+        messages[i].msg_hdr.msg_iovlen = 1;
+    }
+    for (uint32_t at = 0; at < count;) {
+        int sent = sendmmsg(fd, messages + at, count - at, MSG_DONTWAIT);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent <= 0) {
+            /* This one cannot be sent; the next perhaps can. */
+            outcomes[at++] = lost(errno == EMSGSIZE ? DROP_TOO_LONG : DROP_SEND_FAILED);
+            continue;
+        }
+        memset(outcomes + at, SENT, (size_t)sent);
+        at += (uint32_t)sent;
+    }
+}
+
+void port_transmit(const struct port *port, struct packet *const *packets, uint32_t count, uint8_t *outcomes)
+{
+    if (port->link->xdp)
+        transmit_xdp(port->link->xdp, packets, count, outcomes);
+    else
+        transmit_packet(port->link->send_fd, packets, count, outcomes);
+}
+
+void port_settle(struct engine *engine, struct port *port, struct packet *packet, uint8_t outcome)
+{
+    if (outcome != SENT) {
+        lose(engine, port, packet, (enum drop_reason)(outcome - 1));
+        return;
+    }
+    port->tx_packets++;
+    port->tx_bytes += packet->length;
+    trace(packet, TRACE_SENT, port->number);
+    packet_free(packet);
 }
 
 void port_flush(struct engine *engine, struct port *port)
@@ -419,34 +462,14 @@ void port_flush(struct engine *engine, struct port *port)
     struct link *link = port->link;
     if (!link || !link->sending_count)
         return;
-    if (link->xdp) {
-        flush_xdp(engine, port);
-        return;
-    }
-    struct mmsghdr messages[SEND_BURST];
-    struct iovec vectors[SEND_BURST];
     uint32_t count = link->sending_count;
     link->sending_count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        vectors[i] = (struct iovec){link->sending[i]->data, link->sending[i]->length};
-        memset(&messages[i], 0, sizeof messages[i]);
-        messages[i].msg_hdr.msg_iov = &vectors[i];
-        messages[i].msg_hdr.msg_iovlen = 1;
+    if (engine->sender_count) {
+        sender_give(engine, port, link->sending, count);
+        return;
     }
-    for (uint32_t at = 0; at < count;) {
-        int sent = sendmmsg(link->send_fd, messages + at, count - at, MSG_DONTWAIT);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent <= 0) {
-            /* This one cannot be sent; the next perhaps can. */
-            lose(engine, port, link->sending[at++], errno == EMSGSIZE ? DROP_TOO_LONG : DROP_SEND_FAILED);
-            continue;
-        }
-        for (int i = 0; i < sent; i++, at++) {
-            port->tx_packets++;
-            port->tx_bytes += link->sending[at]->length;
-            trace(link->sending[at], TRACE_SENT, port->number);
-            packet_free(link->sending[at]);
-        }
-    }
+    uint8_t outcomes[SEND_BURST];
+    port_transmit(port, link->sending, count, outcomes);
+    for (uint32_t i = 0; i < count; i++)
+        port_settle(engine, port, link->sending[i], outcomes[i]);
 }

@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "engine.h"
+#include "sender.h"
 
-enum { LOOKS = 256, RETRY_MS = 1000 };
+enum { LOOKS = 256, RETRY_MS = 1000, SETTLE_NS = 1000000 };
 
 void engine_clock(struct engine *engine)
 {
@@ -150,6 +151,8 @@ static void idle(struct engine *engine, uint64_t next_ns)
         engine_clock(engine);
         wait = next_ns > engine->now_ns ? next_ns - engine->now_ns : 0;
     }
+    if (senders_busy(engine) && wait > SETTLE_NS)
+        wait = SETTLE_NS;
     if (some_port_lost(engine) && wait > (uint64_t)RETRY_MS * 1000000)
         wait = (uint64_t)RETRY_MS * 1000000;
     look(engine, wait);
@@ -173,6 +176,7 @@ void *worker(void *argument)
                 busy = true;
             }
         process_pending(engine, BURST);
+        senders_settle(engine);
         uint64_t next_ns = queue_run(engine);
         process_ready(engine);
         flush(engine);

@@ -16,11 +16,20 @@ from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Raw
 
 from softswitch.engine import NativeEngine, open_engine
-from softswitch.engine.api import ActionCall, Change, Exact, PortError, Status, WriteEntry
+from softswitch.engine.api import (
+    ActionCall,
+    BuildError,
+    Change,
+    EngineOptions,
+    Exact,
+    PortError,
+    Status,
+    WriteEntry,
+)
 from tests.veth import make_pair, remove
 
 from .conftest import program
-from .packets import command
+from .packets import Command, command
 
 SOL_PACKET, PACKET_AUXDATA, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 263, 8, 15, 23
 
@@ -49,18 +58,21 @@ def receive(opened: socket.socket) -> bytes:
     return frame
 
 
-BOTH = pytest.mark.parametrize("wired", ["packet", "xdp"], indirect=True)
-"""By AF_PACKET and by AF_XDP."""
+EACH = pytest.mark.parametrize(
+    "wired", ["packet", "packet by senders", "xdp", "xdp by senders"], indirect=True
+)
+"""By AF_PACKET and by AF_XDP, and with threads that send."""
 
 
 @pytest.fixture
 def wired(request: pytest.FixtureRequest) -> Iterator[NativeEngine]:
     """constructs.p4 between etest0 and etest2: commands from port 1 leave by port 2, IPv4 too."""
-    xdp = getattr(request, "param", "packet") == "xdp"
+    how = getattr(request, "param", "packet")
+    xdp, cores = how.startswith("xdp"), 3 if how.endswith("senders") else 1
     make_pair("etest0", "etest1")
     make_pair("etest2", "etest3")
     try:
-        with open_engine(program("constructs")) as engine:
+        with open_engine(program("constructs"), EngineOptions(cores=cores)) as engine:
             outcomes = engine.apply(
                 [
                     WriteEntry(Change.INSERT, "In.ports", (Exact(1),), ActionCall("In.send", (2,))),
@@ -77,7 +89,7 @@ def wired(request: pytest.FixtureRequest) -> Iterator[NativeEngine]:
             remove(name)
 
 
-@BOTH
+@EACH
 def test_frames_pass_unchanged_between_interfaces(wired: NativeEngine) -> None:
     with wire("etest0") as near, wire("etest3") as far:
         for size in (0, 100, 1400):
@@ -90,7 +102,7 @@ def test_frames_pass_unchanged_between_interfaces(wired: NativeEngine) -> None:
     assert (stats[1].rx_packets, stats[2].tx_packets) == (503, 503)
 
 
-@BOTH
+@EACH
 def test_vlan_tags_which_the_kernel_took_out_are_put_back(wired: NativeEngine) -> None:
     # The program passes only commands and IPv4: a tagged frame that the parser sees as untagged would pass.
     tagged = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / Dot1Q(vlan=5) / IP() / UDP()
@@ -114,7 +126,7 @@ def test_checksums_that_the_sender_left_to_its_card_are_completed(wired: NativeE
         assert Ether(receive(far))[TCP].chksum == good
 
 
-@BOTH
+@EACH
 def test_a_vanished_interface_stops_no_other_and_is_found_again(wired: NativeEngine) -> None:
     def is_up(port: int) -> bool:
         return wired.port_stats()[port].up
@@ -154,7 +166,7 @@ def test_an_interface_that_does_not_exist_is_refused(wired: NativeEngine) -> Non
     assert set(wired.port_stats()) == {1, 2}
 
 
-@BOTH
+@EACH
 def test_an_idle_switch_uses_no_processor(wired: NativeEngine) -> None:
     with wire("etest0") as near:
         near.send(command())
@@ -162,6 +174,41 @@ def test_an_idle_switch_uses_no_processor(wired: NativeEngine) -> None:
     before = time.process_time()
     time.sleep(1.5)
     assert time.process_time() - before < 0.15
+
+
+def test_senders_keep_the_order_and_lose_nothing_when_a_port_goes_and_comes() -> None:
+    make_pair("etest0", "etest1")
+    make_pair("etest2", "etest3")
+    try:
+        with open_engine(program("constructs"), EngineOptions(cores=2)) as engine:
+            call = ActionCall("In.send", (2,))
+            assert not engine.apply([WriteEntry(Change.INSERT, "In.ports", (Exact(1),), call)])[0].status
+            engine.add_port(1, None)
+            engine.start()
+            for _ in range(5):
+                engine.add_port(2, "etest2")
+                with wire("etest3") as far:
+                    for number in range(300):
+                        assert engine.inject(1, command(a=number))
+                    engine.collect()
+                    engine.remove_port(2)  # what was given to a sender is sent first
+                    received = [Ether(receive(far))[Command].a for _ in range(300)]
+                    assert received == list(range(300))
+            assert engine.stats().drops["send_failed"] == 0
+            for number in range(1000):
+                engine.inject(1, command(a=number))
+                if number % 200 == 0:
+                    engine.add_port(2, "etest2")
+                    engine.remove_port(2)
+    finally:
+        for name in ("etest0", "etest2"):
+            remove(name)
+
+
+def test_cores_that_cannot_be_had_are_refused() -> None:
+    for cores in (0, 17):
+        with pytest.raises(BuildError, match="1 to 16"):
+            open_engine(program("constructs"), EngineOptions(cores=cores))
 
 
 def has_xdp_program(name: str) -> bool:
