@@ -1,5 +1,6 @@
 """Packets/s through the embedded switch with fabric.p4: between two veth interfaces, beside a bare AF_PACKET
-forwarder in the same run, and from memory. Needs root.
+forwarder in the same run, by AF_XDP, with a second core (the sender's, too, where there are but two), and
+from memory. Needs root.
 
     .venv/bin/python -m benchmarks.forwarding [--seconds 3] [--rounds 3] [--program x.json]
 """
@@ -23,6 +24,7 @@ from softswitch.engine import LoadedConfig, NativeEngine, load_config, open_engi
 from softswitch.engine.api import (
     ActionCall,
     Change,
+    EngineOptions,
     EntryAction,
     Exact,
     FieldMatch,
@@ -165,10 +167,10 @@ def received_rate(tool: str, frame: bytes, seconds: float) -> tuple[float, float
 
 
 def through_switch(
-    config: LoadedConfig, tool: str, frame: bytes, seconds: float, xdp: bool = False
+    config: LoadedConfig, tool: str, frame: bytes, seconds: float, *, xdp: bool = False, cores: int = 1
 ) -> tuple[float, float]:
     """veth to veth through the engine, whose worker is kept on one core."""
-    with open_engine(config) as engine:
+    with open_engine(config, EngineOptions(cores=cores)) as engine:
         populate(engine)
         engine.add_port(1, "ebs1", xdp=xdp)
         engine.add_port(2, "ebs2", xdp=xdp)
@@ -238,11 +240,13 @@ def main() -> None:
             bare, bare_sent = through_forwarder(tool, frame, options.seconds)
             ours, sent = through_switch(config, tool, frame, options.seconds)
             by_xdp, _ = through_switch(config, tool, frame, options.seconds, xdp=True)
+            by_two, _ = through_switch(config, tool, frame, options.seconds, cores=2)
             ratios.append(ours / bare)
             print(
                 f"round {number + 1}: veth to veth {ours:,.0f} of {sent:,.0f} packets/s, "
                 f"bare forwarder {bare:,.0f} of {bare_sent:,.0f}, ratio {ours / bare:.2f}; "
-                f"by AF_XDP {by_xdp:,.0f}, ratio to AF_PACKET {by_xdp / ours:.2f}"
+                f"by AF_XDP {by_xdp:,.0f}, ratio to AF_PACKET {by_xdp / ours:.2f}; "
+                f"with 2 cores {by_two:,.0f}, ratio to one {by_two / ours:.2f}"
             )
     print(f"median ratio to the bare forwarder: {statistics.median(ratios):.2f}")
 
