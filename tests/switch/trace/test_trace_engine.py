@@ -360,3 +360,27 @@ def test_a_document_keeps_wide_numbers_and_the_text_says_what_it_is(engine: Nati
 def test_a_filter_that_can_match_nothing_is_refused(arguments: dict[str, object]) -> None:
     with pytest.raises(ValueError):
         e.TraceFilter(**arguments)  # type: ignore[arg-type]
+
+
+def test_packets_of_a_burst_are_told_apart() -> None:
+    """Where tables are large, bursts are parsed before any of their packets goes on."""
+    with open_engine(program("lookups")) as engine:
+        for port in (1, 2):
+            engine.add_port(port, None)
+        write(
+            engine,
+            *(
+                insert("In.exacts", (Exact(0), Exact(number)), ActionCall("In.answer", (number,)))
+                for number in range(4000)
+            ),
+        )
+        engine.start_trace(ALL)
+        for number in range(100):
+            engine.inject(1, (bytes(7) + number.to_bytes(16, "big") + bytes(4)).ljust(60, b"\0"))
+        engine.start()
+        engine.collect()
+        found = engine.take_traces()
+        assert len(found) == 100 and not any(one.truncated for one in found)
+        for number, one in enumerate(found):
+            assert steps(one, e.Action)[-1] == e.Action("In.answer", (e.Value("number", 32, number),))
+            assert one.events[-1].step == e.Sent(2)
