@@ -28,8 +28,10 @@ from benchmarks.forwarding import (
     the_frame,
 )
 from softswitch.engine import LoadedConfig, load_config, open_engine
+from softswitch.engine.api import EngineOptions
 
 PAUSE_US = 1000
+BUSY_POLL_US = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,11 @@ def measured(tool: str, out: str, into: str, packets: int) -> Latency:
     return Latency(statistics.median(found), found[len(found) * 99 // 100], len(every) - len(found))
 
 
-def through_switch(config: LoadedConfig, tool: str, packets: int, xdp: bool = False) -> Latency:
-    """By AF_PACKET or AF_XDP."""
-    with open_engine(config) as engine:
+def through_switch(
+    config: LoadedConfig, tool: str, packets: int, *, xdp: bool = False, busy_poll_us: int = 0
+) -> Latency:
+    """By AF_PACKET or AF_XDP; asleep between packets, or looking for the next one."""
+    with open_engine(config, EngineOptions(busy_poll_us=busy_poll_us)) as engine:
         populate(engine)
         engine.add_port(1, "ebs1", xdp=xdp)
         engine.add_port(2, "ebs2", xdp=xdp)
@@ -115,7 +119,7 @@ def main() -> None:
     parser.add_argument("--program", type=Path, default=ROOT / "pipelines" / "fabric" / "fabric.json")
     options = parser.parse_args()
     config = load_config(options.program.read_bytes())
-    added = []
+    added, added_busy = [], []
     with tempfile.TemporaryDirectory() as scratch, Wires():
         tool, forwarding = build(scratch), build_tool(scratch)
         for number in range(options.rounds):
@@ -123,14 +127,20 @@ def main() -> None:
             switch = through_switch(config, tool, options.packets)
             xdp = through_switch(config, tool, options.packets, xdp=True)
             bare = through_forwarder(forwarding, tool, options.packets)
+            busy = through_switch(config, tool, options.packets, busy_poll_us=BUSY_POLL_US)
             added.append(switch.p99 - cable.p99)
+            added_busy.append(busy.p99 - cable.p99)
             print(
                 f"round {number + 1}: cable median {cable.median:.0f} us, p99 {cable.p99:.0f} us; "
                 f"added by the switch "
                 f"{switch.above(cable)} ({switch.lost} lost), by AF_XDP {xdp.above(cable)}, "
+                f"with a busy poll {busy.above(cable)}, "
                 f"by a bare forwarder {bare.above(cable)}"
             )
-        print(f"median of the p99 that the switch adds: {statistics.median(added):.0f} us")
+        print(
+            f"median of the p99 that the switch adds: {statistics.median(added):.0f} us, "
+            f"with a busy poll of {BUSY_POLL_US} us {statistics.median(added_busy):.0f} us"
+        )
         print(f"idle: {idle_share(config, options.idle):.2%} of one core")
 
 

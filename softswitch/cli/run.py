@@ -55,6 +55,9 @@ def run(
     cores: Annotated[
         int, typer.Option(help="Threads that move packets: one runs the program, others send.", min=1, max=16)
     ] = 1,
+    busy_poll: Annotated[
+        int, typer.Option(help="Microseconds to look for the next packet before sleeping.", min=0, max=10**6)
+    ] = 0,
     notifications: Annotated[OnOff, typer.Option(help="Whether packet-ins and digests are sent.")] = OnOff.ON,
     tls_cert: Annotated[Path | None, typer.Option(help="The server's certificate, PEM.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
@@ -83,6 +86,7 @@ def run(
             config=read_config(p4info, pipeline) if p4info and pipeline else None,
             tls=Tls(tls_cert, tls_key, tls_ca) if tls_cert and tls_key else None,
             cores=cores,
+            busy_poll_us=busy_poll,
             notifications=notifications is OnOff.ON,
         )
         asyncio.run(_serve(options))

@@ -579,14 +579,17 @@ class EngineStats:
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
     """`cores` is how many threads move packets: one runs the program and, beyond one, the others send for it.
-    `drop_port` is where `mark_to_drop` sends. `queue_depth` (packets, each of 8 priorities) is a new
-    port's. `sanitize` builds with ASan and UBSan (the process must have libasan preloaded). `name` is the
-    worker thread's, for those who look at threads (15 characters)."""
+    `busy_poll_us`: so long after a packet the worker looks for the next one before it sleeps, which costs a
+    core while packets come and saves them the wake-up. `drop_port` is where `mark_to_drop` sends.
+    `queue_depth` (packets, each of 8 priorities) is a new port's. `sanitize` builds with ASan and UBSan (the
+    process must have libasan preloaded). `name` is the worker thread's, for those who look at threads (15
+    characters)."""
 
     cpu_port: int = 510
     drop_port: int = 511
     queue_depth: int = 1024
     cores: int = 1
+    busy_poll_us: int = 0
     sanitize: bool = False
     cache_directory: Path | None = None
     name: str = "p4fabric"

@@ -95,6 +95,7 @@ class NativeEngine:
         self._tracer = Tracer(self._native, self._builder, self.options.drop_port)
         try:
             self._take_cores()
+            self._native.engine_set_poll(self._engine, self.options.busy_poll_us * 1000)
             self.swap(config)
         except BaseException:
             self._native.engine_free(self._engine)

@@ -61,6 +61,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "pipeline_unload": (None, (c.c_void_p,)),
     "engine_swap": (None, (c.c_void_p, c.c_void_p, _WORDS, c.c_uint64, c.POINTER(Outcome), c.c_uint32)),
     "engine_set_senders": (c.c_int, (c.c_void_p, c.c_uint32)),
+    "engine_set_poll": (None, (c.c_void_p, c.c_uint64)),
     "engine_start": (c.c_int, (c.c_void_p, c.c_char_p)),
     "engine_stop": (None, (c.c_void_p,)),
     "engine_add_port": (c.c_int, (c.c_void_p, c.c_uint32, c.c_char_p, c.c_int, c.c_int)),

@@ -84,6 +84,7 @@ class SwitchOptions:
     config: p4r.ForwardingPipelineConfig | None = None
     tls: Tls | None = None
     cores: int = 1
+    busy_poll_us: int = 0
     notifications: bool = True
 
 
@@ -99,6 +100,7 @@ class SoftSwitchServer:
                 cpu_port=options.cpu_port,
                 drop_port=options.drop_port,
                 cores=options.cores,
+                busy_poll_us=options.busy_poll_us,
                 name=f"p4switch{options.device_id}",
             ),
         )

@@ -51,6 +51,7 @@ EXPORT void pipeline_unload(struct pipeline *pipeline);
 EXPORT void engine_swap(struct engine *engine, struct pipeline *pipeline, const uint64_t *words, uint64_t count,
                         struct outcome *outcomes, uint32_t operations);
 EXPORT int engine_set_senders(struct engine *engine, uint32_t count);
+EXPORT void engine_set_poll(struct engine *engine, uint64_t ns);
 EXPORT int engine_start(struct engine *engine, const char *name);
 EXPORT void engine_stop(struct engine *engine);
 EXPORT int engine_add_port(struct engine *engine, uint32_t number, const char *interface, int discard,
@@ -404,6 +405,13 @@ EXPORT int engine_set_senders(struct engine *engine, uint32_t count)
     bool done = senders_open(engine, count);
     engine_release(engine);
     return done ? 0 : -1;
+}
+
+EXPORT void engine_set_poll(struct engine *engine, uint64_t ns)
+{
+    engine_park(engine);
+    engine->poll_ns = ns;
+    engine_release(engine);
 }
 
 EXPORT int engine_start(struct engine *engine, const char *name)

@@ -121,6 +121,7 @@ struct engine {
     struct packet *pending_first, **pending_last; /* to go through ingress again */
     uint32_t pending;
     uint64_t now_ns, start_ns;
+    uint64_t poll_ns; /* how long to look for more before it sleeps */
     uint16_t limited[PORTS]; /* ports with packets that wait */
     uint32_t limited_count;
     bool events_new, collected_new;

@@ -139,13 +139,18 @@ static bool some_port_lost(const struct engine *engine)
     return false;
 }
 
-static void idle(struct engine *engine, uint64_t next_ns)
+/* Tell who waits for it that all injected frames have been dealt with. */
+static void mark(struct engine *engine)
 {
     if (!engine->limited_count &&
         __atomic_load_n(&engine->marked_count, __ATOMIC_RELAXED) != engine->handled_count) {
         __atomic_store_n(&engine->marked_count, engine->handled_count, __ATOMIC_RELEASE);
         signal_fd(engine->collected_fd);
     }
+}
+
+static void idle(struct engine *engine, uint64_t next_ns)
+{
     uint64_t wait = UINT64_MAX;
     if (next_ns != UINT64_MAX) {
         engine_clock(engine);
@@ -162,6 +167,7 @@ void *worker(void *argument)
 {
     struct engine *engine = argument;
     prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
+    uint64_t busy_ns = 0;
     for (uint32_t rounds = 1;; rounds++) {
         if (__atomic_load_n(&engine->park_wanted, __ATOMIC_ACQUIRE))
             park_here(engine);
@@ -182,7 +188,11 @@ void *worker(void *argument)
         flush(engine);
         if (engine->pending_first || engine->ready_first)
             busy = true;
-        if (!busy)
+        if (busy)
+            busy_ns = engine->now_ns;
+        else
+            mark(engine);
+        if (!busy && engine->now_ns - busy_ns >= engine->poll_ns)
             idle(engine, next_ns);
         else if (rounds % LOOKS == 0)
             look(engine, 0);

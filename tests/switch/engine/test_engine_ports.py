@@ -59,9 +59,9 @@ def receive(opened: socket.socket) -> bytes:
 
 
 EACH = pytest.mark.parametrize(
-    "wired", ["packet", "packet by senders", "xdp", "xdp by senders"], indirect=True
+    "wired", ["packet", "packet by senders", "packet busily", "xdp", "xdp by senders"], indirect=True
 )
-"""By AF_PACKET and by AF_XDP, and with threads that send."""
+"""By AF_PACKET and by AF_XDP, with threads that send, with a worker that looks for more before it sleeps."""
 
 
 @pytest.fixture
@@ -72,7 +72,8 @@ def wired(request: pytest.FixtureRequest) -> Iterator[NativeEngine]:
     make_pair("etest0", "etest1")
     make_pair("etest2", "etest3")
     try:
-        with open_engine(program("constructs"), EngineOptions(cores=cores)) as engine:
+        options = EngineOptions(cores=cores, busy_poll_us=1000 if how.endswith("busily") else 0)
+        with open_engine(program("constructs"), options) as engine:
             outcomes = engine.apply(
                 [
                     WriteEntry(Change.INSERT, "In.ports", (Exact(1),), ActionCall("In.send", (2,))),
