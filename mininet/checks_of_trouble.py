@@ -29,6 +29,8 @@ def congestion(scene: Scene, queue_depth: int) -> Check:
     assert sink.bandwidth is not None
     leaf, offered = f"leaf{sink.leaf}", 2 * sink.bandwidth
     at_queue = {"switch": leaf, "port": sink.port}
+    # What earlier traffic has filled is over first: its episode would go on, and nothing new begin.
+    scene.controller.wait_until("/api/v1/congestion", lambda found: not found["active"], 15)
     with scene.controller.events("CongestionOnset", "CongestionUpdate", "CongestionCleared") as events:
         # Without --forceflush it says that it listens only when it ends.
         server = ("iperf3", "--forceflush", "-s", "-1", "-p", str(IPERF_PORT))
