@@ -81,16 +81,17 @@ def read_frames(pcap: Path | None, frame: str | None, most: int) -> list[bytes]:
     """
     if (pcap is None) == (frame is None):
         raise BadOption("a frame is needed: either --pcap FILE or --frame HEX")
-    if frame is not None:
-        try:
-            frames = [bytes.fromhex(frame)]
-        except ValueError:
-            raise BadOption(f"--frame {frame!r} is not hexadecimal") from None
-    else:
-        frames = _captured(Path(str(pcap)), most)
+    frames = _captured(pcap, most) if pcap is not None else [_from_hex(frame or "")]
     if not any(frames):
         raise BadOption("there is no frame in it")
     return frames
+
+
+def _from_hex(frame: str) -> bytes:
+    try:
+        return bytes.fromhex(frame)
+    except ValueError:
+        raise BadOption(f"--frame {frame!r} is not hexadecimal") from None
 
 
 def _captured(pcap: Path, most: int) -> list[bytes]:

@@ -73,6 +73,11 @@ class MatchCodec:
                 raise invalid(f"{self.table}: exact match field {self.fields[place].name} is missing")
         return tuple(values)
 
+    def check_default(self, entry: p4r.TableEntry) -> None:
+        """`Refusal` if a default entry says which entry it is."""
+        if entry.match or entry.priority:
+            raise invalid(f"{self.table}: a default entry has neither match nor priority")
+
     def key(self, match: tuple[FieldMatch, ...], priority: int) -> Key:
         """What identifies the entry; `Refusal` when the priority is not what the table needs."""
         if self.has_priority:

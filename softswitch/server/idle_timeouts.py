@@ -16,7 +16,6 @@ from typing import TypeAlias
 from finsy.proto import p4r
 
 from softswitch.server.pipeline import Forwarding
-from softswitch.server.read_tables import key_entry
 
 _log = logging.getLogger(__name__)
 
@@ -82,9 +81,9 @@ def idle_notifications(forwarding: Forwarding) -> Notifications:
 
 
 def _named(content: bytes) -> p4r.TableEntry:
-    entry, stored = key_entry(content), p4r.TableEntry.FromString(content)
-    entry.idle_timeout_ns = stored.idle_timeout_ns
-    entry.metadata, entry.controller_metadata = stored.metadata, stored.controller_metadata
+    entry = p4r.TableEntry.FromString(content)
+    entry.ClearField("action")
+    entry.ClearField("is_const")
     return entry
 
 

@@ -60,7 +60,7 @@ class TableReader:
         _check_volatile(request, table)
         passes = _passes(request, table)
         if request.is_default_action:
-            _check_default_key(request, table)
+            table.match.check_default(request)
             entry = self._default_entry(table)
             if passes is not None and not passes(entry):
                 return []
@@ -171,7 +171,7 @@ class TableReader:
             if not has(table):
                 raise invalid(f"{table.name} has no {what}")
             if request.is_default_action:
-                _check_default_key(request, table)
+                table.match.check_default(request)
                 default = p4r.TableEntry(table_id=table.id, is_default_action=True)
                 yield table.name, [default.SerializeToString()], [DEFAULT_HANDLE]
                 continue
@@ -181,7 +181,7 @@ class TableReader:
             yield table.name, [state.entries[key] for key in keys], [state.handles[key] for key in keys]
 
 
-def key_entry(content: bytes) -> p4r.TableEntry:
+def _key_entry(content: bytes) -> p4r.TableEntry:
     """Of a serialised entry what says which one it is."""
     entry = p4r.TableEntry.FromString(content)
     for name in ("action", "metadata", "controller_metadata", "is_const", "idle_timeout_ns"):
@@ -195,13 +195,13 @@ def _counter(value: CounterValue) -> p4r.CounterData:
 
 def _direct_counter(counted: tuple[bytes, CounterValue]) -> bytes:
     content, value = counted
-    one = p4r.DirectCounterEntry(table_entry=key_entry(content), data=_counter(value))
+    one = p4r.DirectCounterEntry(table_entry=_key_entry(content), data=_counter(value))
     return p4r.Entity(direct_counter_entry=one).SerializeToString()
 
 
 def _direct_meter(metered: tuple[bytes, MeterConfig | None]) -> bytes:
     content, rates = metered
-    one = p4r.DirectMeterEntry(table_entry=key_entry(content))
+    one = p4r.DirectMeterEntry(table_entry=_key_entry(content))
     if rates is not None:
         one.config.CopyFrom(encode_rates(rates))
     return p4r.Entity(direct_meter_entry=one).SerializeToString()
@@ -214,11 +214,6 @@ def _check_volatile(request: p4r.TableEntry, table: TableSchema) -> None:
         raise invalid(f"{table.name} has no direct meter")
     if request.HasField("time_since_last_hit") and (not table.has_idle_timeout or request.is_default_action):
         raise invalid(f"{table.name} has no idle timeouts")
-
-
-def _check_default_key(request: p4r.TableEntry, table: TableSchema) -> None:
-    if request.match or request.priority:
-        raise invalid(f"{table.name}: a default entry has neither match nor priority")
 
 
 def _priority(table: TableSchema, key: Key) -> int:

@@ -67,11 +67,6 @@ def _write(
     return WriteEntry(change, table.name, match, action, entry.priority, entry.idle_timeout_ns)
 
 
-def _check_default_key(table: TableSchema, entry: p4r.TableEntry) -> None:
-    if entry.match or entry.priority:
-        raise invalid(f"{table.name}: a default entry has neither match nor priority")
-
-
 class TableUpdates:
     """Plans updates of table entries; `Writer` has a shorter way for the simplest ones."""
 
@@ -140,7 +135,7 @@ class TableUpdates:
             raise invalid(f"a {what} can only be modified")
         table = self._scene.schema.table(entry.table_id)
         if entry.is_default_action:
-            _check_default_key(table, entry)
+            table.match.check_default(entry)
             return table, None
         match = table.match.decode(entry.match)
         table.match.key(match, entry.priority)
@@ -297,7 +292,7 @@ class TableUpdates:
         if change is not Change.MODIFY:
             raise invalid(f"{table.name}: a default entry can only be modified")
         check_extras(table, entry)
-        _check_default_key(table, entry)
+        table.match.check_default(entry)
         if table.const_default:
             raise denied(f"{table.name}: the default action is const")
         direct = self._split_off(table, change, entry, None)

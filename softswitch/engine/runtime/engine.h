@@ -18,6 +18,7 @@ enum {
     PRIORITIES = 8,
     BURST = 32,
     SEND_BURST = 64,
+    MOST_SENDERS = 15,
     MOST_PENDING = 1024, /* recirculated and resubmitted packets that wait for their turn */
     ROUND = 256,         /* egress passes for one burst before the worker looks around again */
 };
@@ -127,7 +128,7 @@ struct engine {
     bool events_new, collected_new;
     uint64_t ingress_packets, egress_packets, recirculated;
     uint64_t drops[DROP_REASONS];
-    struct sender *senders[16];
+    struct sender *senders[MOST_SENDERS];
     uint32_t sender_count; /* 0: the worker sends */
     struct tracer *tracer; /* NULL: nobody has traced yet */
     bool tracing;

@@ -8,8 +8,6 @@
 
 #include "engine.h"
 
-enum { MOST_SENDERS = 15 };
-
 bool senders_open(struct engine *engine, uint32_t count); /* before there are ports */
 void senders_close(struct engine *engine);
 
