@@ -19,6 +19,11 @@ from scene import Scene
 __all__ = ["congestion", "controller_restart", "link_failure"]
 
 SOURCE_PORT, IPERF_PORT = 40001, 5201
+RATE = 100
+"""Datagrams a second in each direction: few enough for a queue of 64 to hold what comes while a busy machine
+lets a switch wait for half a second. What is lost then has been lost by the fabric."""
+DRAIN = 0.7
+"""Seconds for what is still under way after the last datagram."""
 LONGEST_OUTAGE = 6.0
 """Seconds until a failed link must be avoided: the loss of three probes, a second apart, and some."""
 
@@ -99,26 +104,40 @@ def _short(event: dict[str, Any]) -> str:
 class Exchange:
     """Numbered datagrams between pairs of hosts, both ways, until it is closed."""
 
-    def __init__(self, scene: Scene, pairs: tuple[tuple[str, str], ...], rate: int) -> None:
-        """Start them; datagrams flow when all are there."""
+    def __init__(self, scene: Scene, pairs: tuple[tuple[str, str], ...]) -> None:
+        """Start the programs; datagrams flow from `begin`."""
+        self._scene = scene
         self._running: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
         self.results: dict[tuple[str, str], dict[str, Any]] = {}
         for number, (one, other) in enumerate(pairs):
             for here, there in ((one, other), (other, one)):
-                words = ("numbered", "--port", 7000 + number, "--peer", scene.net[there].IP(), "--rate", rate)
+                words = ("numbered", "--port", 7000 + number, "--peer", scene.net[there].IP(), "--rate", RATE)
                 process = scene.traffic(here, *words, stdin=subprocess.PIPE)
                 self._running[here, there] = process
 
+    def begin(self) -> None:
+        """Send when all listen: what came before would not be the fabric's loss."""
+        self._hear("ready")
+        self._tell(b"send\n")
+
     def close(self) -> None:
         """Stop sending, let what is under way arrive, and take down what came."""
-        for process in self._running.values():
-            with contextlib.suppress(OSError):
-                assert process.stdin is not None
-                process.stdin.close()
-                process.stdin = None
+        self._tell(b"stop\n")
+        self._hear("sent")
+        time.sleep(DRAIN)
         for pair, process in self._running.items():
             self.results[pair] = json.loads(output_of(process, 10).splitlines()[-1])
         self._running.clear()
+
+    def _hear(self, word: str) -> None:
+        for process in self._running.values():
+            self._scene.wait_for(process, word)
+
+    def _tell(self, order: bytes) -> None:
+        for process in self._running.values():
+            assert process.stdin is not None
+            process.stdin.write(order)
+            process.stdin.flush()
 
     def kill(self) -> None:
         """End what still runs."""
@@ -145,11 +164,11 @@ class Exchange:
 
 
 @contextlib.contextmanager
-def exchange(scene: Scene, *pairs: tuple[str, str], rate: int = 500) -> Iterator[Exchange]:
+def exchange(scene: Scene, *pairs: tuple[str, str]) -> Iterator[Exchange]:
     """Exchange datagrams meanwhile; the results are there afterwards."""
-    running = Exchange(scene, pairs, rate)
+    running = Exchange(scene, pairs)
     try:
-        time.sleep(1.2)
+        running.begin()
         yield running
         running.close()
     finally:
@@ -204,7 +223,7 @@ def _not_active(found: dict[str, Any]) -> list[str]:
 def link_failure(scene: Scene) -> Check:
     """A link between switches fails under traffic: the flow takes another way; later it is found again."""
     uplinks = {"spine1": "leaf1-eth11", "spine2": "leaf1-eth12"}
-    with exchange(scene, ("h1", "web1"), rate=200) as traffic:
+    with exchange(scene, ("h1", "web1")) as traffic:
         before = {spine: scene.sent_packets(interface) for spine, interface in uplinks.items()}
         time.sleep(0.5)
         spine = max(uplinks, key=lambda name: scene.sent_packets(uplinks[name]) - before[name])

@@ -60,13 +60,11 @@ class Scene:
         return {host: json.loads(output_of(process, seconds)) for host, process in running.items()}
 
     @contextlib.contextmanager
-    def background(
-        self, host: str, *words: str, ready: str | None = None
-    ) -> Iterator[subprocess.Popen[bytes]]:
+    def background(self, host: str, *words: str, ready: str = "") -> Iterator[subprocess.Popen[bytes]]:
         """Run a program in a host meanwhile, from when it has said `ready` (if given)."""
         process = self.popen(host, *words, stderr=subprocess.STDOUT)
         try:
-            self._await(process, ready)
+            self.wait_for(process, ready)
             yield process
         finally:
             end(process)
@@ -77,10 +75,15 @@ class Scene:
         stack.enter_context(self.background(host, *words, ready="serving"))
 
     @staticmethod
-    def _await(process: subprocess.Popen[bytes], ready: str | None, seconds: float = 10) -> None:
+    def wait_for(process: subprocess.Popen[bytes], ready: str, seconds: float = 10) -> None:
+        """Until it has said something.
+
+        Raises:
+            Ended: it did not.
+        """
         assert process.stdout is not None
         said, deadline = b"", time.monotonic() + seconds
-        while ready is not None and ready.encode() not in said:
+        while ready.encode() not in said:
             left = max(0.0, deadline - time.monotonic())
             more = b""
             if select.select([process.stdout], [], [], left)[0]:

@@ -4,7 +4,7 @@
     traffic.py serve web1 8080                    an HTTP server that says its name
     traffic.py get http://10.0.100.80/ -n 240     one connection a request: who answered how often
     traffic.py connect 10.0.2.11 23 -n 10         TCP connections that are given up after one SYN
-    traffic.py numbered --port 7000 --peer 10.0.2.11 --rate 500   numbered datagrams, both ways
+    traffic.py numbered --port 7000 --peer 10.0.2.11 --rate 100   numbered datagrams, both ways
 
 This program knows sockets. It must never know what should happen.
 """
@@ -31,8 +31,6 @@ _ECHO_REQUEST, _ECHO_REPLY = {4: 8, 6: 128}, {4: 0, 6: 129}
 _ICMP = {4: (socket.AF_INET, socket.IPPROTO_ICMP), 6: (socket.AF_INET6, socket.IPPROTO_ICMPV6)}
 _AGAIN = 0.4
 """Seconds after which an echo request is repeated."""
-_DRAIN = 0.7
-"""Seconds for what is still under way after the last datagram."""
 
 
 def say(result: object) -> None:
@@ -233,26 +231,27 @@ class Numbered(asyncio.DatagramProtocol):
 
 
 async def _exchange(arguments: argparse.Namespace) -> None:
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    loop, orders = asyncio.get_running_loop(), asyncio.StreamReader()
     local = ("::" if ":" in arguments.peer else "0.0.0.0", arguments.port)
     transport, protocol = await loop.create_datagram_endpoint(Numbered, local_addr=local)
-    loop.add_reader(sys.stdin.fileno(), stop.set)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
     say({"ready": True})
+    await orders.readline()
     peer, padding = (arguments.peer, arguments.port), bytes(arguments.size)
-    # The peer may start later: what comes before it listens would not be the fabric's loss.
-    await asyncio.sleep(arguments.wait)
     started, number = time.monotonic(), 0
-    while not stop.is_set():
+    stop = asyncio.create_task(orders.readline())
+    while not stop.done():
         target = int((time.monotonic() - started) * arguments.rate) + 1
         while number < target:
             transport.sendto(struct.pack("!I", number) + padding, peer)
             number += 1
         await asyncio.sleep(0.5 / arguments.rate)
+    stopped = time.monotonic()
+    say({"sent": number})
+    await orders.read()
     # What never came again is silence as well, and as long.
-    times = [started, *(at for at in protocol.arrivals if at > started), max(started, time.monotonic())]
-    gaps = [after - before for before, after in itertools.pairwise(times)]
-    await asyncio.sleep(_DRAIN)
-    longest = round(max(gaps, default=0.0) * 1000, 1)
+    times = [started, *(at for at in protocol.arrivals if started < at < stopped), stopped]
+    longest = round(max(after - before for before, after in itertools.pairwise(times)) * 1000, 1)
     missing = sorted(set(range(max(protocol.seen, default=-1) + 1)) - protocol.seen)
     say(
         {
@@ -266,7 +265,7 @@ async def _exchange(arguments: argparse.Namespace) -> None:
 
 
 def numbered(arguments: argparse.Namespace) -> None:
-    """Exchange numbered datagrams until something comes on standard input, or it is closed."""
+    """Exchange numbered datagrams between two lines on standard input; say what came when it is closed."""
     asyncio.run(_exchange(arguments))
 
 
@@ -297,9 +296,8 @@ def main() -> None:
     exchange = command("numbered", numbered)
     exchange.add_argument("--port", type=int, required=True)
     exchange.add_argument("--peer", required=True)
-    exchange.add_argument("--rate", type=float, default=500)
+    exchange.add_argument("--rate", type=float, default=100)
     exchange.add_argument("--size", type=int, default=100)
-    exchange.add_argument("--wait", type=float, default=0.5)
     arguments = parser.parse_args()
     arguments.act(arguments)
 
