@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -19,10 +19,6 @@ from softswitch.engine.api import BuildError
 
 HERE = Path(__file__).parent
 RUNTIME = HERE / "runtime"
-RUNTIME_UNITS = (
-    *("hash", "table", "guide", "filter", "profile", "ring", "packet", "queue", "process", "port", "xdp"),
-    *("sender", "worker", "batch", "trace", "control"),
-)
 FLAGS = ("-std=gnu11", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror", "-Wl,-z,defs")
 OPTIMISED = ("-O2",)
 SANITISED = ("-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover")
@@ -45,13 +41,12 @@ class Builder:
 
     def runtime(self) -> Path:
         """The library of the runtime."""
-        sources = [RUNTIME / f"{unit}.c" for unit in RUNTIME_UNITS]
-        return self._library("runtime", b"", lambda _: sources)
+        return self._library("runtime", b"", lambda _: _units(runtime_files()))
 
     def library(self, kind: str, directory: Path) -> Path:
         """The library of another folder's C."""
         files = tuple(sorted(directory.glob("*.[ch]")))
-        return self._library(kind, _digest(files), lambda _: [one for one in files if one.suffix == ".c"])
+        return self._library(kind, _digest(files), lambda _: _units(files))
 
     def pipeline(self, digest: str, generate: Callable[[], str], *, traced: bool = False) -> Path:
         """The library of a pipeline; `generate` is called only when the cache has not got it."""
@@ -119,6 +114,11 @@ def find_compiler() -> str:
 def runtime_files() -> tuple[Path, ...]:
     """All C of the runtime."""
     return tuple(sorted(RUNTIME.glob("*.[ch]")))
+
+
+def _units(files: Iterable[Path]) -> list[Path]:
+    """Those that are compiled."""
+    return [one for one in files if one.suffix == ".c"]
 
 
 def generator_files() -> tuple[Path, ...]:

@@ -21,6 +21,7 @@ enum {
     MOST_SENDERS = 15,
     MOST_PENDING = 1024, /* recirculated and resubmitted packets that wait for their turn */
     ROUND = 256,         /* egress passes for one burst before the worker looks around again */
+    LARGEST_DIGEST = 4096,
 };
 
 enum drop_reason {
@@ -150,6 +151,7 @@ static inline uint64_t since_start_us(const struct engine *engine)
     return (engine->now_ns - engine->start_ns) / 1000;
 }
 
+uint64_t monotonic_ns(void);
 void engine_clock(struct engine *engine);
 void engine_park(struct engine *engine); /* takes `control` */
 void engine_release(struct engine *engine);

@@ -1,6 +1,6 @@
 /* A pipeline: the generated code's description of itself, and the state that entries, counters and
- * registers make up. Generated code reads this; only table.c, profile.c and batch.c change it, while the
- * worker is parked (counters and registers: the worker itself). */
+ * registers make up. Generated code reads this; only table.c, profile.c and the operations of a batch change it,
+ * while the worker is parked (counters and registers: the worker itself). */
 #ifndef P4_PIPELINE_H
 #define P4_PIPELINE_H
 

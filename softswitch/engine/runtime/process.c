@@ -95,7 +95,7 @@ static void clone_from_egress(struct engine *engine, struct packet *packet)
 
 static void emit_digest(struct engine *engine, struct packet *packet)
 {
-    uint8_t message[4096 + 16];
+    uint8_t message[LARGEST_DIGEST + 16];
     uint32_t length = packet->pipeline->code->digest(packet->requests.digest_list, packet, message);
     ring_write(&engine->events, 1, packet->requests.digest_list, message, length);
     trace(packet, TRACE_DIGEST, packet->requests.digest_list);

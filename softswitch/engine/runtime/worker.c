@@ -13,11 +13,16 @@
 
 enum { LOOKS = 256, RETRY_MS = 1000, SETTLE_NS = 1000000 };
 
-void engine_clock(struct engine *engine)
+uint64_t monotonic_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    engine->now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void engine_clock(struct engine *engine)
+{
+    engine->now_ns = monotonic_ns();
 }
 
 static void signal_fd(int fd)
