@@ -94,12 +94,6 @@ class Scene:
                 )
             said += more
 
-    def gnb_counts(self) -> dict[str, int]:
-        """What the gNB has counted; from its log, where SIGUSR1 makes it write."""
-        lines = (self.folder / "gnb.log").read_text().splitlines()
-        counts: dict[str, Any] = json.loads(lines[-1]) if lines else {}
-        return {name: count for name, count in counts.items() if isinstance(count, int)}
-
     def sent_packets(self, interface: str) -> int:
         """What a switch has sent out of an interface."""
         return int(Path(f"/sys/class/net/{interface}/statistics/tx_packets").read_text())

@@ -32,17 +32,19 @@ from .conftest import program
 from .packets import Command, command
 
 SOL_PACKET, PACKET_AUXDATA, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 263, 8, 15, 23
+ETH_P_ALL = 3
 
 
 def wire(name: str, virtio: bool = False) -> socket.socket:
-    opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    # Protocol 0: before it is bound it would get the frames of all interfaces.
+    opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     opened.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
     opened.setsockopt(socket.SOL_SOCKET, 33, 1 << 23)  # SO_RCVBUFFORCE
     if virtio:
         opened.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
     else:
         opened.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
-    opened.bind((name, 0))
+    opened.bind((name, ETH_P_ALL))
     opened.settimeout(3)
     return opened
 

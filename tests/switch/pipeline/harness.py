@@ -33,6 +33,7 @@ from tests.veth import make_pair, remove
 
 PORTS = (1, 2, 3, 4)
 SOL_PACKET = 263  # linux/socket.h; the socket module lacks it
+ETH_P_ALL = 3
 SLOW_PORT = 4
 """Leaves at 100 packets a second from a queue of 64, on every target."""
 
@@ -51,10 +52,11 @@ class Wires:
         self.sockets: dict[int, socket.socket] = {}
         for port in PORTS:
             make_pair(f"fp{port}", f"fp{port}t", mtu=1600)
-            wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+            # Protocol 0: before it is bound it would get the frames of all interfaces.
+            wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             wire.setsockopt(SOL_PACKET, 23, 1)  # PACKET_IGNORE_OUTGOING
             wire.setsockopt(SOL_PACKET, 8, 1)  # PACKET_AUXDATA: the kernel moves VLAN tags there
-            wire.bind((f"fp{port}t", 0))
+            wire.bind((f"fp{port}t", ETH_P_ALL))
             self.sockets[port] = wire
 
     def receive(self, port: int, timeout: float) -> bytes | None:

@@ -15,7 +15,8 @@ from pipelines.entities import DigestMessage
 
 from .fake_switch import FakeSwitch
 
-IMPATIENT = Timing(answer=0.5, write=1.0, push=2.0, probe=0.2, first_retry=0.05, longest_retry=0.2)
+IMPATIENT = Timing(answer=0.5, write=10.0, push=10.0, probe=0.2, first_retry=0.05, longest_retry=0.2)
+"""With what a test waits for; writes take their time on a busy machine."""
 
 
 class Listener:
