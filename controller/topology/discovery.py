@@ -137,14 +137,6 @@ class Discovery:
         if self._ports.pop(switch, None) is not None:
             self._gone[switch] = self._now() + self._timing.lost_switch
 
-    def forget_switch(self, switch: SwitchName) -> None:
-        """Stop to probe and take its links down: it belongs to the fabric no more."""
-        self._ports.pop(switch, None)
-        self._linkable.pop(switch, None)
-        self._gone.pop(switch, None)
-        for link in self._links_of(switch):
-            self._take_down(link, f"{switch} was removed")
-
     def port_down(self, port: PortRef) -> None:
         """Take the links at a port down at once."""
         for link in list(self._heard):

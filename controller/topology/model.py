@@ -120,14 +120,6 @@ class Topology:
         others = [other for other in self.switches.values() if other.name != switch.name]
         return replace(Topology.of([*others, switch]), links=self.links, hosts=self.hosts)
 
-    def without_switch(self, name: SwitchName) -> Topology:
-        """Forget a switch, its links, and the hosts attached to it."""
-        return Topology.of(
-            (switch for switch in self.switches.values() if switch.name != name),
-            (link for link in self.links if name not in (link.source.switch, link.destination.switch)),
-            (host for host in self.hosts.values() if host.attachment.switch != name),
-        )
-
     def with_link(self, link: Link) -> Topology:
         """Add one direction of a link; what was known about its source port before is forgotten."""
         others = (other for other in self.links if other.source != link.source)
