@@ -76,8 +76,8 @@ def congestion(scene: Scene, queue_depth: int) -> Check:
             "reports": worst["reports"] if worst else 0,
             "lost_percent": round(lost, 1),
         },
-        expected=f"an onset at {leaf} port {sink.port}, nowhere else for as long, {wanted} as its flow, a depth "
-        f"of up to {queue_depth} packets, a delay of about {full_ms:.0f} ms, and its end",
+        expected=f"an onset at {leaf} port {sink.port}, nowhere else for as long, {wanted} as its flow, a "
+        f"depth of up to {queue_depth} packets, a delay of about {full_ms:.0f} ms, and its end",
         seen=f"{[_short(event) for event in (elsewhere + seen)[:6]]}",
     )
 
