@@ -1,0 +1,67 @@
+"""What the engine says: of packets, of entries, and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class PacketIn:
+    """A frame that was sent to the CPU port, as deparsed: the packet_in header, if any, is in front."""
+
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DigestMessage:
+    """One digest call of one packet: the list's id and name, its values in their order."""
+
+    list_id: int
+    name: str
+    values: tuple[int, ...]
+
+
+Event = PacketIn | DigestMessage
+
+
+class IdleEntry(NamedTuple):
+    """An entry that no packet has hit for its timeout."""
+
+    table: str
+    handle: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortStats:
+    """A port's figures since it was added; `drops` counts by reason (a closed set of names)."""
+
+    number: int
+    interface: str | None
+    up: bool
+    rx_packets: int
+    rx_bytes: int
+    tx_packets: int
+    tx_bytes: int
+    drops: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    """A port's egress queues together, in packets: now, the most since the start, tail drops."""
+
+    depth: int
+    max_depth: int
+    drops: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """The engine as a whole; `drops` by reason, `events_lost`: packet-ins and digests that found no room."""
+
+    ingress_packets: int
+    egress_packets: int
+    drops: Mapping[str, int]
+    events_lost: int
+    recirculated: int
