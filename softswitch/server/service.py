@@ -256,9 +256,11 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         finally:
             for task in (sending, receiving):
                 task.cancel()
-            await asyncio.gather(sending, receiving, return_exceptions=True)
+            # Before anything is awaited: the call itself may be cancelled there, and a primary that has gone
+            # would be believed for ever.
             del self._streams[stream.client]
             self._notify(self._arbitration.remove(stream.client))
+            await asyncio.gather(sending, receiving, return_exceptions=True)
         if isinstance(failure, Refusal):
             await abort(context, failure)
         if failure is not None and not isinstance(failure, grpc.RpcError):

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
+from typing import Any, cast
 
 import grpc
 import pytest
 from finsy.proto import U128, p4r
 
 from softswitch import AsyncSoftSwitch
+from softswitch.server.pipeline import Pipelines
+from softswitch.server.service import P4RuntimeService
 from tests.switch.server.client import Client, Push, fabric_config, refused, uint128
 
 OK, NOT_FOUND, ALREADY_EXISTS = 0, 5, 6
@@ -44,6 +48,50 @@ async def test_every_change_of_primary_is_told_to_all(clients) -> None:  # type:
     high.stream.cancel()
     for other in (low, watcher):
         assert await told(other) == (NOT_FOUND, high.election_id)
+
+
+class Call:
+    """A stream as the server sees it, which ends, and is cancelled, just when the test says so."""
+
+    def __init__(self, service: P4RuntimeService, election_id: int | None) -> None:
+        bid = p4r.StreamMessageRequest()
+        bid.arbitration.device_id = 1
+        if election_id is not None:
+            bid.arbitration.election_id.CopyFrom(uint128(election_id))
+        self.requests: asyncio.Queue[object] = asyncio.Queue()
+        self.requests.put_nowait(bid)
+        self.told: asyncio.Queue[p4r.StreamMessageResponse] = asyncio.Queue()
+        self.closing, self.closed = asyncio.Event(), asyncio.Event()
+        self.task = asyncio.ensure_future(service.StreamChannel(None, cast(Any, self)))
+
+    async def read(self) -> object:
+        return await self.requests.get()
+
+    async def write(self, message: p4r.StreamMessageResponse) -> None:
+        self.told.put_nowait(message)
+        if message.arbitration.status.code == OK:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.closing.set()
+                await self.closed.wait()
+
+
+async def test_a_call_that_is_cancelled_while_it_ends_leaves_no_primary_behind() -> None:
+    async with asyncio.timeout(10):
+        service = P4RuntimeService(1, cast(Pipelines, None))
+        primary = Call(service, 9)
+        assert (await primary.told.get()).arbitration.status.code == OK
+        watcher = Call(service, None)
+        assert (await watcher.told.get()).arbitration.status.code == ALREADY_EXISTS
+        primary.requests.put_nowait(grpc.aio.EOF)
+        await primary.closing.wait()
+        primary.task.cancel()
+        primary.closed.set()
+        assert (await watcher.told.get()).arbitration.status.code == NOT_FOUND
+        watcher.task.cancel()
+        watcher.closed.set()
+        await asyncio.wait((primary.task, watcher.task))
 
 
 async def test_a_lower_id_never_becomes_primary_after_a_higher_one_was_seen(clients) -> None:  # type: ignore[no-untyped-def]
