@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import struct
 import subprocess
 import sys
@@ -26,39 +25,10 @@ from softswitch.engine.api import (
     Status,
     WriteEntry,
 )
-from tests.veth import make_pair, remove
+from tests.veth import PACKET_VNET_HDR, make_pair, open_wire, receive, remove
 
 from .conftest import program
 from .packets import Command, command
-
-SOL_PACKET, PACKET_AUXDATA, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 263, 8, 15, 23
-ETH_P_ALL = 3
-
-
-def wire(name: str, virtio: bool = False) -> socket.socket:
-    # Protocol 0: before it is bound it would get the frames of all interfaces.
-    opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-    opened.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-    opened.setsockopt(socket.SOL_SOCKET, 33, 1 << 23)  # SO_RCVBUFFORCE
-    if virtio:
-        opened.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
-    else:
-        opened.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
-    opened.bind((name, ETH_P_ALL))
-    opened.settimeout(3)
-    return opened
-
-
-def receive(opened: socket.socket) -> bytes:
-    """The next frame, its VLAN tag put back."""
-    frame, ancillary, _, _ = opened.recvmsg(10_000, 64)
-    for level, kind, content in ancillary:
-        if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
-            status, tag = int.from_bytes(content[:4], sys.byteorder), content[16:18]
-            if status & 0x10:
-                return frame[:12] + b"\x81\x00" + tag[::-1] + frame[12:]
-    return frame
-
 
 EACH = pytest.mark.parametrize(
     "wired", ["packet", "packet by senders", "packet busily", "xdp", "xdp by senders"], indirect=True
@@ -94,7 +64,7 @@ def wired(request: pytest.FixtureRequest) -> Iterator[NativeEngine]:
 
 @EACH
 def test_frames_pass_unchanged_between_interfaces(wired: NativeEngine) -> None:
-    with wire("etest0") as near, wire("etest3") as far:
+    with open_wire("etest0") as near, open_wire("etest3") as far:
         for size in (0, 100, 1400):
             near.send(command(bytes(size)))
             assert receive(far) == command(bytes(size))
@@ -109,7 +79,7 @@ def test_frames_pass_unchanged_between_interfaces(wired: NativeEngine) -> None:
 def test_vlan_tags_which_the_kernel_took_out_are_put_back(wired: NativeEngine) -> None:
     # The program passes only commands and IPv4: a tagged frame that the parser sees as untagged would pass.
     tagged = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / Dot1Q(vlan=5) / IP() / UDP()
-    with wire("etest0") as near, wire("etest3") as far:
+    with open_wire("etest0") as near, open_wire("etest3") as far:
         near.send(bytes(tagged))
         near.send(command(b"after"))
         assert receive(far) == command(b"after")
@@ -124,7 +94,7 @@ def test_checksums_that_the_sender_left_to_its_card_are_completed(wired: NativeE
     pseudo = (pseudo & 0xFFFF) + (pseudo >> 16)
     frame[50:52] = pseudo.to_bytes(2, "big")
     needs_checksum = struct.pack("<BBHHHH", 1, 0, 0, 0, 34, 16)
-    with wire("etest0", virtio=True) as near, wire("etest3") as far:
+    with open_wire("etest0", PACKET_VNET_HDR) as near, open_wire("etest3") as far:
         near.send(needs_checksum + bytes(frame))
         assert Ether(receive(far))[TCP].chksum == good
 
@@ -150,7 +120,7 @@ def test_a_vanished_interface_stops_no_other_and_is_found_again(wired: NativeEng
         eventually(2, False)
         ip.link("set", index=ip.link_lookup(ifname="etest3")[0], state="up")
     eventually(2, True)
-    with wire("etest0") as near, wire("etest3") as far:
+    with open_wire("etest0") as near, open_wire("etest3") as far:
         near.send(command(b"again"))
         assert receive(far) == command(b"again")
 
@@ -171,7 +141,7 @@ def test_an_interface_that_does_not_exist_is_refused(wired: NativeEngine) -> Non
 
 @EACH
 def test_an_idle_switch_uses_no_processor(wired: NativeEngine) -> None:
-    with wire("etest0") as near:
+    with open_wire("etest0") as near:
         near.send(command())
     time.sleep(0.2)
     before = time.process_time()
@@ -190,7 +160,7 @@ def test_senders_keep_the_order_and_lose_nothing_when_a_port_goes_and_comes() ->
             engine.start()
             for _ in range(5):
                 engine.add_port(2, "etest2")
-                with wire("etest3") as far:
+                with open_wire("etest3") as far:
                     for number in range(300):
                         assert engine.inject(1, command(a=number))
                     engine.collect()

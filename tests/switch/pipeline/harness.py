@@ -29,11 +29,9 @@ from pipelines import fabric
 from pipelines.entities import CloneSession, DigestConfig, Entity, Replica, TableEntry
 from pipelines.fabric import bindings
 from pipelines.values import Port
-from tests.veth import make_pair, remove
+from tests.veth import make_pair, open_wire, receive, remove
 
 PORTS = (1, 2, 3, 4)
-SOL_PACKET = 263  # linux/socket.h; the socket module lacks it
-ETH_P_ALL = 3
 SLOW_PORT = 4
 """Leaves at 100 packets a second from a queue of 64, on every target."""
 
@@ -52,28 +50,16 @@ class Wires:
         self.sockets: dict[int, socket.socket] = {}
         for port in PORTS:
             make_pair(f"fp{port}", f"fp{port}t", mtu=1600)
-            # Protocol 0: before it is bound it would get the frames of all interfaces.
-            wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-            wire.setsockopt(SOL_PACKET, 23, 1)  # PACKET_IGNORE_OUTGOING
-            wire.setsockopt(SOL_PACKET, 8, 1)  # PACKET_AUXDATA: the kernel moves VLAN tags there
-            wire.bind((f"fp{port}t", ETH_P_ALL))
-            self.sockets[port] = wire
+            self.sockets[port] = open_wire(f"fp{port}t")
 
     def receive(self, port: int, timeout: float) -> bytes | None:
         """The next frame out of a port, VLAN tag put back."""
         wire = self.sockets[port]
         wire.settimeout(timeout)
         try:
-            frame, ancillary, _, _ = wire.recvmsg(2048, 64)
+            return receive(wire)
         except TimeoutError:
             return None
-        for level, kind, content in ancillary:
-            if (level, kind) == (SOL_PACKET, 8):
-                status = int.from_bytes(content[0:4], sys.byteorder)
-                if status & 0x10:  # TP_STATUS_VLAN_VALID
-                    tag = int.from_bytes(content[16:18], sys.byteorder)
-                    return frame[:12] + b"\x81\x00" + tag.to_bytes(2, "big") + frame[12:]
-        return frame
 
     def close(self) -> None:
         """Remove the interfaces."""
