@@ -122,10 +122,8 @@ EXPORT void engine_stop(struct engine *engine)
 {
     pthread_mutex_lock(&engine->control);
     if (engine->running) {
-        uint64_t one = 1;
         __atomic_store_n(&engine->stopping, true, __ATOMIC_RELEASE);
-        ssize_t written = write(engine->wake_fd, &one, sizeof one);
-        (void)written;
+        signal_fd(engine->wake_fd);
         pthread_join(engine->thread, NULL);
         engine->running = false;
     }

@@ -153,6 +153,7 @@ static inline uint64_t since_start_us(const struct engine *engine)
 
 uint64_t monotonic_ns(void);
 void engine_clock(struct engine *engine);
+void signal_fd(int fd); /* an eventfd becomes readable */
 void engine_park(struct engine *engine); /* takes `control` */
 void engine_release(struct engine *engine);
 

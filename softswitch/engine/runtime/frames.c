@@ -1,6 +1,4 @@
 /* Frames to the worker, frames and events from it. */
-#include <unistd.h>
-
 #include "exports.h"
 
 /* How many frames were injected up to this one; 0: it was refused. */
@@ -8,12 +6,11 @@ EXPORT uint64_t engine_inject(struct engine *engine, uint32_t port, const uint8_
 {
     if (length > LONGEST_FRAME || port >= PORTS)
         return 0;
-    uint64_t count = 0, one = 1;
+    uint64_t count = 0;
     pthread_mutex_lock(&engine->inject_lock);
     if (ring_write(&engine->injected, 0, port, frame, length)) {
         count = ++engine->injected_count;
-        ssize_t written = write(engine->wake_fd, &one, sizeof one);
-        (void)written;
+        signal_fd(engine->wake_fd);
     }
     pthread_mutex_unlock(&engine->inject_lock);
     return count;

@@ -50,11 +50,6 @@ static void start_idle(const struct engine *engine, const struct table *table, s
         memcpy(entry_state(table, entry), (uint64_t[]){timeout, engine->now_ns, 0}, 8 * IDLE_WORDS);
 }
 
-static int64_t handle_of(const struct table *table, uint32_t place)
-{
-    return (int64_t)((uint64_t)(table_entry(table, place)->generation & 0x3fffffff) << 32 | place);
-}
-
 static struct result insert_entry(struct engine *engine, struct table *table, const uint64_t *words,
                                   struct undo *undo)
 {
@@ -84,7 +79,7 @@ static struct result insert_entry(struct engine *engine, struct table *table, co
     }
     refer(pipeline, shape, target, 1);
     *undo = (struct undo){.kind = UNDO_ENTRY_INSERT, .object = table, .place = place};
-    return (struct result){STATUS_OK, DETAIL_NONE, handle_of(table, place)};
+    return (struct result){STATUS_OK, DETAIL_NONE, entry_handle(table, place)};
 }
 
 static struct result change_entry(struct engine *engine, struct table *table, const uint64_t *words,
@@ -112,7 +107,7 @@ static struct result change_entry(struct engine *engine, struct table *table, co
     memcpy(entry_data(table, entry), data, 8 * shape->data_words);
     start_idle(engine, table, entry, words[4]);
     *undo = (struct undo){.kind = UNDO_ENTRY_MODIFY, .object = table, .place = place, .before = before};
-    return (struct result){STATUS_OK, DETAIL_NONE, handle_of(table, place)};
+    return (struct result){STATUS_OK, DETAIL_NONE, entry_handle(table, place)};
 }
 
 struct result operate_entry(struct engine *engine, const struct operation *one, struct undo *undo)

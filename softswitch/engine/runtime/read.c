@@ -12,8 +12,7 @@ static bool place_of(struct table *table, int64_t handle, uint32_t *place)
         return true;
     if (*place >= table->high)
         return false;
-    const struct entry *entry = table_entry(table, *place);
-    return entry->used && (entry->generation & 0x3fffffff) == (uint32_t)(handle >> 32);
+    return table_entry(table, *place)->used && entry_handle(table, *place) == handle;
 }
 
 /* Words of each entry: packets and bytes; a meter's configuration (METER_CONFIG words); nanoseconds without a hit.
@@ -63,8 +62,7 @@ EXPORT uint32_t engine_idle(struct engine *engine, struct idle_entry *entries, u
             if (!entry->used || !idle[0] || now_ns < since || now_ns - since < idle[0])
                 continue;
             idle[2] = now_ns;
-            entries[count++] = (struct idle_entry){
-                t, (int64_t)((uint64_t)(entry->generation & 0x3fffffff) << 32 | place)};
+            entries[count++] = (struct idle_entry){t, entry_handle(table, place)};
         }
     }
     pthread_mutex_unlock(&engine->control);

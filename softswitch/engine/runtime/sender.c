@@ -26,13 +26,6 @@ struct sender {
     struct frame frames[RING];
 };
 
-static void wake(struct sender *sender)
-{
-    uint64_t one = 1;
-    ssize_t written = write(sender->wake_fd, &one, sizeof one);
-    (void)written;
-}
-
 /* How many frames wait; 0 only when it is time to end. */
 static uint32_t wait_for_frames(struct sender *sender)
 {
@@ -107,7 +100,7 @@ void senders_close(struct engine *engine)
         struct sender *sender = engine->senders[i];
         if (sender->running) {
             __atomic_store_n(&sender->stopping, true, __ATOMIC_RELEASE);
-            wake(sender);
+            signal_fd(sender->wake_fd);
             pthread_join(sender->thread, NULL);
         }
         if (sender->wake_fd >= 0)
@@ -138,7 +131,7 @@ void sender_give(struct engine *engine, struct port *port, struct packet *const 
         sender->frames[sender->given % RING] = (struct frame){port, packets[i], 0};
         __atomic_store_n(&sender->given, sender->given + 1, __ATOMIC_SEQ_CST);
         if (__atomic_load_n(&sender->asleep, __ATOMIC_SEQ_CST))
-            wake(sender);
+            signal_fd(sender->wake_fd);
     }
 }
 

@@ -48,6 +48,12 @@ static inline uint64_t *entry_state(const struct table *table, struct entry *ent
     return entry_data(table, entry) + table->shape->data_words;
 }
 
+/* What the control plane names an entry by: its place, and which of those that were there it is. */
+static inline int64_t entry_handle(const struct table *table, uint32_t place)
+{
+    return (int64_t)((uint64_t)(table_entry(table, place)->generation & 0x3fffffff) << 32 | place);
+}
+
 /* The direct resources of one entry. */
 struct direct_place {
     uint64_t *packets, *bytes;

@@ -25,7 +25,7 @@ void engine_clock(struct engine *engine)
     engine->now_ns = monotonic_ns();
 }
 
-static void signal_fd(int fd)
+void signal_fd(int fd)
 {
     uint64_t one = 1;
     ssize_t written = write(fd, &one, sizeof one);
