@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 from finsy import Action, Match, P4Schema, P4TableEntry
 from finsy.proto import p4r
@@ -69,17 +69,18 @@ def router_case(background: int) -> Case:
 def fabric_entities(background: int) -> list[Entity]:
     """One network of two edge ports, a route, a firewall rule, and tables full of others' entries."""
     found: list[Entity] = [
-        b.Networks(NETWORK, b.SetVrf(VRF)),
+        b.Networks(NETWORK, b.SetNetwork(VRF, ROUTER, 1000, IPv4Address("10.0.1.0"), IPv6Address(0), False)),
+        b.SourceIpv4(NETWORK, Lpm(IPv4Address("10.0.0.0"), 16), b.SourceOfSubnet()),
         b.Gateways(NETWORK, ROUTER, b.Route()),
         b.Bridging(NETWORK, HOST, b.ToPort(Port(2))),
         b.RoutingIpv4(VRF, Lpm(IPv4Address("10.0.2.0"), 24), b.RouteTo(NETWORK, ROUTER, HOST)),
         b.FirewallIpv4(
             VRF, None, Ternary(IPv4Address("10.0.2.0"), 0xFFFFFF00), Ternary(IpProtocol(17), 0xFF),
-            None, None, None, 10, b.AllowIpv4(),
+            None, None, None, None, 10, b.AllowIpv4(),
         ),
     ]  # fmt: skip
     for port in (Port(1), Port(2)):
-        found.append(b.PortVlan(port, False, None, 1, b.PermitEdge(NETWORK)))
+        found.append(b.PortVlan(port, False, None, 1, b.PermitEdge(NETWORK, False, False)))
         found.append(b.EgressVlan(port, Ternary.exact(NETWORK, 12), 1, b.EdgeUntagged()))
     for number in range(background):
         mac = MacAddress(0x020100000000 + number)

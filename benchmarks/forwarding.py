@@ -39,6 +39,7 @@ ROOT = Path(__file__).parent.parent
 SWITCH_CORE, OTHER_CORE = 0, 1
 ROUTER, HOST = 0x02005E000001, 0x02000000000B
 NETWORK, VRF = 100, 1
+UNREAD = (None, None, None, None)  # ports, flags, fragments: of no matter
 BACKGROUND = 10_000  # entries beside those that the packet meets, in each large table
 
 Match = tuple[FieldMatch, ...]
@@ -54,7 +55,17 @@ def fabric_entries(background: int = BACKGROUND) -> list[WriteEntry]:
     """One network of two edge ports, a route, firewall rules, and tables full of others' entries."""
     ingress, egress = "FabricIngress", "FabricEgress"
     entries = [
-        entry(f"{ingress}.port_filter.networks", (Exact(NETWORK),), f"{ingress}.port_filter.set_vrf", VRF),
+        entry(
+            f"{ingress}.port_filter.networks",
+            (Exact(NETWORK),),
+            f"{ingress}.port_filter.set_network",
+            *(VRF, ROUTER, 1000, 0x0A000100, 0, 0),
+        ),
+        entry(
+            f"{ingress}.source_guard.source_ipv4",
+            (Exact(NETWORK), Lpm(0x0A000100, 24)),
+            f"{ingress}.source_guard.source_of_subnet",
+        ),
         entry(f"{ingress}.gateway.gateways", (Exact(NETWORK), Exact(ROUTER)), f"{ingress}.gateway.route"),
         entry(
             f"{ingress}.bridging.bridging", (Exact(NETWORK), Exact(HOST)), f"{ingress}.bridging.to_port", 2
@@ -69,7 +80,7 @@ def fabric_entries(background: int = BACKGROUND) -> list[WriteEntry]:
         ),
         entry(
             f"{ingress}.firewall.firewall_ipv4",
-            (Exact(VRF), None, Ternary(0x0A000200, 0xFFFFFF00), Ternary(17, 0xFF), None, None, None),
+            (Exact(VRF), None, Ternary(0x0A000200, 0xFFFFFF00), Ternary(17, 0xFF), *UNREAD),
             f"{ingress}.firewall.allow_ipv4",
             priority=10,
         ),
@@ -80,7 +91,7 @@ def fabric_entries(background: int = BACKGROUND) -> list[WriteEntry]:
                 f"{ingress}.port_filter.port_vlan",
                 (Exact(port), Exact(0), None),
                 f"{ingress}.port_filter.permit_edge",
-                NETWORK,
+                *(NETWORK, 0, 0),
                 priority=1,
             ),
             entry(
@@ -104,6 +115,12 @@ def fabric_entries(background: int = BACKGROUND) -> list[WriteEntry]:
                 ROUTER,
                 mac,
             ),
+            entry(
+                f"{ingress}.source_guard.source_ipv4",
+                (Exact(NETWORK), Lpm(0x0B000000 + number, 32)),
+                f"{ingress}.source_guard.source_bound",
+                *(2, mac),
+            ),
         ]
         if number < 1000:
             source = Ternary(0x0C000000 + (number << 8), 0xFFFFFF00)
@@ -111,7 +128,7 @@ def fabric_entries(background: int = BACKGROUND) -> list[WriteEntry]:
             entries.append(
                 entry(
                     f"{ingress}.firewall.firewall_ipv4",
-                    (Exact(VRF), source, None, Ternary(6, 0xFF), None, service, None),
+                    (Exact(VRF), source, None, Ternary(6, 0xFF), None, service, None, Ternary(0, 1)),
                     f"{ingress}.firewall.deny_ipv4",
                     priority=20,
                 )

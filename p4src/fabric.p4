@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pipeline of a p4fabric leaf or spine, for v1model (softswitch, bmv2).
 //
-//   parser ─► PacketIo ─► PortFilter ─► AddressResolution ─► Gateway ─► UpfUplink ─► LoadBalancer
-//                │ LLDP       │ closed        │ ARP, ND for        │ (edge ports only)      │
-//                ▼            ▼ ports: drop   ▼ fabric's own IPs   │                        ▼
-//            controller                     reply                  │    Routing ◄─ UpfDownlink ◄─ Firewall
-//                                                                  └──────►│
-//   deparser ◄─ UpfEncapsulation ◄─ CongestionWatch ◄─ LoadBalancerReply   ▼
-//                                        │ clone        ▲◄─ EgressVlan ◄─ Bridging ─► queue
-//                                        ▼
-//                         recirculate ─► CongestionReport ─► digest
+//   parser ─► PacketIo ─► PortFilter ─► PacketCheck ─► SourceGuard ─► AddressResolution ─► Gateway ─► UpfUplink
+//               │ LLDP      │ closed       └──(edge ports only)──┘        │ ARP, ND for                   │
+//               ▼           ▼ ports: drop        │ who has which          ▼ fabric's own IPs              ▼
+//           controller                           ▼ address              reply                      TransportCheck
+//                                            controller                                                  ▼
+//             Bridging ◄─ Routing ◄─ UpfDownlink ◄─ Firewall ◄─ LoadBalancer ◄──(edge ports only)─── FlowKey
+//                │ flood: policed
+//                ▼
+//              queue ─► EgressVlan ─► LoadBalancerReply ─► CongestionWatch ─► UpfEncapsulation ─► deparser
+//                                                               │ clone
+//                                                               ▼
+//                                               recirculate ─► CongestionReport ─► digest
 //
 // A tenant's frame is judged once, at the leaf where it enters: which network and VRF its port stands
-// for, tunnel off, virtual IP to server, firewall, tunnel to be put on, route. It then carries its
+// for, whether it is what it says and comes from who it says, tunnel off, virtual IP to server, firewall, tunnel to be put on, route. It then carries its
 // network's VLAN id and the MAC address of its destination, which is all that spines and the
 // last leaf look at.
 //
-// All tables start empty and nothing passes: ports, networks and egress are opened by entries.
+// All tables start empty and nothing passes: ports, networks, sources and egress are opened by entries. Every
+// drop in ingress counts by port and reason (drops.p4).
 // A virtual IP's replies are turned back where they leave the fabric; congestion is judged on every
 // queue that an entry watches.
 
@@ -28,8 +32,12 @@
 #include "include/metadata.p4"
 #include "include/parser.p4"
 #include "include/checksum.p4"
+#include "include/drops.p4"
+#include "include/policer.p4"
 #include "include/packet_io.p4"
 #include "include/port_filter.p4"
+#include "include/packet_check.p4"
+#include "include/source_guard.p4"
 #include "include/address_resolution.p4"
 #include "include/flow_key.p4"
 #include "include/firewall.p4"
@@ -40,11 +48,16 @@
 
 control FabricIngress(inout headers_t hdr, inout metadata_t meta,
                       inout standard_metadata_t standard_metadata) {
+    counter(DROP_COUNTER_SIZE, CounterType.packets) ingress_drops;
     PacketIo() packet_io;
     PortFilter() port_filter;
+    PacketCheck() packet_check;
+    SourceGuard() source_guard;
+    HostReport() host_report;
     AddressResolution() address_resolution;
     Gateway() gateway;
     UpfUplink() upf_uplink;
+    TransportCheck() transport_check;
     FlowKey() flow_key;
     LoadBalancer() load_balancer;
     Firewall() firewall;
@@ -53,6 +66,11 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
     Bridging() bridging;
     CongestionReport() congestion_report;
 
+    action discard(drop_reason_t reason) {
+        ingress_drops.count((bit<32>) standard_metadata.ingress_port << 5 | (bit<32>) reason);
+        mark_to_drop(standard_metadata);
+    }
+
     apply {
         if (standard_metadata.instance_type == INSTANCE_TYPE_RECIRCULATED) {
             congestion_report.apply(hdr, meta);
@@ -60,56 +78,64 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
             return;
         }
         bool done;
-        packet_io.apply(hdr, standard_metadata, done);
-        if (done) {
-            return;
-        }
-        bool permitted;
-        port_filter.apply(hdr, meta, standard_metadata, permitted);
-        if (!permitted || standard_metadata.checksum_error == 1) {
-            mark_to_drop(standard_metadata);
-            return;
-        }
-        address_resolution.apply(hdr, meta, standard_metadata, done);
-        if (done) {
-            return;
-        }
-        bool dropped;
-        gateway.apply(hdr, meta);
-        upf_uplink.apply(hdr, meta, dropped);
-        if (dropped) {
-            mark_to_drop(standard_metadata);
-            return;
-        }
-        flow_key.apply(hdr, meta);
-        if (meta.from_edge) {
-            load_balancer.apply(hdr, meta);
-            firewall.apply(hdr, meta, dropped);
-            if (dropped) {
-                mark_to_drop(standard_metadata);
-                return;
+        drop_reason_t reason;
+        packet_io.apply(hdr, standard_metadata, done, reason);
+        if (!done) {
+            port_filter.apply(hdr, meta, standard_metadata, reason);
+            if (reason == DROP_NONE && meta.from_edge) {
+                packet_check.apply(hdr, meta, standard_metadata, reason);
+                if (reason == DROP_NONE) {
+                    source_guard.apply(hdr, meta, standard_metadata, reason);
+                    host_report.apply(hdr, meta, standard_metadata, reason);
+                }
+            } else if (reason == DROP_NONE && standard_metadata.checksum_error == 1) {
+                reason = DROP_CHECKSUM;
             }
-            upf_downlink.apply(hdr, meta, dropped);
-            if (dropped) {
-                mark_to_drop(standard_metadata);
-                return;
-            }
-            routing.apply(hdr, meta, dropped);
-            if (dropped) {
-                mark_to_drop(standard_metadata);
-                return;
+            if (reason == DROP_NONE) {
+                address_resolution.apply(hdr, meta, standard_metadata, done);
+                if (!done) {
+                    gateway.apply(hdr, meta);
+                    upf_uplink.apply(hdr, meta, reason);
+                    if (reason == DROP_NONE && meta.from_edge) {
+                        transport_check.apply(hdr, meta, reason);
+                    }
+                    if (reason == DROP_NONE) {
+                        flow_key.apply(hdr, meta);
+                        if (meta.from_edge) {
+                            load_balancer.apply(hdr, meta);
+                            firewall.apply(hdr, meta, reason);
+                            if (reason == DROP_NONE) {
+                                upf_downlink.apply(hdr, meta, reason);
+                            }
+                            if (reason == DROP_NONE) {
+                                routing.apply(hdr, meta, reason);
+                            }
+                        }
+                        if (reason == DROP_NONE) {
+                            bridging.apply(hdr, meta, standard_metadata, reason);
+                        }
+                    }
+                }
             }
         }
-        bridging.apply(hdr, meta, standard_metadata);
+        if (reason != DROP_NONE) {
+            discard(reason);
+        }
     }
 }
 
 control FabricEgress(inout headers_t hdr, inout metadata_t meta,
                      inout standard_metadata_t standard_metadata) {
+    counter(DROP_COUNTER_SIZE, CounterType.packets) egress_drops;
     EgressVlan() egress_vlan;
     LoadBalancerReply() load_balancer_reply;
     CongestionWatch() congestion_watch;
     UpfEncapsulation() upf_encapsulation;
+
+    action discard(drop_reason_t reason) {
+        egress_drops.count((bit<32>) standard_metadata.egress_port << 5 | (bit<32>) reason);
+        mark_to_drop(standard_metadata);
+    }
 
     apply {
         if (standard_metadata.instance_type == INSTANCE_TYPE_EGRESS_CLONE) {
@@ -134,7 +160,12 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta,
             mark_to_drop(standard_metadata);
             return;
         }
-        load_balancer_reply.apply(hdr, meta);
+        bool dropped;
+        load_balancer_reply.apply(hdr, meta, dropped);
+        if (dropped) {
+            discard(DROP_FRAGMENT_REPLY);
+            return;
+        }
         congestion_watch.apply(meta, standard_metadata);
         upf_encapsulation.apply(hdr, meta);
     }

@@ -25,6 +25,8 @@ class SwitchPart:
 
     switch: SwitchName
     fabric_ports: tuple[Port, ...]
+    link_ports: tuple[Port, ...]
+    """Ports where another switch may be: LLDP comes to the controller from these only."""
     groups: tuple[tuple[EcmpGroupId, tuple[Port, ...]], ...]
 
 
@@ -37,6 +39,7 @@ def compile_switch(part: SwitchPart) -> Output:
         DigestConfig(b.HostSeen.DIGEST_ID, 10 * MILLISECOND_NS, 64, 1000 * MILLISECOND_NS),
         DigestConfig(b.CongestionReport.DIGEST_ID, MILLISECOND_NS, 64, 100 * MILLISECOND_NS),
     ]
+    entities += [b.LinkPorts(port, b.Link()) for port in part.link_ports]
     for port in part.fabric_ports:
         entities.append(b.PortVlan(port, True, None, 1, b.PermitFabric()))
         entities.append(b.EgressVlan(port, None, 1, b.FabricTagged()))

@@ -26,6 +26,10 @@ Sides = tuple[tuple[IpPrefix, ...] | None, tuple[IpPrefix, ...] | None]
 
 _PROTOCOLS = {4: {**TRANSPORTS, "icmp": IpProtocol(1)}, 6: {**TRANSPORTS, "icmp": IpProtocol(58)}}
 _ACK, _RST = 0x10, 0x04
+_Seen = tuple[Ternary[L4Port] | None, Ternary[int] | None, Ternary[bool] | None]
+"""Ports, flags, and whether they can be read."""
+_WHOLE, _LATER = Ternary(False, 1), Ternary(True, 1)
+"""Packets that show their ports, and those that are later fragments of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +67,27 @@ def _ways(
 ) -> Iterator[b.FirewallIpv4 | b.FirewallIpv6]:
     ports = [match for ports in rule.ports for match in port_matches(ports)] or [None]
     flags = [Ternary(_ACK, _ACK), Ternary(_RST, _RST)] if rule.established else [None]
+    seen: list[_Seen] = [(port, flag, None) for port, flag in product(ports, flags)]
+    if rule.ports or rule.established:
+        # Neither can be read from a later fragment. It might belong to what is denied; it is never
+        # allowed for what it might be.
+        seen = [(port, flag, _WHOLE) for port, flag, _ in seen]
+        if rule.action == "deny":
+            seen.append((None, None, _LATER))
     for version in (4, 6):
         sources, destinations = (_of_family(side, version) for side in sides)
         protocol = None
         if rule.protocol is not None:
             protocol = Ternary.exact(_PROTOCOLS[version][rule.protocol], IpProtocol.BITS)
-        for source, destination, port, flag in product(sources, destinations, ports, flags):
+        for source, destination, (port, flag, fragment) in product(sources, destinations, seen):
             if version == 4:
                 yield b.FirewallIpv4(
-                    vrf, _ipv4(source), _ipv4(destination), protocol, None, port, flag, priority,
+                    vrf, _ipv4(source), _ipv4(destination), protocol, None, port, flag, fragment, priority,
                     b.AllowIpv4() if rule.action == "allow" else b.DenyIpv4(),
                 )  # fmt: skip
             else:
                 yield b.FirewallIpv6(
-                    vrf, _ipv6(source), _ipv6(destination), protocol, None, port, flag, priority,
+                    vrf, _ipv6(source), _ipv6(destination), protocol, None, port, flag, fragment, priority,
                     b.AllowIpv6() if rule.action == "allow" else b.DenyIpv6(),
                 )  # fmt: skip
 

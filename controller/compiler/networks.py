@@ -1,4 +1,4 @@
-"""Networks: the ports where they are open, their flood trees, and the gateways that answer in them.
+"""Networks: the ports where they are open, who may send there, their flood trees, and their gateways.
 
 This module must never know hosts: what it writes is right for a network in which nobody has spoken.
 """
@@ -9,14 +9,18 @@ from dataclasses import dataclass
 
 from controller.compiler.desired import Output
 from controller.compiler.entries import EntityLists, answer_arp
-from controller.intents.network import ROUTER_MAC, Attachment, Network
+from controller.compiler.sources import network_sources, scope_of
+from controller.intents.network import ROUTER_MAC, Attachment, Network, Trust
 from controller.names import PortRef, SwitchName
 from controller.topology.paths import FloodTree
 from pipelines.entities import MulticastGroup, Replica, Ternary
 from pipelines.fabric import bindings as b
-from pipelines.values import IPv4Address, Port, VlanId, VrfId
+from pipelines.values import IPv4Address, IPv6Address, Port, VlanId, VrfId
 
 __all__ = ["NetworkPart", "compile_network"]
+
+
+_MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class NetworkPart:
 def compile_network(part: NetworkPart) -> Output:
     """Open the ports, flood within the network, answer for its gateways."""
     entries = EntityLists()
-    entries.add(part.span, b.Networks(part.vlan, b.SetVrf(part.vrf)))
+    entries.add(part.span, b.Networks(part.vlan, _settings(part)))
     edge_ports: dict[SwitchName, set[Port]] = {leaf: set() for leaf in part.leaves}
     for attachment in part.network.spec.attachments:
         switch, port = attachment.ref.switch, attachment.port
@@ -52,6 +56,8 @@ def compile_network(part: NetworkPart) -> Output:
     for switch, ports in part.tree.items():
         replicas = tuple(Replica(int(port)) for port in sorted({*ports, *edge_ports.get(switch, ())}))
         entries.add([switch], MulticastGroup(int(part.vlan), replicas))
+    spec = part.network.spec
+    entries.add(part.leaves, *network_sources(part.vlan, spec.subnets, spec.gateways))
     if part.routed:
         entries.add(part.leaves, b.Gateways(part.vlan, ROUTER_MAC, b.Route()))
     for gateway in part.network.spec.gateways:
@@ -62,10 +68,25 @@ def compile_network(part: NetworkPart) -> Output:
     return Output(entries.frozen(), tuple(_notes(part)))
 
 
+def _settings(part: NetworkPart) -> b.SetNetwork:
+    spec = part.network.spec
+    ipv4_scope, ipv6_scope = scope_of(spec.subnets, 4), scope_of(spec.subnets, 6)
+    assert isinstance(ipv4_scope, IPv4Address) and isinstance(ipv6_scope, IPv6Address)
+    interval = _MICROSECONDS // spec.flood_rate
+    return b.SetNetwork(part.vrf, ROUTER_MAC, interval, ipv4_scope, ipv6_scope, not spec.subnets)
+
+
 def _way_in(attachment: Attachment, vlan: VlanId) -> b.PortVlan:
     tag = attachment.vlan
     match = None if tag is None else Ternary.exact(tag, VlanId.BITS)
-    return b.PortVlan(attachment.port, tag is not None, match, 1, b.PermitEdge(vlan))
+    dhcp_server, ipv6_router = (
+        trust in attachment.trusted for trust in (Trust.DHCP_SERVER, Trust.IPV6_ROUTER)
+    )
+    action: b.PermitEdge | b.PermitHost = b.PermitEdge(vlan, dhcp_server, ipv6_router)
+    if attachment.mac is not None:
+        stated = bool(attachment.addresses)
+        action = b.PermitHost(vlan, attachment.mac, stated, dhcp_server, ipv6_router)
+    return b.PortVlan(attachment.port, tag is not None, match, 1, action)
 
 
 def _way_out(attachment: Attachment, vlan: VlanId) -> b.EgressVlan:

@@ -14,7 +14,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from controller.compiler.base import SwitchPart, compile_switch
 from controller.compiler.desired import Output
 from controller.compiler.firewall import FirewallPart, compile_firewall
-from controller.compiler.hosts import HostPart, RoutesPart, compile_host, compile_routes
+from controller.compiler.hosts import HostPart, RoutesPart, RouteVia, compile_host, compile_routes
 from controller.compiler.networks import NetworkPart, compile_network
 from controller.compiler.place import TenantPlace
 from controller.compiler.services import ServicePart, compile_service
@@ -30,6 +30,7 @@ from controller.intents.upf import UpfSession
 from controller.names import IntentKey, PortRef, SwitchName, TenantName
 from controller.topology.model import Host, Topology
 from controller.topology.paths import Paths, paths_of
+from pipelines.values import IPv4Address, VlanId
 
 __all__ = ["Slot", "Task", "tasks"]
 
@@ -91,7 +92,10 @@ def _switches(topology: Topology, paths: Paths, edge: frozenset[PortRef]) -> Ite
             for destination in destinations
             if (ports := paths.next_hop_ports(name, destination))
         )
-        part = SwitchPart(name, paths.fabric_ports(name), groups)
+        fabric_ports = paths.fabric_ports(name)
+        closed = {port.port for port in edge if port.switch == name}
+        may_be_linked = ({*topology.switches[name].linkable_ports, *fabric_ports}) - closed
+        part = SwitchPart(name, fabric_ports, tuple(sorted(may_be_linked)), groups)
         yield Task(Slot(None, (name,)), part, compile_switch)
 
 
@@ -147,11 +151,17 @@ def _cut_off(place: TenantPlace, network: Network) -> Iterator[tuple[SwitchName,
 
 
 def _routes(place: TenantPlace, network: Network) -> RoutesPart:
-    found = []
-    for route in network.spec.routes:
-        host = place.next_hop(route.via)
-        found.append((route.prefix, route.via, host.mac if host is not None else None, place.routing_leaves))
-    return RoutesPart(place.allocations.vlan(network.key), place.vrf, tuple(found))
+    return RoutesPart(
+        network.key,
+        place.allocations.vlan(network.key),
+        place.vrf,
+        tuple(RouteVia(route.prefix, route.via, place.next_hop(route.via)) for route in network.spec.routes),
+        place.routing_leaves,
+        place.leaves_of(network),
+        tuple(
+            subnet for other in place.networks if other.key != network.key for subnet in other.spec.subnets
+        ),
+    )
 
 
 def _hosts(place: TenantPlace) -> Iterator[AnyTask]:
@@ -161,6 +171,7 @@ def _hosts(place: TenantPlace) -> Iterator[AnyTask]:
             continue
         here = host.attachment.switch
         span = place.span_of(networks[host.network])
+        claimed = tuple(sorted(host.addresses, key=lambda address: (address.version, int(address))))
         part = HostPart(
             host.mac,
             place.allocations.vlan(host.network),
@@ -169,12 +180,9 @@ def _hosts(place: TenantPlace) -> Iterator[AnyTask]:
             place.topology.switches[here].group,
             tuple(name for name in span if place.paths.distance(name, here) is not None),
             place.routing_leaves,
-            tuple(
-                sorted(
-                    (address for address in host.addresses if place.is_routed_to(host, address)),
-                    key=lambda address: (address.version, int(address)),
-                )
-            ),
+            place.leaves_of(networks[host.network]),
+            claimed,
+            tuple(address for address in claimed if place.is_routed_to(host, address)),
         )
         yield Task(Slot(host.network, ("host", host.mac)), part, compile_host)
 
@@ -221,6 +229,17 @@ def _sessions(place: TenantPlace) -> Iterator[AnyTask]:
             place.allocations.tunnel_peer(session),
             place.leaves_of(access),
             place.routing_leaves,
+            tuple(_networks_around(place, session.spec.ue_address)),
             place.is_reachable(session.spec.gnb_address),
         )
         yield Task(Slot(session.key), part, compile_session)
+
+
+def _networks_around(
+    place: TenantPlace, address: IPv4Address
+) -> Iterator[tuple[VlanId, tuple[SwitchName, ...]]]:
+    """The networks whose hosts, or routers, have addresses around one, and their switches."""
+    for network in place.networks:
+        prefixes = [*network.spec.subnets, *(route.prefix for route in network.spec.routes)]
+        if any(address in prefix for prefix in prefixes):
+            yield place.allocations.vlan(network.key), place.leaves_of(network)

@@ -6,14 +6,16 @@ This module must never know how servers are reached.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 from controller.compiler.desired import CounterSource, Output
 from controller.compiler.entries import TRANSPORTS, EntityLists, answer_arp
+from controller.compiler.sources import denied_source
 from controller.intents.service import Service
 from controller.names import SwitchName
-from pipelines.entities import Weighted
+from pipelines.entities import Lpm, Weighted
 from pipelines.fabric import bindings as b
-from pipelines.values import IPv4Address, VlanId, VrfId
+from pipelines.values import IPv4Address, L4Port, VlanId, VrfId
 
 __all__ = ["ServicePart", "compile_service"]
 
@@ -29,7 +31,7 @@ class ServicePart:
     vlan: VlanId | None
     """The network that has the virtual IP in one of its subnets, if one does."""
     neighbours: tuple[SwitchName, ...]
-    """Switches with ports of that network: its hosts resolve the virtual IP."""
+    """Switches with ports of that network: its hosts resolve the virtual IP, and none may have it."""
     unseen: frozenset[IPv4Address]
     """Servers that packets cannot be sent to yet."""
 
@@ -52,7 +54,16 @@ def compile_service(part: ServicePart) -> Output:
     back = b.FromVirtualIp(spec.virtual_ip, spec.port)
     for member in spec.pool:
         entries.add(part.leaves, b.VirtualIpReplies(part.vrf, member.address, protocol, member.port, back))
+    for address in dict.fromkeys(member.address for member in spec.pool):
+        fragments = b.VirtualIpReplies(part.vrf, address, protocol, L4Port(0), b.DenyFragment())
+        entries.add(part.leaves, fragments)
+    # What is for no service of this address goes nowhere, whatever prefix is routed around it.
+    entries.add(part.leaves, b.RoutingIpv4(part.vrf, Lpm(spec.virtual_ip, 32), b.Unreachable()))
     if part.vlan is not None:
-        entries.add(part.neighbours, answer_arp(part.vlan, spec.virtual_ip))
+        entries.add(
+            part.neighbours,
+            answer_arp(part.vlan, spec.virtual_ip),
+            denied_source(part.vlan, ip_network(spec.virtual_ip)),
+        )
     notes = tuple(f"server {address} not seen yet" for address in sorted(part.unseen))
     return Output(entries.frozen(), notes, tuple(counters))

@@ -7,7 +7,8 @@ of one tenant reach each other through their gateways; different tenants never d
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -15,6 +16,7 @@ from controller.intents.document import Claim, IntentDocument, Need, Part
 from controller.intents.errors import FieldError, field_path
 from controller.intents.fields import (
     Address,
+    Count,
     IpAddress,
     IpPrefix,
     Mac,
@@ -29,7 +31,7 @@ from pipelines.values import MacAddress
 if TYPE_CHECKING:
     from controller.intents.catalogue import Catalogue
 
-__all__ = ["ROUTER_MAC", "Attachment", "Network", "NetworkSpec", "Route", "address_resource"]
+__all__ = ["ROUTER_MAC", "Attachment", "Network", "NetworkSpec", "Route", "Trust", "address_resource"]
 
 ROUTER_MAC = MacAddress.parse("02:00:5e:00:00:01")
 """The fabric's own address in every network, at every leaf: an anycast gateway."""
@@ -45,6 +47,15 @@ def address_resource(tenant: TenantName, address: IpAddress) -> tuple[object, ..
     return ("address", tenant, address)
 
 
+class Trust(StrEnum):
+    """What a host may say to the others that would divert their traffic if anybody could."""
+
+    DHCP_SERVER = "dhcpServer"
+    """Give addresses and routers to clients (RFC 2131, RFC 8415)."""
+    IPV6_ROUTER = "ipv6Router"
+    """Send router advertisements and redirects (RFC 4861)."""
+
+
 class Attachment(Part):
     """A port where the network is reached, and the host behind it if it is known."""
 
@@ -55,6 +66,9 @@ class Attachment(Part):
     )
     mac: Mac | None = Field(None, description="the one host at this port; learned if left out")
     addresses: tuple[Address, ...] = Field((), description="the addresses of the host `mac`")
+    trusted: tuple[Trust, ...] = Field(
+        (), description="what only this port's host may say in the network; nobody may where it is left out"
+    )
 
     @property
     def ref(self) -> PortRef:
@@ -78,6 +92,10 @@ class NetworkSpec(Part):
     )
     attachments: tuple[Attachment, ...] = ()
     routes: tuple[Route, ...] = ()
+    flood_rate: Annotated[int, Count(1, 1_000_000)] = Field(
+        1000,
+        description="broadcast, multicast and unknown unicast frames a second that a port may send",
+    )
 
 
 class Network(IntentDocument):

@@ -16,15 +16,12 @@ from dataclasses import dataclass
 from controller.names import PortRef, SwitchName
 from controller.p4runtime.errors import P4RuntimeError
 from controller.topology.lldp import InvalidProbe, Probe, decode, encode
-from controller.topology.model import Link
+from controller.topology.model import DEFAULT_PORTS, Link
 from pipelines.values import Port
 
-__all__ = ["DEFAULT_PORTS", "Discovery", "Timing"]
+__all__ = ["Discovery", "Timing"]
 
 _log = logging.getLogger(__name__)
-
-DEFAULT_PORTS = tuple(Port(number) for number in range(1, 33))
-"""Probed where nobody says which ports a switch has: P4Runtime has no port list."""
 
 
 @dataclass(frozen=True, slots=True)

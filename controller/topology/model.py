@@ -13,9 +13,12 @@ from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 
 from controller.names import IntentKey, PortRef, SwitchName
-from pipelines.values import EcmpGroupId, MacAddress
+from pipelines.values import EcmpGroupId, MacAddress, Port
 
-__all__ = ["Host", "HostKey", "Link", "Role", "Switch", "Topology"]
+__all__ = ["DEFAULT_PORTS", "Host", "HostKey", "Link", "Role", "Switch", "Topology"]
+
+DEFAULT_PORTS = tuple(Port(number) for number in range(1, 33))
+"""Taken for the ports of a switch that nobody says more of: P4Runtime has no port list."""
 
 HostKey = tuple[IntentKey, MacAddress]
 """A host is known by its network and its MAC address."""
@@ -36,6 +39,8 @@ class Switch:
     device_id: int
     role: Role
     connected: bool = True
+    linkable_ports: tuple[Port, ...] = DEFAULT_PORTS
+    """Those where another switch may be, edge ports aside."""
 
     def __post_init__(self) -> None:
         """Refuse a device id that cannot number the paths towards this switch.

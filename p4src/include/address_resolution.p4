@@ -6,7 +6,8 @@
 #ifndef ADDRESS_RESOLUTION_P4
 #define ADDRESS_RESOLUTION_P4
 
-// Sent for each ARP or neighbor message from an edge port; the address family not seen is zero.
+// Sent for ARP and neighbor messages from an edge port, so often and no more than the port's policer lets
+// through; the address family not seen is zero.
 // Plain bit strings: P4Runtime servers built on PI refuse digests of named types.
 struct host_seen_t {
     bit<9>   ingress_port;
@@ -73,36 +74,52 @@ control AddressResolution(inout headers_t hdr, inout metadata_t meta,
         size = ND_RESPONDER_TABLE_SIZE;
     }
 
-    action report_ipv4_host() {
-        digest<host_seen_t>(1, { standard_metadata.ingress_port, (bit<12>) meta.vlan_id,
-                                 (bit<48>) hdr.arp.sender_mac, (bit<32>) hdr.arp.sender_ip, 0 });
-    }
-
-    action report_ipv6_host(ipv6_address_t address) {
-        digest<host_seen_t>(1, { standard_metadata.ingress_port, (bit<12>) meta.vlan_id,
-                                 (bit<48>) hdr.ethernet.src_addr, 0, (bit<128>) address });
-    }
-
     apply {
         answered = false;
         if (!meta.from_edge) {
             return;
         }
         if (hdr.arp.isValid()) {
-            // A probe (RFC 5227) has no sender address yet.
-            if (hdr.arp.sender_ip != (ipv4_address_t) 0) {
-                report_ipv4_host();
-            }
             if (hdr.arp.operation == ARP_REQUEST) {
                 arp_responder.apply();
             }
-        } else if (hdr.neighbor_discovery.isValid() && hdr.ipv6.hop_limit == 255) {
-            if (hdr.icmp.type_ == ICMPV6_NEIGHBOR_ADVERTISEMENT) {
-                report_ipv6_host(hdr.neighbor_discovery.target);
-            } else if (hdr.ipv6.src_addr != (ipv6_address_t) 0) {
-                report_ipv6_host(hdr.ipv6.src_addr);
-                nd_responder.apply();
-            }
+        } else if (hdr.neighbor_discovery.isValid() && hdr.icmp.type_ == ICMPV6_NEIGHBOR_SOLICITATION
+                   && (bit<128>) hdr.ipv6.src_addr != 0) {
+            nd_responder.apply();
+        }
+    }
+}
+
+// Tells the controller which hosts were seen, and who claims an address that is not theirs to have.
+control HostReport(in headers_t hdr, in metadata_t meta, in standard_metadata_t standard_metadata,
+                   in drop_reason_t reason) {
+    Policer(REPORT_POLICER_COUNT) report_policer;
+
+    apply {
+        if (reason != DROP_NONE && reason != DROP_SOURCE_ADDRESS && reason != DROP_ADDRESS_ELSEWHERE) {
+            return;
+        }
+        // A probe (RFC 5227, RFC 4862) claims nothing yet.
+        bool of_arp = hdr.arp.isValid() && (bit<32>) hdr.arp.sender_ip != 0;
+        bool of_nd = hdr.neighbor_discovery.isValid() && (bit<128>) hdr.ipv6.src_addr != 0;
+        if (!of_arp && !of_nd) {
+            return;
+        }
+        bit<32> cell = (bit<32>) standard_metadata.ingress_port << 1 | (of_nd ? 32w1 : 32w0);
+        bool conforms;
+        report_policer.apply(cell, standard_metadata.ingress_global_timestamp,
+                             REPORT_INTERVAL, REPORT_TOLERANCE, conforms);
+        if (!conforms) {
+            return;
+        }
+        if (of_arp) {
+            digest<host_seen_t>(1, { standard_metadata.ingress_port, (bit<12>) meta.vlan_id,
+                                     (bit<48>) hdr.ethernet.src_addr, (bit<32>) hdr.arp.sender_ip, 0 });
+        } else {
+            ipv6_address_t claimed = hdr.icmp.type_ == ICMPV6_NEIGHBOR_ADVERTISEMENT
+                ? hdr.neighbor_discovery.target : hdr.ipv6.src_addr;
+            digest<host_seen_t>(1, { standard_metadata.ingress_port, (bit<12>) meta.vlan_id,
+                                     (bit<48>) hdr.ethernet.src_addr, 0, (bit<128>) claimed });
         }
     }
 }

@@ -6,15 +6,12 @@
 
 control FlowKey(in headers_t hdr, inout metadata_t meta) {
     apply {
-        meta.flow.protocol = (ip_protocol_t) 0;
+        // No IP, no protocol: zero. The port of a later fragment is not known: zero.
+        meta.flow.protocol = meta.ip.protocol;
         meta.flow.src_port = (l4_port_t) 0;
         meta.flow.dst_port = (l4_port_t) 0;
         meta.flow.tcp_flags = 0;
-        if (hdr.ipv4.isValid()) {
-            meta.flow.protocol = hdr.ipv4.protocol;
-        } else if (hdr.ipv6.isValid()) {
-            meta.flow.protocol = hdr.ipv6.next_header;
-        }
+        meta.flow.later_fragment = meta.ip.fragment_offset == 0 ? 1w0 : 1w1;
         if (hdr.tcp.isValid()) {
             meta.flow.src_port = hdr.tcp.src_port;
             meta.flow.dst_port = hdr.tcp.dst_port;

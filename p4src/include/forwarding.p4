@@ -30,9 +30,9 @@ control Gateway(in headers_t hdr, inout metadata_t meta) {
     }
 }
 
-control Routing(inout headers_t hdr, inout metadata_t meta, out bool dropped) {
+control Routing(inout headers_t hdr, inout metadata_t meta, out drop_reason_t reason) {
     action unreachable() {
-        dropped = true;
+        reason = DROP_NO_ROUTE;
     }
 
     // To a host or a router of the network `vlan_id`, as its gateway.
@@ -64,27 +64,47 @@ control Routing(inout headers_t hdr, inout metadata_t meta, out bool dropped) {
     }
 
     apply {
-        dropped = false;
+        reason = DROP_NONE;
         if (!meta.routed) {
             return;
         }
-        if (hdr.ipv4.isValid() && hdr.ipv4.ttl > 1) {
-            meta.route_vrf = meta.tunnel.required ? meta.tunnel_vrf : meta.vrf;
-            meta.route_dst = meta.tunnel.required ? meta.tunnel.dst_addr : hdr.ipv4.dst_addr;
-            hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
-            routing_ipv4.apply();
-            hdr.ethernet.ether_type = hdr.vlan.isValid() ? hdr.ethernet.ether_type : ETHERTYPE_IPV4;
-        } else if (hdr.ipv6.isValid() && hdr.ipv6.hop_limit > 1) {
-            hdr.ipv6.hop_limit = hdr.ipv6.hop_limit - 1;
-            routing_ipv6.apply();
+        if (hdr.ipv4.isValid()) {
+            bit<32> dst = (bit<32>) hdr.ipv4.dst_addr;
+            // This network, loopback; multicast, reserved, broadcast.
+            if (dst[31:24] == 0 || dst[31:24] == 127 || dst[31:29] == 7) {
+                reason = DROP_DESTINATION;
+            } else if (hdr.ipv4.ttl <= 1) {
+                reason = DROP_TTL;
+            } else {
+                meta.route_vrf = meta.tunnel.required ? meta.tunnel_vrf : meta.vrf;
+                meta.route_dst = meta.tunnel.required ? meta.tunnel.dst_addr : hdr.ipv4.dst_addr;
+                hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
+                routing_ipv4.apply();
+                hdr.ethernet.ether_type = hdr.vlan.isValid() ? hdr.ethernet.ether_type : ETHERTYPE_IPV4;
+            }
+        } else if (hdr.ipv6.isValid()) {
+            bit<128> src = (bit<128>) hdr.ipv6.src_addr;
+            bit<128> dst = (bit<128>) hdr.ipv6.dst_addr;
+            // Multicast, of the link only (RFC 4291, section 2.5.6), unspecified, loopback.
+            if (dst[127:120] == 0xff || dst[127:118] == IPV6_LINK_LOCAL || src[127:118] == IPV6_LINK_LOCAL
+                || src == 0 || dst[127:1] == 0) {
+                reason = DROP_DESTINATION;
+            } else if (hdr.ipv6.hop_limit <= 1) {
+                reason = DROP_TTL;
+            } else {
+                hdr.ipv6.hop_limit = hdr.ipv6.hop_limit - 1;
+                routing_ipv6.apply();
+            }
         } else {
-            dropped = true;
+            // Answers to what the controller asks hosts in the gateway's name.
+            reason = DROP_NO_ROUTE;
         }
     }
 }
 
 control Bridging(inout headers_t hdr, inout metadata_t meta,
-                 inout standard_metadata_t standard_metadata) {
+                 inout standard_metadata_t standard_metadata, out drop_reason_t reason) {
+    Policer(PORT_COUNT) flood_policer;
     @max_group_size(MAXIMUM_GROUP_SIZE)
     action_selector(HashAlgorithm.crc16, ECMP_SELECTOR_SIZE, 32w16) paths;
 
@@ -97,7 +117,7 @@ control Bridging(inout headers_t hdr, inout metadata_t meta,
     }
 
     // Broadcast, multicast and unknown destinations go to the network's flood tree: the multicast
-    // group with the VLAN id as its number. EgressPruning keeps a frame from going back.
+    // group with the VLAN id as its number. Egress keeps a frame from going back.
     action flood() {
         standard_metadata.mcast_grp = (bit<16>) (bit<12>) meta.vlan_id;
     }
@@ -124,7 +144,17 @@ control Bridging(inout headers_t hdr, inout metadata_t meta,
     }
 
     apply {
+        reason = DROP_NONE;
         bridging.apply();
+        if (meta.from_edge && standard_metadata.mcast_grp != 0) {
+            bool conforms;
+            flood_policer.apply((bit<32>) standard_metadata.ingress_port,
+                                standard_metadata.ingress_global_timestamp,
+                                (bit<48>) meta.network.flood_interval, FLOOD_TOLERANCE, conforms);
+            if (!conforms) {
+                reason = DROP_FLOOD;
+            }
+        }
         if (meta.ecmp_group != (ecmp_group_id_t) 0) {
             ecmp_groups.apply();
         }

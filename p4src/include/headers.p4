@@ -25,6 +25,9 @@ const bit<32> REPORT_CLONE_SESSION = 510;
 const bit<16> ETHERTYPE_IPV4 = 0x0800;
 const bit<16> ETHERTYPE_ARP  = 0x0806;
 const bit<16> ETHERTYPE_VLAN = 0x8100;
+const bit<16> ETHERTYPE_SERVICE_VLAN = 0x88a8;    // IEEE 802.1ad; the next two stand for it in older devices
+const bit<16> ETHERTYPE_SERVICE_VLAN_9100 = 0x9100;
+const bit<16> ETHERTYPE_SERVICE_VLAN_9200 = 0x9200;
 const bit<16> ETHERTYPE_IPV6 = 0x86dd;
 const bit<16> ETHERTYPE_LLDP = 0x88cc;
 
@@ -32,17 +35,40 @@ const bit<8> PROTOCOL_ICMP   = 1;
 const bit<8> PROTOCOL_TCP    = 6;
 const bit<8> PROTOCOL_UDP    = 17;
 const bit<8> PROTOCOL_ICMPV6 = 58;
+const bit<8> PROTOCOL_AUTHENTICATION = 51;        // RFC 4302
+
+// IPv6 extension headers that another header follows (IANA's "IPv6 Extension Header Types").
+const bit<8> IPV6_HOP_BY_HOP          = 0;
+const bit<8> IPV6_ROUTING             = 43;
+const bit<8> IPV6_FRAGMENT            = 44;
+const bit<8> IPV6_DESTINATION_OPTIONS = 60;
+const bit<8> IPV6_MOBILITY            = 135;
+const bit<8> IPV6_HOST_IDENTITY       = 139;
+const bit<8> IPV6_SHIM6               = 140;
+
+const bit<16> ARP_HARDWARE_ETHERNET = 1;
 
 const bit<16> ARP_REQUEST = 1;
 const bit<16> ARP_REPLY   = 2;
 
+const bit<8> ICMPV6_MLD_QUERY              = 130;
+const bit<8> ICMPV6_ROUTER_SOLICITATION    = 133;
+const bit<8> ICMPV6_ROUTER_ADVERTISEMENT   = 134;
 const bit<8> ICMPV6_NEIGHBOR_SOLICITATION  = 135;
 const bit<8> ICMPV6_NEIGHBOR_ADVERTISEMENT = 136;
+const bit<8> ICMPV6_REDIRECT               = 137;
+const bit<8> ICMPV6_MLD2_REPORT            = 143;
+const bit<8> ND_OPTION_SOURCE_LINK_LAYER_ADDRESS = 1;
 const bit<8> ND_OPTION_TARGET_LINK_LAYER_ADDRESS = 2;
 
-const bit<16> UDP_PORT_GTPU = 2152;
+const bit<16> UDP_PORT_DHCP_SERVER   = 67;
+const bit<16> UDP_PORT_DHCP_CLIENT   = 68;
+const bit<16> UDP_PORT_DHCPV6_CLIENT = 546;
+const bit<16> UDP_PORT_GTPU          = 2152;
 const bit<8>  GTPU_MESSAGE_G_PDU = 255;
 const bit<8>  GTPU_EXTENSION_PDU_SESSION_CONTAINER = 0x85;
+
+const bit<10> IPV6_LINK_LOCAL = 0x3fa;            // fe80::/10
 
 // bmv2's simple_switch.h names these; v1model.p4 does not.
 const bit<32> INSTANCE_TYPE_NORMAL       = 0;
@@ -115,6 +141,18 @@ header ipv6_t {
     bit<8>         hop_limit;
     ipv6_address_t src_addr;
     ipv6_address_t dst_addr;
+}
+
+// RFC 791: whatever `ihl` counts beyond 5 words.
+header ipv4_options_t {
+    varbit<320> options;
+}
+
+// RFC 8200, section 4, and for IPv4 the authentication header: next header, length, and up to 254 bytes.
+header extension_t {
+    ip_protocol_t next_header;
+    bit<8>        length;
+    varbit<2032>  body;
 }
 
 header tcp_t {
@@ -200,7 +238,16 @@ struct headers_t {
     gtpu_pdu_session_t   outer_gtpu_pdu_session;
     // The packet that all functions look at; decapsulation moves the inner packet here.
     ipv4_t               ipv4;
+    ipv4_options_t       ipv4_options;
     ipv6_t               ipv6;
+    extension_t          extension_1;
+    extension_t          extension_2;
+    extension_t          extension_3;
+    extension_t          extension_4;
+    extension_t          extension_5;
+    extension_t          extension_6;
+    extension_t          extension_7;
+    extension_t          extension_8;
     tcp_t                tcp;
     udp_t                udp;
     icmp_t               icmp;
@@ -211,7 +258,7 @@ struct headers_t {
     gtpu_options_t       gtpu_options;
     gtpu_pdu_session_t   gtpu_pdu_session;
     ipv4_t               inner_ipv4;
-    ipv6_t               inner_ipv6;
+    ipv4_options_t       inner_ipv4_options;
     tcp_t                inner_tcp;
     udp_t                inner_udp;
     icmp_t               inner_icmp;

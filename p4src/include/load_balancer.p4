@@ -67,7 +67,12 @@ control LoadBalancer(inout headers_t hdr, inout metadata_t meta) {
     }
 }
 
-control LoadBalancerReply(inout headers_t hdr, inout metadata_t meta) {
+control LoadBalancerReply(inout headers_t hdr, inout metadata_t meta, out bool dropped) {
+    // A later fragment, whose port 0 stands for: may be an answer, and would show the server's address.
+    action deny_fragment() {
+        dropped = true;
+    }
+
     action from_virtual_ip(ipv4_address_t address, l4_port_t port) {
         if (hdr.tcp.isValid()) {
             TRANSLATED_CHECKSUM(hdr.tcp.checksum, hdr.ipv4.src_addr, address, hdr.tcp.src_port, port)
@@ -81,7 +86,7 @@ control LoadBalancerReply(inout headers_t hdr, inout metadata_t meta) {
         hdr.ipv4.src_addr = address;
     }
 
-    // A pool member's port answers as its service: one entry a member.
+    // A pool member's port answers as its service: one entry a member, and one for its later fragments.
     table virtual_ip_replies {
         key = {
             meta.vrf           : exact @name("vrf");
@@ -89,12 +94,13 @@ control LoadBalancerReply(inout headers_t hdr, inout metadata_t meta) {
             meta.flow.protocol : exact @name("protocol");
             meta.flow.src_port : exact @name("port");
         }
-        actions = { from_virtual_ip; @defaultonly NoAction; }
+        actions = { from_virtual_ip; deny_fragment; @defaultonly NoAction; }
         const default_action = NoAction;
         size = VIRTUAL_IP_REPLY_TABLE_SIZE;
     }
 
     apply {
+        dropped = false;
         if (hdr.ipv4.isValid() && (meta.to_edge || meta.tunnel.required)) {
             virtual_ip_replies.apply();
         }

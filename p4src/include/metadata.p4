@@ -15,12 +15,40 @@ struct congestion_t {
     @field_list(REPORT_FIELDS) bit<48> timestamp;
 }
 
+// What the parser found out about an IP packet.
+struct ip_t {
+    ip_protocol_t protocol;         // the transport protocol, behind all extension headers
+    bit<16>       header_length;    // bytes in front of the transport header, options and extensions included
+    bit<13>       fragment_offset;  // in units of 8 bytes
+    bool          fragmented;
+    bool          source_routed;    // a Routing header with segments left
+    bool          unreadable;       // more extension headers than the parser reads
+}
+
+// What an entry says of an edge port; written by PortFilter.
+struct port_rules_t {
+    mac_address_t mac;              // of the one host there; 0: any
+    bit<1>        addresses_stated;
+    bit<1>        dhcp_server;
+    bit<1>        ipv6_router;
+}
+
+// What an entry says of the network; written by PortFilter.
+struct network_t {
+    mac_address_t  router_mac;
+    bit<32>        flood_interval;
+    ipv4_address_t ipv4_scope;
+    ipv6_address_t ipv6_scope;
+    bit<1>         any_ether_type;
+}
+
 // The flow as firewall, load balancer and hashing see it; written by FlowKey.
 struct flow_t {
     ip_protocol_t protocol;
     l4_port_t     src_port;
     l4_port_t     dst_port;
     bit<8>        tcp_flags;
+    bit<1>        later_fragment;
     bit<32>       hash;
 }
 
@@ -35,6 +63,12 @@ struct tunnel_t {
 }
 
 struct metadata_t {
+    bool           nested_tags;   // FabricParser
+    ip_t           ip;            // FabricParser; UpfUplink, when the inner packet takes the outer one's place
+    ip_t           inner_ip;      // FabricParser
+    bit<16>        ip_length;     // PacketCheck: bytes of the IP packet, as its header says; UpfUplink
+    port_rules_t   port;
+    network_t      network;
     bool           from_edge;     // PortFilter: a tenant's port, not a link of the fabric
     bool           to_edge;       // EgressVlan
     vlan_id_t      vlan_id;       // PortFilter; Routing, when the packet changes networks

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes to headers. A G-PDU is opened to its inner transport header whoever it is for: whether to
-// take the tunnel off is the UPF's decision, not the parser's.
+// Bytes to headers. The transport header is found behind IPv4 options and up to eight extension headers, so
+// that what judges ports sees the real ones. A G-PDU is opened to its inner transport header whoever it is
+// for: whether to take the tunnel off is the UPF's decision, not the parser's. Later fragments have no
+// transport header.
 
 #ifndef PARSER_P4
 #define PARSER_P4
@@ -9,6 +11,66 @@
 const bit<16> SHORTEST_GTPU_TOTAL_LENGTH = 36;
 // Neighbor solicitation or advertisement with one link-layer address option.
 const bit<16> ND_WITH_OPTION_LENGTH = 32;
+
+const bit<16> IPV6_HEADER_LENGTH = 40;
+
+// The sizes of extension headers come from their second byte; these look ahead for it.
+#define OPTIONS_BODY_BITS (((bit<32>) packet.lookahead<bit<16>>()[7:0] << 6) + 48)
+#define OPTIONS_BYTES(length) ((((bit<16>) length) << 3) + 8)
+#define AUTHENTICATION_BODY_BITS (((bit<32>) packet.lookahead<bit<16>>()[7:0] << 5) + 48)
+#define AUTHENTICATION_BYTES(length) ((((bit<16>) length) << 2) + 8)
+
+// Extension header N of a chain, by the number that the header before it gave; then the next.
+#define EXTENSION_STATES(N, NEXT)                                                            \
+    state extension_##N {                                                                    \
+        transition select((bit<8>) meta.ip.protocol) {                                       \
+            IPV6_HOP_BY_HOP: options_##N;                                                    \
+            IPV6_DESTINATION_OPTIONS: options_##N;                                           \
+            IPV6_MOBILITY: options_##N;                                                      \
+            IPV6_HOST_IDENTITY: options_##N;                                                 \
+            IPV6_SHIM6: options_##N;                                                         \
+            IPV6_ROUTING: routing_##N;                                                       \
+            IPV6_FRAGMENT: fragment_##N;                                                     \
+            PROTOCOL_AUTHENTICATION: authentication_##N;                                     \
+            PROTOCOL_TCP: parse_tcp;                                                         \
+            PROTOCOL_UDP: parse_udp;                                                         \
+            PROTOCOL_ICMPV6: parse_icmp;                                                     \
+            default: accept;                                                                 \
+        }                                                                                    \
+    }                                                                                        \
+    state routing_##N {                                                                      \
+        transition select(packet.lookahead<bit<32>>()[7:0]) {                                \
+            0: options_##N;                                                                  \
+            default: source_routed_##N;                                                      \
+        }                                                                                    \
+    }                                                                                        \
+    state source_routed_##N {                                                                \
+        meta.ip.source_routed = true;                                                        \
+        transition options_##N;                                                              \
+    }                                                                                        \
+    state options_##N {                                                                      \
+        packet.extract(hdr.extension_##N, OPTIONS_BODY_BITS);                                \
+        meta.ip.protocol = hdr.extension_##N.next_header;                                    \
+        meta.ip.header_length = meta.ip.header_length + OPTIONS_BYTES(hdr.extension_##N.length); \
+        transition extension_##NEXT;                                                         \
+    }                                                                                        \
+    state authentication_##N {                                                               \
+        packet.extract(hdr.extension_##N, AUTHENTICATION_BODY_BITS);                         \
+        meta.ip.protocol = hdr.extension_##N.next_header;                                    \
+        meta.ip.header_length = meta.ip.header_length + AUTHENTICATION_BYTES(hdr.extension_##N.length); \
+        transition extension_##NEXT;                                                         \
+    }                                                                                        \
+    state fragment_##N {                                                                     \
+        meta.ip.fragmented = true;                                                           \
+        meta.ip.fragment_offset = packet.lookahead<bit<32>>()[15:3];                         \
+        packet.extract(hdr.extension_##N, 48);                                               \
+        meta.ip.protocol = hdr.extension_##N.next_header;                                    \
+        meta.ip.header_length = meta.ip.header_length + 8;                                   \
+        transition select(meta.ip.fragment_offset) {                                         \
+            0: extension_##NEXT;                                                             \
+            default: accept;                                                                 \
+        }                                                                                    \
+    }
 
 parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
                     inout standard_metadata_t standard_metadata) {
@@ -31,6 +93,9 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
             ETHERTYPE_IPV4: parse_ipv4;
             ETHERTYPE_IPV6: parse_ipv6;
             ETHERTYPE_ARP: parse_arp;
+            ETHERTYPE_SERVICE_VLAN: nested_tags;
+            ETHERTYPE_SERVICE_VLAN_9100: nested_tags;
+            ETHERTYPE_SERVICE_VLAN_9200: nested_tags;
             default: accept;
         }
     }
@@ -41,8 +106,17 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
             ETHERTYPE_IPV4: parse_ipv4;
             ETHERTYPE_IPV6: parse_ipv6;
             ETHERTYPE_ARP: parse_arp;
+            ETHERTYPE_VLAN: nested_tags;
+            ETHERTYPE_SERVICE_VLAN: nested_tags;
+            ETHERTYPE_SERVICE_VLAN_9100: nested_tags;
+            ETHERTYPE_SERVICE_VLAN_9200: nested_tags;
             default: accept;
         }
+    }
+
+    state nested_tags {
+        meta.nested_tags = true;
+        transition accept;
     }
 
     state parse_arp {
@@ -52,23 +126,87 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
 
     state parse_ipv4 {
         packet.extract(hdr.ipv4);
-        // Options and later fragments leave the transport header where it cannot be found.
+        meta.ip.protocol = hdr.ipv4.protocol;
+        meta.ip.header_length = (bit<16>) hdr.ipv4.ihl << 2;
+        meta.ip.fragment_offset = hdr.ipv4.fragment_offset;
         transition select(hdr.ipv4.ihl, hdr.ipv4.fragment_offset, (bit<8>) hdr.ipv4.protocol) {
             (5, 0, PROTOCOL_TCP): parse_tcp;
             (5, 0, PROTOCOL_UDP): parse_udp_over_ipv4;
             (5, 0, PROTOCOL_ICMP): parse_icmp;
+            (5, 0, PROTOCOL_AUTHENTICATION): parse_ipv4_authentication;
+            (5, _, _): accept;
+            (6..15, _, _): parse_ipv4_options;
+            default: accept;
+        }
+    }
+
+    state parse_ipv4_options {
+        packet.extract(hdr.ipv4_options, ((bit<32>) hdr.ipv4.ihl - 5) << 5);
+        transition select(hdr.ipv4.fragment_offset, (bit<8>) hdr.ipv4.protocol) {
+            (0, PROTOCOL_TCP): parse_tcp;
+            (0, PROTOCOL_UDP): parse_udp_over_ipv4;
+            (0, PROTOCOL_ICMP): parse_icmp;
+            (0, PROTOCOL_AUTHENTICATION): parse_ipv4_authentication;
+            default: accept;
+        }
+    }
+
+    state parse_ipv4_authentication {
+        packet.extract(hdr.extension_1, AUTHENTICATION_BODY_BITS);
+        meta.ip.protocol = hdr.extension_1.next_header;
+        meta.ip.header_length = meta.ip.header_length + AUTHENTICATION_BYTES(hdr.extension_1.length);
+        transition select((bit<8>) meta.ip.protocol) {
+            PROTOCOL_TCP: parse_tcp;
+            PROTOCOL_UDP: parse_udp;
+            PROTOCOL_ICMP: parse_icmp;
+            // Nobody needs a second one.
+            PROTOCOL_AUTHENTICATION: chain_too_long;
             default: accept;
         }
     }
 
     state parse_ipv6 {
         packet.extract(hdr.ipv6);
+        meta.ip.protocol = hdr.ipv6.next_header;
+        meta.ip.header_length = IPV6_HEADER_LENGTH;
         transition select((bit<8>) hdr.ipv6.next_header) {
             PROTOCOL_TCP: parse_tcp;
             PROTOCOL_UDP: parse_udp;
             PROTOCOL_ICMPV6: parse_icmpv6;
+            default: extension_1;
+        }
+    }
+
+    EXTENSION_STATES(1, 2)
+    EXTENSION_STATES(2, 3)
+    EXTENSION_STATES(3, 4)
+    EXTENSION_STATES(4, 5)
+    EXTENSION_STATES(5, 6)
+    EXTENSION_STATES(6, 7)
+    EXTENSION_STATES(7, 8)
+    EXTENSION_STATES(8, 9)
+
+    // No room for another extension header.
+    state extension_9 {
+        transition select((bit<8>) meta.ip.protocol) {
+            IPV6_HOP_BY_HOP: chain_too_long;
+            IPV6_ROUTING: chain_too_long;
+            IPV6_FRAGMENT: chain_too_long;
+            IPV6_DESTINATION_OPTIONS: chain_too_long;
+            IPV6_MOBILITY: chain_too_long;
+            IPV6_HOST_IDENTITY: chain_too_long;
+            IPV6_SHIM6: chain_too_long;
+            PROTOCOL_AUTHENTICATION: chain_too_long;
+            PROTOCOL_TCP: parse_tcp;
+            PROTOCOL_UDP: parse_udp;
+            PROTOCOL_ICMPV6: parse_icmp;
             default: accept;
         }
+    }
+
+    state chain_too_long {
+        meta.ip.unreadable = true;
+        transition accept;
     }
 
     state parse_tcp {
@@ -110,8 +248,9 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
 
     state parse_udp_over_ipv4 {
         packet.extract(hdr.udp);
-        transition select((bit<16>) hdr.udp.dst_port, hdr.ipv4.total_length) {
-            (UDP_PORT_GTPU, SHORTEST_GTPU_TOTAL_LENGTH..0xffff): parse_gtpu;
+        // A first fragment (flag "more fragments") holds no whole G-PDU.
+        transition select((bit<16>) hdr.udp.dst_port, hdr.ipv4.flags[0:0], hdr.ipv4.total_length) {
+            (UDP_PORT_GTPU, 0, SHORTEST_GTPU_TOTAL_LENGTH..0xffff): parse_gtpu;
             default: accept;
         }
     }
@@ -146,30 +285,42 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
     state parse_inner {
         transition select(packet.lookahead<bit<4>>()) {
             4: parse_inner_ipv4;
-            6: parse_inner_ipv6;
             default: accept;
         }
     }
 
     state parse_inner_ipv4 {
         packet.extract(hdr.inner_ipv4);
+        meta.inner_ip.protocol = hdr.inner_ipv4.protocol;
+        meta.inner_ip.header_length = (bit<16>) hdr.inner_ipv4.ihl << 2;
+        meta.inner_ip.fragment_offset = hdr.inner_ipv4.fragment_offset;
         transition select(hdr.inner_ipv4.ihl, hdr.inner_ipv4.fragment_offset,
                           (bit<8>) hdr.inner_ipv4.protocol) {
             (5, 0, PROTOCOL_TCP): parse_inner_tcp;
             (5, 0, PROTOCOL_UDP): parse_inner_udp;
             (5, 0, PROTOCOL_ICMP): parse_inner_icmp;
+            (5, 0, PROTOCOL_AUTHENTICATION): inner_unreadable;
+            (5, _, _): accept;
+            (6..15, _, _): parse_inner_ipv4_options;
             default: accept;
         }
     }
 
-    state parse_inner_ipv6 {
-        packet.extract(hdr.inner_ipv6);
-        transition select((bit<8>) hdr.inner_ipv6.next_header) {
-            PROTOCOL_TCP: parse_inner_tcp;
-            PROTOCOL_UDP: parse_inner_udp;
-            PROTOCOL_ICMPV6: parse_inner_icmp;
+    state parse_inner_ipv4_options {
+        packet.extract(hdr.inner_ipv4_options, ((bit<32>) hdr.inner_ipv4.ihl - 5) << 5);
+        transition select(hdr.inner_ipv4.fragment_offset, (bit<8>) hdr.inner_ipv4.protocol) {
+            (0, PROTOCOL_TCP): parse_inner_tcp;
+            (0, PROTOCOL_UDP): parse_inner_udp;
+            (0, PROTOCOL_ICMP): parse_inner_icmp;
+            (0, PROTOCOL_AUTHENTICATION): inner_unreadable;
             default: accept;
         }
+    }
+
+    // UEs that authenticate single packets are not known; nothing may hide behind that header.
+    state inner_unreadable {
+        meta.inner_ip.unreadable = true;
+        transition accept;
     }
 
     state parse_inner_tcp {
@@ -200,7 +351,16 @@ control FabricDeparser(packet_out packet, in headers_t hdr) {
         packet.emit(hdr.outer_gtpu_options);
         packet.emit(hdr.outer_gtpu_pdu_session);
         packet.emit(hdr.ipv4);
+        packet.emit(hdr.ipv4_options);
         packet.emit(hdr.ipv6);
+        packet.emit(hdr.extension_1);
+        packet.emit(hdr.extension_2);
+        packet.emit(hdr.extension_3);
+        packet.emit(hdr.extension_4);
+        packet.emit(hdr.extension_5);
+        packet.emit(hdr.extension_6);
+        packet.emit(hdr.extension_7);
+        packet.emit(hdr.extension_8);
         packet.emit(hdr.tcp);
         packet.emit(hdr.udp);
         packet.emit(hdr.icmp);
@@ -210,7 +370,7 @@ control FabricDeparser(packet_out packet, in headers_t hdr) {
         packet.emit(hdr.gtpu_options);
         packet.emit(hdr.gtpu_pdu_session);
         packet.emit(hdr.inner_ipv4);
-        packet.emit(hdr.inner_ipv6);
+        packet.emit(hdr.inner_ipv4_options);
         packet.emit(hdr.inner_tcp);
         packet.emit(hdr.inner_udp);
         packet.emit(hdr.inner_icmp);

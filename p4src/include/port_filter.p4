@@ -6,21 +6,31 @@
 
 // Gives a packet its network (VLAN id) and its tenant (VRF), or drops it.
 control PortFilter(inout headers_t hdr, inout metadata_t meta,
-                   inout standard_metadata_t standard_metadata, out bool permitted) {
+                   inout standard_metadata_t standard_metadata, out drop_reason_t reason) {
     action deny() {
-        permitted = false;
+        reason = DROP_CLOSED;
     }
 
-    // The port belongs to a tenant; its untagged (or so tagged) frames are of this network.
-    action permit_edge(vlan_id_t vlan_id) {
-        permitted = true;
+    // The port belongs to a tenant; its untagged (or so tagged) frames are of this network. Whether
+    // DHCP servers and IPv6 routers may be there is for the source guard.
+    action permit_edge(vlan_id_t vlan_id, bit<1> dhcp_server, bit<1> ipv6_router) {
         meta.from_edge = true;
         meta.vlan_id = vlan_id;
+        meta.port.dhcp_server = dhcp_server;
+        meta.port.ipv6_router = ipv6_router;
+    }
+
+    // The same for a port with one known host; `addresses_stated`: it has no others than those that
+    // the source guard's tables bind to it.
+    action permit_host(vlan_id_t vlan_id, mac_address_t mac, bit<1> addresses_stated,
+                       bit<1> dhcp_server, bit<1> ipv6_router) {
+        permit_edge(vlan_id, dhcp_server, ipv6_router);
+        meta.port.mac = mac;
+        meta.port.addresses_stated = addresses_stated;
     }
 
     // The port is a link between switches of the fabric: the tag says which network.
     action permit_fabric() {
-        permitted = true;
         meta.from_edge = false;
         meta.vlan_id = hdr.vlan.vlan_id;
     }
@@ -32,33 +42,36 @@ control PortFilter(inout headers_t hdr, inout metadata_t meta,
             hdr.vlan.isValid()                      : exact @name("tagged");
             hdr.vlan.vlan_id                        : ternary @name("vlan_id");
         }
-        actions = { deny; permit_edge; permit_fabric; }
+        actions = { deny; permit_edge; permit_host; permit_fabric; }
         const default_action = deny;
         size = PORT_VLAN_TABLE_SIZE;
     }
 
-    action set_vrf(vrf_id_t vrf) {
+    // `ipv4_scope` and `ipv6_scope`: the addresses that the firewall takes for those that mean
+    // everybody in this network. `flood_interval`: microseconds between flooded frames of an edge port.
+    action set_network(vrf_id_t vrf, mac_address_t router_mac, bit<32> flood_interval,
+                       ipv4_address_t ipv4_scope, ipv6_address_t ipv6_scope, bit<1> any_ether_type) {
         meta.vrf = vrf;
+        meta.network.router_mac = router_mac;
+        meta.network.flood_interval = flood_interval;
+        meta.network.ipv4_scope = ipv4_scope;
+        meta.network.ipv6_scope = ipv6_scope;
+        meta.network.any_ether_type = any_ether_type;
     }
 
     // The networks that live on this switch, each in its tenant's VRF. Others are not let in.
     table networks {
         key = { meta.vlan_id : exact @name("vlan_id"); }
-        actions = { deny; set_vrf; }
+        actions = { deny; set_network; }
         const default_action = deny;
         size = NETWORK_TABLE_SIZE;
     }
 
     apply {
-        permitted = false;
+        reason = DROP_NONE;
         port_vlan.apply();
-        if (permitted) {
+        if (reason == DROP_NONE) {
             networks.apply();
-        }
-        // Options, and whatever the parser could not read, would hide ports from the firewall.
-        if (meta.from_edge && (standard_metadata.parser_error != error.NoError
-                               || (hdr.ipv4.isValid() && hdr.ipv4.ihl != 5))) {
-            permitted = false;
         }
     }
 }

@@ -7,6 +7,9 @@
 
 const int PORT_VLAN_TABLE_SIZE = 4096;            // (port, VLAN) pairs that may send
 const int EGRESS_VLAN_TABLE_SIZE = 4096;          // (port, VLAN) pairs that may receive
+const int LINK_PORT_TABLE_SIZE = 512;             // ports where another switch may be
+const int SOURCE_IPV4_TABLE_SIZE = 65536;         // subnets, hosts and routed prefixes that may send
+const int SOURCE_IPV6_TABLE_SIZE = 65536;
 const int NETWORK_TABLE_SIZE = 4094;              // tenant networks: every VLAN id
 const int GATEWAY_TABLE_SIZE = 4094;              // one router MAC address a network
 const int ARP_RESPONDER_TABLE_SIZE = 8192;        // IPv4 gateways, virtual and N3 addresses
@@ -27,5 +30,16 @@ const int UPF_TUNNEL_PEER_TABLE_SIZE = 4096;      // gNBs
 const int CONGESTION_WATCH_TABLE_SIZE = 512;      // one entry a port
 #define MAXIMUM_GROUP_SIZE 64                     // members of one selector group
 const bit<32> QUEUE_COUNT = 4096;                 // 512 ports of 8 queues
+const bit<32> PORT_COUNT = 512;
+const bit<32> REPORT_POLICER_COUNT = 1024;        // 512 ports, ARP and Neighbor Discovery each
+
+// How often what reaches the controller may come from one port, in microseconds: see policer.p4.
+const bit<48> PROBE_INTERVAL = 50000;             // 20 LLDP frames a second, 11 at once
+const bit<48> PROBE_TOLERANCE = 500000;
+const bit<48> REPORT_INTERVAL = 5000;             // 200 ARP and 200 ND reports a second, 101 at once
+const bit<48> REPORT_TOLERANCE = 500000;
+const bit<48> FLOOD_TOLERANCE = 100000;           // 100 ms' worth of the network's rate at once
+
+const bit<3> CONTROL_PRIORITY = 7;                // the queue of packet-outs and packet-ins; nothing else's
 
 #endif

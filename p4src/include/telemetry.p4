@@ -77,11 +77,11 @@ control CongestionWatch(inout metadata_t meta, inout standard_metadata_t standar
 control CongestionReport(inout headers_t hdr, inout metadata_t meta) {
     apply {
         if (hdr.inner_ipv4.isValid()) {
+            meta.ip = meta.inner_ip;
             hdr.ipv4 = hdr.inner_ipv4;
             hdr.tcp = hdr.inner_tcp;
             hdr.udp = hdr.inner_udp;
         }
-        ip_protocol_t protocol = (ip_protocol_t) 0;
         ipv4_address_t ipv4_src = (ipv4_address_t) 0;
         ipv4_address_t ipv4_dst = (ipv4_address_t) 0;
         ipv6_address_t ipv6_src = (ipv6_address_t) 0;
@@ -89,11 +89,9 @@ control CongestionReport(inout headers_t hdr, inout metadata_t meta) {
         l4_port_t src_port = (l4_port_t) 0;
         l4_port_t dst_port = (l4_port_t) 0;
         if (hdr.ipv4.isValid()) {
-            protocol = hdr.ipv4.protocol;
             ipv4_src = hdr.ipv4.src_addr;
             ipv4_dst = hdr.ipv4.dst_addr;
         } else if (hdr.ipv6.isValid()) {
-            protocol = hdr.ipv6.next_header;
             ipv6_src = hdr.ipv6.src_addr;
             ipv6_dst = hdr.ipv6.dst_addr;
         }
@@ -107,7 +105,7 @@ control CongestionReport(inout headers_t hdr, inout metadata_t meta) {
         digest<congestion_report_t>(1, {
             meta.congestion.port, meta.congestion.queue, meta.congestion.depth,
             meta.congestion.delay, meta.congestion.timestamp,
-            (bit<8>) protocol, (bit<32>) ipv4_src, (bit<32>) ipv4_dst,
+            (bit<8>) meta.ip.protocol, (bit<32>) ipv4_src, (bit<32>) ipv4_dst,
             (bit<128>) ipv6_src, (bit<128>) ipv6_dst, (bit<16>) src_port, (bit<16>) dst_port
         });
     }

@@ -7,7 +7,7 @@
 #ifndef UPF_P4
 #define UPF_P4
 
-control UpfUplink(inout headers_t hdr, inout metadata_t meta, out bool dropped) {
+control UpfUplink(inout headers_t hdr, inout metadata_t meta, out drop_reason_t reason) {
     direct_counter(CounterType.packets_and_bytes) uplink_counter;
     bool for_upf;
 
@@ -29,25 +29,32 @@ control UpfUplink(inout headers_t hdr, inout metadata_t meta, out bool dropped) 
     action decapsulate(vrf_id_t vrf) {
         uplink_counter.count();
         hdr.ipv4 = hdr.inner_ipv4;
+        hdr.ipv4_options = hdr.inner_ipv4_options;
         hdr.tcp = hdr.inner_tcp;
         hdr.udp = hdr.inner_udp;
         hdr.icmp = hdr.inner_icmp;
+        meta.ip = meta.inner_ip;
+        meta.ip_length = hdr.inner_ipv4.total_length;
+        meta.ip.fragmented = hdr.inner_ipv4.flags[0:0] == 1;
         hdr.gtpu.setInvalid();
         hdr.gtpu_options.setInvalid();
         hdr.gtpu_pdu_session.setInvalid();
         hdr.inner_ipv4.setInvalid();
+        hdr.inner_ipv4_options.setInvalid();
         hdr.inner_tcp.setInvalid();
         hdr.inner_udp.setInvalid();
         hdr.inner_icmp.setInvalid();
         meta.vrf = vrf;
         meta.routed = true;
-        dropped = false;
+        reason = DROP_NONE;
     }
 
     // PDU sessions by their uplink tunnel. The UE's address is part of the key: a UE cannot send as another.
+    // So is the gNB's: nobody else can send for it.
     table upf_uplink_sessions {
         key = {
             hdr.ipv4.dst_addr       : exact @name("n3_address");
+            hdr.ipv4.src_addr       : exact @name("gnb_address");
             hdr.gtpu.teid           : exact @name("teid");
             hdr.inner_ipv4.src_addr : exact @name("ue_address");
         }
@@ -58,21 +65,33 @@ control UpfUplink(inout headers_t hdr, inout metadata_t meta, out bool dropped) 
     }
 
     apply {
-        dropped = false;
+        reason = DROP_NONE;
         for_upf = false;
         if (meta.from_edge && meta.routed && hdr.ipv4.isValid()) {
             upf_interfaces.apply();
             if (for_upf) {
-                dropped = true;
-                if (hdr.gtpu.isValid() && hdr.inner_ipv4.isValid() && hdr.inner_ipv4.ihl == 5) {
-                    upf_uplink_sessions.apply();
+                reason = DROP_TUNNEL;
+                if (hdr.gtpu.isValid() && hdr.inner_ipv4.isValid() && !meta.inner_ip.unreadable) {
+                    // UDP and GTP-U, and what GTP-U has besides.
+                    bit<16> overhead = meta.ip.header_length + 16;
+                    if (hdr.gtpu_options.isValid()) {
+                        overhead = overhead + 4;
+                    }
+                    if (hdr.gtpu_pdu_session.isValid()) {
+                        overhead = overhead + 4;
+                    }
+                    if (hdr.inner_ipv4.ihl >= 5 && meta.inner_ip.header_length <= hdr.inner_ipv4.total_length
+                        && overhead <= meta.ip_length
+                        && hdr.inner_ipv4.total_length <= meta.ip_length - overhead) {
+                        upf_uplink_sessions.apply();
+                    }
                 }
             }
         }
     }
 }
 
-control UpfDownlink(inout headers_t hdr, inout metadata_t meta, out bool dropped) {
+control UpfDownlink(inout headers_t hdr, inout metadata_t meta, out drop_reason_t reason) {
     direct_counter(CounterType.packets_and_bytes) downlink_counter;
 
     action encapsulate(tunnel_peer_id_t tunnel_peer, teid_t teid, qfi_t qfi) {
@@ -99,7 +118,7 @@ control UpfDownlink(inout headers_t hdr, inout metadata_t meta, out bool dropped
         meta.tunnel_vrf = vrf;
         meta.tunnel.src_addr = n3_address;
         meta.tunnel.dst_addr = gnb_address;
-        dropped = false;
+        reason = DROP_NONE;
     }
 
     // gNBs, each reached from one N3 address through its access network.
@@ -111,11 +130,11 @@ control UpfDownlink(inout headers_t hdr, inout metadata_t meta, out bool dropped
     }
 
     apply {
-        dropped = false;
+        reason = DROP_NONE;
         if (hdr.ipv4.isValid() && meta.routed) {
             upf_downlink_sessions.apply();
             if (meta.tunnel.required) {
-                dropped = true;
+                reason = DROP_TUNNEL_PEER;
                 upf_tunnel_peers.apply();
             }
         }

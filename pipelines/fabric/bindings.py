@@ -42,6 +42,15 @@ class NoAction(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class Link(Action):
+    """`FabricIngress.packet_io.link`."""
+
+    ID: ClassVar[int] = 23243176
+    NAME: ClassVar[str] = "FabricIngress.packet_io.link"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PortFilterDeny(Action):
     """`FabricIngress.port_filter.deny`."""
 
@@ -55,9 +64,35 @@ class PermitEdge(Action):
     """`FabricIngress.port_filter.permit_edge`."""
 
     vlan_id: VlanId
+    dhcp_server: bool
+    ipv6_router: bool
     ID: ClassVar[int] = 23693174
     NAME: ClassVar[str] = "FabricIngress.port_filter.permit_edge"
-    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "vlan_id", 12, VlanId),)
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(1, "vlan_id", 12, VlanId),
+        Parameter(2, "dhcp_server", 1, bool),
+        Parameter(3, "ipv6_router", 1, bool),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PermitHost(Action):
+    """`FabricIngress.port_filter.permit_host`."""
+
+    vlan_id: VlanId
+    mac: MacAddress
+    addresses_stated: bool
+    dhcp_server: bool
+    ipv6_router: bool
+    ID: ClassVar[int] = 30136293
+    NAME: ClassVar[str] = "FabricIngress.port_filter.permit_host"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(1, "vlan_id", 12, VlanId),
+        Parameter(2, "mac", 48, MacAddress),
+        Parameter(3, "addresses_stated", 1, bool),
+        Parameter(4, "dhcp_server", 1, bool),
+        Parameter(5, "ipv6_router", 1, bool),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +105,84 @@ class PermitFabric(Action):
 
 
 @dataclass(frozen=True, slots=True)
-class SetVrf(Action):
-    """`FabricIngress.port_filter.set_vrf`."""
+class SetNetwork(Action):
+    """`FabricIngress.port_filter.set_network`."""
 
     vrf: VrfId
-    ID: ClassVar[int] = 33426290
-    NAME: ClassVar[str] = "FabricIngress.port_filter.set_vrf"
-    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "vrf", 16, VrfId),)
+    router_mac: MacAddress
+    flood_interval: int
+    ipv4_scope: IPv4Address
+    ipv6_scope: IPv6Address
+    any_ether_type: bool
+    ID: ClassVar[int] = 18365423
+    NAME: ClassVar[str] = "FabricIngress.port_filter.set_network"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(1, "vrf", 16, VrfId),
+        Parameter(2, "router_mac", 48, MacAddress),
+        Parameter(3, "flood_interval", 32, int),
+        Parameter(4, "ipv4_scope", 32, IPv4Address),
+        Parameter(5, "ipv6_scope", 128, IPv6Address),
+        Parameter(6, "any_ether_type", 1, bool),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDenied(Action):
+    """`FabricIngress.source_guard.source_denied`."""
+
+    ID: ClassVar[int] = 32984691
+    NAME: ClassVar[str] = "FabricIngress.source_guard.source_denied"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePermitted(Action):
+    """`FabricIngress.source_guard.source_permitted`."""
+
+    ID: ClassVar[int] = 17825147
+    NAME: ClassVar[str] = "FabricIngress.source_guard.source_permitted"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOfSubnet(Action):
+    """`FabricIngress.source_guard.source_of_subnet`."""
+
+    ID: ClassVar[int] = 32975340
+    NAME: ClassVar[str] = "FabricIngress.source_guard.source_of_subnet"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceBound(Action):
+    """`FabricIngress.source_guard.source_bound`."""
+
+    port: Port
+    mac: MacAddress
+    ID: ClassVar[int] = 27585653
+    NAME: ClassVar[str] = "FabricIngress.source_guard.source_bound"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(1, "port", 9, Port),
+        Parameter(2, "mac", 48, MacAddress),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SourceElsewhere(Action):
+    """`FabricIngress.source_guard.source_elsewhere`."""
+
+    ID: ClassVar[int] = 24018452
+    NAME: ClassVar[str] = "FabricIngress.source_guard.source_elsewhere"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckArp(Action):
+    """`FabricIngress.source_guard.check_arp`."""
+
+    ID: ClassVar[int] = 25259714
+    NAME: ClassVar[str] = "FabricIngress.source_guard.check_arp"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +203,6 @@ class NeighborAdvertisement(Action):
     ID: ClassVar[int] = 17392091
     NAME: ClassVar[str] = "FabricIngress.address_resolution.neighbor_advertisement"
     PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "mac", 48, MacAddress),)
-
-
-@dataclass(frozen=True, slots=True)
-class ReportIpv4Host(Action):
-    """`FabricIngress.address_resolution.report_ipv4_host`."""
-
-    ID: ClassVar[int] = 17905510
-    NAME: ClassVar[str] = "FabricIngress.address_resolution.report_ipv4_host"
-    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ReportIpv6Host(Action):
-    """`FabricIngress.address_resolution.report_ipv6_host`."""
-
-    ID: ClassVar[int] = 21068189
-    NAME: ClassVar[str] = "FabricIngress.address_resolution.report_ipv6_host"
-    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +370,15 @@ class Flood(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class FabricIngressDiscard(Action):
+    """`FabricIngress.discard`."""
+
+    ID: ClassVar[int] = 27519241
+    NAME: ClassVar[str] = "FabricIngress.discard"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class EgressVlanDeny(Action):
     """`FabricEgress.egress_vlan.deny`."""
 
@@ -319,6 +416,15 @@ class FabricTagged(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class DenyFragment(Action):
+    """`FabricEgress.load_balancer_reply.deny_fragment`."""
+
+    ID: ClassVar[int] = 28823672
+    NAME: ClassVar[str] = "FabricEgress.load_balancer_reply.deny_fragment"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FromVirtualIp(Action):
     """`FabricEgress.load_balancer_reply.from_virtual_ip`."""
 
@@ -348,6 +454,31 @@ class Watch(Action):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class FabricEgressDiscard(Action):
+    """`FabricEgress.discard`."""
+
+    ID: ClassVar[int] = 18884661
+    NAME: ClassVar[str] = "FabricEgress.discard"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True)
+class LinkPorts(TableEntry):
+    """`FabricIngress.packet_io.link_ports`, 512 entries."""
+
+    ingress_port: Port
+    action: Link
+    TABLE_ID: ClassVar[int] = 43252593
+    TABLE_NAME: ClassVar[str] = "FabricIngress.packet_io.link_ports"
+    SIZE: ClassVar[int] = 512
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (MatchField(1, "ingress_port", 9, "exact", Port),)
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {Link.ID: Link}
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+
+
 @dataclass(frozen=True)
 class PortVlan(TableEntry):
     """`FabricIngress.port_filter.port_vlan`, 4,096 entries."""
@@ -356,7 +487,7 @@ class PortVlan(TableEntry):
     tagged: bool
     vlan_id: Ternary[VlanId] | None
     priority: int
-    action: PortFilterDeny | PermitEdge | PermitFabric
+    action: PortFilterDeny | PermitEdge | PermitHost | PermitFabric
     TABLE_ID: ClassVar[int] = 45200921
     TABLE_NAME: ClassVar[str] = "FabricIngress.port_filter.port_vlan"
     SIZE: ClassVar[int] = 4096
@@ -368,6 +499,7 @@ class PortVlan(TableEntry):
     ACTIONS: ClassVar[dict[int, type[Action]]] = {
         PortFilterDeny.ID: PortFilterDeny,
         PermitEdge.ID: PermitEdge,
+        PermitHost.ID: PermitHost,
         PermitFabric.ID: PermitFabric,
     }
     HAS_PRIORITY: ClassVar[bool] = True
@@ -380,12 +512,67 @@ class Networks(TableEntry):
     """`FabricIngress.port_filter.networks`, 4,094 entries."""
 
     vlan_id: VlanId
-    action: PortFilterDeny | SetVrf
+    action: PortFilterDeny | SetNetwork
     TABLE_ID: ClassVar[int] = 36390640
     TABLE_NAME: ClassVar[str] = "FabricIngress.port_filter.networks"
     SIZE: ClassVar[int] = 4094
     MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (MatchField(1, "vlan_id", 12, "exact", VlanId),)
-    ACTIONS: ClassVar[dict[int, type[Action]]] = {PortFilterDeny.ID: PortFilterDeny, SetVrf.ID: SetVrf}
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {
+        PortFilterDeny.ID: PortFilterDeny,
+        SetNetwork.ID: SetNetwork,
+    }
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class SourceIpv4(TableEntry):
+    """`FabricIngress.source_guard.source_ipv4`, 65,536 entries."""
+
+    vlan_id: VlanId
+    address: Lpm[IPv4Address]
+    action: SourceDenied | SourcePermitted | SourceOfSubnet | SourceBound | SourceElsewhere
+    TABLE_ID: ClassVar[int] = 33973681
+    TABLE_NAME: ClassVar[str] = "FabricIngress.source_guard.source_ipv4"
+    SIZE: ClassVar[int] = 65536
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vlan_id", 12, "exact", VlanId),
+        MatchField(2, "address", 32, "lpm", IPv4Address),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {
+        SourceDenied.ID: SourceDenied,
+        SourcePermitted.ID: SourcePermitted,
+        SourceOfSubnet.ID: SourceOfSubnet,
+        SourceBound.ID: SourceBound,
+        SourceElsewhere.ID: SourceElsewhere,
+    }
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class SourceIpv6(TableEntry):
+    """`FabricIngress.source_guard.source_ipv6`, 65,536 entries."""
+
+    vlan_id: VlanId
+    address: Lpm[IPv6Address]
+    action: SourceDenied | SourcePermitted | SourceOfSubnet | SourceBound | SourceElsewhere
+    TABLE_ID: ClassVar[int] = 49239429
+    TABLE_NAME: ClassVar[str] = "FabricIngress.source_guard.source_ipv6"
+    SIZE: ClassVar[int] = 65536
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vlan_id", 12, "exact", VlanId),
+        MatchField(2, "address", 128, "lpm", IPv6Address),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {
+        SourceDenied.ID: SourceDenied,
+        SourcePermitted.ID: SourcePermitted,
+        SourceOfSubnet.ID: SourceOfSubnet,
+        SourceBound.ID: SourceBound,
+        SourceElsewhere.ID: SourceElsewhere,
+    }
     HAS_PRIORITY: ClassVar[bool] = False
     HAS_SELECTOR: ClassVar[bool] = False
     HAS_COUNTER: ClassVar[bool] = False
@@ -476,6 +663,7 @@ class UpfUplinkSessions(TableEntry):
     """`FabricIngress.upf_uplink.upf_uplink_sessions`, 65,536 entries."""
 
     n3_address: IPv4Address
+    gnb_address: IPv4Address
     teid: Teid
     ue_address: IPv4Address
     action: Decapsulate
@@ -484,8 +672,9 @@ class UpfUplinkSessions(TableEntry):
     SIZE: ClassVar[int] = 65536
     MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
         MatchField(1, "n3_address", 32, "exact", IPv4Address),
-        MatchField(2, "teid", 32, "exact", Teid),
-        MatchField(3, "ue_address", 32, "exact", IPv4Address),
+        MatchField(2, "gnb_address", 32, "exact", IPv4Address),
+        MatchField(3, "teid", 32, "exact", Teid),
+        MatchField(4, "ue_address", 32, "exact", IPv4Address),
     )
     ACTIONS: ClassVar[dict[int, type[Action]]] = {Decapsulate.ID: Decapsulate}
     HAS_PRIORITY: ClassVar[bool] = False
@@ -528,6 +717,7 @@ class FirewallIpv4(TableEntry):
     src_port: Ternary[L4Port] | None
     dst_port: Ternary[L4Port] | None
     tcp_flags: Ternary[int] | None
+    later_fragment: Ternary[bool] | None
     priority: int
     action: AllowIpv4 | DenyIpv4
     TABLE_ID: ClassVar[int] = 41850747
@@ -541,6 +731,7 @@ class FirewallIpv4(TableEntry):
         MatchField(5, "src_port", 16, "ternary", L4Port),
         MatchField(6, "dst_port", 16, "ternary", L4Port),
         MatchField(7, "tcp_flags", 8, "ternary", int),
+        MatchField(8, "later_fragment", 1, "ternary", bool),
     )
     ACTIONS: ClassVar[dict[int, type[Action]]] = {AllowIpv4.ID: AllowIpv4, DenyIpv4.ID: DenyIpv4}
     HAS_PRIORITY: ClassVar[bool] = True
@@ -559,6 +750,7 @@ class FirewallIpv6(TableEntry):
     src_port: Ternary[L4Port] | None
     dst_port: Ternary[L4Port] | None
     tcp_flags: Ternary[int] | None
+    later_fragment: Ternary[bool] | None
     priority: int
     action: AllowIpv6 | DenyIpv6
     TABLE_ID: ClassVar[int] = 44409803
@@ -572,6 +764,7 @@ class FirewallIpv6(TableEntry):
         MatchField(5, "src_port", 16, "ternary", L4Port),
         MatchField(6, "dst_port", 16, "ternary", L4Port),
         MatchField(7, "tcp_flags", 8, "ternary", int),
+        MatchField(8, "later_fragment", 1, "ternary", bool),
     )
     ACTIONS: ClassVar[dict[int, type[Action]]] = {AllowIpv6.ID: AllowIpv6, DenyIpv6.ID: DenyIpv6}
     HAS_PRIORITY: ClassVar[bool] = True
@@ -731,7 +924,7 @@ class VirtualIpReplies(TableEntry):
     address: IPv4Address
     protocol: IpProtocol
     port: L4Port
-    action: FromVirtualIp
+    action: FromVirtualIp | DenyFragment
     TABLE_ID: ClassVar[int] = 35302140
     TABLE_NAME: ClassVar[str] = "FabricEgress.load_balancer_reply.virtual_ip_replies"
     SIZE: ClassVar[int] = 32768
@@ -741,7 +934,10 @@ class VirtualIpReplies(TableEntry):
         MatchField(3, "protocol", 8, "exact", IpProtocol),
         MatchField(4, "port", 16, "exact", L4Port),
     )
-    ACTIONS: ClassVar[dict[int, type[Action]]] = {FromVirtualIp.ID: FromVirtualIp}
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {
+        FromVirtualIp.ID: FromVirtualIp,
+        DenyFragment.ID: DenyFragment,
+    }
     HAS_PRIORITY: ClassVar[bool] = False
     HAS_SELECTOR: ClassVar[bool] = False
     HAS_COUNTER: ClassVar[bool] = False
@@ -761,25 +957,6 @@ class CongestionWatch(TableEntry):
     HAS_PRIORITY: ClassVar[bool] = False
     HAS_SELECTOR: ClassVar[bool] = False
     HAS_COUNTER: ClassVar[bool] = False
-
-
-@dataclass(frozen=True, slots=True)
-class HostSeen(DigestMessage):
-    """The digest `host_seen_t`."""
-
-    ingress_port: Port
-    vlan_id: VlanId
-    mac: MacAddress
-    ipv4: IPv4Address
-    ipv6: IPv6Address
-    DIGEST_ID: ClassVar[int] = 402580239
-    FIELDS: ClassVar[tuple[Parameter, ...]] = (
-        Parameter(1, "ingress_port", 9, Port),
-        Parameter(2, "vlan_id", 12, VlanId),
-        Parameter(3, "mac", 48, MacAddress),
-        Parameter(4, "ipv4", 32, IPv4Address),
-        Parameter(5, "ipv6", 128, IPv6Address),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -816,6 +993,25 @@ class CongestionReport(DigestMessage):
 
 
 @dataclass(frozen=True, slots=True)
+class HostSeen(DigestMessage):
+    """The digest `host_seen_t`."""
+
+    ingress_port: Port
+    vlan_id: VlanId
+    mac: MacAddress
+    ipv4: IPv4Address
+    ipv6: IPv6Address
+    DIGEST_ID: ClassVar[int] = 402580239
+    FIELDS: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(1, "ingress_port", 9, Port),
+        Parameter(2, "vlan_id", 12, VlanId),
+        Parameter(3, "mac", 48, MacAddress),
+        Parameter(4, "ipv4", 32, IPv4Address),
+        Parameter(5, "ipv6", 128, IPv6Address),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class PacketInMetadata(PacketMetadata):
     """The controller header `packet_in`."""
 
@@ -836,8 +1032,11 @@ class PacketOutMetadata(PacketMetadata):
 TABLES: dict[int, type[TableEntry]] = {
     table.TABLE_ID: table
     for table in (
+        LinkPorts,
         PortVlan,
         Networks,
+        SourceIpv4,
+        SourceIpv6,
         ArpResponder,
         NdResponder,
         Gateways,

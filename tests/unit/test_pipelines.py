@@ -59,12 +59,12 @@ def ternary(bits: int, make: type[int] | type[IPv4Address]) -> st.SearchStrategy
     dst=ternary(32, IPv4Address),
     protocol=ternary(8, IpProtocol),
     ports=st.tuples(ternary(16, L4Port), ternary(16, L4Port)),
-    flags=ternary(8, int),
+    seen=st.tuples(ternary(8, int), ternary(1, bool)),
     priority=st.integers(1, 2**31 - 1),
 )
-def test_a_ternary_entry_survives_the_wire(vrf, src, dst, protocol, ports, flags, priority) -> None:  # type: ignore[no-untyped-def]
-    sport, dport = ports
-    entry = bindings.FirewallIpv4(vrf, src, dst, protocol, sport, dport, flags, priority, bindings.DenyIpv4())
+def test_a_ternary_entry_survives_the_wire(vrf, src, dst, protocol, ports, seen, priority) -> None:  # type: ignore[no-untyped-def]
+    (sport, dport), (flags, fragment), deny = ports, seen, bindings.DenyIpv4()
+    entry = bindings.FirewallIpv4(vrf, src, dst, protocol, sport, dport, flags, fragment, priority, deny)
     assert bindings.FirewallIpv4.decode(entry.encode().table_entry) == entry
 
 

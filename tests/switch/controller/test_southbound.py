@@ -40,6 +40,7 @@ from pipelines.values import (
     VlanId,
     VrfId,
 )
+from tests.entries import any_host, plain_network
 
 from .conftest import Controlled, RealSwitch, running, set_link
 
@@ -65,12 +66,12 @@ def one_of_each(variant: int) -> dict[EntityKey, Entity]:
         DigestConfig(b.CongestionReport.DIGEST_ID, 1_000_000 * variant, 16, 1_000_000_000),
         MulticastGroup(5, (Replica(1), Replica(1 + variant))),
         MulticastGroup(6, ()),
-        b.PortVlan(Port(1), False, None, 1, b.PermitEdge(VLAN)),
-        b.PortVlan(Port(1), True, Ternary.exact(VlanId(200), 12), 1, b.PermitEdge(VLAN)),
+        b.PortVlan(Port(1), False, None, 1, any_host(VLAN)),
+        b.PortVlan(Port(1), True, Ternary.exact(VlanId(200), 12), 1, any_host(VLAN)),
         b.PortVlan(Port(2), True, None, 1, b.PermitFabric()),
         b.EgressVlan(Port(1), Ternary.exact(VLAN, 12), 1, b.EdgeUntagged()),
         b.EgressVlan(Port(2), None, 1, b.FabricTagged()),
-        b.Networks(VLAN, b.SetVrf(VRF)),
+        b.Networks(VLAN, plain_network(VRF)),
         b.ArpResponder(VLAN, A, b.ArpReply(MacAddress(variant))),
         b.NdResponder(VLAN, A6, b.NeighborAdvertisement(MacAddress(variant))),
         b.Gateways(VLAN, MAC, b.Route()),
@@ -80,14 +81,23 @@ def one_of_each(variant: int) -> dict[EntityKey, Entity]:
         b.Bridging(VLAN, MAC, b.ToEcmpGroup(EcmpGroupId(3))),
         b.Bridging(VLAN, MacAddress(9), b.ToPort(Port(variant))),
         b.EcmpGroups(EcmpGroupId(3), ports),
-        b.FirewallIpv4(VRF, None, Ternary.exact(A, 32), TCP, None, None, None, 10 + variant, b.DenyIpv4()),
+        b.FirewallIpv4(VRF, None, Ternary.exact(A, 32), TCP, None, None, None, None, 10 + variant,
+                       b.DenyIpv4()),
         b.FirewallIpv4(VRF, Ternary(IPv4Address("10.0.0.0"), 0xFFFFFF00), None, None, None, None,
-                       Ternary(16, 16), 9, b.AllowIpv4()),
-        b.FirewallIpv6(VRF, None, None, TCP, None, Ternary(L4Port(8000), 0xFFF0), None, 7, b.DenyIpv6()),
+                       Ternary(16, 16), Ternary(False, 1), 9, b.AllowIpv4()),
+        b.FirewallIpv6(VRF, None, None, TCP, None, Ternary(L4Port(8000), 0xFFF0), None, None, 7,
+                       b.DenyIpv6()),
         b.VirtualIps(VRF, A, IpProtocol(6), L4Port(80), servers),
         b.VirtualIpReplies(VRF, B, IpProtocol(6), L4Port(80), b.FromVirtualIp(A, L4Port(80 + variant))),
         b.UpfInterfaces(VRF, A, b.N3()),
-        b.UpfUplinkSessions(A, Teid(256), B, b.Decapsulate(VRF)),
+        b.LinkPorts(Port(2), b.Link()),
+        b.SourceIpv4(VLAN, Lpm(IPv4Address("10.0.0.0"), 24), b.SourceOfSubnet()),
+        b.SourceIpv4(VLAN, Lpm(A, 32), b.SourceDenied()),
+        b.SourceIpv4(VLAN, Lpm(B, 32), b.SourceBound(Port(variant), MAC)),
+        b.SourceIpv6(VLAN, Lpm(A6, 128), b.SourceElsewhere()),
+        b.SourceIpv6(VLAN, Lpm(IPv6Address(0), 128), b.SourcePermitted()),
+        b.VirtualIpReplies(VRF, B, IpProtocol(6), L4Port(0), b.DenyFragment()),
+        b.UpfUplinkSessions(A, B, Teid(256), B, b.Decapsulate(VRF)),
         b.UpfDownlinkSessions(VRF, B, b.Encapsulate(TunnelPeerId(1), Teid(variant), Qfi(9))),
         b.UpfTunnelPeers(TunnelPeerId(1), b.TunnelTo(VRF, A, B)),
         b.CongestionWatch(Port(1), b.Watch(32, 5000 * variant, 100_000)),
@@ -115,7 +125,7 @@ async def test_everything_is_written_read_back_changed_and_removed(leaf: RealSwi
         assert restarted.session.written == []
         assert not any("pushing" in state.reason for state in restarted.listener.states)
         counted = [e for e in second.values() if isinstance(e, TableEntry) and e.HAS_COUNTER]
-        absent = b.FirewallIpv4(VrfId(9), None, None, None, None, None, None, 3, b.DenyIpv4())
+        absent = b.FirewallIpv4(VrfId(9), None, None, None, None, None, None, None, 3, b.DenyIpv4())
         counters = await restarted.session.read_counters([*counted, absent])
         assert counters.keys() == {entry.key for entry in counted}
         restarted.reconciler.set_desired({})

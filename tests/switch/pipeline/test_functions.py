@@ -51,6 +51,7 @@ def deny(priority: int, dport: int, allowed: bool = False) -> b.FirewallIpv4:
         None,
         Ternary.exact(L4Port(dport), 16),
         None,
+        None,
         priority,
         action,
     )
@@ -123,7 +124,7 @@ def upf_entries() -> list[TableEntry]:
     """Dave is the gNB, on RED; the UE's data network is the same tenant's VRF."""
     return [
         b.UpfInterfaces(TENANT, N3_ADDRESS, b.N3()),
-        b.UpfUplinkSessions(N3_ADDRESS, UPLINK_TEID, UE_ADDRESS, b.Decapsulate(TENANT)),
+        b.UpfUplinkSessions(N3_ADDRESS, ALICE_IP, UPLINK_TEID, UE_ADDRESS, b.Decapsulate(TENANT)),
         b.UpfDownlinkSessions(TENANT, UE_ADDRESS, b.Encapsulate(TunnelPeerId(1), DOWNLINK_TEID, Qfi(9))),
         b.UpfTunnelPeers(TunnelPeerId(1), b.TunnelTo(TENANT, N3_ADDRESS, ALICE_IP)),
     ]

@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pipelines.entities import Entity, Lpm, MulticastGroup, Replica, Ternary
 from pipelines.fabric import bindings as b
 from pipelines.values import MacAddress, Port, VlanId, VrfId
+from tests.entries import any_host, plain_network
 
 RED, BLUE = VlanId(100), VlanId(200)
 TENANT = VrfId(1)
@@ -29,7 +30,7 @@ RED_GATEWAY, RED_GATEWAY6 = IPv4Address("10.0.1.1"), IPv6Address("2001:db8:1::1"
 def edge(port: int, vlan: VlanId) -> list[Entity]:
     """An untagged edge port, open for one network."""
     return [
-        b.PortVlan(Port(port), False, None, 1, b.PermitEdge(vlan)),
+        b.PortVlan(Port(port), False, None, 1, any_host(vlan)),
         b.EgressVlan(Port(port), Ternary.exact(vlan, 12), 1, b.EdgeUntagged()),
     ]
 
@@ -42,8 +43,8 @@ def host4(address: IPv4Address, vlan: VlanId, mac: MacAddress) -> b.RoutingIpv4:
 def fabric_entries() -> list[Entity]:
     """The whole small fabric."""
     entries: list[Entity] = [
-        b.Networks(RED, b.SetVrf(TENANT)),
-        b.Networks(BLUE, b.SetVrf(TENANT)),
+        b.Networks(RED, plain_network(TENANT)),
+        b.Networks(BLUE, plain_network(TENANT)),
         *edge(1, RED),
         *edge(2, RED),
         *edge(3, BLUE),

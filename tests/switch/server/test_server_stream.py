@@ -10,6 +10,7 @@ from finsy.proto import p4r
 from pipelines.fabric import bindings as b
 from pipelines.values import Port, VlanId, VrfId
 from softswitch import AsyncSoftSwitch
+from tests.entries import any_host, plain_network
 from tests.switch.server.client import DELETE, INSERT, MODIFY, Client, entity, fabric_config, kinds_config
 from tests.switch.server.kinds import everywhere, frame
 
@@ -121,9 +122,9 @@ def hosts(message: p4r.StreamMessageResponse) -> list[int]:
 @pytest.fixture
 async def learning(fabric: Client) -> Client:
     """The primary; ports 1 and 2 are edge ports, where hosts are learned."""
-    assert await fabric.write((INSERT, b.Networks(VlanId(100), b.SetVrf(VrfId(1))).encode())) == []
+    assert await fabric.write((INSERT, b.Networks(VlanId(100), plain_network(VrfId(1))).encode())) == []
     for port in (1, 2):
-        entry = b.PortVlan(Port(port), False, None, 1, b.PermitEdge(VlanId(100))).encode()
+        entry = b.PortVlan(Port(port), False, None, 1, any_host(VlanId(100))).encode()
         assert await fabric.write((INSERT, entry)) == []
     return fabric
 

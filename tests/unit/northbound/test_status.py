@@ -11,13 +11,14 @@ from controller.reconcile import Progress
 from pipelines.entities import Entity, EntityKey
 from pipelines.fabric import bindings as b
 from pipelines.values import VlanId, VrfId
+from tests.entries import plain_network
 
 ONE, TWO = (IntentKey("Network", TenantName("acme"), name) for name in ("one", "two"))
 LEAF, SPINE = SwitchName("leaf"), SwitchName("spine")
 
 
 def entry(vlan: int, vrf: int = 1) -> b.Networks:
-    return b.Networks(VlanId(vlan), b.SetVrf(VrfId(vrf)))
+    return b.Networks(VlanId(vlan), plain_network(VrfId(vrf)))
 
 
 def desired(outputs: Mapping[IntentKey, Output]) -> DesiredState:

@@ -23,6 +23,7 @@ from pipelines.values import (
     VlanId,
     VrfId,
 )
+from tests.entries import any_host, plain_network
 
 State = dict[EntityKey, Entity]
 
@@ -80,7 +81,7 @@ def complete_states(draw: st.DrawFn) -> State:
     """States in which nothing refers to what is not there, and every tenant has its ports for itself."""
     state = keyed(*draw(st.lists(pieces, max_size=25)))
     tenant_of_vlan = {vlan: draw(st.integers(1, 2)) for vlan in draw(st.sets(small))}
-    networks = [b.Networks(VlanId(v), b.SetVrf(VrfId(vrf))) for v, vrf in tenant_of_vlan.items()]
+    networks = [b.Networks(VlanId(v), plain_network(VrfId(vrf))) for v, vrf in tenant_of_vlan.items()]
     state |= keyed(*networks)
     for port in draw(st.sets(ports)):
         if not tenant_of_vlan or draw(st.booleans()):
@@ -92,7 +93,7 @@ def complete_states(draw: st.DrawFn) -> State:
         vlan = VlanId(draw(st.sampled_from(sorted(tenant_of_vlan))))
         only = Ternary.exact(vlan, 12)
         state |= keyed(
-            b.PortVlan(port, False, None, 1, b.PermitEdge(vlan)),
+            b.PortVlan(port, False, None, 1, any_host(vlan)),
             b.EgressVlan(port, only, 1, b.EdgeUntagged()),
         )
     return {
@@ -125,7 +126,7 @@ def tenants_at(state: Mapping[EntityKey, Entity], port: Port) -> set[object]:
     vrfs = {
         entity.vlan_id: entity.action.vrf
         for entity in state.values()
-        if isinstance(entity, b.Networks) and isinstance(entity.action, b.SetVrf)
+        if isinstance(entity, b.Networks) and isinstance(entity.action, b.SetNetwork)
     }
     found: set[object] = set()
     for entity in state.values():
@@ -172,7 +173,7 @@ def test_equal_states_need_no_updates(state: State) -> None:
 def rule(destination: int, priority: int, deny: bool) -> b.FirewallIpv4:
     match = Ternary.exact(IPv4Address(destination), 32) if destination else None
     action = b.DenyIpv4() if deny else b.AllowIpv4()
-    return b.FirewallIpv4(VrfId(1), None, match, None, None, None, None, priority, action)
+    return b.FirewallIpv4(VrfId(1), None, match, None, None, None, None, None, priority, action)
 
 
 rules = st.lists(st.builds(rule, st.integers(0, 2), st.integers(1, 6), st.booleans()), max_size=8)
@@ -216,10 +217,10 @@ def test_a_packets_verdict_is_always_the_old_or_the_new_one(
 def test_a_new_network_is_let_in_last_and_an_old_one_shut_first() -> None:
     vlan = VlanId(2)
     state = keyed(
-        b.PortVlan(Port(1), False, None, 1, b.PermitEdge(vlan)),
-        b.Networks(vlan, b.SetVrf(VrfId(1))),
+        b.PortVlan(Port(1), False, None, 1, any_host(vlan)),
+        b.Networks(vlan, plain_network(VrfId(1))),
         b.FirewallIpv4(
-            VrfId(1), None, None, Ternary.exact(IpProtocol(6), 8), None, None, None, 1, b.DenyIpv4()
+            VrfId(1), None, None, Ternary.exact(IpProtocol(6), 8), None, None, None, None, 1, b.DenyIpv4()
         ),
         b.EgressVlan(Port(1), Ternary.exact(vlan, 12), 1, b.EdgeUntagged()),
         MulticastGroup(2, (Replica(1),)),

@@ -14,6 +14,7 @@ from controller.reconcile.reconciler import Timing
 from pipelines.entities import Entity, EntityKey, MulticastGroup, Replica, Weighted
 from pipelines.fabric import bindings as b
 from pipelines.values import EcmpGroupId, MacAddress, Port, VlanId, VrfId
+from tests.entries import any_host, plain_network
 
 from .conftest import Listener, eventually, is_primary, running, session_to
 from .fake_switch import FakeSwitch
@@ -59,8 +60,8 @@ WANTED = keyed(
     MulticastGroup(1, (Replica(1), Replica(2))),
     group(3, 1, 2),
     *(bridging(mac) for mac in range(1, 50)),
-    b.Networks(VlanId(1), b.SetVrf(VrfId(1))),
-    b.PortVlan(Port(1), False, None, 1, b.PermitEdge(VlanId(1))),
+    b.Networks(VlanId(1), plain_network(VrfId(1))),
+    b.PortVlan(Port(1), False, None, 1, any_host(VlanId(1))),
 )
 
 
