@@ -1,4 +1,4 @@
-"""What can stand between an IP header and its transport header, to hide it: fragments, options, extension headers."""
+"""What can hide a transport header: fragments, options, extension headers, and how they can be wrong."""
 
 from __future__ import annotations
 
@@ -146,5 +146,3 @@ def options(random: Random, ip: Ip) -> None:
                 bytes(random.randrange(256) for _ in range(random.choice((4, 12, 36)))),
             )
         )
-
-

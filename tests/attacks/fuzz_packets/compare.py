@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Mapping
+
 from tests.attacks.fuzz_packets import frames as f
 from tests.attacks.fuzz_packets.evaluator import Verdict
 from tests.attacks.fuzz_packets.fabric import ROUTER
 from tests.attacks.fuzz_packets.forwarding import Exit, Way
 
-__all__ = ["agrees"]
+__all__ = ["agrees", "take"]
 
 
 def agrees(verdict: Verdict, sent: bytes, came_out: list[tuple[int, bytes]]) -> bool:
@@ -16,6 +19,17 @@ def agrees(verdict: Verdict, sent: bytes, came_out: list[tuple[int, bytes]]) -> 
         return True
     ways = verdict.ways or ((),)
     return any(_is_way(way, sent, came_out) for way in ways)
+
+
+def take(verdict: Verdict, sent: bytes, queues: Mapping[int, deque[bytes]]) -> bool:
+    """Take the frames of one of the verdict's ways from what came out of each port; False if they are not
+    next there."""
+    for way in sorted(verdict.ways, key=len, reverse=True):
+        if all(queues[exit.port] and _is_exit(exit, sent, queues[exit.port][0]) for exit in way):
+            for exit in way:
+                queues[exit.port].popleft()
+            return True
+    return not verdict.ways
 
 
 def _is_way(way: Way, sent: bytes, came_out: list[tuple[int, bytes]]) -> bool:

@@ -1,15 +1,15 @@
-"""May this frame pass, and where does it come out? Written from the documentation of what an edge port lets in.
+"""May this frame pass, and where does it come out? Written from the rules of what an edge port lets in.
 
-The order of questions is the reader's, not the pipeline's: a frame that is dropped for two reasons is called after
-the first one found here. Reasons begin with the point that they come from.
+The order of questions is the reader's, not the pipeline's: a frame that is dropped for two reasons is
+called after the first one found here. Reasons begin with the point that they come from.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.attacks.fuzz_packets import frames as f
-from tests.attacks.fuzz_packets.fabric import ROUTER, Net, Place, World
+from tests.attacks.fuzz_packets.fabric import FABRIC_PORT, ROUTER, Net, Place, World
 from tests.attacks.fuzz_packets.forwarding import Exit, Forwarding, Way
 from tests.attacks.fuzz_packets.rules import Rules
 from tests.attacks.fuzz_packets.sources import Sources, in_prefix, special_ipv4
@@ -47,11 +47,23 @@ class Evaluator:
         self._forwarding = Forwarding(world, vlans)
 
     def judge(self, port: int, frame: bytes) -> Verdict:
-        """The verdict on a frame that comes in at an edge port."""
+        """The verdict on a frame that comes in at an edge port, or from another leaf, which judged it."""
         try:
-            return self._judge(port, f.parse_link(frame))
+            link = f.parse_link(frame)
+            return self._trusted(link) if port == FABRIC_PORT else self._judge(port, link)
         except f.Refused as refused:
             return Verdict(str(refused))
+
+    def _trusted(self, link: f.Link) -> Verdict:
+        version = 4 if link.ethertype == f.IPV4 else 6
+        try:
+            packet = f.parse_ip(link.rest, version)
+        except f.Refused:
+            return Verdict("from the fabric, though not valid", either=True)
+        way = self._forwarding.deliver(link, packet)
+        if any(exit.port == FABRIC_PORT for exit in way):
+            return Verdict("from the fabric, back to it", (way, ()))
+        return Verdict(f"from the fabric IPv{version}" if way else "from the fabric, to nobody", (way,))
 
     def _judge(self, port: int, link: f.Link) -> Verdict:
         net, place = self._slots.get((port, link.tag), (None, None))
@@ -75,15 +87,18 @@ class Evaluator:
                     return Verdict("16 DAD for the fabric's address", either=True)
                 return Verdict("16 answered", ((Exit.answer_at(place),),))
         if self._forwarding.is_routed(net, link.destination):
-            return self._route(net, place, packet)
-        if not self._exempt(packet):
-            self._rules.check(net, packet, link.tag)
+            return self._route(net, packet)
+        if not _is_links_own(packet):
+            self._rules.check(net, packet)
         return self._bridged(f"bridged {_class(packet)}", net, place, link, packet)
 
-    def _bridged(self, reason: str, net: Net, place: Place, link: f.Link, packet: f.Ip | None = None) -> Verdict:
+    def _bridged(
+        self, reason: str, net: Net, place: Place, link: f.Link, packet: f.Ip | None = None
+    ) -> Verdict:
         way = self._forwarding.bridge(net, place, link, packet)
         if any(exit.port == place.port for exit in way):
-            return Verdict("bridged back to its port", either=True)
+            # Whether a bridge filters those is not said: it may come out or not.
+            return Verdict("bridged back to its port", (way, ()))
         return Verdict(reason if way else "flooded to nobody", (way,))
 
     # --- the frame -------------------------------------------------------------------------------
@@ -154,44 +169,42 @@ class Evaluator:
 
     # --- routed packets --------------------------------------------------------------------------
 
-    def _route(self, net: Net, place: Place, packet: f.Ip) -> Verdict:
+    def _route(self, net: Net, packet: f.Ip) -> Verdict:
         kind = "routed "
-        _check_routed(packet)
         if packet.version == 4 and self._forwarding.is_n3(net.tenant, packet.destination):
             packet, odd = self._open(net, packet)
             kind = "uplink "
             if odd:
                 return Verdict(f"21 {odd}", either=True)
-            _check_routed(packet)
             if packet.protocol == f.UDP and packet.dport == 68:
                 return Verdict("17 DHCP in a tunnel", either=True)
             if self._forwarding.is_n3(net.tenant, packet.destination):
                 raise f.Refused("21 tunnel in a tunnel")
+        _check_routed(packet)
         servers = self._forwarding.servers(net.tenant, packet)
         if servers is None:
-            if not self._exempt(packet):
-                self._rules.check(net, packet, None)
-            return self._forwarded(kind, net, place, packet, [packet])
-        return self._balanced(net, place, packet, servers)
+            self._rules.check(net, packet)
+            verdict = self._forwarded(kind, net, packet)
+            # Nobody needs these beyond their link: a router may drop them, but not pass them unjudged.
+            return replace(verdict, ways=(*verdict.ways, ())) if _is_links_own(packet) else verdict
+        return self._balanced(net, servers)
 
-    def _balanced(self, net: Net, place: Place, packet: f.Ip, servers: list[f.Ip]) -> Verdict:
+    def _balanced(self, net: Net, servers: list[f.Ip]) -> Verdict:
         """To one of the servers: each is judged as if it were the one."""
         verdicts = []
         for server in servers:
             try:
-                self._rules.check(net, server, None)
-                verdicts.append(self._forwarded("balanced ", net, place, packet, [server]))
+                self._rules.check(net, server)
+                verdicts.append(self._forwarded("balanced ", net, server))
             except f.Refused as refused:
                 verdicts.append(Verdict(str(refused), ((),)))
         ways = tuple(way for verdict in verdicts for way in (verdict.ways or ((),)))
         reason = next((one.reason for one in verdicts if one.passes), verdicts[0].reason)
         return Verdict(reason, ways)
 
-    def _forwarded(self, kind: str, net: Net, place: Place, before: f.Ip, after: list[f.Ip]) -> Verdict:
-        ways = tuple(self._forwarding.route(net, place, before, one) for one in after)
-        if not any(ways):
-            return Verdict("no route")
-        return Verdict(kind + _class(after[0]), ways)
+    def _forwarded(self, kind: str, net: Net, packet: f.Ip) -> Verdict:
+        way = self._forwarding.route(net, packet)
+        return Verdict(kind + _class(packet), (way,)) if way else Verdict("no route")
 
     def _open(self, net: Net, outer: f.Ip) -> tuple[f.Ip, str]:
         """The packet of a UE inside of a G-PDU, and what the contract leaves open."""
@@ -207,11 +220,12 @@ class Evaluator:
             odd = odd or "UDP length"
         return inner, odd
 
-    def _exempt(self, packet: f.Ip) -> bool:
-        """Neighbour discovery and multicast listeners are no business of rules."""
-        if packet.icmp is None or packet.version != 6:
-            return False
-        return packet.icmp[0] in range(133, 137) or packet.icmp[0] in UNJUDGED_MLD
+
+def _is_links_own(packet: f.Ip) -> bool:
+    """Neighbour discovery and multicast listeners' reports: of no rule's business, while on their link."""
+    if packet.icmp is None or packet.version != 6:
+        return False
+    return packet.icmp[0] in range(133, 137) or packet.icmp[0] in UNJUDGED_MLD
 
 
 def _check_routed(packet: f.Ip) -> None:
@@ -232,4 +246,3 @@ def _class(packet: f.Ip) -> str:
     traits = " later fragment" if packet.later else " first fragment" if packet.fragmented else ""
     extended = " extended" if packet.extended else ""
     return f"IPv{packet.version} {names.get(packet.protocol, 'other')}{extended}{traits}"
-

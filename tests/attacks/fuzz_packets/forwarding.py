@@ -1,4 +1,4 @@
-"""Where a frame that may pass comes out: bridging, routing, services and sessions, as the architecture has them."""
+"""Where a frame that may pass comes out: bridging, routing, services and sessions."""
 
 from __future__ import annotations
 
@@ -111,6 +111,11 @@ class Forwarding:
         seen = (source, packet.destination, packet.ttl)
         return tuple(exit if exit.port == FABRIC_PORT else replace(exit, ip=seen) for exit in way)
 
+    def deliver(self, link: f.Link, packet: f.Ip) -> Way:
+        """What comes in at the fabric's link goes to the network's places here."""
+        net = next(net for net in self._world.nets if self._vlan(net) == link.tag)
+        return self.bridge(net, Place(LEAF, FABRIC_PORT, link.tag), link, packet)
+
     def _bridge(self, net: Net, place: Place, link: f.Link) -> Way:
         host = self._hosts.get((net, link.destination))
         if host is not None:
@@ -120,8 +125,8 @@ class Forwarding:
             exits.append(Exit(FABRIC_PORT, self._vlan(net), link.destination))
         return tuple(exit for exit in exits if exit.port != place.port)
 
-    def route(self, net: Net, place: Place, before: f.Ip, packet: f.Ip) -> Way:
-        """In the tenant's VRF; `packet` is what it has become, `before` what came in (or was in the tunnel)."""
+    def route(self, net: Net, packet: f.Ip) -> Way:
+        """In the tenant's VRF."""
         tunnel = None
         destination = packet.destination
         session = self._ues.get((net.tenant, destination)) if packet.version == 4 else None
@@ -152,13 +157,16 @@ class Forwarding:
         direct = self._addresses.get((tenant, version, destination))
         if direct is not None and any(one.version == version for one in direct[0].gateways):
             return direct
-        best: tuple[int, Net, int] | None = None
-        for net in self._world.nets:
-            for prefix, via in net.routes if net.tenant == tenant else ():
-                if prefix.version == version and in_subnet(destination, prefix):
-                    if best is None or prefix.prefixlen > best[0]:
-                        best = (prefix.prefixlen, net, int(via))
-        return self._addresses.get((tenant, version, best[2])) if best is not None else None
+        routes = [
+            (prefix.prefixlen, int(via))
+            for net in self._world.nets
+            for prefix, via in net.routes
+            if net.tenant == tenant and prefix.version == version and in_subnet(destination, prefix)
+        ]
+        if not routes:
+            return None
+        _, hop = max(routes)
+        return self._addresses.get((tenant, version, hop))
 
     def _to_place(self, net: Net, place: Place, mac: int) -> Exit:
         if place.switch != LEAF:

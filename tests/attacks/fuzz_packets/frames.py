@@ -1,4 +1,4 @@
-"""Bytes into what they mean: Ethernet, 802.1Q, ARP, IPv4, IPv6, TCP, UDP, ICMP, GTP-U, read plainly and strictly.
+"""Bytes into what they mean: Ethernet, 802.1Q, ARP, IPv4, IPv6, TCP, UDP, ICMP, GTP-U.
 
 Written from the standards and the documented limits, without a look at the pipeline. `Refused` names what is
 wrong; addresses are whole numbers.
@@ -98,7 +98,9 @@ def parse_link(frame: bytes) -> Link:
             raise Refused("2 nested tags")
     if ethertype in OTHER_TAGS:
         raise Refused("2 nested tags")
-    return Link(int.from_bytes(frame[:6], "big"), int.from_bytes(frame[6:12], "big"), tag, ethertype, frame[at:])
+    return Link(
+        int.from_bytes(frame[:6], "big"), int.from_bytes(frame[6:12], "big"), tag, ethertype, frame[at:]
+    )
 
 
 def parse_arp(data: bytes) -> Arp:
@@ -241,7 +243,7 @@ def _parse_transport(packet: Ip) -> None:
 
 
 def parse_gtpu(payload: bytes) -> Tunnelled:
-    """Read a G-PDU behind its UDP header (3GPP TS 29.281, section 5): no extension, or one PDU session container."""
+    """Read a G-PDU (3GPP TS 29.281, section 5) without extensions, or with one PDU session container."""
     if len(payload) < 8 or payload[0] >> 4 != 3 or payload[1] != 255:
         raise Refused("21 no G-PDU")
     flags, teid, at, odd = payload[0] & 7, int.from_bytes(payload[4:8], "big"), 8, ""
@@ -249,16 +251,22 @@ def parse_gtpu(payload: bytes) -> Tunnelled:
         if len(payload) < 12:
             raise Refused("21 no G-PDU")
         at = 12
-        if flags != 4:
-            odd = "sequence or N-PDU numbers"
+        if payload[11] and not flags & 4:
+            odd = "next extension without the flag"
         if flags & 4:
-            if payload[11] != 0x85 or len(payload) < 16 or payload[12] != 1 or payload[15] != 0:
-                # A container of two words, or a list that is empty, would be legal; the contract has one form.
-                raise Refused("21 other extensions")
-            at = 16
+            at = _behind_container(payload)
     if int.from_bytes(payload[2:4], "big") != len(payload) - 8:
         odd = odd or "GTP-U length"
     return Tunnelled(teid, payload[at:], odd)
+
+
+def _behind_container(payload: bytes) -> int:
+    """Where the packet begins; type 0 ends a list, also an empty one."""
+    if payload[11] == 0:
+        return 12
+    if payload[11] != 0x85 or len(payload) < 16 or payload[12] != 1 or payload[15] != 0:
+        raise Refused("21 other extensions")
+    return 16
 
 
 def _sums_up(header: bytes) -> bool:

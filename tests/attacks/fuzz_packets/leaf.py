@@ -1,4 +1,4 @@
-"""The leaf under test: a world's intents through the controller's compiler into an engine without interfaces."""
+"""The leaf under test: a world's intents, compiled as the controller does, in an engine of this process."""
 
 from __future__ import annotations
 
@@ -125,5 +125,6 @@ def open_leaf(world: World, keep: Keep = lambda entity: True) -> Iterator[Leaf]:
         updates = [Update(UpdateKind.INSERT, entity).encode() for entity in held.values()]
         raise_first(writer.write(updates, atomic=False), "update")
         engine.start()
-        yield Leaf(engine, {f"{net.tenant}/{net.name}": int(allocations.vlan(key_of(net))) for net in world.nets})
-
+        yield Leaf(
+            engine, {f"{net.tenant}/{net.name}": int(allocations.vlan(key_of(net))) for net in world.nets}
+        )

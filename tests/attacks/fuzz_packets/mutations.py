@@ -30,7 +30,9 @@ def source_mac(random: Random, cast: Cast, frame: Frame) -> None:
 def destination_mac(random: Random, cast: Cast, frame: Frame) -> None:
     """The router, everybody, somebody, a control address."""
     everybody = random.choice((ROUTER, BROADCAST_MAC, 0x01005E000001, random.getrandbits(48)))
-    frame.destination = random.choice((cast.mac(random, _net(cast, frame)), everybody, 0x0180C2000000 | random.randrange(20)))
+    frame.destination = random.choice(
+        (cast.mac(random, _net(cast, frame)), everybody, 0x0180C2000000 | random.randrange(20))
+    )
 
 
 def other_port(random: Random, cast: Cast, frame: Frame) -> None:
@@ -61,7 +63,9 @@ def tags(random: Random, cast: Cast, frame: Frame) -> None:
 
 def ethertype(random: Random, cast: Cast, frame: Frame) -> None:
     """What is inside is called something else."""
-    frame.ethertype = random.choice((0x0800, 0x86DD, 0x0806, 0x88CC, 0x8100, 0x88A8, 0x9200, 0x88B5, 46, 0x0600))
+    frame.ethertype = random.choice(
+        (0x0800, 0x86DD, 0x0806, 0x88CC, 0x8100, 0x88A8, 0x9200, 0x88B5, 46, 0x0600)
+    )
 
 
 def padding(random: Random, cast: Cast, frame: Frame) -> None:
@@ -72,7 +76,9 @@ def padding(random: Random, cast: Cast, frame: Frame) -> None:
 def cut(random: Random, cast: Cast, frame: Frame) -> None:
     """The frame ends early."""
     length = len(frame.render())
-    frame.cut = random.choice((random.randrange(1, length + 1), max(1, length - random.randrange(1, 9)), length - 1))
+    frame.cut = random.choice(
+        (random.randrange(1, length + 1), max(1, length - random.randrange(1, 9)), length - 1)
+    )
 
 
 # --- IP -----------------------------------------------------------------------------------------
@@ -108,7 +114,9 @@ def version(random: Random, cast: Cast, frame: Frame) -> None:
 def length(random: Random, cast: Cast, frame: Frame) -> None:
     """The packet says that it is longer or shorter than it is."""
     if (ip := _any(random, frame)) is not None:
-        ip.length_delta = random.choice((-200, -28, -21, -20, -13, -12, -9, -8, -7, -4, -1, 1, 2, 8, 60, 2000, 40000))
+        ip.length_delta = random.choice(
+            (-200, -28, -21, -20, -13, -12, -9, -8, -7, -4, -1, 1, 2, 8, 60, 2000, 40000)
+        )
         if random.random() < 0.4 and ip.length_delta <= 2000:
             frame.padding = max(0, ip.length_delta) + random.choice((0, 0, 1))
 
@@ -128,7 +136,9 @@ def header_words(random: Random, cast: Cast, frame: Frame) -> None:
 def protocol(random: Random, cast: Cast, frame: Frame) -> None:
     """What follows is called something else."""
     if (ip := _any(random, frame)) is not None:
-        ip.protocol = random.choice((0, 1, 4, 6, 17, 41, 43, 44, 47, 50, 51, 58, 59, 60, 132, 135, 139, 140, 253, 255))
+        ip.protocol = random.choice(
+            (0, 1, 4, 6, 17, 41, 43, 44, 47, 50, 51, 58, 59, 60, 132, 135, 139, 140, 253, 255)
+        )
 
 
 def reserved_flags(random: Random, cast: Cast, frame: Frame) -> None:
@@ -203,7 +213,9 @@ def arp(random: Random, cast: Cast, frame: Frame) -> None:
     """One field of ARP."""
     one = frame.content
     if isinstance(one, Arp):
-        name = random.choice(("operation", "sender_mac", "target", "hardware", "protocol", "lengths", "sender"))
+        name = random.choice(
+            ("operation", "sender_mac", "target", "hardware", "protocol", "lengths", "sender")
+        )
         values = {
             "operation": (0, 1, 2, 3, 8, 0x0101),
             "sender_mac": (0, cast.mac(random, _net(cast, frame)), ROUTER),
@@ -230,7 +242,9 @@ def neighbor(random: Random, cast: Cast, frame: Frame) -> None:
         case 1:
             one.body = body[:20] + bytes((random.choice((1, 2, 3, 14)), random.choice((0, 1, 2)))) + mac
         case 2:
-            one.body = body[:20] + random.choice((b"", body[20:] * 2, bytes(4), body[20:27], bytes((14, 1)) + bytes(6)))
+            one.body = body[:20] + random.choice(
+                (b"", body[20:] * 2, bytes(4), body[20:27], bytes((14, 1)) + bytes(6))
+            )
         case 3:
             ip.ttl = random.choice((0, 1, 64, 254))
         case 4:
@@ -252,14 +266,20 @@ def gtp(random: Random, cast: Cast, frame: Frame) -> None:
         return
     match random.randrange(8):
         case 0:
-            one.teid = random.choice((0, 1, one.teid ^ 1, one.teid + 0x100, 0xFFFFFFFF))
+            one.teid = random.choice((0, 1, one.teid ^ 1, one.teid ^ 0x300, 0xFFFFFFFF))
         case 1:
             one.flags = random.choice((0x10, 0x20, 0x31, 0x32, 0x34, 0x33, 0x50, 0x38, 0xFF))
         case 2:
             one.kind = random.choice((1, 2, 26, 254, 0))
         case 3:
             one.extensions = random.choice(
-                ([(0x85, b"\x10\x09")] * 2, [(0x40, b"\0\0")], [(0x85, bytes(6))], [(0x85, b"")], [(0xC0, b"\0\0")])
+                (
+                    [(0x85, b"\x10\x09")] * 2,
+                    [(0x40, b"\0\0")],
+                    [(0x85, bytes(6))],
+                    [(0x85, b"")],
+                    [(0xC0, b"\0\0")],
+                )
             )
         case 4:
             one.last = random.choice((0x85, 0x40, 1))

@@ -85,17 +85,17 @@ class Ip:
         words = 5 + len(options) // 4 if self.header_words is None else self.header_words
         total = (20 + len(options) + len(body) + self.length_delta) & 0xFFFF
         fragment = (0x2000 if self.more else 0) | (self.offset & 0x1FFF)
-        head = bytearray(20)
-        head[0] = version << 4 | words & 0xF
-        head[2:4] = total.to_bytes(2, "big")
-        head[6:8] = fragment.to_bytes(2, "big")
-        head[8], head[9] = self.ttl, following
-        head[12:16], head[16:20] = self.source.to_bytes(4, "big"), self.destination.to_bytes(4, "big")
-        whole = bytes(head) + options + body
+        header = bytearray(20)
+        header[0] = version << 4 | words & 0xF
+        header[2:4] = total.to_bytes(2, "big")
+        header[6:8] = fragment.to_bytes(2, "big")
+        header[8], header[9] = self.ttl, following
+        header[12:16], header[16:20] = self.source.to_bytes(4, "big"), self.destination.to_bytes(4, "big")
+        whole = bytes(header) + options + body
         # The checksum is that of the header as its length says, so that a wrong length is wrong alone.
         total = checksum(whole[: (words & 0xF) * 4])
-        head[10:12] = (total ^ 0x0100 if self.bad_checksum else total).to_bytes(2, "big")
-        return bytes(head) + options + body
+        header[10:12] = (total ^ 0x0100 if self.bad_checksum else total).to_bytes(2, "big")
+        return bytes(header) + options + body
 
 
 @dataclass(slots=True)
@@ -123,7 +123,13 @@ class Gtp:
             optional = bytes((0, 1, 0, following))
         flags = self.flags | (4 if self.extensions else 0)
         length = (len(optional) + len(inner) + self.length_delta) & 0xFFFF
-        return bytes((flags, self.kind)) + length.to_bytes(2, "big") + self.teid.to_bytes(4, "big") + optional + inner
+        return (
+            bytes((flags, self.kind))
+            + length.to_bytes(2, "big")
+            + self.teid.to_bytes(4, "big")
+            + optional
+            + inner
+        )
 
 
 @dataclass(slots=True)

@@ -30,7 +30,8 @@ class Speaker:
 class Cast:
     """All of a world that a packet can name."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, vlans: dict[str, int]) -> None:
+        self._vlans = vlans
         self._slots = list(world.slots().values())
         self._world = world
         self._nets = {t: [n for n in world.nets if n.tenant == t] for t in ("acme", "blue")}
@@ -78,7 +79,11 @@ class Cast:
         """Addresses behind a host that routes."""
         return {
             prefix.version: int(prefix.network_address)
-            + (random.choice((0xC0A80705, 0x08080808, 0x0A000305, 0x0A2D0002)) if prefix.prefixlen == 0 else 5)
+            + (
+                random.choice((0xC0A80705, 0x08080808, 0x0A000305, 0x0A2D0002))
+                if prefix.prefixlen == 0
+                else 5
+            )
             for prefix, via in net.routes
             if via in host.addresses and (prefix.version == 4 or prefix.prefixlen)
         }
@@ -89,11 +94,15 @@ class Cast:
         own = net.subnets_of(version)
         if own:
             return int(random.choice(own)[random.choice((3, 5, 9, -2))])
-        return random.randrange(1 << 24, 0xDF << 24) if version == 4 else 0x2001 << 112 | random.getrandbits(60)
+        return (
+            random.randrange(1 << 24, 0xDF << 24) if version == 4 else 0x2001 << 112 | random.getrandbits(60)
+        )
 
     def neighbour(self, random: Random, net: Net, version: int) -> tuple[int, int]:
         """MAC and IP address of somebody in the network."""
-        known = [(host.mac, int(one)) for host in net.hosts for one in host.addresses if one.version == version]
+        known = [
+            (host.mac, int(one)) for host in net.hosts for one in host.addresses if one.version == version
+        ]
         if not net.subnets:
             known = [(host.mac, random.randrange(1 << 24, 0xDF << 24)) for host in net.hosts]
         if known and random.random() < 0.9:
@@ -129,7 +138,16 @@ class Cast:
     def mac(self, random: Random, net: Net) -> int:
         """One to forge, or to send to."""
         macs = [host.mac for host in net.hosts]
-        special = (0, ROUTER, BROADCAST_MAC, 0x01005E000001, 0x333300000001, STRANGER | 1, 0x0180C2000003, 0x0180C200000F)
+        special = (
+            0,
+            ROUTER,
+            BROADCAST_MAC,
+            0x01005E000001,
+            0x333300000001,
+            STRANGER | 1,
+            0x0180C2000003,
+            0x0180C200000F,
+        )
         return random.choice((*macs, *special)) if macs else random.choice(special)
 
     def slot(self, random: Random) -> tuple[Net, Place]:
@@ -149,7 +167,32 @@ class Cast:
 
     def sport(self, random: Random) -> int:
         """A source port; servers' and 0 too."""
-        return random.randrange(1024, 65536) if random.random() < 0.8 else random.choice((0, 8000, 8001, 8002, 53, 67))
+        return (
+            random.randrange(1024, 65536)
+            if random.random() < 0.8
+            else random.choice((0, 8000, 8001, 8002, 53, 67))
+        )
+
+    def vlan(self, net: Net) -> int:
+        """A network's VLAN id on the fabric's links."""
+        return self._vlans[f"{net.tenant}/{net.name}"]
+
+    def gnb(self, random: Random) -> Speaker:
+        """A gNB at the leaf; anybody in the access network if there is none."""
+        access = self._world.sessions[0].access
+        gnbs = {int(one.gnb) for one in self._world.sessions}
+        here = [
+            Speaker(access, host.place, host.mac, {4: int(address), 6: 0})
+            for host in access.hosts
+            for address in host.addresses
+            if host.place.switch == LEAF and int(address) in gnbs
+        ]
+        if here and random.random() < 0.9:
+            return random.choice(here)
+        places = [place for place in access.places if place.switch == LEAF]
+        place = random.choice(places) if places else self._slots[0][1]
+        mac = place.mac or STRANGER | random.getrandbits(12)
+        return Speaker(access, place, mac, {v: self._stranger(random, access, v) for v in (4, 6)})
 
     def services_of(self, tenant: str) -> list[Service]:
         """A tenant's services."""

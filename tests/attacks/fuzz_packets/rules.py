@@ -16,7 +16,7 @@ class Rules:
         tenants = {net.tenant for net in world.nets}
         self._rules = {tenant: world.rules_of(tenant) for tenant in tenants}
 
-    def check(self, net: Net, packet: f.Ip, tag: int | None) -> None:
+    def check(self, net: Net, packet: f.Ip) -> None:
         """The first rule that matches decides; `net` is where the packet came in."""
         source, destination = self._judged(net, packet)
         for rule in self._rules[net.tenant]:

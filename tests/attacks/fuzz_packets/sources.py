@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network
 
-from tests.attacks.fuzz_packets.fabric import LEAF, Host, Net, Place, World
+from tests.attacks.fuzz_packets.fabric import Net, Place, World
 from tests.attacks.fuzz_packets.frames import Refused
 
 __all__ = ["Sources", "in_prefix", "in_subnet", "special_ipv4", "special_ipv6"]
@@ -96,5 +96,3 @@ class Sources:
             return False
         _, via = max(covering, key=lambda one: one[0].prefixlen)
         return (place, mac) in self._bound.get((net, version, int(via)), ())
-
-
