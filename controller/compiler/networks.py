@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from controller.compiler.desired import Output
-from controller.compiler.entries import EntityLists, answer_arp
+from controller.compiler.entries import EntityLists, answer_arp, drop_route
 from controller.compiler.sources import network_sources, scope_of
 from controller.intents.network import ROUTER_MAC, Attachment, Network, Trust
 from controller.names import PortRef, SwitchName
@@ -37,6 +37,8 @@ class NetworkPart:
     tree: FloodTree
     routed: bool
     """Whether frames for the router's MAC address are routed."""
+    routing_leaves: tuple[SwitchName, ...]
+    """Switches where the tenant's packets are routed."""
     cut_off: tuple[tuple[SwitchName, SwitchName], ...]
     """Leaves that its packets should cross between, and have no path."""
     linked: tuple[PortRef, ...]
@@ -60,6 +62,8 @@ def compile_network(part: NetworkPart) -> Output:
     entries.add(part.leaves, *network_sources(part.vlan, spec.subnets, spec.gateways))
     if part.routed:
         entries.add(part.leaves, b.Gateways(part.vlan, ROUTER_MAC, b.Route()))
+        # Hosts have routes of their own. What is for nobody known goes to no router behind a shorter prefix.
+        entries.add(part.routing_leaves, *(drop_route(part.vrf, subnet) for subnet in spec.subnets))
     for gateway in part.network.spec.gateways:
         if isinstance(gateway, IPv4Address):
             entries.add(part.leaves, answer_arp(part.vlan, gateway))

@@ -131,6 +131,7 @@ def _networks(place: TenantPlace) -> Iterator[AnyTask]:
             place.span_of(network),
             place.paths.flood_tree(leaves),
             place.is_routed(network),
+            place.routing_leaves,
             tuple(_cut_off(place, network)),
             tuple(sorted({a.ref for a in network.spec.attachments} & linked)),
         )
@@ -212,6 +213,7 @@ def _services(place: TenantPlace) -> Iterator[AnyTask]:
             place.routing_leaves,
             place.allocations.vlan(home.key) if home is not None else None,
             place.leaves_of(home) if home is not None else (),
+            tuple(_networks_around(place, spec.virtual_ip)),
             frozenset(m.address for m in spec.pool if not place.is_reachable(m.address)),
         )
         yield Task(Slot(service.key), part, compile_service)
