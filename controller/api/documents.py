@@ -129,6 +129,7 @@ class SwitchDocument(_Document):
     address: str
     connected: bool
     state: str = Field(description="disconnected, backup or primary, and why")
+    held: str | None = Field(description="why nothing is written to it until the operator decides")
     in_sync: bool
     entries_desired: int
     entries_installed: int
@@ -147,6 +148,7 @@ class SwitchDocument(_Document):
             address=view.address,
             connected=view.connected,
             state=str(view.state),
+            held=view.held,
             in_sync=view.in_sync,
             entries_desired=view.desired,
             entries_installed=view.installed,

@@ -80,6 +80,7 @@ def switch_view(switch: FabricSwitch) -> SwitchView:
         address=config.address,
         connected=switch.connected,
         state=switch.state,
+        held=switch.held,
         in_sync=switch.in_sync,
         desired=switch.desired,
         installed=switch.installed,

@@ -48,6 +48,8 @@ class SwitchView:
     """Whether it can be written to."""
     state: SessionState
     """How its session stands; as text it says why."""
+    held: str | None
+    """Why nothing is written to it for now, though it could be."""
     in_sync: bool
     desired: int
     installed: int
