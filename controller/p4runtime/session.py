@@ -386,9 +386,10 @@ class SwitchSession:
         """Why another pipeline and its entries must stay, or None."""
         try:
             entries = await count_entries(stub, self._endpoint.device_id, self._timing.write)
-        except (RequestRefused, PipelineLost) as error:
-            # A switch that runs no pipeline after all, or cannot say what it holds.
-            _log.warning("%s: %s", self.name, error)
+        except PipelineLost:
+            return None  # It runs none after all.
+        except RequestRefused as error:
+            _log.warning("%s cannot say what it holds, so nothing of it is kept: %s", self.name, error)
             return None
         return self._push_objection(entries)
 
