@@ -41,6 +41,7 @@ from controller.telemetry.metrics import Metrics
 from controller.topology.model import Topology
 from pipelines.entities import Counter, DigestMessage, EntityKey, TableEntry
 from pipelines.fabric.bindings import CongestionReport, CongestionWatch, HostSeen
+from pipelines.values import Port
 
 __all__ = ["Fabric", "running_fabric"]
 
@@ -221,7 +222,8 @@ class Fabric:
     @property
     def switches(self) -> tuple[SwitchView, ...]:
         """All switches, as configured."""
-        return tuple(switch_view(switch) for switch in self._switches.values())
+        known = self.topology.switches
+        return tuple(switch_view(switch, known[name].ports) for name, switch in self._switches.items())
 
     @property
     def congestion(self) -> CongestionMonitor:
@@ -257,6 +259,14 @@ class Fabric:
             self.bus.publish(SwitchConnected(switch))
         elif before and not connected:
             self.bus.publish(SwitchDisconnected(switch, state.reason))
+
+    def ports_known(self, switch: SwitchName, ports: frozenset[Port]) -> None:
+        """A switch said which ports it has."""
+        self._sight.ports_known(switch, ports)
+        known = self.topology.switches[switch]
+        for port in self._switches[switch].config.ports or ():
+            if (lack := known.lacks(port)) is not None:
+                _log.warning("%s, but its configuration says that port %d may have a link", lack, port)
 
     async def packet_in(self, switch: SwitchName, packet: PacketIn) -> None:
         """A frame came from a switch."""

@@ -10,6 +10,7 @@ from controller.intents import IntentDocument
 from controller.names import IntentKey, SwitchName
 from controller.p4runtime import SessionState
 from controller.topology.model import Role
+from pipelines.values import Port
 
 __all__ = ["Applied", "IntentView", "SwitchView"]
 
@@ -44,6 +45,8 @@ class SwitchView:
     role: Role
     target: str
     address: str
+    ports: tuple[Port, ...] | None
+    """Those that it has; None where it does not say."""
     connected: bool
     """Whether it can be written to."""
     state: SessionState

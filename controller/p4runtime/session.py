@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import grpc
 from finsy.proto import p4r, p4r_grpc
 
 from controller.names import SwitchName
@@ -26,6 +27,7 @@ from controller.p4runtime.errors import (
 )
 from controller.p4runtime.limit import RateLimit
 from controller.p4runtime.pipeline import Pipeline, push, running_cookie
+from controller.p4runtime.ports import follow_ports
 from controller.p4runtime.read import ReadResult, count_entries, read_all, read_counters
 from controller.p4runtime.state import PacketIn, Phase, SessionListener, SessionState
 from controller.p4runtime.stream import (
@@ -266,6 +268,7 @@ class SwitchSession:
                 tasks.create_task(self._deliver_packets())
                 tasks.create_task(self._deliver_digests(stream))
                 tasks.create_task(self._keep_pipeline(stub))
+                tasks.create_task(self._follow_ports(channel))
         except BaseExceptionGroup as failures:
             raise _first(failures) from None
         finally:
@@ -276,6 +279,19 @@ class SwitchSession:
             self._digests = asyncio.Queue(_WAITING_MESSAGES)
             self._complaints.clear()
             await channel.close()
+
+    async def _follow_ports(self, channel: grpc.aio.Channel) -> None:
+        """Tell the listener which ports there are; a failure costs that knowledge, never the connection."""
+
+        def told(ports: frozenset[Port]) -> None:
+            self._listener.ports_known(self.name, ports)
+
+        leaf = self._target.port_number_leaf
+        if leaf is not None:
+            try:
+                await follow_ports(channel, self.name, leaf, told, timeout=self._timing.answer)
+            except Exception:
+                _log.exception("%s: its ports are not followed any more", self.name)
 
     async def _first_answer(self, stream: Stream) -> None:
         """Wait until the switch has said who is primary."""

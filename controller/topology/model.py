@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 
 from controller.names import IntentKey, PortRef, SwitchName
-from pipelines.values import EcmpGroupId, MacAddress
+from pipelines.values import EcmpGroupId, MacAddress, Port
 
 __all__ = ["Host", "HostKey", "Link", "Role", "Switch", "Topology"]
 
@@ -36,6 +36,8 @@ class Switch:
     device_id: int
     role: Role
     connected: bool = True
+    ports: frozenset[Port] | None = None
+    """Those that it has; None where it does not say: then it is taken to have every port."""
 
     def __post_init__(self) -> None:
         """Refuse a device id that cannot number the paths towards this switch.
@@ -50,6 +52,12 @@ class Switch:
     def group(self) -> EcmpGroupId:
         """The number, on every other switch, of the group of equal-cost ports towards this one."""
         return EcmpGroupId(self.device_id)
+
+    def lacks(self, port: Port) -> str | None:
+        """That the switch has no such port, in words; None if it has, or does not say which it has."""
+        if self.ports is None or port in self.ports:
+            return None
+        return f"{self.name} has no port {port}; it has {_ranges(self.ports)}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -78,6 +86,17 @@ class Host:
     def key(self) -> HostKey:
         """Its network and MAC address."""
         return (self.network, self.mac)
+
+
+def _ranges(ports: Iterable[Port]) -> str:
+    """Ports as people write them: `1-8, 12`."""
+    runs: list[list[int]] = []
+    for port in sorted(ports):
+        if runs and port == runs[-1][1] + 1:
+            runs[-1][1] = port
+        else:
+            runs.append([port, port])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs) or "none"
 
 
 def _freeze_switches(switches: Mapping[SwitchName, Switch]) -> Mapping[SwitchName, Switch]:
@@ -110,6 +129,11 @@ class Topology:
             by_name[switch.name] = by_device_id[switch.device_id] = switch
         known_hosts = MappingProxyType({host.key: host for host in hosts})
         return cls(_freeze_switches(by_name), frozenset(links), known_hosts)
+
+    def lacks(self, port: PortRef) -> str | None:
+        """That a switch of the fabric does not have a port, in words; None otherwise."""
+        switch = self.switches.get(port.switch)
+        return switch.lacks(port.port) if switch is not None else None
 
     def with_switch(self, switch: Switch) -> Topology:
         """Add a switch, or replace what is known about it.
