@@ -32,7 +32,7 @@ _FIRST_RETRY, _LONGEST_RETRY = 1.0, 30.0
 _MOST_INTERFACES = 1024
 """A switch has at most 511 ports; one that names more interfaces than this is not believed."""
 _NEVER = (Code.UNIMPLEMENTED, Code.INVALID_ARGUMENT, Code.UNAUTHENTICATED, Code.PERMISSION_DENIED)
-"""Answers that will be the same when asked again."""
+"""Answers that will be the same when asked again in the same way."""
 
 
 async def follow_ports(
@@ -43,7 +43,7 @@ async def follow_ports(
     *,
     timeout: float,
 ) -> None:
-    """Tell which ports a switch has, and each change, until it does not say any more.
+    """Tell which ports a switch has, and each change, until it does not say any more. Raises nothing.
 
     An empty list is taken for none: a switch without ports is one that has not been set up yet.
 
@@ -54,27 +54,49 @@ async def follow_ports(
         on_ports: called with all ports.
         timeout: seconds for the first answer.
     """
+    try:
+        reason = await _follow(channel, leaf, on_ports, timeout)
+    except Exception:
+        _log.exception("%s: its ports are not followed any more", switch)
+    else:
+        _log.info("%s does not say any more which ports it has: %s", switch, reason)
+
+
+async def _follow(
+    channel: grpc.aio.Channel, leaf: str, on_ports: Callable[[frozenset[Port]], None], timeout: float
+) -> str:
+    """Follow the ports as far as the switch lets us, and say why no further."""
     backoff = Backoff(_FIRST_RETRY, _LONGEST_RETRY)
+    mode = gnmi.SubscriptionList.STREAM
     tries = 0
-    while tries < _TRIES:
+    while True:
         try:
-            async for ports in _reports(channel, leaf, timeout):
+            async for ports in _reports(channel, leaf, mode, timeout):
                 tries = 0
                 if ports:
                     on_ports(ports)
             reason = "the subscription ended"
+            if mode == gnmi.SubscriptionList.ONCE:
+                return "it sends no changes"
         except grpc.aio.AioRpcError as failure:
             reason = str(error_of(failure, "the list of ports"))
             if code_of(failure) in _NEVER:
-                break
+                if mode == gnmi.SubscriptionList.ONCE:
+                    return reason
+                # Stratum has port numbers, but no changes of them.
+                mode = gnmi.SubscriptionList.ONCE
+                continue
         except (P4RuntimeError, TimeoutError, ValueError, asyncio.InvalidStateError) as error:
             reason = str(error) or "no answer in time"
         tries += 1
+        if tries == _TRIES:
+            return reason
         await asyncio.sleep(backoff.next())
-    _log.info("%s does not say which ports it has: %s", switch, reason)
 
 
-async def _reports(channel: grpc.aio.Channel, leaf: str, timeout: float) -> AsyncIterator[frozenset[Port]]:
+async def _reports(
+    channel: grpc.aio.Channel, leaf: str, mode: int, timeout: float
+) -> AsyncIterator[frozenset[Port]]:
     """All ports, after the first answer and after each change.
 
     Raises:
@@ -87,7 +109,7 @@ async def _reports(channel: grpc.aio.Channel, leaf: str, timeout: float) -> Asyn
     try:
         with closed_means_unavailable():
             async with asyncio.timeout(timeout):
-                await call.write(_subscription(leaf))
+                await call.write(_subscription(leaf, mode))
                 while (message := await call.read()) is not grpc.aio.EOF and not message.sync_response:
                     _take(numbers, message.update)
             if message is grpc.aio.EOF:
@@ -111,9 +133,9 @@ async def _end(call: grpc.aio.StreamStreamCall[gnmi.SubscribeRequest, gnmi.Subsc
         )
 
 
-def _subscription(leaf: str) -> gnmi.SubscribeRequest:
+def _subscription(leaf: str, mode: int) -> gnmi.SubscribeRequest:
     request = gnmi.SubscribeRequest()
-    request.subscribe.mode = gnmi.SubscriptionList.STREAM
+    request.subscribe.mode = mode  # type: ignore[assignment]
     request.subscribe.encoding = gnmi.Encoding.PROTO
     subscription = request.subscribe.subscription.add(mode=gnmi.ON_CHANGE)
     subscription.path.elem.add(name="interfaces")

@@ -10,8 +10,8 @@ import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
-import grpc
 from finsy.proto import p4r, p4r_grpc
 
 from controller.names import SwitchName
@@ -268,7 +268,10 @@ class SwitchSession:
                 tasks.create_task(self._deliver_packets())
                 tasks.create_task(self._deliver_digests(stream))
                 tasks.create_task(self._keep_pipeline(stub))
-                tasks.create_task(self._follow_ports(channel))
+                if (leaf := self._target.port_number_leaf) is not None:
+                    told = partial(self._listener.ports_known, self.name)
+                    answer = self._timing.answer
+                    tasks.create_task(follow_ports(channel, self.name, leaf, told, timeout=answer))
         except BaseExceptionGroup as failures:
             raise _first(failures) from None
         finally:
@@ -279,19 +282,6 @@ class SwitchSession:
             self._digests = asyncio.Queue(_WAITING_MESSAGES)
             self._complaints.clear()
             await channel.close()
-
-    async def _follow_ports(self, channel: grpc.aio.Channel) -> None:
-        """Tell the listener which ports there are; a failure costs that knowledge, never the connection."""
-
-        def told(ports: frozenset[Port]) -> None:
-            self._listener.ports_known(self.name, ports)
-
-        leaf = self._target.port_number_leaf
-        if leaf is not None:
-            try:
-                await follow_ports(channel, self.name, leaf, told, timeout=self._timing.answer)
-            except Exception:
-                _log.exception("%s: its ports are not followed any more", self.name)
 
     async def _first_answer(self, stream: Stream) -> None:
         """Wait until the switch has said who is primary."""

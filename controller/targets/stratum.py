@@ -19,7 +19,7 @@ class StratumTofino(Target):
 
     name: ClassVar[str] = "stratum-tofino"
     port_number_leaf: ClassVar[str | None] = "ifindex"
-    """Stratum's SDN port id; where it does not send changes of it, its ports are not known."""
+    """Stratum's SDN port id."""
 
     def __init__(self, pipeline_binary: Path | None) -> None:
         """Take the path of the pipeline's binary for this switch."""

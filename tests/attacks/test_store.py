@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from controller.p4runtime import Pipeline
 from controller.store import StoreUnusable
 from tests.fabric.api.conftest import Served, configured, controller, network, switch_process
+from tests.fabric.api.test_cli import P4FABRIC
 from tests.fabric.api.test_switches import EVERYTHING, apply, until_in_sync
 from tests.fabric.api.wiretap import Wiretap
 
@@ -62,6 +64,20 @@ async def test_an_empty_store_file_is_refused_before_any_switch_is_touched(
         async with controller(configured(tmp_path, wire.address)):
             pass
     assert (wire.pushes, wire.updates) == (0, [])
+
+
+def test_the_command_says_what_is_wrong_with_an_empty_store_and_how_to_go_on(tmp_path: Path) -> None:
+    (tmp_path / "fabric.yaml").write_text("switches: []\napi: {listen: '127.0.0.1:0'}\n")
+    (tmp_path / "p4fabric.db").touch()
+    command = [*P4FABRIC, "controller", "-c", "fabric.yaml", "--log-level", "warning"]
+    refused = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert refused.returncode == 1 and "p4fabric.db is empty" in refused.stderr
+    assert "--new-store" in refused.stderr and "Traceback" not in refused.stderr
+    with subprocess.Popen([*command, "--new-store"], cwd=tmp_path, stdout=subprocess.PIPE) as begun:
+        assert begun.stdout is not None and b"p4fabric controller at" in begun.stdout.readline()
+        begun.terminate()
+        assert begun.wait(timeout=20) == 0
+    assert not list(tmp_path.glob("p4fabric.db-*")), "a controller that was stopped leaves one file"
 
 
 @pytest.mark.parametrize("how", ["new store", "missing file", "older backup"])

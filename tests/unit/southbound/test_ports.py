@@ -24,10 +24,12 @@ class FakeGnmi(gnmi_grpc.gNMIServicer):
     def __init__(self, script: Script) -> None:
         self.script = script
         self.subscriptions = 0
+        self.mode = gnmi.SubscriptionList.STREAM
 
     async def Subscribe(self, _: object, context: Any) -> None:  # type: ignore[override]
         self.subscriptions += 1
         request = await context.read()
+        self.mode = request.subscribe.mode
         assert request.subscribe.subscription[0].path.elem[-1].name == "id"
         await self.script(context)
 
@@ -124,12 +126,25 @@ async def test_a_switch_without_interfaces_is_one_that_does_not_say(served: Any)
 @pytest.mark.parametrize(
     "code", [grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNAUTHENTICATED]
 )
-async def test_a_switch_that_cannot_say_is_asked_once(served: Any, code: grpc.StatusCode) -> None:
+async def test_a_switch_that_cannot_say_is_asked_in_both_ways_and_no_more(
+    served: Any, code: grpc.StatusCode
+) -> None:
     async def script(context: Any) -> None:
         await context.abort(code, "no")
 
     fake, channel = await served(script)
-    assert await followed(channel, 1) == [] and fake.subscriptions == 1
+    assert await followed(channel, 1) == [] and fake.subscriptions == 2
+
+
+async def test_a_switch_that_sends_no_changes_is_asked_for_what_there_is(served: Any) -> None:
+    async def script(context: Any) -> None:
+        if fake.mode == gnmi.SubscriptionList.STREAM:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "no changes of this")
+        await context.write(interfaces(1, 2))
+        await context.write(SYNC)
+
+    fake, channel = await served(script)
+    assert await followed(channel, 1) == [{1, 2}] and fake.subscriptions == 2
 
 
 async def test_a_server_that_is_not_there_ends_it_quietly() -> None:
