@@ -5,7 +5,8 @@ This module must never know hosts: what it writes is right for a network in whic
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from controller.compiler.desired import Output
 from controller.compiler.entries import EntityLists, answer_arp, drop_route
@@ -43,6 +44,8 @@ class NetworkPart:
     """Leaves that its packets should cross between, and have no path."""
     linked: tuple[PortRef, ...]
     """Ports of the network at which another switch was seen."""
+    lacking: Mapping[PortRef, str] = field(default_factory=dict)
+    """Ports of the network that their switches do not have, in words."""
 
 
 def compile_network(part: NetworkPart) -> Output:
@@ -52,7 +55,7 @@ def compile_network(part: NetworkPart) -> Output:
     edge_ports: dict[SwitchName, set[Port]] = {leaf: set() for leaf in part.leaves}
     for attachment in part.network.spec.attachments:
         switch, port = attachment.ref.switch, attachment.port
-        if switch in edge_ports:
+        if switch in edge_ports and attachment.ref not in part.lacking:
             edge_ports[switch].add(port)
             entries.add([switch], _way_in(attachment, part.vlan), _way_out(attachment, part.vlan))
     for switch, ports in part.tree.items():
@@ -102,5 +105,6 @@ def _notes(part: NetworkPart) -> list[str]:
     asked = dict.fromkeys(attachment.ref.switch for attachment in part.network.spec.attachments)
     notes = [f"switch {name} is not part of the fabric" for name in asked if name not in part.leaves]
     notes += [f"there is no path between {one} and {other}" for one, other in part.cut_off]
+    notes += part.lacking.values()
     notes += [f"another switch is linked to {port}; the link is not used" for port in part.linked]
     return notes
