@@ -29,7 +29,7 @@ from controller.intents.fields import SwitchLabel
 from controller.names import SwitchName
 from controller.p4runtime.channel import Endpoint, Tls
 from controller.targets import TARGET_NAMES, Target, target_named
-from controller.topology.model import DEFAULT_PORTS, Role, Switch
+from controller.topology.model import Role, Switch
 from pipelines.values import Port
 
 __all__ = [
@@ -148,8 +148,7 @@ class SwitchConfig(_Section):
 
     def switch(self) -> Switch:
         """The switch as the topology has it, before it is connected."""
-        ports = DEFAULT_PORTS if self.ports is None else self.ports
-        return Switch(self.switch_name, self.device_id, self.role, False, ports)
+        return Switch(self.switch_name, self.device_id, self.role, connected=False, link_ports=self.ports)
 
     def make_target(self) -> Target:
         """What is special about its kind."""

@@ -95,7 +95,7 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
                 address_resolution.apply(hdr, meta, standard_metadata, done);
                 if (!done) {
                     gateway.apply(hdr, meta);
-                    upf_uplink.apply(hdr, meta, reason);
+                    upf_uplink.apply(hdr, meta, standard_metadata, reason);
                     if (reason == DROP_NONE && meta.from_edge) {
                         transport_check.apply(hdr, meta, reason);
                     }

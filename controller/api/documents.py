@@ -127,8 +127,10 @@ class SwitchDocument(_Document):
     role: str
     target: str
     address: str
+    ports: list[int] | None = Field(description="those that it has; null where it does not say")
     connected: bool
     state: str = Field(description="disconnected, backup or primary, and why")
+    held: str | None = Field(description="why nothing is written to it until the operator decides")
     in_sync: bool
     entries_desired: int
     entries_installed: int
@@ -145,8 +147,10 @@ class SwitchDocument(_Document):
             role=view.role,
             target=view.target,
             address=view.address,
+            ports=None if view.ports is None else [int(port) for port in view.ports],
             connected=view.connected,
             state=str(view.state),
+            held=view.held,
             in_sync=view.in_sync,
             entries_desired=view.desired,
             entries_installed=view.installed,

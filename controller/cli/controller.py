@@ -18,8 +18,15 @@ __all__ = ["run"]
 _LEVELS = ("debug", "info", "warning", "error")
 
 
-def run(path: Path, log_level: str) -> int:
-    """Run the controller; returns the exit status."""
+def run(path: Path, log_level: str, *, new_store: bool = False, confirm_removal: bool = False) -> int:
+    """Run the controller; returns the exit status.
+
+    Args:
+        path: the configuration.
+        log_level: one of Python's, in lower case.
+        new_store: begin with no intents, though the store's file is empty.
+        confirm_removal: remove what switches hold and the store does not know, however much that is.
+    """
     if log_level not in _LEVELS:
         print(f"--log-level {log_level!r} must be one of {', '.join(_LEVELS)}", file=sys.stderr)
         return 2
@@ -33,7 +40,7 @@ def run(path: Path, log_level: str) -> int:
         return 2
     status = 0
     try:
-        asyncio.run(_run(config))
+        asyncio.run(_run(config, new_store=new_store, confirm_removal=confirm_removal))
     except* (StoreError, TokenError, ListenError) as failures:
         for failure in _leaves(failures):
             print(failure, file=sys.stderr)
@@ -41,14 +48,15 @@ def run(path: Path, log_level: str) -> int:
     return status
 
 
-async def _run(config: FabricConfig) -> None:
+async def _run(config: FabricConfig, *, new_store: bool, confirm_removal: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     token = read_token(config.api.token_file)
     with listen(config.api) as listener:
-        async with running_fabric(config) as fabric:
+        running = running_fabric(config, new_store=new_store, confirm_removal=confirm_removal)
+        async with running as fabric:
             app = create_app(fabric, token, max_request_bytes=config.api.max_request_bytes)
             host, port = listener.getsockname()[:2]
             scheme = "http" if config.api.tls is None else "https"

@@ -50,11 +50,21 @@ _DEFAULT_TOKEN = Path("p4fabric.token")
 def controller(
     config: Annotated[Path, typer.Option("-c", "--config", help="The fabric's YAML file.")],
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    new_store: Annotated[
+        bool, typer.Option("--new-store", help="Begin with no intents, though the store's file is empty.")
+    ] = False,
+    confirm_removal: Annotated[
+        bool,
+        typer.Option(
+            "--confirm-removal",
+            help="Remove what switches hold and the store does not know, however much that is.",
+        ),
+    ] = False,
 ) -> None:
     """Run the controller."""
     from controller.cli.controller import run
 
-    raise typer.Exit(run(config, log_level))
+    raise typer.Exit(run(config, log_level, new_store=new_store, confirm_removal=confirm_removal))
 
 
 @app.command()

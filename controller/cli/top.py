@@ -74,6 +74,8 @@ def _switches(topology: Mapping[str, Any]) -> RenderableType:
         name = switch["name"]
         state = "in sync" if switch["inSync"] else "connected" if switch["connected"] else switch["state"]
         style = "green" if switch["inSync"] else "yellow" if switch["connected"] else "red"
+        if switch["held"] is not None:
+            state, style = f"held: {switch['held']}", "red"
         shown.add_row(
             name,
             switch["role"],

@@ -15,7 +15,7 @@ from pipelines.entities import Entity, Lpm
 from pipelines.fabric import bindings as b
 from pipelines.values import IpProtocol, MacAddress, VlanId, VrfId
 
-__all__ = ["TRANSPORTS", "EntityLists", "answer_arp", "route"]
+__all__ = ["TRANSPORTS", "EntityLists", "answer_arp", "drop_route", "route"]
 
 TRANSPORTS = {"tcp": IpProtocol(6), "udp": IpProtocol(17)}
 
@@ -39,6 +39,13 @@ class EntityLists:
 def answer_arp(vlan: VlanId, address: IPv4Address) -> b.ArpResponder:
     """Answer for an address that the fabric owns in a network."""
     return b.ArpResponder(vlan, address, b.ArpReply(ROUTER_MAC))
+
+
+def drop_route(vrf: VrfId, prefix: IpPrefix) -> b.RoutingIpv4 | b.RoutingIpv6:
+    """Let nothing through to a prefix, but for what longer ones in it say."""
+    if isinstance(prefix, IPv4Network):
+        return b.RoutingIpv4(vrf, Lpm(prefix.network_address, prefix.prefixlen), b.Unreachable())
+    return b.RoutingIpv6(vrf, Lpm(prefix.network_address, prefix.prefixlen), b.Unreachable())
 
 
 def route(vrf: VrfId, prefix: IpPrefix, vlan: VlanId, mac: MacAddress) -> b.RoutingIpv4 | b.RoutingIpv6:

@@ -5,10 +5,11 @@ This module must never know hosts: what it writes is right for a network in whic
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from controller.compiler.desired import Output
-from controller.compiler.entries import EntityLists, answer_arp
+from controller.compiler.entries import EntityLists, answer_arp, drop_route
 from controller.compiler.sources import network_sources, scope_of
 from controller.intents.network import ROUTER_MAC, Attachment, Network, Trust
 from controller.names import PortRef, SwitchName
@@ -37,10 +38,14 @@ class NetworkPart:
     tree: FloodTree
     routed: bool
     """Whether frames for the router's MAC address are routed."""
+    routing_leaves: tuple[SwitchName, ...]
+    """Switches where the tenant's packets are routed."""
     cut_off: tuple[tuple[SwitchName, SwitchName], ...]
     """Leaves that its packets should cross between, and have no path."""
     linked: tuple[PortRef, ...]
     """Ports of the network at which another switch was seen."""
+    lacking: Mapping[PortRef, str] = field(default_factory=dict)
+    """Ports of the network that their switches do not have, in words."""
 
 
 def compile_network(part: NetworkPart) -> Output:
@@ -50,7 +55,7 @@ def compile_network(part: NetworkPart) -> Output:
     edge_ports: dict[SwitchName, set[Port]] = {leaf: set() for leaf in part.leaves}
     for attachment in part.network.spec.attachments:
         switch, port = attachment.ref.switch, attachment.port
-        if switch in edge_ports:
+        if switch in edge_ports and attachment.ref not in part.lacking:
             edge_ports[switch].add(port)
             entries.add([switch], _way_in(attachment, part.vlan), _way_out(attachment, part.vlan))
     for switch, ports in part.tree.items():
@@ -60,6 +65,8 @@ def compile_network(part: NetworkPart) -> Output:
     entries.add(part.leaves, *network_sources(part.vlan, spec.subnets, spec.gateways))
     if part.routed:
         entries.add(part.leaves, b.Gateways(part.vlan, ROUTER_MAC, b.Route()))
+        # Hosts have routes of their own. What is for nobody known goes to no router behind a shorter prefix.
+        entries.add(part.routing_leaves, *(drop_route(part.vrf, subnet) for subnet in spec.subnets))
     for gateway in part.network.spec.gateways:
         if isinstance(gateway, IPv4Address):
             entries.add(part.leaves, answer_arp(part.vlan, gateway))
@@ -98,5 +105,6 @@ def _notes(part: NetworkPart) -> list[str]:
     asked = dict.fromkeys(attachment.ref.switch for attachment in part.network.spec.attachments)
     notes = [f"switch {name} is not part of the fabric" for name in asked if name not in part.leaves]
     notes += [f"there is no path between {one} and {other}" for one, other in part.cut_off]
+    notes += part.lacking.values()
     notes += [f"another switch is linked to {port}; the link is not used" for port in part.linked]
     return notes

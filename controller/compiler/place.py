@@ -88,8 +88,10 @@ class TenantPlace:
         return believed(self.tenant, self.catalogue, self.heard)
 
     def is_in_fabric(self, host: Host) -> bool:
-        """Whether its switch is: what is stated of a host may be about a switch that is not there yet."""
-        return host.attachment.switch in self.topology.switches
+        """Whether its port is: what is stated of a host may be about a switch that is not there yet."""
+        return (
+            host.attachment.switch in self.topology.switches and self.topology.lacks(host.attachment) is None
+        )
 
     @cached_property
     def _access_networks(self) -> frozenset[str]:

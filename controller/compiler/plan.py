@@ -106,17 +106,26 @@ def _watches(
         name: {PortRef(name, port) for port in paths.fabric_ports(name)} for name in topology.switches
     }
     for port in edge:
-        if port.switch in in_use:
+        if port.switch in in_use and topology.lacks(port) is None:
             in_use[port.switch].add(port)
     for watch in catalogue.of_kind_everywhere(TelemetryWatch):
         spec = watch.spec
         asked = [SwitchName(name) for name in spec.switches] or sorted(topology.switches)
         ports: set[PortRef] = set()
+        lacking: dict[PortRef, str] = {}
         for name in asked:
-            if name in in_use:
-                ports |= {PortRef(name, port) for port in spec.ports} or in_use[name]
+            for port in {PortRef(name, port) for port in spec.ports} or in_use.get(name, set()):
+                if (lack := topology.lacks(port)) is not None:
+                    lacking[port] = lack
+                elif name in in_use:
+                    ports.add(port)
+        if not spec.switches:
+            # Of all switches, some have the port and others need not.
+            found = {port.port for port in ports}
+            lacking = {port: lack for port, lack in lacking.items() if port.port not in found}
         absent = tuple(name for name in asked if name not in in_use)
-        yield Task(Slot(watch.key), WatchPart(watch, tuple(sorted(ports)), absent), compile_watch)
+        notes = tuple(lack for _, lack in sorted(lacking.items()))
+        yield Task(Slot(watch.key), WatchPart(watch, tuple(sorted(ports)), absent, notes), compile_watch)
 
 
 def _networks(place: TenantPlace) -> Iterator[AnyTask]:
@@ -131,8 +140,14 @@ def _networks(place: TenantPlace) -> Iterator[AnyTask]:
             place.span_of(network),
             place.paths.flood_tree(leaves),
             place.is_routed(network),
+            place.routing_leaves,
             tuple(_cut_off(place, network)),
             tuple(sorted({a.ref for a in network.spec.attachments} & linked)),
+            {
+                a.ref: lack
+                for a in network.spec.attachments
+                if (lack := place.topology.lacks(a.ref)) is not None
+            },
         )
         yield Task(Slot(network.key), part, compile_network)
         if network.spec.routes:
@@ -212,6 +227,7 @@ def _services(place: TenantPlace) -> Iterator[AnyTask]:
             place.routing_leaves,
             place.allocations.vlan(home.key) if home is not None else None,
             place.leaves_of(home) if home is not None else (),
+            tuple(_networks_around(place, spec.virtual_ip)),
             frozenset(m.address for m in spec.pool if not place.is_reachable(m.address)),
         )
         yield Task(Slot(service.key), part, compile_service)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from controller.compiler.desired import CounterSource, Output
-from controller.compiler.entries import TRANSPORTS, EntityLists, answer_arp
+from controller.compiler.entries import TRANSPORTS, EntityLists, answer_arp, drop_route
 from controller.compiler.sources import denied_source
 from controller.intents.service import Service
 from controller.names import SwitchName
-from pipelines.entities import Lpm, Weighted
+from pipelines.entities import Weighted
 from pipelines.fabric import bindings as b
 from pipelines.values import IPv4Address, L4Port, VlanId, VrfId
 
@@ -31,7 +31,9 @@ class ServicePart:
     vlan: VlanId | None
     """The network that has the virtual IP in one of its subnets, if one does."""
     neighbours: tuple[SwitchName, ...]
-    """Switches with ports of that network: its hosts resolve the virtual IP, and none may have it."""
+    """Switches with ports of that network: its hosts resolve the virtual IP."""
+    around: tuple[tuple[VlanId, tuple[SwitchName, ...]], ...]
+    """Networks of which hosts could otherwise send as the virtual IP, and their switches."""
     unseen: frozenset[IPv4Address]
     """Servers that packets cannot be sent to yet."""
 
@@ -58,12 +60,10 @@ def compile_service(part: ServicePart) -> Output:
         fragments = b.VirtualIpReplies(part.vrf, address, protocol, L4Port(0), b.DenyFragment())
         entries.add(part.leaves, fragments)
     # What is for no service of this address goes nowhere, whatever prefix is routed around it.
-    entries.add(part.leaves, b.RoutingIpv4(part.vrf, Lpm(spec.virtual_ip, 32), b.Unreachable()))
+    entries.add(part.leaves, drop_route(part.vrf, ip_network(spec.virtual_ip)))
     if part.vlan is not None:
-        entries.add(
-            part.neighbours,
-            answer_arp(part.vlan, spec.virtual_ip),
-            denied_source(part.vlan, ip_network(spec.virtual_ip)),
-        )
+        entries.add(part.neighbours, answer_arp(part.vlan, spec.virtual_ip))
+    for vlan, leaves in part.around:
+        entries.add(leaves, denied_source(vlan, ip_network(spec.virtual_ip)))
     notes = tuple(f"server {address} not seen yet" for address in sorted(part.unseen))
     return Output(entries.frozen(), notes, tuple(counters))

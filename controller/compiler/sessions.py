@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from controller.compiler.desired import CounterSource, Output
-from controller.compiler.entries import EntityLists, answer_arp
+from controller.compiler.entries import EntityLists, answer_arp, drop_route
 from controller.compiler.sources import denied_source
 from controller.intents.upf import UpfSession
 from controller.names import SwitchName
@@ -57,7 +57,8 @@ def compile_session(part: SessionPart) -> Output:
         part.vrf, spec.ue_address, b.Encapsulate(part.peer, spec.downlink_teid, spec.qfi)
     )
     peer = b.UpfTunnelPeers(part.peer, b.TunnelTo(part.vrf, spec.n3_address, spec.gnb_address))
-    entries.add(part.leaves, peer, downlink)
+    # The fabric's own end of the tunnels is nobody's destination but the gNBs'.
+    entries.add(part.leaves, peer, downlink, drop_route(part.vrf, ip_network(spec.n3_address)))
     counters = [CounterSource("uplink", leaf, uplink) for leaf in part.access_leaves]
     counters += [CounterSource("downlink", leaf, downlink) for leaf in part.leaves]
     notes = () if part.gnb_seen else (f"gNB {spec.gnb_address} not seen yet",)

@@ -6,7 +6,7 @@ know intents or hosts as such.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from controller.intents.fields import IpAddress, IpPrefix
@@ -26,7 +26,7 @@ _LINK_LOCAL: IpPrefix = IPv6Network("fe80::/10")
 
 
 def network_sources(
-    vlan: VlanId, subnets: Iterable[IpPrefix], owned: Iterable[IpAddress]
+    vlan: VlanId, subnets: Sequence[IpPrefix], owned: Iterable[IpAddress]
 ) -> list[SourceEntry]:
     """Open the families that a network has, and keep hosts from the addresses that the fabric owns there.
 
@@ -37,6 +37,11 @@ def network_sources(
     """
     ranges = tuple(subnets) or _EVERYTHING
     entries = [_entry(vlan, subnet, b.SourceOfSubnet()) for subnet in ranges]
+    for subnet in subnets:
+        if isinstance(subnet, IPv4Network) and subnet.prefixlen < 31:
+            # The network's own address and its broadcast address are no host's.
+            ends = (subnet.network_address, subnet.broadcast_address)
+            entries += [denied_source(vlan, ip_network(end)) for end in ends]
     for version in sorted({subnet.version for subnet in ranges}):
         entries.append(_entry(vlan, _UNSPECIFIED[version], b.SourcePermitted()))
         if version == 6:

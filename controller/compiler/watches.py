@@ -24,6 +24,8 @@ class WatchPart:
     ports: tuple[PortRef, ...]
     absent: tuple[str, ...]
     """Switches that it names and the fabric does not have."""
+    lacking: tuple[str, ...] = ()
+    """Ports that it names and their switches do not have, in words."""
 
 
 def compile_watch(part: WatchPart) -> Output:
@@ -35,4 +37,4 @@ def compile_watch(part: WatchPart) -> Output:
     for port in part.ports:
         entries.add([port.switch], b.CongestionWatch(port.port, watch))
     notes = tuple(f"switch {name} is not part of the fabric" for name in part.absent)
-    return Output(entries.frozen(), notes)
+    return Output(entries.frozen(), notes + part.lacking)

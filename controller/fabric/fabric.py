@@ -26,7 +26,7 @@ from controller.fabric.views import Applied, IntentView, SwitchView
 from controller.intents import FieldError, IntentDocument
 from controller.names import IntentKey, PortRef, SwitchName, TenantName
 from controller.p4runtime import PacketIn, Phase, SessionState
-from controller.reconcile import Progress
+from controller.reconcile import Progress, RemovalGuard
 from controller.store import Snapshot, SqliteStore, Store, StoreError
 from controller.telemetry.bus import EventBus
 from controller.telemetry.congestion import CongestionMonitor, Queue
@@ -41,6 +41,7 @@ from controller.telemetry.metrics import Metrics
 from controller.topology.model import Topology
 from pipelines.entities import Counter, DigestMessage, EntityKey, TableEntry
 from pipelines.fabric.bindings import CongestionReport, CongestionWatch, HostSeen
+from pipelines.values import Port
 
 __all__ = ["Fabric", "running_fabric"]
 
@@ -52,15 +53,22 @@ _FAILURES_SHOWN = 20
 
 
 @asynccontextmanager
-async def running_fabric(config: FabricConfig) -> AsyncIterator[Fabric]:
+async def running_fabric(
+    config: FabricConfig, *, new_store: bool = False, confirm_removal: bool = False
+) -> AsyncIterator[Fabric]:
     """Run a fabric while the body does.
+
+    Args:
+        config: the fabric.
+        new_store: begin with no intents, though the store's file is empty.
+        confirm_removal: remove what switches hold and the store does not know, however much that is.
 
     Raises:
         StoreError: the store cannot be used.
     """
-    store = await SqliteStore.open(config.store.path)
+    store = await SqliteStore.open(config.store.path, new=new_store)
     try:
-        fabric = await Fabric.load(config, store)
+        fabric = await Fabric.load(config, store, confirm_removal=confirm_removal)
         async with asyncio.TaskGroup() as tasks:
             main = tasks.create_task(fabric.run(), name="fabric")
             try:
@@ -75,14 +83,18 @@ async def running_fabric(config: FabricConfig) -> AsyncIterator[Fabric]:
 class Fabric:
     """Make it with `load`, then `run` it in a TaskGroup; `running_fabric` does both."""
 
-    def __init__(self, config: FabricConfig, store: Store, key: bytes) -> None:
-        """Make an empty one; `key` signs link probes."""
+    def __init__(self, config: FabricConfig, store: Store, key: bytes, guard: RemovalGuard) -> None:
+        """Make an empty one; `key` signs link probes, `guard` says which switches may be written to."""
         self._store = store
         self._ledger = Ledger()
         self._compiler = Compiler()
         self._desired = DesiredState({}, {})
         self._board = StatusBoard(self._status_changed)
-        self._switches = {s.switch_name: FabricSwitch(s, self, self._progressed) for s in config.switches}
+        self._guard = guard
+        self._switches = {
+            switch.switch_name: FabricSwitch(switch, self, self._progressed, guard)
+            for switch in config.switches
+        }
         self._observation = Observation(
             config.telemetry,
             Figures(self, self._switches.values()),
@@ -103,13 +115,14 @@ class Fabric:
         """Connected switches that do not hold yet what is desired, and since when."""
 
     @classmethod
-    async def load(cls, config: FabricConfig, store: Store) -> Fabric:
+    async def load(cls, config: FabricConfig, store: Store, *, confirm_removal: bool = False) -> Fabric:
         """Take up what the store kept, and compile it, before any switch is touched.
 
         Raises:
             StoreError: the store cannot be read, or holds what this version does not understand.
         """
-        fabric = cls(config, store, await store.secret("link probes"))
+        guard = RemovalGuard((s.switch_name for s in config.switches), confirmed=confirm_removal)
+        fabric = cls(config, store, await store.secret("link probes"), guard)
         await fabric._take_up(await store.load())
         return fabric
 
@@ -122,6 +135,7 @@ class Fabric:
             raise StoreError(f"the intents in the store do not stand together: {error}") from error
         for key, generation in self._ledger.generations.items():
             self._board.accept(key, generation)
+        self._guard.begin(desired.entities)
         self._adopt(desired)
         self._dirty.set()
 
@@ -208,7 +222,8 @@ class Fabric:
     @property
     def switches(self) -> tuple[SwitchView, ...]:
         """All switches, as configured."""
-        return tuple(switch_view(switch) for switch in self._switches.values())
+        known = self.topology.switches
+        return tuple(switch_view(switch, known[name].ports) for name, switch in self._switches.items())
 
     @property
     def congestion(self) -> CongestionMonitor:
@@ -231,6 +246,7 @@ class Fabric:
         """A session's state is another one."""
         connected = state.phase is Phase.PRIMARY
         before = self.topology.switches[switch].connected
+        self._board.hold(switch, self._guard.reason(switch))
         self._board.connection(switch, connected)
         if connected:
             # Also where it was connected before: it may be another switch now, or have another pipeline.
@@ -243,6 +259,14 @@ class Fabric:
             self.bus.publish(SwitchConnected(switch))
         elif before and not connected:
             self.bus.publish(SwitchDisconnected(switch, state.reason))
+
+    def ports_known(self, switch: SwitchName, ports: frozenset[Port]) -> None:
+        """A switch said which ports it has."""
+        self._sight.ports_known(switch, ports)
+        known = self.topology.switches[switch]
+        for port in self._switches[switch].config.ports or ():
+            if (lack := known.lacks(port)) is not None:
+                _log.warning("%s, but its configuration says that port %d may have a link", lack, port)
 
     async def packet_in(self, switch: SwitchName, packet: PacketIn) -> None:
         """A frame came from a switch."""
@@ -259,6 +283,7 @@ class Fabric:
     # What follows from what.
 
     def _progressed(self, progress: Progress) -> None:
+        self._board.hold(progress.switch, self._guard.reason(progress.switch))
         self._board.report(progress)
         if progress.in_sync:
             since = self._waiting_since.pop(progress.switch, None)

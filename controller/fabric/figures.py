@@ -10,6 +10,7 @@ from controller.fabric.views import SwitchView
 from controller.names import IntentKey
 from controller.telemetry.congestion import Episode
 from controller.telemetry.counters import Count
+from pipelines.values import Port
 
 if TYPE_CHECKING:
     from controller.fabric.fabric import Fabric
@@ -69,8 +70,8 @@ class Figures:
         return len(self._fabric.topology.hosts)
 
 
-def switch_view(switch: FabricSwitch) -> SwitchView:
-    """A switch, for people."""
+def switch_view(switch: FabricSwitch, ports: frozenset[Port] | None) -> SwitchView:
+    """A switch with the ports that it has, for people."""
     config, progress = switch.config, switch.progress
     return SwitchView(
         name=switch.name,
@@ -78,8 +79,10 @@ def switch_view(switch: FabricSwitch) -> SwitchView:
         role=config.role,
         target=config.target,
         address=config.address,
+        ports=None if ports is None else tuple(sorted(ports)),
         connected=switch.connected,
         state=switch.state,
+        held=switch.held,
         in_sync=switch.in_sync,
         desired=switch.desired,
         installed=switch.installed,

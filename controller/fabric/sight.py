@@ -83,13 +83,21 @@ class Sight:
 
     def connected(self, name: SwitchName, ports: Collection[Port] | None) -> None:
         """A switch can be probed; `ports` are those that may have links."""
-        self._discovery.switch_connected(name, ports)
+        self._discovery.switch_connected(name, ports, present=self.topology.switches[name].ports)
         self._set_connected(name, True)
 
     def disconnected(self, name: SwitchName) -> None:
         """A switch cannot be probed; its links stay for a while."""
         self._discovery.switch_disconnected(name)
         self._set_connected(name, False)
+
+    def ports_known(self, name: SwitchName, ports: frozenset[Port]) -> None:
+        """A switch said which ports it has; that stays known while it is away."""
+        switch = self.topology.switches[name]
+        if switch.ports != ports:
+            self.topology = self.topology.with_switch(replace(switch, ports=ports))
+            self._discovery.switch_has(name, ports)
+            self._on_change()
 
     def _set_connected(self, name: SwitchName, connected: bool) -> None:
         switch = self.topology.switches[name]

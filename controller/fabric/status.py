@@ -52,6 +52,8 @@ class _SwitchBoard:
     """What is known of one switch."""
 
     connected: bool = False
+    held: str | None = None
+    """Why nothing is written to it."""
     installed: set[EntityKey] = field(default_factory=set)
     failures: Mapping[EntityKey, str] = field(default_factory=dict)
 
@@ -120,6 +122,14 @@ class StatusBoard:
             switch.connected = connected
             self._judge([key for key, entries in self._entries.items() if name in entries])
 
+    def hold(self, name: SwitchName, reason: str | None) -> None:
+        """Nothing is written to a switch, for a reason; or (None) it is again."""
+        switch = self._switches.setdefault(name, _SwitchBoard())
+        if switch.held != reason:
+            switch.held = reason
+            entries, leaving = self._entries.items(), self._leaving.items()
+            self._judge({key for found in (entries, leaving) for key, switches in found if name in switches})
+
     def _entries_changed(self, intent: IntentKey) -> None:
         entries = self._desired.entries_of(intent)
         leaving = self._leaving.setdefault(intent, {})
@@ -157,15 +167,19 @@ class StatusBoard:
         installed = True
         for name, keys in sorted(self._entries.get(intent, {}).items()):
             switch = self._switches.setdefault(name, _SwitchBoard())
-            if not switch.connected:
+            behind = not keys <= switch.installed
+            if switch.held is not None and behind:
+                reasons.append(switch.held)
+            elif not switch.connected:
                 reasons.append(f"switch {name} is not connected")
-            if not keys <= switch.installed:
+            if behind:
                 installed = False
                 reasons += (f"{name}: {switch.failures[key]}" for key in keys if key in switch.failures)
         for name, keys in self._leaving.get(intent, {}).items():
             installed = False
-            failures = self._switches.setdefault(name, _SwitchBoard()).failures
-            reasons += (f"{name}: {failures[key]}" for key in keys if key in failures)
+            switch = self._switches.setdefault(name, _SwitchBoard())
+            reasons += [switch.held] if switch.held is not None else []
+            reasons += (f"{name}: {switch.failures[key]}" for key in keys if key in switch.failures)
         if reasons:
             different = sorted(dict.fromkeys(reasons)) if len(reasons) > 1 else reasons
             more = [f"and {len(different) - _REASONS} more"] if len(different) > _REASONS else []

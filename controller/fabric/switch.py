@@ -22,7 +22,7 @@ from controller.p4runtime import (
     SwitchUnavailable,
 )
 from controller.p4runtime.backoff import Backoff
-from controller.reconcile import Progress, Reconciler
+from controller.reconcile import Progress, Reconciler, RemovalGuard
 from controller.targets import TargetError
 from pipelines import fabric
 from pipelines.entities import Counter, Entity, EntityKey, TableEntry
@@ -37,10 +37,15 @@ class FabricSwitch:
     """`run` it in a TaskGroup."""
 
     def __init__(
-        self, config: SwitchConfig, listener: SessionListener, on_progress: Callable[[Progress], None]
+        self,
+        config: SwitchConfig,
+        listener: SessionListener,
+        on_progress: Callable[[Progress], None],
+        guard: RemovalGuard,
     ) -> None:
         """Make it; nothing is connected before `run`."""
         self.config = config
+        self._guard = guard
         self.progress: Progress | None = None
         self._listener = listener
         self._on_progress = on_progress
@@ -96,6 +101,11 @@ class FabricSwitch:
         return len(self.failures)
 
     @property
+    def held(self) -> str | None:
+        """Why nothing is written to it for now, though it could be; or None."""
+        return self._guard.reason(self.name)
+
+    @property
     def messages_dropped(self) -> int:
         """Packet-ins and digests that were not taken."""
         now = self._session.dropped_messages if self._session is not None else 0
@@ -141,9 +151,14 @@ class FabricSwitch:
         pipeline = await asyncio.to_thread(Pipeline.of, fabric.p4info(), fabric.device_config(), target)
         # A restarted controller beats what it was before, also while the old connection lingers.
         session = SwitchSession(
-            self.config.endpoint(), target, pipeline, self._listener, election_id=time.time_ns()
+            self.config.endpoint(),
+            target,
+            pipeline,
+            self._listener,
+            election_id=time.time_ns(),
+            push_objection=self._push_objection,
         )
-        reconciler = Reconciler(session, self._report)
+        reconciler = Reconciler(session, self._report, guard=self._guard)
         if self._desired is not None:
             reconciler.set_desired(self._desired)
         self._session, self._reconciler = session, reconciler
@@ -156,6 +171,10 @@ class FabricSwitch:
         finally:
             self._dropped_before += session.dropped_messages
             self._session = self._reconciler = None
+
+    def _push_objection(self, entries: int) -> str | None:
+        hold = self._guard.judge_push(self.name, entries, self.desired)
+        return hold.reason if hold is not None else None
 
     def _report(self, progress: Progress) -> None:
         self.progress, self._outdated = progress, False

@@ -10,6 +10,7 @@ from controller.intents import IntentDocument
 from controller.names import IntentKey, SwitchName
 from controller.p4runtime import SessionState
 from controller.topology.model import Role
+from pipelines.values import Port
 
 __all__ = ["Applied", "IntentView", "SwitchView"]
 
@@ -44,10 +45,14 @@ class SwitchView:
     role: Role
     target: str
     address: str
+    ports: tuple[Port, ...] | None
+    """Those that it has; None where it does not say."""
     connected: bool
     """Whether it can be written to."""
     state: SessionState
     """How its session stands; as text it says why."""
+    held: str | None
+    """Why nothing is written to it for now, though it could be."""
     in_sync: bool
     desired: int
     installed: int

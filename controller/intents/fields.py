@@ -24,6 +24,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from controller.intents.addresses import not_a_host, not_a_route, not_a_rule, not_a_subnet
 from pipelines.values import L4Port, MacAddress, Port, Qfi, Teid, VlanId
 
 __all__ = [
@@ -37,8 +38,10 @@ __all__ = [
     "Mac",
     "PortNumber",
     "PortRange",
-    "Prefix",
     "QfiNumber",
+    "RoutedPrefix",
+    "RulePrefix",
+    "Subnet",
     "SwitchLabel",
     "TeidNumber",
     "TransportPort",
@@ -126,9 +129,11 @@ def _switch_label(text: str) -> str:
 
 def _ipv4(text: str) -> IPv4Address:
     try:
-        return IPv4Address(text)
+        address = IPv4Address(text)
     except AddressValueError:
         raise ValueError("must be an IPv4 address such as 10.0.1.1") from None
+    _refuse(not_a_host(address), "the address of one host, such as 10.0.1.1")
+    return address
 
 
 def _address(text: str) -> IpAddress:
@@ -138,7 +143,13 @@ def _address(text: str) -> IpAddress:
         address = None
     if address is None or (isinstance(address, IPv6Address) and address.scope_id is not None):
         raise ValueError("must be an IPv4 or IPv6 address such as 10.0.1.1 or 2001:db8::1")
+    _refuse(not_a_host(address), "the address of one host, such as 10.0.1.1 or 2001:db8::1")
     return address
+
+
+def _refuse(why: str | None, right: str) -> None:
+    if why is not None:
+        raise ValueError(f"must be {right}; {why}")
 
 
 def _prefix(text: str) -> IpPrefix:
@@ -150,6 +161,24 @@ def _prefix(text: str) -> IpPrefix:
         raise ValueError("must be a prefix such as 10.0.1.0/24 or 2001:db8::/64") from None
     if ip_address(text.partition("/")[0]) != prefix.network_address:
         raise ValueError(f"has bits set after its length; did you mean {prefix}?")
+    return prefix
+
+
+def _subnet(text: str) -> IpPrefix:
+    prefix = _prefix(text)
+    _refuse(not_a_subnet(prefix), "a range of addresses that hosts can have, such as 10.0.1.0/24")
+    return prefix
+
+
+def _routed_prefix(text: str) -> IpPrefix:
+    prefix = _prefix(text)
+    _refuse(not_a_route(prefix), "a range of addresses that hosts can have, such as 10.9.0.0/16")
+    return prefix
+
+
+def _rule_prefix(text: str) -> IpPrefix:
+    prefix = _prefix(text)
+    _refuse(not_a_rule(prefix), "a prefix that packets can have, such as 10.0.1.0/24")
     return prefix
 
 
@@ -228,9 +257,10 @@ Address = Annotated[
     IpAddress,
     Text(_address, "an IP address", {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}),
 ]
-Prefix = Annotated[
-    IpPrefix, Text(_prefix, "a prefix", {"examples": ["10.0.1.0/24", "2001:db8:1::/64"], "pattern": "/"})
-]
+_PREFIX_SCHEMA = {"examples": ["10.0.1.0/24", "2001:db8:1::/64"], "pattern": "/"}
+Subnet = Annotated[IpPrefix, Text(_subnet, "a prefix", _PREFIX_SCHEMA)]
+RoutedPrefix = Annotated[IpPrefix, Text(_routed_prefix, "a prefix", _PREFIX_SCHEMA)]
+RulePrefix = Annotated[IpPrefix, Text(_rule_prefix, "a prefix", _PREFIX_SCHEMA)]
 Mac = Annotated[MacAddress, Text(_mac, "a MAC address", {"pattern": "^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$"})]
 # Port 0 is no port of a switch here, 510 is the controller's and 511 is bmv2's drop port.
 PortNumber = Annotated[Port, Number(Port, 1, 509, "a data-plane port of a switch")]

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from controller.intents.document import IntentDocument, Need, Part
 from controller.intents.errors import FieldError, field_path
-from controller.intents.fields import Count, IpPrefix, Label, PortRange, Prefix
+from controller.intents.fields import Count, IpPrefix, Label, PortRange, RulePrefix
 from controller.intents.network import Network, vrf_need
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Endpoint(Part):
     """One side of a rule: a network of the tenant, or a prefix."""
 
     network: Label | None = Field(None, description="all subnets of this network")
-    cidr: Prefix | None = None
+    cidr: RulePrefix | None = None
 
 
 class FirewallRule(Part):

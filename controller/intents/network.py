@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from controller.intents.addresses import edge_of
 from controller.intents.document import Claim, IntentDocument, Need, Part
 from controller.intents.errors import FieldError, field_path
 from controller.intents.fields import (
@@ -21,7 +22,8 @@ from controller.intents.fields import (
     IpPrefix,
     Mac,
     PortNumber,
-    Prefix,
+    RoutedPrefix,
+    Subnet,
     SwitchLabel,
     VlanTag,
 )
@@ -79,14 +81,14 @@ class Attachment(Part):
 class Route(Part):
     """A prefix behind a host of this network that routes."""
 
-    prefix: Prefix
+    prefix: RoutedPrefix
     via: Address = Field(description="the routing host's address in this network")
 
 
 class NetworkSpec(Part):
     """What a network consists of."""
 
-    subnets: tuple[Prefix, ...] = Field((), description="none: hosts are bridged, never routed")
+    subnets: tuple[Subnet, ...] = Field((), description="none: hosts are bridged, never routed")
     gateways: tuple[Address, ...] = Field(
         (), description="addresses that the fabric answers for and routes at"
     )
@@ -165,8 +167,6 @@ class Network(IntentDocument):
     def _check_subnets(self) -> Iterator[FieldError]:
         for index, subnet in enumerate(self.spec.subnets):
             where = field_path(("spec", "subnets", index))
-            if subnet.is_multicast or subnet.is_loopback or subnet.is_link_local or subnet.prefixlen == 0:
-                yield FieldError(where, subnet, f"{subnet} is not a range of addresses that hosts can have")
             for other in self.spec.subnets[:index]:
                 if overlap(subnet, other):
                     yield FieldError(where, subnet, f"{subnet} overlaps {other} of this Network")
@@ -175,11 +175,8 @@ class Network(IntentDocument):
         subnet = self.subnet_of(address)
         if subnet is None:
             yield FieldError(where, address, f"{address} is outside {_listed(self.spec.subnets)}")
-        elif subnet.version == 4 and subnet.prefixlen < 31:
-            if address == subnet.network_address:
-                yield FieldError(where, address, f"{address} is the network's own address in {subnet}")
-            if address == subnet.broadcast_address:
-                yield FieldError(where, address, f"{address} is the broadcast address of {subnet}")
+        elif (edge := edge_of(address, subnet)) is not None:
+            yield FieldError(where, address, edge)
 
     def _check_route(self, route: Route, where: str) -> Iterator[FieldError]:
         if route.prefix.version != route.via.version:

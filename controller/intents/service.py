@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from controller.intents.addresses import edge_of
 from controller.intents.document import Claim, IntentDocument, Need, Part
 from controller.intents.errors import FieldError, field_path
 from controller.intents.fields import Count, IpAddress, Ipv4, TransportPort
@@ -23,7 +24,7 @@ from controller.names import TenantName
 if TYPE_CHECKING:
     from controller.intents.catalogue import Catalogue
 
-__all__ = ["PoolMember", "Service", "ServiceSpec", "lives_in"]
+__all__ = ["PoolMember", "Service", "ServiceSpec"]
 
 A_VIRTUAL_IP = "a virtual IP"
 # MAXIMUM_GROUP_SIZE of p4src: the weights of one group may not sum to more.
@@ -79,8 +80,7 @@ class Service(IntentDocument):
         yield vrf_need(self.tenant)
 
     def check(self) -> Iterator[FieldError]:
-        """An address that no host can have, a pool that is too finely divided."""
-        yield from unusable("spec.virtualIp", self.spec.virtual_ip)
+        """A pool that is too finely divided."""
         if (total := sum(self.shares())) > MAXIMUM_SHARES:
             weights = [member.weight for member in self.spec.pool]
             message = f"weights come to {total} shares in lowest terms; a pool has at most {MAXIMUM_SHARES}"
@@ -95,32 +95,23 @@ class Service(IntentDocument):
             if not network.has_gateway(4):
                 message = f"{address} lies in {network.key}, which has no IPv4 gateway to route at"
                 yield FieldError("spec.virtualIp", address, message)
-            if subnet.prefixlen < 31 and address in (subnet.network_address, subnet.broadcast_address):
-                message = f"{address} is the network or broadcast address of {subnet}"
-                yield FieldError("spec.virtualIp", address, message)
+            if (edge := edge_of(address, subnet)) is not None:
+                yield FieldError("spec.virtualIp", address, edge)
         for index, member in enumerate(self.spec.pool):
             where = field_path(("spec", "pool", index, "address"))
-            if not lives_in(member.address, self.tenant, catalogue):
-                message = (
-                    f"{member.address} is in no network of tenant {self.tenant}, nor behind a route of one"
-                )
-                yield FieldError(where, member.address, message)
+            if (why := no_host_of(self.tenant, member.address, catalogue)) is not None:
+                yield FieldError(where, member.address, why)
             for owner, claim in catalogue.claims_to(address_resource(self.tenant, member.address)):
                 if claim.role != A_HOSTS_ADDRESS:
                     message = f"{member.address} is {claim.role} of {owner}, not a server"
                     yield FieldError(where, member.address, message)
 
 
-def lives_in(address: IpAddress, tenant: TenantName, catalogue: Catalogue) -> bool:
-    """Whether an address can be a host of the tenant: in a subnet, or behind a routing host."""
-    return any(
-        network.subnet_of(address) is not None
-        or any(address in route.prefix for route in network.spec.routes)
-        for network in catalogue.of_kind(Network, tenant)
-    )
-
-
-def unusable(field: str, address: IpAddress) -> Iterator[FieldError]:
-    """Refuse an address that is not one host's."""
-    if address.is_multicast or address.is_loopback or address.is_unspecified or address.is_link_local:
-        yield FieldError(field, address, f"{address} is not an address that one host can have")
+def no_host_of(tenant: TenantName, address: IpAddress, catalogue: Catalogue) -> str | None:
+    """Why no host of a tenant can have an address, or None: in a subnet, or behind a routing host."""
+    behind = False
+    for network in catalogue.of_kind(Network, tenant):
+        if (subnet := network.subnet_of(address)) is not None:
+            return edge_of(address, subnet)
+        behind = behind or any(address in route.prefix for route in network.spec.routes)
+    return None if behind else f"{address} is in no network of tenant {tenant}, nor behind a route of one"

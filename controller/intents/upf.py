@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from controller.intents.addresses import edge_of
 from controller.intents.document import Claim, IntentDocument, Need, Part
 from controller.intents.errors import FieldError
 from controller.intents.fields import Ipv4, Label, QfiNumber, TeidNumber
@@ -23,7 +24,6 @@ from controller.intents.network import (
     address_resource,
     vrf_need,
 )
-from controller.intents.service import unusable
 
 if TYPE_CHECKING:
     from controller.intents.catalogue import Catalogue
@@ -74,11 +74,8 @@ class UpfSession(IntentDocument):
         yield peer_need(self)
 
     def check(self) -> Iterator[FieldError]:
-        """Addresses that no host can have, or that both ends have."""
+        """Addresses that both ends have."""
         spec = self.spec
-        yield from unusable("spec.n3Address", spec.n3_address)
-        yield from unusable("spec.gnbAddress", spec.gnb_address)
-        yield from unusable("spec.ueAddress", spec.ue_address)
         if spec.gnb_address == spec.n3_address:
             yield FieldError(
                 "spec.gnbAddress", spec.gnb_address, f"{spec.gnb_address} is the N3 address as well"
@@ -117,13 +114,15 @@ class UpfSession(IntentDocument):
         if subnet is None:
             message = f"{spec.n3_address} is in no subnet of network {spec.access_network}"
             yield FieldError("spec.n3Address", spec.n3_address, message)
-        elif subnet.prefixlen < 31 and spec.n3_address in (subnet.network_address, subnet.broadcast_address):
-            message = f"{spec.n3_address} is the network or broadcast address of {subnet}"
-            yield FieldError("spec.n3Address", spec.n3_address, message)
+        elif (edge := edge_of(spec.n3_address, subnet)) is not None:
+            yield FieldError("spec.n3Address", spec.n3_address, edge)
         behind = any(spec.gnb_address in route.prefix for route in access.spec.routes)
-        if access.subnet_of(spec.gnb_address) is None and not behind:
+        subnet = access.subnet_of(spec.gnb_address)
+        if subnet is None and not behind:
             message = f"{spec.gnb_address} is not in network {spec.access_network}"
             yield FieldError("spec.gnbAddress", spec.gnb_address, message)
+        elif subnet is not None and (edge := edge_of(spec.gnb_address, subnet)) is not None:
+            yield FieldError("spec.gnbAddress", spec.gnb_address, edge)
 
 
 def peer_need(session: UpfSession) -> Need:

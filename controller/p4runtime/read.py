@@ -25,7 +25,7 @@ from pipelines.entities import (
 )
 from pipelines.fabric.bindings import TABLES, CongestionReport, HostSeen
 
-__all__ = ["ReadResult", "read_all", "read_counters"]
+__all__ = ["ReadResult", "count_entries", "read_all", "read_counters"]
 
 _COUNTERS_A_REQUEST = 1000
 _DECODED_AT_ONCE = 500
@@ -71,6 +71,24 @@ async def read_all(stub: p4r_grpc.P4RuntimeStub, device_id: int, timeout: float)
             if entity is not None:
                 entities[entity.key] = entity
     return ReadResult(entities, tuple(unknown))
+
+
+async def count_entries(stub: p4r_grpc.P4RuntimeStub, device_id: int, timeout: float) -> int:
+    """Count the table entries of whatever pipeline a switch runs, without those that it came with.
+
+    Raises:
+        P4RuntimeError: the request failed.
+    """
+    number = 0
+    request = p4r.ReadRequest(device_id=device_id, entities=[p4r.Entity(table_entry=p4r.TableEntry())])
+    try:
+        with closed_means_unavailable():
+            async for response in stub.Read(request, timeout=timeout):
+                entries = (entity.table_entry for entity in response.entities)
+                number += sum(not entry.is_default_action and not entry.is_const for entry in entries)
+    except grpc.aio.AioRpcError as failure:
+        raise error_of(failure, "counting the entries") from failure
+    return number
 
 
 async def read_counters(

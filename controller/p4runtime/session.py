@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from finsy.proto import p4r, p4r_grpc
 
@@ -17,10 +18,17 @@ from controller.names import SwitchName
 from controller.p4runtime.arbitration import Arbitration, Standing
 from controller.p4runtime.backoff import Backoff
 from controller.p4runtime.channel import Endpoint, open_channel
-from controller.p4runtime.errors import NotPrimary, P4RuntimeError, PipelineLost, SwitchUnavailable
+from controller.p4runtime.errors import (
+    NotPrimary,
+    P4RuntimeError,
+    PipelineLost,
+    RequestRefused,
+    SwitchUnavailable,
+)
 from controller.p4runtime.limit import RateLimit
 from controller.p4runtime.pipeline import Pipeline, push, running_cookie
-from controller.p4runtime.read import ReadResult, read_all, read_counters
+from controller.p4runtime.ports import follow_ports
+from controller.p4runtime.read import ReadResult, count_entries, read_all, read_counters
 from controller.p4runtime.state import PacketIn, Phase, SessionListener, SessionState
 from controller.p4runtime.stream import (
     ElectionIdTaken,
@@ -84,8 +92,18 @@ class SwitchSession:
         *,
         election_id: int,
         timing: Timing | None = None,
+        push_objection: Callable[[int], str | None] = lambda entries: None,
     ) -> None:
         """Make the session; nothing is sent before `run`.
+
+        Args:
+            endpoint: where the switch is.
+            target: the kind of switch.
+            pipeline: what it should run.
+            listener: told what it says.
+            election_id: the bid; the highest is primary.
+            timing: how patient.
+            push_objection: why the pipeline may not take the place of another with so many entries, or None.
 
         Raises:
             ValueError: an election id that is not 1 to 2^128 - 1.
@@ -95,6 +113,7 @@ class SwitchSession:
         self._pipeline = pipeline
         self._listener = listener
         self._timing = timing or Timing()
+        self._push_objection = push_objection
         self._arbitration = Arbitration(endpoint.device_id, election_id)
         self._state = SessionState(Phase.DISCONNECTED, "not started")
         self._connection: _Connection | None = None
@@ -249,6 +268,10 @@ class SwitchSession:
                 tasks.create_task(self._deliver_packets())
                 tasks.create_task(self._deliver_digests(stream))
                 tasks.create_task(self._keep_pipeline(stub))
+                if (leaf := self._target.port_number_leaf) is not None:
+                    told = partial(self._listener.ports_known, self.name)
+                    answer = self._timing.answer
+                    tasks.create_task(follow_ports(channel, self.name, leaf, told, timeout=answer))
         except BaseExceptionGroup as failures:
             raise _first(failures) from None
         finally:
@@ -350,17 +373,31 @@ class SwitchSession:
             cookie = await running_cookie(stub, self._endpoint.device_id, self._timing.answer)
             if self._arbitration.standing is Standing.PRIMARY:
                 pushed = cookie != self._pipeline.cookie
-                if pushed:
+                objection = await self._objection(stub) if pushed and cookie is not None else None
+                if objection is not None:
+                    self._enter(Phase.DISCONNECTED, objection)
+                elif pushed:
                     await self._push(stub, cookie)
                 # Mastership may have been lost meanwhile.
                 lost = self._arbitration.standing is not Standing.PRIMARY
-                if not lost and (pushed or self._state.phase is not Phase.PRIMARY):
+                if objection is None and not lost and (pushed or self._state.phase is not Phase.PRIMARY):
                     self._enter(Phase.PRIMARY, "", rise=True)
             try:
                 async with asyncio.timeout(self._timing.probe):
                     await self._look.wait()
             except TimeoutError:
                 pass
+
+    async def _objection(self, stub: p4r_grpc.P4RuntimeStub) -> str | None:
+        """Why another pipeline and its entries must stay, or None."""
+        try:
+            entries = await count_entries(stub, self._endpoint.device_id, self._timing.write)
+        except PipelineLost:
+            return None  # It runs none after all.
+        except RequestRefused as error:
+            _log.warning("%s cannot say what it holds, so nothing of it is kept: %s", self.name, error)
+            return None
+        return self._push_objection(entries)
 
     async def _push(self, stub: p4r_grpc.P4RuntimeStub, found: int | None) -> None:
         why = "the switch has no pipeline" if found is None else "the switch has another pipeline"

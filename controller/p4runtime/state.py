@@ -57,6 +57,9 @@ class SessionListener(Protocol):
     def state_changed(self, switch: SwitchName, state: SessionState) -> None:
         """The session's state is another one now."""
 
+    def ports_known(self, switch: SwitchName, ports: frozenset[Port]) -> None:
+        """The switch said which ports it has, all of them; told again with each change."""
+
     async def packet_in(self, switch: SwitchName, packet: PacketIn) -> None:
         """A frame came in. Frames wait in a bounded queue meanwhile; what does not fit is dropped."""
 

@@ -47,7 +47,8 @@ class Step:
 
 
 _RANKS: tuple[tuple[type[Entity], ...], ...] = (
-    (MulticastGroup, CloneSession, DigestConfig),
+    (MulticastGroup, CloneSession, DigestConfig, b.LinkPorts),
+    (b.SourceIpv4, b.SourceIpv6),
     (b.EcmpGroups, b.EgressVlan, b.CongestionWatch),
     (b.Bridging,),
     (b.RoutingIpv4, b.RoutingIpv6),
@@ -61,8 +62,11 @@ _RANKS: tuple[tuple[type[Entity], ...], ...] = (
 )
 """Kinds of entities, each after all that it builds on."""
 
-_RANK: Mapping[type[Entity], int] = {kind: rank for rank, kinds in enumerate(_RANKS) for kind in kinds}
+_RANK: Mapping[type[Entity], float] = {kind: rank for rank, kinds in enumerate(_RANKS) for kind in kinds}
+_OPEN_SOURCE = _RANK[b.Networks] - 0.5
+"""Sources that anybody may send from: after those, within them, that only somebody or nobody may."""
 _FIREWALL = (b.FirewallIpv4, b.FirewallIpv6)
+_SOURCES = (b.SourceIpv4, b.SourceIpv6)
 _GATES = (b.Networks, b.PortVlan)
 
 
@@ -140,15 +144,21 @@ def _way_out(entity: Entity) -> Port | None:
 
 
 def _ranked(phase: Phase, updates: Iterable[Update], *, backwards: bool = False) -> Iterator[Step]:
-    by_rank: dict[int, list[Update]] = defaultdict(list)
+    by_rank: dict[float, list[Update]] = defaultdict(list)
     for update in updates:
-        by_rank[_RANK[type(update.entity)]].append(update)
+        by_rank[_rank(update.entity)].append(update)
     for rank in sorted(by_rank, reverse=backwards):
         found = by_rank[rank]
         in_order = isinstance(found[0].entity, _FIREWALL)
         if in_order:
             found.sort(key=_priority, reverse=not backwards)
         yield Step(phase, tuple(found), in_order)
+
+
+def _rank(entity: Entity) -> float:
+    if isinstance(entity, _SOURCES) and isinstance(entity.action, b.SourceOfSubnet | b.SourcePermitted):
+        return _OPEN_SOURCE
+    return _RANK[type(entity)]
 
 
 def _priority(update: Update) -> int:

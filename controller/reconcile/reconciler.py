@@ -21,6 +21,7 @@ from controller.p4runtime.state import Phase as SessionPhase
 from controller.p4runtime.state import SessionState
 from controller.p4runtime.update import Code, Update, UpdateError, UpdateKind
 from controller.reconcile.diff import Difference, difference, same
+from controller.reconcile.guard import Hold, RemovalGuard
 from controller.reconcile.order import Phase, Step, references, steps
 from pipelines.entities import Entity, EntityKey
 
@@ -101,10 +102,23 @@ class Reconciler:
     """`run` it in a TaskGroup, beside its session's `run`."""
 
     def __init__(
-        self, session: Session, on_progress: Callable[[Progress], None], *, timing: Timing | None = None
+        self,
+        session: Session,
+        on_progress: Callable[[Progress], None],
+        *,
+        timing: Timing | None = None,
+        guard: RemovalGuard | None = None,
     ) -> None:
-        """Nothing is written before the first `set_desired`: what a switch has stays until then."""
+        """Nothing is written before the first `set_desired`: what a switch has stays until then.
+
+        Args:
+            session: with the switch.
+            on_progress: told after each pass.
+            timing: how often, and how patient.
+            guard: asked before each pass whether the switch may be written to.
+        """
         self._session = session
+        self._guard = guard
         self._on_progress = on_progress
         self._timing = timing or Timing()
         self._desired: Mapping[EntityKey, Entity] | None = None
@@ -155,7 +169,7 @@ class Reconciler:
         if state.phase is not SessionPhase.PRIMARY or self._desired is None:
             return None
         try:
-            await self._close_gap(self._desired, state.epoch)
+            hold = await self._close_gap(self._desired, state.epoch)
         except P4RuntimeError as error:
             # Nobody knows what was performed; what was known before is the best guess until it is read.
             if self._known is not None:
@@ -167,11 +181,18 @@ class Reconciler:
         assert self._known is not None
         if self._known.doubtful:
             return self._now()
-        retries = (failure.retry_at for failure in self._failures.values())
+        retries = [failure.retry_at for failure in self._failures.values()]
+        if hold is not None and hold.seconds is not None:
+            retries.append(self._now() + hold.seconds)
         return min([self._known.read_at + self._timing.audit, *retries])
 
-    async def _close_gap(self, desired: Mapping[EntityKey, Entity], epoch: int) -> None:
+    async def _close_gap(self, desired: Mapping[EntityKey, Entity], epoch: int) -> Hold | None:
+        """Write what differs, or say why nothing may be written."""
         known = await self._known_state(epoch)
+        if self._guard is not None:
+            hold = self._guard.judge(self._session.name, known.entities, desired)
+            if hold is not None:
+                return hold
         self._forget_old_failures(desired)
         gap = self._without_failures(difference(known.entities, desired))
         self._waiting = {}
@@ -183,6 +204,7 @@ class Reconciler:
                 continue
             if not await self._perform(known, step, after_failures=bool(failed or self._failures)):
                 failed.add(step.phase)
+        return None
 
     async def _known_state(self, epoch: int) -> _Known:
         """What the switch holds; read where it is unknown, doubtful or old."""

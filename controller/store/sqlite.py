@@ -11,9 +11,10 @@ import json
 import os
 import secrets
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
@@ -53,6 +54,10 @@ _MIGRATIONS = (
     """,
 )
 """What turns version n into n + 1; `PRAGMA user_version` says how many were performed."""
+_IS_EMPTY = (
+    "store {path} is empty, as if it had lost what it held: put a backup in its place, or start with "
+    "--new-store to begin with no intents"
+)
 
 
 class SqliteStore:
@@ -63,20 +68,23 @@ class SqliteStore:
         self._path, self._thread, self._connection = path, thread, connection
 
     @classmethod
-    async def open(cls, path: Path, *, patience: float = 5.0) -> SqliteStore:
+    async def open(cls, path: Path, *, new: bool = False, patience: float = 5.0) -> SqliteStore:
         """Open a file, and make it if it is not there; only its owner may read it.
 
         Args:
             path: the file; its folder must exist.
+            new: start with no intents, also where the file is there and empty. Without, an empty file is
+                taken for one that lost what it held.
             patience: seconds to wait for another process that has it.
 
         Raises:
             StoreBusy: another process has it.
-            StoreUnusable: it is no store, is damaged, cannot be written, or is a newer version's.
+            StoreUnusable: it is no store, is empty, is damaged, cannot be written, or is a newer version's;
+                with `new`, it holds intents.
         """
         thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         try:
-            connection = await asyncio.get_running_loop().run_in_executor(thread, _open, path, patience)
+            connection = await asyncio.get_running_loop().run_in_executor(thread, _open, path, new, patience)
         except BaseException:
             thread.shutdown(wait=False)
             raise
@@ -134,29 +142,74 @@ def _in_our_words(path: Path) -> Iterator[None]:
         raise StoreUnusable(f"store {path} cannot be opened: {error.strerror}") from None
 
 
-def _open(path: Path, patience: float) -> sqlite3.Connection:
+def _open(path: Path, new: bool, patience: float) -> sqlite3.Connection:
     with _in_our_words(path):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        if not path.exists():
+            _create(path)
+        elif path.is_file() and path.stat().st_size == 0 and not new:
+            # Seen before SQLite sees it, which would throw away the write-ahead log of an empty file.
+            raise StoreUnusable(_IS_EMPTY.format(path=path))
+        os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC))
         connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
         try:
             # Exclusive: from the first access on nobody else gets in, and no shared memory is needed.
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-            _check(connection, path)
+            _check(connection, path, new)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             _migrate(connection)
+            if new and connection.execute("SELECT EXISTS (SELECT 1 FROM intents)").fetchone()[0]:
+                raise StoreUnusable(
+                    f"store {path} holds intents, so it is not new: start without --new-store, or move it "
+                    "away"
+                )
         except BaseException:
             connection.close()
             raise
         return connection
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
+def _create(path: Path) -> None:
+    """Make an empty store under another name and link it there: no crash leaves a file without tables.
+
+    Raises:
+        StoreUnusable: there is a write-ahead log, so the file was taken away from it.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        raise StoreUnusable(
+            f"store {path} is missing, but its log {log.name} is there: put the file back beside it, or move "
+            "the log away to start anew"
+        )
+    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".new", dir=path.parent)
+    os.close(handle)
+    fresh = Path(name)
+    try:
+        with closing(sqlite3.connect(fresh, isolation_level=None)) as connection:
+            _migrate(connection)
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            pass  # Another controller was quicker; the lock decides between the two.
+        except OSError:
+            fresh.rename(path)  # A file system without hard links.
+    finally:
+        fresh.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _check(connection: sqlite3.Connection, path: Path, new: bool) -> None:
     """Refuse what is not ours, or not whole."""
     version = _pragma(connection, "user_version")
     empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
     if not empty and _pragma(connection, "application_id") != _APPLICATION_ID:
         raise StoreUnusable(f"store {path} is a database of another application")
+    if empty and not new:
+        raise StoreUnusable(_IS_EMPTY.format(path=path))
     if version > len(_MIGRATIONS):
         raise StoreUnusable(
             f"store {path} was written by a newer p4fabric (version {version} of the file; this one "

@@ -10,6 +10,7 @@ __all__ = ["Softswitch"]
 
 
 class Softswitch(Target):
-    """Nothing differs."""
+    """It says which ports it has; nothing else differs."""
 
     name: ClassVar[str] = "softswitch"
+    port_number_leaf: ClassVar[str | None] = "id"

@@ -18,6 +18,8 @@ class StratumTofino(Target):
     """A Tofino switch that runs Stratum."""
 
     name: ClassVar[str] = "stratum-tofino"
+    port_number_leaf: ClassVar[str | None] = "ifindex"
+    """Stratum's SDN port id."""
 
     def __init__(self, pipeline_binary: Path | None) -> None:
         """Take the path of the pipeline's binary for this switch."""

@@ -28,6 +28,9 @@ class Target:
     missing_entry: ClassVar[frozenset[grpc.StatusCode]] = frozenset({grpc.StatusCode.NOT_FOUND})
     """How the switch refuses to read a counter of an entry that it does not have."""
 
+    port_number_leaf: ClassVar[str | None] = None
+    """Where gNMI has a port's number: the leaf of an interface's state. None: the switch speaks no gNMI."""
+
     def device_config(self, artifact: bytes) -> bytes:
         """Encode what the P4 compiler's bmv2 back end wrote as this target's `p4_device_config`.
 

@@ -31,6 +31,8 @@ class SwitchFigures(Protocol):
     @property
     def connected(self) -> bool: ...
     @property
+    def held(self) -> str | None: ...
+    @property
     def in_sync(self) -> bool: ...
     @property
     def desired(self) -> int: ...
@@ -130,6 +132,11 @@ class _FabricCollector(Collector):
         connected = GaugeMetricFamily(
             "p4fabric_switch_connected", "1 while this controller is primary.", labels=labels
         )
+        held = GaugeMetricFamily(
+            "p4fabric_switch_held",
+            "1 while nothing is written to it, as too much of what it holds is not in the store.",
+            labels=labels,
+        )
         in_sync = GaugeMetricFamily(
             "p4fabric_switch_in_sync", "1 while it holds exactly what is desired.", labels=labels
         )
@@ -143,12 +150,13 @@ class _FabricCollector(Collector):
         )
         for switch in self._view.switch_figures():
             connected.add_metric([switch.name], switch.connected)
+            held.add_metric([switch.name], switch.held is not None)
             in_sync.add_metric([switch.name], switch.in_sync)
             entries.add_metric([switch.name, "desired"], switch.desired)
             entries.add_metric([switch.name, "installed"], switch.installed)
             entries.add_metric([switch.name, "refused"], switch.refused)
             dropped.add_metric([switch.name], switch.messages_dropped)
-        yield from (connected, in_sync, entries, dropped)
+        yield from (connected, held, in_sync, entries, dropped)
 
     def _intents(self) -> Iterator[Metric]:
         intents = GaugeMetricFamily("p4fabric_intents", "Intents, by state.", labels=["kind", "state"])

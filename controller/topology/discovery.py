@@ -107,27 +107,46 @@ class Discovery:
                 if end.switch not in self._ports:
                     self._gone[end.switch] = now + self._timing.absent_switch
 
-    def switch_connected(self, switch: SwitchName, ports: Collection[Port] | None = None) -> None:
+    def switch_connected(
+        self,
+        switch: SwitchName,
+        ports: Collection[Port] | None = None,
+        *,
+        present: Collection[Port] | None = None,
+    ) -> None:
         """Start to probe.
 
         Args:
             switch: the switch.
-            ports: those that may have links; without, ports 1 to 32 are probed, silent ones ever more
-                rarely, and any port that is no edge port may have one.
+            ports: those that may have links; without, any port that is no edge port may have one.
+            present: those that the switch has, which are probed where `ports` does not say; without, ports
+                1 to 32 are, silent ones ever more rarely.
         """
         now = self._now()
         self._gone.pop(switch, None)
         self._linkable.pop(switch, None)
         if ports is not None:
             self._linkable[switch] = frozenset(ports)
+        probed = present if ports is None else ports
         self._ports[switch] = {
-            port: _Probed(ports is not None, self._timing.interval, now)
-            for port in (DEFAULT_PORTS if ports is None else ports)
+            port: _Probed(probed is not None, self._timing.interval, now)
+            for port in (DEFAULT_PORTS if probed is None else probed)
         }
         for link in self._links_of(switch):
             self._heard[link] = now
             self._seen_alive(link.source if link.source.switch == switch else link.destination)
         self._changed.set()
+
+    def switch_has(self, switch: SwitchName, present: Collection[Port]) -> None:
+        """Probe the ports that a connected switch has, where it was not said which may have links."""
+        if switch in self._ports and switch not in self._linkable:
+            now, before = self._now(), self._ports[switch]
+            self._ports[switch] = {
+                port: before[port] if port in before else _Probed(True, self._timing.interval, now)
+                for port in present
+            }
+            for port in present:
+                self._seen_alive(PortRef(switch, port))
 
     def switch_disconnected(self, switch: SwitchName) -> None:
         """Stop to probe. Its links stay for a while: the control channel is gone, perhaps not the switch."""

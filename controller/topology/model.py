@@ -18,7 +18,7 @@ from pipelines.values import EcmpGroupId, MacAddress, Port
 __all__ = ["DEFAULT_PORTS", "Host", "HostKey", "Link", "Role", "Switch", "Topology"]
 
 DEFAULT_PORTS = tuple(Port(number) for number in range(1, 33))
-"""Taken for the ports of a switch that nobody says more of: P4Runtime has no port list."""
+"""Taken for the ports of a switch where neither a configuration nor the switch says which there are."""
 
 HostKey = tuple[IntentKey, MacAddress]
 """A host is known by its network and its MAC address."""
@@ -39,8 +39,10 @@ class Switch:
     device_id: int
     role: Role
     connected: bool = True
-    linkable_ports: tuple[Port, ...] = DEFAULT_PORTS
-    """Those where another switch may be, edge ports aside."""
+    ports: frozenset[Port] | None = None
+    """Those that it has; None where it does not say: then it is taken to have every port."""
+    link_ports: tuple[Port, ...] | None = None
+    """Those that may have links, if a configuration says so."""
 
     def __post_init__(self) -> None:
         """Refuse a device id that cannot number the paths towards this switch.
@@ -55,6 +57,19 @@ class Switch:
     def group(self) -> EcmpGroupId:
         """The number, on every other switch, of the group of equal-cost ports towards this one."""
         return EcmpGroupId(self.device_id)
+
+    @property
+    def linkable_ports(self) -> Iterable[Port]:
+        """The ports where another switch may be, edge ports aside."""
+        if self.link_ports is not None:
+            return self.link_ports
+        return DEFAULT_PORTS if self.ports is None else self.ports
+
+    def lacks(self, port: Port) -> str | None:
+        """That the switch has no such port, in words; None if it has, or does not say which it has."""
+        if self.ports is None or port in self.ports:
+            return None
+        return f"{self.name} has no port {port}; it has {_ranges(self.ports)}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -83,6 +98,17 @@ class Host:
     def key(self) -> HostKey:
         """Its network and MAC address."""
         return (self.network, self.mac)
+
+
+def _ranges(ports: Iterable[Port]) -> str:
+    """Ports as people write them: `1-8, 12`."""
+    runs: list[list[int]] = []
+    for port in sorted(ports):
+        if runs and port == runs[-1][1] + 1:
+            runs[-1][1] = port
+        else:
+            runs.append([port, port])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs) or "none"
 
 
 def _freeze_switches(switches: Mapping[SwitchName, Switch]) -> Mapping[SwitchName, Switch]:
@@ -115,6 +141,11 @@ class Topology:
             by_name[switch.name] = by_device_id[switch.device_id] = switch
         known_hosts = MappingProxyType({host.key: host for host in hosts})
         return cls(_freeze_switches(by_name), frozenset(links), known_hosts)
+
+    def lacks(self, port: PortRef) -> str | None:
+        """That a switch of the fabric does not have a port, in words; None otherwise."""
+        switch = self.switches.get(port.switch)
+        return switch.lacks(port.port) if switch is not None else None
 
     def with_switch(self, switch: Switch) -> Topology:
         """Add a switch, or replace what is known about it.

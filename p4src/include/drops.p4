@@ -30,6 +30,7 @@ const drop_reason_t DROP_TTL                  = 19;
 const drop_reason_t DROP_DESTINATION          = 20;  // an address that is not routed
 const drop_reason_t DROP_NO_ROUTE             = 21;
 const drop_reason_t DROP_FLOOD                = 22;  // more broadcast, multicast, unknown unicast than allowed
+const drop_reason_t DROP_SAME_PORT            = 24;  // bridged to where it came from: its receiver has it
 const drop_reason_t DROP_FRAGMENT_REPLY       = 23;  // in egress: a server's fragment that hides its port
 
 // Counters are indexed by port and reason: 32 cells a port.

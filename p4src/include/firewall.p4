@@ -82,10 +82,18 @@ control Firewall(in headers_t hdr, in metadata_t meta, out drop_reason_t reason)
             }
             firewall_ipv4.apply();
         } else if (hdr.ipv6.isValid()) {
-            // Address resolution and multicast groups keep the network running; the source guard judged them.
-            bool link_control = hdr.icmp.isValid() && (bit<8>) meta.ip.protocol == PROTOCOL_ICMPV6
-                && ((hdr.icmp.type_ >= ICMPV6_MLD_QUERY && hdr.icmp.type_ <= ICMPV6_NEIGHBOR_ADVERTISEMENT)
-                    || hdr.icmp.type_ == ICMPV6_MLD2_REPORT);
+            // Address resolution and multicast groups keep a network running. The source guard judged them; they
+            // are not to leave the link, and groups are nobody's own address.
+            bool link_control = false;
+            if (hdr.icmp.isValid() && (bit<8>) meta.ip.protocol == PROTOCOL_ICMPV6 && !meta.routed) {
+                bool to_group = ((bit<128>) hdr.ipv6.dst_addr)[127:120] == 0xff;
+                link_control = (hdr.icmp.type_ >= ICMPV6_ROUTER_ADVERTISEMENT
+                                && hdr.icmp.type_ <= ICMPV6_NEIGHBOR_ADVERTISEMENT)
+                    || (to_group && hdr.icmp.type_ == ICMPV6_ROUTER_SOLICITATION)
+                    || (to_group && hdr.ipv6.hop_limit == 1
+                        && ((hdr.icmp.type_ >= ICMPV6_MLD_QUERY && hdr.icmp.type_ <= ICMPV6_MLD_DONE)
+                            || hdr.icmp.type_ == ICMPV6_MLD2_REPORT));
+            }
             if (!link_control) {
                 ipv6_src = hdr.ipv6.src_addr;
                 ipv6_dst = hdr.ipv6.dst_addr;

@@ -157,6 +157,9 @@ control Bridging(inout headers_t hdr, inout metadata_t meta,
         }
         if (meta.ecmp_group != (ecmp_group_id_t) 0) {
             ecmp_groups.apply();
+        } else if (meta.from_edge && !meta.routed && standard_metadata.mcast_grp == 0
+                   && standard_metadata.egress_spec == standard_metadata.ingress_port) {
+            reason = DROP_SAME_PORT;
         }
     }
 }

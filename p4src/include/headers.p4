@@ -52,6 +52,7 @@ const bit<16> ARP_REQUEST = 1;
 const bit<16> ARP_REPLY   = 2;
 
 const bit<8> ICMPV6_MLD_QUERY              = 130;
+const bit<8> ICMPV6_MLD_DONE               = 132;
 const bit<8> ICMPV6_ROUTER_SOLICITATION    = 133;
 const bit<8> ICMPV6_ROUTER_ADVERTISEMENT   = 134;
 const bit<8> ICMPV6_NEIGHBOR_SOLICITATION  = 135;

@@ -20,9 +20,11 @@ struct ip_t {
     ip_protocol_t protocol;         // the transport protocol, behind all extension headers
     bit<16>       header_length;    // bytes in front of the transport header, options and extensions included
     bit<13>       fragment_offset;  // in units of 8 bytes
-    bool          fragmented;
+    bool          fragmented;       // PacketCheck; UpfUplink
     bool          source_routed;    // a Routing header with segments left
-    bool          unreadable;       // more extension headers than the parser reads
+    bool          unreadable;       // the transport header cannot be found, or its place be told
+    bit<16>       start;            // the first bytes of an extension header, for its size
+    bit<32>       fragment;         // the first bytes of all Fragment headers, or-ed
 }
 
 // What an entry says of an edge port; written by PortFilter.

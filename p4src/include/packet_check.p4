@@ -11,11 +11,14 @@ const bit<16> TAGGED_ETHERNET_LENGTH = 18;
 // The outermost IP header against the frame.
 control PacketCheck(in headers_t hdr, inout metadata_t meta, in standard_metadata_t standard_metadata,
                     out drop_reason_t reason) {
+    const bit<32> FRAGMENT_OFFSET_OR_MORE = 0xfff9;
+
     apply {
         reason = DROP_NONE;
         bit<16> room = (bit<16>) standard_metadata.packet_length
             - (hdr.vlan.isValid() ? TAGGED_ETHERNET_LENGTH : ETHERNET_LENGTH);
-        if (standard_metadata.parser_error != error.NoError || meta.ip.unreadable) {
+        // What goes wrong behind a UDP header is in a G-PDU, or in what only looks like one: see UpfUplink.
+        if ((standard_metadata.parser_error != error.NoError && !hdr.udp.isValid()) || meta.ip.unreadable) {
             reason = DROP_MALFORMED;
         } else if (standard_metadata.checksum_error == 1) {
             reason = DROP_CHECKSUM;
@@ -30,6 +33,8 @@ control PacketCheck(in headers_t hdr, inout metadata_t meta, in standard_metadat
             }
         } else if (hdr.ipv6.isValid()) {
             meta.ip_length = IPV6_HEADER_LENGTH + hdr.ipv6.payload_length;
+            // An atomic fragment (RFC 6946) is whole.
+            meta.ip.fragmented = (meta.ip.fragment & FRAGMENT_OFFSET_OR_MORE) != 0;
             // Compared without the sum, which may not fit.
             if (hdr.ipv6.version != 6 || hdr.ipv6.payload_length > room - IPV6_HEADER_LENGTH
                 || meta.ip.header_length > meta.ip_length) {

@@ -14,11 +14,11 @@ const bit<16> ND_WITH_OPTION_LENGTH = 32;
 
 const bit<16> IPV6_HEADER_LENGTH = 40;
 
-// The sizes of extension headers come from their second byte; these look ahead for it.
-#define OPTIONS_BODY_BITS (((bit<32>) packet.lookahead<bit<16>>()[7:0] << 6) + 48)
-#define OPTIONS_BYTES(length) ((((bit<16>) length) << 3) + 8)
-#define AUTHENTICATION_BODY_BITS (((bit<32>) packet.lookahead<bit<16>>()[7:0] << 5) + 48)
-#define AUTHENTICATION_BYTES(length) ((((bit<16>) length) << 2) + 8)
+// Sizes of extension headers, by their second byte: what lies behind their first two bytes, and all of it.
+#define OPTIONS_BODY_BITS(start) (((bit<32>) start[7:0] << 6) + 48)
+#define OPTIONS_BYTES(start) (((bit<16>) start[7:0] << 3) + 8)
+#define AUTHENTICATION_BODY_BITS(start) (((bit<32>) start[7:0] << 5) + 48)
+#define AUTHENTICATION_BYTES(start) (((bit<16>) start[7:0] << 2) + 8)
 
 // Extension header N of a chain, by the number that the header before it gave; then the next.
 #define EXTENSION_STATES(N, NEXT)                                                            \
@@ -39,8 +39,8 @@ const bit<16> IPV6_HEADER_LENGTH = 40;
         }                                                                                    \
     }                                                                                        \
     state routing_##N {                                                                      \
-        transition select(packet.lookahead<bit<32>>()[7:0]) {                                \
-            0: options_##N;                                                                  \
+        transition select(packet.lookahead<bit<32>>()) {                                     \
+            0 &&& 0xff: options_##N;         /* segments left */                             \
             default: source_routed_##N;                                                      \
         }                                                                                    \
     }                                                                                        \
@@ -49,25 +49,36 @@ const bit<16> IPV6_HEADER_LENGTH = 40;
         transition options_##N;                                                              \
     }                                                                                        \
     state options_##N {                                                                      \
-        packet.extract(hdr.extension_##N, OPTIONS_BODY_BITS);                                \
+        meta.ip.start = packet.lookahead<bit<16>>();                                         \
+        packet.extract(hdr.extension_##N, OPTIONS_BODY_BITS(meta.ip.start));                 \
         meta.ip.protocol = hdr.extension_##N.next_header;                                    \
-        meta.ip.header_length = meta.ip.header_length + OPTIONS_BYTES(hdr.extension_##N.length); \
+        meta.ip.header_length = meta.ip.header_length + OPTIONS_BYTES(meta.ip.start);        \
         transition extension_##NEXT;                                                         \
     }                                                                                        \
     state authentication_##N {                                                               \
-        packet.extract(hdr.extension_##N, AUTHENTICATION_BODY_BITS);                         \
+        meta.ip.start = packet.lookahead<bit<16>>();                                         \
+        packet.extract(hdr.extension_##N, AUTHENTICATION_BODY_BITS(meta.ip.start));          \
         meta.ip.protocol = hdr.extension_##N.next_header;                                    \
-        meta.ip.header_length = meta.ip.header_length + AUTHENTICATION_BYTES(hdr.extension_##N.length); \
+        meta.ip.header_length = meta.ip.header_length + AUTHENTICATION_BYTES(meta.ip.start); \
         transition extension_##NEXT;                                                         \
     }                                                                                        \
     state fragment_##N {                                                                     \
-        meta.ip.fragmented = true;                                                           \
         meta.ip.fragment_offset = packet.lookahead<bit<32>>()[15:3];                         \
+        meta.ip.fragment = meta.ip.fragment | packet.lookahead<bit<32>>();                   \
         packet.extract(hdr.extension_##N, 48);                                               \
         meta.ip.protocol = hdr.extension_##N.next_header;                                    \
         meta.ip.header_length = meta.ip.header_length + 8;                                   \
-        transition select(meta.ip.fragment_offset) {                                         \
-            0: extension_##NEXT;                                                             \
+        transition select(meta.ip.fragment_offset, (bit<8>) meta.ip.protocol) {              \
+            (0, _): extension_##NEXT;                                                        \
+            /* In a later fragment they would hide which transport header was cut. */        \
+            (_, IPV6_HOP_BY_HOP): unreadable;                                                \
+            (_, IPV6_ROUTING): unreadable;                                                   \
+            (_, IPV6_FRAGMENT): unreadable;                                                  \
+            (_, IPV6_DESTINATION_OPTIONS): unreadable;                                       \
+            (_, IPV6_MOBILITY): unreadable;                                                  \
+            (_, IPV6_HOST_IDENTITY): unreadable;                                             \
+            (_, IPV6_SHIM6): unreadable;                                                     \
+            (_, PROTOCOL_AUTHENTICATION): unreadable;                                        \
             default: accept;                                                                 \
         }                                                                                    \
     }
@@ -134,6 +145,7 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
             (5, 0, PROTOCOL_UDP): parse_udp_over_ipv4;
             (5, 0, PROTOCOL_ICMP): parse_icmp;
             (5, 0, PROTOCOL_AUTHENTICATION): parse_ipv4_authentication;
+            (5, _, PROTOCOL_AUTHENTICATION): unreadable;
             (5, _, _): accept;
             (6..15, _, _): parse_ipv4_options;
             default: accept;
@@ -147,20 +159,22 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
             (0, PROTOCOL_UDP): parse_udp_over_ipv4;
             (0, PROTOCOL_ICMP): parse_icmp;
             (0, PROTOCOL_AUTHENTICATION): parse_ipv4_authentication;
+            (_, PROTOCOL_AUTHENTICATION): unreadable;
             default: accept;
         }
     }
 
     state parse_ipv4_authentication {
-        packet.extract(hdr.extension_1, AUTHENTICATION_BODY_BITS);
+        meta.ip.start = packet.lookahead<bit<16>>();
+        packet.extract(hdr.extension_1, AUTHENTICATION_BODY_BITS(meta.ip.start));
         meta.ip.protocol = hdr.extension_1.next_header;
-        meta.ip.header_length = meta.ip.header_length + AUTHENTICATION_BYTES(hdr.extension_1.length);
+        meta.ip.header_length = meta.ip.header_length + AUTHENTICATION_BYTES(meta.ip.start);
         transition select((bit<8>) meta.ip.protocol) {
             PROTOCOL_TCP: parse_tcp;
             PROTOCOL_UDP: parse_udp;
             PROTOCOL_ICMP: parse_icmp;
             // Nobody needs a second one.
-            PROTOCOL_AUTHENTICATION: chain_too_long;
+            PROTOCOL_AUTHENTICATION: unreadable;
             default: accept;
         }
     }
@@ -189,14 +203,14 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
     // No room for another extension header.
     state extension_9 {
         transition select((bit<8>) meta.ip.protocol) {
-            IPV6_HOP_BY_HOP: chain_too_long;
-            IPV6_ROUTING: chain_too_long;
-            IPV6_FRAGMENT: chain_too_long;
-            IPV6_DESTINATION_OPTIONS: chain_too_long;
-            IPV6_MOBILITY: chain_too_long;
-            IPV6_HOST_IDENTITY: chain_too_long;
-            IPV6_SHIM6: chain_too_long;
-            PROTOCOL_AUTHENTICATION: chain_too_long;
+            IPV6_HOP_BY_HOP: unreadable;
+            IPV6_ROUTING: unreadable;
+            IPV6_FRAGMENT: unreadable;
+            IPV6_DESTINATION_OPTIONS: unreadable;
+            IPV6_MOBILITY: unreadable;
+            IPV6_HOST_IDENTITY: unreadable;
+            IPV6_SHIM6: unreadable;
+            PROTOCOL_AUTHENTICATION: unreadable;
             PROTOCOL_TCP: parse_tcp;
             PROTOCOL_UDP: parse_udp;
             PROTOCOL_ICMPV6: parse_icmp;
@@ -204,7 +218,7 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
         }
     }
 
-    state chain_too_long {
+    state unreadable {
         meta.ip.unreadable = true;
         transition accept;
     }
@@ -299,7 +313,7 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
             (5, 0, PROTOCOL_TCP): parse_inner_tcp;
             (5, 0, PROTOCOL_UDP): parse_inner_udp;
             (5, 0, PROTOCOL_ICMP): parse_inner_icmp;
-            (5, 0, PROTOCOL_AUTHENTICATION): inner_unreadable;
+            (5, _, PROTOCOL_AUTHENTICATION): inner_unreadable;
             (5, _, _): accept;
             (6..15, _, _): parse_inner_ipv4_options;
             default: accept;
@@ -312,7 +326,7 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
             (0, PROTOCOL_TCP): parse_inner_tcp;
             (0, PROTOCOL_UDP): parse_inner_udp;
             (0, PROTOCOL_ICMP): parse_inner_icmp;
-            (0, PROTOCOL_AUTHENTICATION): inner_unreadable;
+            (_, PROTOCOL_AUTHENTICATION): inner_unreadable;
             default: accept;
         }
     }

@@ -79,8 +79,8 @@ control SourceGuard(in headers_t hdr, in metadata_t meta, in standard_metadata_t
         is_bound = false;
         bound_port = (port_t) 0;
         bound_mac = (mac_address_t) 0;
-        claimed_ipv4 = hdr.ipv4.src_addr;
-        claimed_ipv6 = hdr.ipv6.src_addr;
+        claimed_ipv4 = (ipv4_address_t) 0;
+        claimed_ipv6 = (ipv6_address_t) 0;
         bit<48> src_mac = (bit<48>) hdr.ethernet.src_addr;
 
         // The frame.
@@ -89,7 +89,8 @@ control SourceGuard(in headers_t hdr, in metadata_t meta, in standard_metadata_t
             reason = DROP_SOURCE_MAC;
             return;
         }
-        if (((bit<48>) hdr.ethernet.dst_addr)[47:4] == IEEE_RESERVED) {
+        if (((bit<48>) hdr.ethernet.dst_addr)[47:4] == IEEE_RESERVED
+            || (hdr.vlan.isValid() && hdr.vlan.ether_type == ETHERTYPE_LLDP)) {
             reason = DROP_CONTROL_FRAME;
             return;
         }
@@ -99,6 +100,7 @@ control SourceGuard(in headers_t hdr, in metadata_t meta, in standard_metadata_t
         }
 
         if (hdr.ipv4.isValid()) {
+            claimed_ipv4 = hdr.ipv4.src_addr;
             bit<32> address = (bit<32>) claimed_ipv4;
             // Loopback, multicast, reserved and broadcast; "this network" but for DHCP (RFC 2131, section 4.1).
             if (address[31:24] == 127 || address[31:29] == 7) {
@@ -114,6 +116,7 @@ control SourceGuard(in headers_t hdr, in metadata_t meta, in standard_metadata_t
                 reason = DROP_DHCP_SERVER;
             }
         } else if (hdr.ipv6.isValid()) {
+            claimed_ipv6 = hdr.ipv6.src_addr;
             bit<128> address = (bit<128>) claimed_ipv6;
             bool nd = hdr.icmp.isValid() && (bit<8>) meta.ip.protocol == PROTOCOL_ICMPV6
                 && hdr.icmp.type_ >= ICMPV6_ROUTER_SOLICITATION && hdr.icmp.type_ <= ICMPV6_REDIRECT;

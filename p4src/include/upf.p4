@@ -7,7 +7,8 @@
 #ifndef UPF_P4
 #define UPF_P4
 
-control UpfUplink(inout headers_t hdr, inout metadata_t meta, out drop_reason_t reason) {
+control UpfUplink(inout headers_t hdr, inout metadata_t meta, in standard_metadata_t standard_metadata,
+                  out drop_reason_t reason) {
     direct_counter(CounterType.packets_and_bytes) uplink_counter;
     bool for_upf;
 
@@ -71,7 +72,8 @@ control UpfUplink(inout headers_t hdr, inout metadata_t meta, out drop_reason_t 
             upf_interfaces.apply();
             if (for_upf) {
                 reason = DROP_TUNNEL;
-                if (hdr.gtpu.isValid() && hdr.inner_ipv4.isValid() && !meta.inner_ip.unreadable) {
+                if (hdr.gtpu.isValid() && hdr.inner_ipv4.isValid() && !meta.inner_ip.unreadable
+                    && standard_metadata.parser_error == error.NoError) {
                     // UDP and GTP-U, and what GTP-U has besides.
                     bit<16> overhead = meta.ip.header_length + 16;
                     if (hdr.gtpu_options.isValid()) {

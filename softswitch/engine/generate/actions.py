@@ -154,6 +154,8 @@ class Actions:
         yield from with_target
         yield from with_value
         yield f"if ({given}.valid) {{"
+        if isinstance(target, Header):
+            yield f"    {self.names.use(target)}"
         yield f"    {to} = {given};"
         yield from (f"    {other}.valid = 0;" for other in others)
         yield "} else {"
@@ -227,6 +229,8 @@ class Actions:
         kind = header.sample if isinstance(header, Element) else header
         yield from opening
         yield f"if (!{name}.valid) {{"
+        if isinstance(header, Header):
+            yield f"    {self.names.use(header)}"
         if kind.variable is not None:
             yield f"    uint32_t bits = {self.names.bits(kind, name)}; /* stay as they are */"
         yield f"    memset(&{name}, 0, sizeof {name});"

@@ -20,7 +20,7 @@ def structs(pipeline: Pipeline, names: Names) -> Iterator[str]:
         if not header.metadata or not header.fields:
             yield "    uint8_t valid;"
         for field in sorted(
-            header.fields, key=lambda one: -one.bitwidth if one.bitwidth <= 128 and not one.variable else 0
+            header.fields, key=lambda one: 1 if one.variable else -one.bitwidth if one.bitwidth <= 128 else 0
         ):
             name = names.fields[header.type_name, field.name]
             if field.variable:
@@ -40,7 +40,7 @@ def structs(pipeline: Pipeline, names: Names) -> Iterator[str]:
         yield "};"
         yield ""
     yield "struct phv {"
-    for _, declaration in sorted(names.members, key=lambda one: not one[0]):
+    for _, declaration in sorted(names.members, key=lambda one: one[0]):
         yield f"    {declaration}"
     if all(header.standard for header in pipeline.headers):
         yield "    uint8_t nothing;"

@@ -4,6 +4,7 @@ become code."""
 from __future__ import annotations
 
 import re
+from enum import IntEnum
 
 from softswitch.engine.load.headers import PADDING
 from softswitch.engine.model import Action, Field, Header, Pipeline, Source, Stack, Union
@@ -100,6 +101,22 @@ class Unique:
         return text
 
 
+class Place(IntEnum):
+    """Where in `struct phv` something lies: what is cleared together lies together."""
+
+    METADATA = 0
+    PLAIN = 1
+    VARIABLE = 2
+    """Headers with room for a field of variable width, which is not worth clearing for each packet."""
+
+
+def place_of(header: Header) -> Place:
+    """The place of a header or metadata that is in no union or stack."""
+    if header.metadata:
+        return Place.METADATA
+    return Place.PLAIN if header.variable is None else Place.VARIABLE
+
+
 class Names:
     """The identifiers of one pipeline."""
 
@@ -124,7 +141,11 @@ class Names:
         self.counts: dict[str, str] = {}
         self.union_types: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {}
         self.siblings: dict[str, tuple[Header, ...]] = {}
-        self.members: list[tuple[bool, str]] = []
+        self.members: list[tuple[Place, str]] = []
+        self.variable: list[Header] = []
+        """Headers that stand alone and have a field of variable width."""
+        self.in_use = ""
+        """Whether any of these may be valid, as an lvalue: they are cleared, and looked at, only then."""
         self._place_headers(pipeline)
         actions, tables, states, calculations = Unique(), Unique(), Unique(), Unique()
         self.actions = {one.index: "action_" + actions.name(one.name) for one in pipeline.actions}
@@ -141,7 +162,7 @@ class Names:
 
     def _place_headers(self, pipeline: Pipeline) -> None:
         """Where each header lies in `struct phv`: alone, in a union, or in a stack, which is an array and has
-        a count besides. `members` lists (metadata, declaration) in the headers' order."""
+        a count besides. `members` lists (place, declaration) in the headers' order."""
         unique = Unique()
         owners: dict[str, Union | Stack] = {}
         for union in pipeline.unions:
@@ -153,13 +174,18 @@ class Names:
                 members = element.members if isinstance(element, Union) else (element,)
                 owners.update((one.name, stack) for one in members)
         placed: set[str] = set()
+        in_use = unique.name("variable_in_use")
+        self.in_use = f"phv->{in_use}"
+        self.members.append((Place.METADATA, f"uint8_t {in_use};"))
         for header in pipeline.headers:
             owner = owners.get(header.name)
             if owner is None:
                 self.headers[header.name] = unique.name(header.name)
                 kind = f"type_{self.types[header.type_name]}"
                 if not header.standard:
-                    self.members.append((header.metadata, f"struct {kind} {self.headers[header.name]};"))
+                    self.members.append((place_of(header), f"struct {kind} {self.headers[header.name]};"))
+                if header.variable is not None:
+                    self.variable.append(header)
             elif owner.name not in placed:
                 placed.add(owner.name)
                 self._place_owner(owner, unique)
@@ -169,7 +195,7 @@ class Names:
         if isinstance(owner, Union):
             self._place_union(owner, name)
             kind = self.union_types[owner.type_name][0]
-            self.members.append((False, f"struct {kind} {name};"))
+            self.members.append((Place.PLAIN, f"struct {kind} {name};"))
             return
         self.stacks[owner.name], self.counts[owner.name] = name, unique.name(f"{name}_count")
         for index, element in enumerate(owner.elements):
@@ -177,8 +203,8 @@ class Names:
                 self._place_union(element, f"{name}[{index}]")
             else:
                 self.headers[element.name] = f"{name}[{index}]"
-        self.members.append((False, f"struct {self.element_type(owner)} {name}[{owner.size}];"))
-        self.members.append((False, f"uint32_t {self.counts[owner.name]};"))
+        self.members.append((Place.PLAIN, f"struct {self.element_type(owner)} {name}[{owner.size}];"))
+        self.members.append((Place.PLAIN, f"uint32_t {self.counts[owner.name]};"))
 
     def _place_union(self, union: Union, path: str) -> None:
         if union.type_name not in self.union_types:
@@ -198,8 +224,8 @@ class Names:
 
     @property
     def first(self) -> str:
-        """The member of `struct phv` with which the headers begin, behind all metadata."""
-        declaration = next(one for metadata, one in self.members if not metadata)
+        """The member of `struct phv` with which the plain headers begin, behind all metadata."""
+        declaration = next(one for place, one in self.members if place is Place.PLAIN)
         return declaration.split()[2].rstrip(";").partition("[")[0]
 
     def element_type(self, stack: Stack) -> str:
@@ -232,6 +258,10 @@ class Names:
         member = self.fields[header.type_name, header.variable.name + " bits"]
         return f"{base or self.header(header)}.{member}"
 
+    def use(self, header: Header) -> str:
+        """A statement that belongs to all that make a header valid; empty for most."""
+        return f"{self.in_use} = 1;" if header in self.variable else ""
+
     def header(self, header: Header) -> str:
         """A header as an lvalue."""
         return f"phv->{self.headers[header.name]}"
@@ -249,9 +279,14 @@ class Names:
             return f"packet->standard_metadata.{name}"
         return f"phv->{self.headers[header.name]}.{self.fields[header.type_name, field.name]}"
 
-    def valid(self, header: Header) -> str:
+    def validity(self, header: Header) -> str:
         """A header's validity as an lvalue."""
         return f"phv->{self.headers[header.name]}.valid"
+
+    def valid(self, header: Header) -> str:
+        """Whether a header is valid, asked so that a header far from the others is rarely touched."""
+        validity = self.validity(header)
+        return f"({self.in_use} && {validity})" if header in self.variable else validity
 
     def action(self, action: Action) -> str:
         """The function of an action."""

@@ -189,6 +189,7 @@ class Parsers:
         yield from (f"    {line}" for line in self._need("size"))
         yield f"    if (size > {header.longest})"
         yield f"        return refuse(packet, {self.error('HeaderTooShort')}); /* HeaderTooShort */"
+        yield f"    {self.names.use(header)}"
         yield f"    extract_{kind}(&{base}, at->data + at->offset, (uint32_t)bits);"
         yield "    at->offset += (uint32_t)size;"
         yield "}"

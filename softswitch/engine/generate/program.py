@@ -10,7 +10,7 @@ from softswitch.engine.generate.expressions import Expressions
 from softswitch.engine.generate.flows import Flows
 from softswitch.engine.generate.intervals import literal
 from softswitch.engine.generate.layout import codecs, structs
-from softswitch.engine.generate.names import Names, comment, string
+from softswitch.engine.generate.names import Names, Place, comment, string
 from softswitch.engine.generate.parsers import Parsers
 from softswitch.engine.generate.tables import ENTRY_BYTES, Tables
 from softswitch.engine.generate.tracing import Tracing
@@ -78,16 +78,34 @@ class _Program:
         yield from self._description()
         yield from self.tracing.layout(self.names)
 
+    def _no_headers(self) -> Iterator[str]:
+        """Clear all headers, but for what their fields of variable width hold beyond their width of zero."""
+        plain = [declaration for place, declaration in self.names.members if place is Place.PLAIN]
+        if plain:
+            start = f"offsetof(struct phv, {self.names.first})"
+            variable = self.names.variable
+            end = (
+                f"offsetof(struct phv, {self.names.headers[variable[0].name]})" if variable else "sizeof *phv"
+            )
+            yield f"    memset((uint8_t *)phv + {start}, 0, {end} - {start});"
+        if not self.names.variable:
+            return
+        yield f"    if ({self.names.in_use}) {{"
+        for header in self.names.variable:
+            assert header.variable is not None
+            kind = self.names.types[header.type_name]
+            content = self.names.fields[header.type_name, header.variable.name]
+            path = self.names.header(header)
+            yield f"        memset(&{path}, 0, offsetof(struct type_{kind}, {content}));"
+        yield f"        {self.names.in_use} = 0;"
+        yield "    }"
+
     def _entry_points(self) -> Iterator[str]:
         yield "static void parse(struct pipeline *pipeline, struct packet *packet)"
         yield "{"
         yield "    struct phv *phv = packet_phv(packet);"
         # Metadata stays: what was kept of a packet that comes again is there before it is parsed.
-        headers = [one for one in self.pipeline.headers if not one.metadata]
-        if headers:
-            first = self.names.first
-            yield f"    const size_t headers = offsetof(struct phv, {first});"
-            yield "    memset((uint8_t *)phv + headers, 0, sizeof *phv - headers);"
+        yield from self._no_headers()
         yield "    parse_headers(pipeline, packet, phv);"
         for checksum in self.pipeline.verify:
             yield from self.calculations.checksum(checksum, self.expressions, True)

@@ -122,7 +122,7 @@ class Tracing:
         yield f"const uint32_t {LAYOUT}[] = {{"
         head = "sizeof(struct standard_metadata)"
         for one in traced_fields(self._pipeline):
-            lvalue = names.field(one.header, one.field) if one.field else names.valid(one.header)
+            lvalue = names.field(one.header, one.field) if one.field else names.validity(one.header)
             if lvalue.startswith("phv->"):
                 member = lvalue.removeprefix("phv->")
                 yield f"    {head} + offsetof(struct phv, {member}), sizeof(((struct phv *)0)->{member}),"

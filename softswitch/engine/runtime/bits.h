@@ -5,7 +5,7 @@
 
 #include "packet.h"
 
-static inline uint64_t load_bytes(const uint8_t *from, unsigned count) /* count: 1..8, a constant */
+static inline __attribute__((always_inline)) uint64_t load_bytes(const uint8_t *from, unsigned count) /* count: 1..8, a constant */
 {
     uint64_t value = 0;
     switch (count) {
@@ -33,7 +33,7 @@ static inline uint64_t load_bytes(const uint8_t *from, unsigned count) /* count:
     }
 }
 
-static inline void store_bytes(uint8_t *to, uint64_t value, unsigned count)
+static inline __attribute__((always_inline)) void store_bytes(uint8_t *to, uint64_t value, unsigned count)
 {
     switch (count) {
     case 1:

@@ -69,14 +69,19 @@ def configured(folder: Path, *addresses: str, **sections: Any) -> FabricConfig:
 
 
 @asynccontextmanager
-async def controller(config: FabricConfig, *, heartbeat: float = 15.0) -> AsyncIterator[Served]:
-    """Run a controller while the body does, and stop it as SIGTERM does."""
+async def controller(
+    config: FabricConfig, *, heartbeat: float = 15.0, **flags: bool
+) -> AsyncIterator[Served]:
+    """Run a controller while the body does, and stop it as SIGTERM does; `flags` are `running_fabric`'s."""
     stop = asyncio.Event()
     token = read_token(config.api.token_file)
     listener = listen(config.api)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     headers = {"Authorization": f"Bearer {token}"}
-    async with running_fabric(config) as fabric, httpx.AsyncClient(base_url=url, headers=headers) as http:
+    async with (
+        running_fabric(config, **flags) as fabric,
+        httpx.AsyncClient(base_url=url, headers=headers) as http,
+    ):
         app = create_app(fabric, token, max_request_bytes=config.api.max_request_bytes, heartbeat=heartbeat)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(serve(app, config.api, listener, stop, fabric.bus.close))

@@ -8,13 +8,14 @@ from typing import Any
 import grpc
 from finsy.proto import p4r
 
-_SERVICE = "p4.v1.P4Runtime"
+_SERVICE, _GNMI = "p4.v1.P4Runtime", "gnmi.gNMI"
 _ANY_SIZE = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 _UNARY = ("Write", "SetForwardingPipelineConfig", "GetForwardingPipelineConfig", "Capabilities")
 
 
 class Wiretap:
-    def __init__(self, switch_address: str) -> None:
+    def __init__(self, switch_address: str, *, gnmi: bool = False) -> None:
+        self._gnmi = gnmi
         self._channel = grpc.aio.insecure_channel(switch_address, _ANY_SIZE)
         self._server: Any = None
         self._port = 0
@@ -39,9 +40,14 @@ class Wiretap:
             name: grpc.unary_unary_rpc_method_handler(self._unary(name)) for name in _UNARY
         }
         handlers["Read"] = grpc.unary_stream_rpc_method_handler(self._read)
-        handlers["StreamChannel"] = grpc.stream_stream_rpc_method_handler(self._stream)
+        stream = self._stream(f"/{_SERVICE}/StreamChannel")
+        handlers["StreamChannel"] = grpc.stream_stream_rpc_method_handler(stream)
         self._server = grpc.aio.server(options=_ANY_SIZE)
         self._server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(_SERVICE, handlers)])
+        if self._gnmi:
+            subscribe = grpc.stream_stream_rpc_method_handler(self._stream(f"/{_GNMI}/Subscribe"))
+            handler = grpc.method_handlers_generic_handler(_GNMI, {"Subscribe": subscribe})
+            self._server.add_generic_rpc_handlers([handler])
         self._port = self._server.add_insecure_port(self.address)
         await self._server.start()
 
@@ -76,12 +82,15 @@ class Wiretap:
         except grpc.aio.AioRpcError as error:
             await _refuse_alike(context, error)
 
-    async def _stream(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
-        try:
-            async for response in self._channel.stream_stream(f"/{_SERVICE}/StreamChannel")(requests):
-                yield response
-        except grpc.aio.AioRpcError as error:
-            await _refuse_alike(context, error)
+    def _stream(self, method: str) -> Any:
+        async def passed_on(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+            try:
+                async for response in self._channel.stream_stream(method)(requests):
+                    yield response
+            except grpc.aio.AioRpcError as error:
+                await _refuse_alike(context, error)
+
+        return passed_on
 
 
 async def _refuse_alike(context: Any, error: grpc.aio.AioRpcError) -> None:

@@ -35,6 +35,7 @@ from controller.reconcile import Progress, Reconciler
 from controller.targets import Target, target_named
 from pipelines import fabric
 from pipelines.entities import DigestMessage
+from pipelines.values import Port
 from tests.switch.pipeline.harness import free_tcp_port
 from tests.veth import make_pair, remove
 
@@ -120,11 +121,15 @@ class CountingSession(SwitchSession):
 class Listener:
     def __init__(self) -> None:
         self.states: list[SessionState] = []
+        self.ports: frozenset[Port] | None = None
         self.on_packet: Callable[[SwitchName, PacketIn], None] = lambda switch, packet: None
         self.on_digest: Callable[[SwitchName, DigestMessage], None] = lambda switch, message: None
 
     def state_changed(self, switch: SwitchName, state: SessionState) -> None:
         self.states.append(state)
+
+    def ports_known(self, switch: SwitchName, ports: frozenset[Port]) -> None:
+        self.ports = ports
 
     async def packet_in(self, switch: SwitchName, packet: PacketIn) -> None:
         self.on_packet(switch, packet)

@@ -208,7 +208,8 @@ async def test_links_are_found_and_lost(leaf: RealSwitch, spine: RealSwitch) -> 
     link = Link(PortRef(SwitchName("leaf"), Port(2)), PortRef(SwitchName("spine"), Port(2)))
     async with running(discovery.run, *(controlled.run for controlled in switches.values())):
         for name, controlled in switches.items():
-            await controlled.until_primary()
+            controlled.reconciler.set_desired(keyed(b.LinkPorts(Port(2), b.Link())))
+            await controlled.until(in_sync)
             discovery.switch_connected(name)
         assert {await changes.get(), await changes.get()} == {("up", link), ("up", link.reverse)}
         await asyncio.to_thread(set_link, "scl2", "down")

@@ -83,7 +83,8 @@ def test_frames_are_bridged_tagged_and_flooded_within_their_network_only(switch:
     assert untagged.src == str(DAVE)
 
     switch.drain()
-    switch.send(1, Ether(src=str(ALICE), dst="ff:ff:ff:ff:ff:ff") / ARP(psrc=str(ALICE_IP), pdst=str(BOB_IP)))
+    who_has_bob = ARP(hwsrc=str(ALICE), psrc=str(ALICE_IP), pdst=str(BOB_IP))
+    switch.send(1, Ether(src=str(ALICE), dst="ff:ff:ff:ff:ff:ff") / who_has_bob)
     for port in (2, 4):
         flooded = switch.receive(port)
         assert flooded is not None
@@ -92,17 +93,23 @@ def test_frames_are_bridged_tagged_and_flooded_within_their_network_only(switch:
 
     switch.send(1, ping(ALICE, CAROL, ALICE_IP, CAROL_IP))  # BLUE's MAC address is unknown in RED
     assert switch.receive(2) is not None
+    assert switch.receive(4) is not None
     switch.expect_silence(1, 3)
 
 
 @pytest.mark.parametrize(
     "frame",
     [
-        Ether(src=str(ALICE), dst=str(BOB)) / Dot1Q(vlan=BLUE) / IP(dst=str(BOB_IP)) / UDP(),
-        Ether(src=str(ALICE), dst=str(BOB)) / IP(dst=str(BOB_IP), chksum=0x1234) / UDP(),
-        Ether(src=str(ALICE), dst=str(BOB)) / IP(dst=str(BOB_IP), options=[b"\x01"] * 4) / UDP(),
+        Ether(src=str(ALICE), dst=str(BOB))
+        / Dot1Q(vlan=BLUE)
+        / IP(src=str(ALICE_IP), dst=str(BOB_IP))
+        / UDP(),
+        Ether(src=str(ALICE), dst=str(BOB)) / IP(src=str(ALICE_IP), dst=str(BOB_IP), chksum=0x1234) / UDP(),
+        Ether(src=str(ALICE), dst=str(BOB))
+        / IP(src=str(ALICE_IP), dst=str(BOB_IP), options=[b"\x01"] * 4, chksum=0x1234)
+        / UDP(),
     ],
-    ids=["tagged frame at an untagged port", "wrong IPv4 checksum", "IPv4 options"],
+    ids=["tagged frame at an untagged port", "wrong IPv4 checksum", "wrong IPv4 checksum with options"],
 )
 def test_an_edge_port_refuses(switch: PipelineUnderTest, frame: Packet) -> None:
     switch.insert(*fabric_entries())
@@ -202,6 +209,7 @@ def test_flows_spread_over_equal_cost_ports_and_each_keeps_its_own(switch: Pipel
 def test_lldp_reaches_the_controller_from_a_closed_port_and_packet_outs_leave_untouched(
     switch: PipelineUnderTest,
 ) -> None:
+    switch.insert(b.LinkPorts(Port(3), b.Link()))
     chassis, port = b"\x02\x07\x04\x02\x00\x00\x00\x00\x01", b"\x04\x0f\x07link-discovery"
     lldp = Ether(src=str(BOB), dst="01:80:c2:00:00:0e", type=0x88CC) / (
         chassis + port + b"\x06\x02\x00\x78" + b"\x00\x00"

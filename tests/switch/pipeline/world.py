@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pipelines.entities import Entity, Lpm, MulticastGroup, Replica, Ternary
 from pipelines.fabric import bindings as b
 from pipelines.values import MacAddress, Port, VlanId, VrfId
-from tests.entries import any_host, plain_network
+from tests.entries import any_host
 
 RED, BLUE = VlanId(100), VlanId(200)
 TENANT = VrfId(1)
@@ -24,6 +24,8 @@ DAVE = MacAddress.parse("02:00:00:00:00:0d")  # RED, behind the fabric link, por
 ALICE_IP, BOB_IP = IPv4Address("10.0.1.10"), IPv4Address("10.0.1.11")
 CAROL_IP, DAVE_IP = IPv4Address("10.0.2.12"), IPv4Address("10.0.1.13")
 ALICE_IP6, CAROL_IP6 = IPv6Address("2001:db8:1::a"), IPv6Address("2001:db8:2::c")
+RED_SUBNET, RED_SUBNET6 = Lpm(IPv4Address("10.0.1.0"), 24), Lpm(IPv6Address("2001:db8:1::"), 64)
+BLUE_SUBNET, BLUE_SUBNET6 = Lpm(IPv4Address("10.0.2.0"), 24), Lpm(IPv6Address("2001:db8:2::"), 64)
 RED_GATEWAY, RED_GATEWAY6 = IPv4Address("10.0.1.1"), IPv6Address("2001:db8:1::1")
 
 
@@ -35,6 +37,20 @@ def edge(port: int, vlan: VlanId) -> list[Entity]:
     ]
 
 
+def network(vlan: VlanId, ipv4: Lpm[IPv4Address], ipv6: Lpm[IPv6Address]) -> list[Entity]:
+    """A network of both families; its hosts may send as any address of its subnets but the gateway's."""
+    return [
+        b.Networks(vlan, b.SetNetwork(TENANT, ROUTER, 1000, ipv4.value, ipv6.value, False)),
+        b.SourceIpv4(vlan, ipv4, b.SourceOfSubnet()),
+        b.SourceIpv4(vlan, Lpm(IPv4Address(0), 32), b.SourcePermitted()),
+        b.SourceIpv4(vlan, Lpm(IPv4Address(int(ipv4.value) + 1), 32), b.SourceDenied()),
+        b.SourceIpv6(vlan, ipv6, b.SourceOfSubnet()),
+        b.SourceIpv6(vlan, Lpm(IPv6Address(0), 128), b.SourcePermitted()),
+        b.SourceIpv6(vlan, Lpm(IPv6Address("fe80::"), 10), b.SourcePermitted()),
+        b.SourceIpv6(vlan, Lpm(IPv6Address(int(ipv6.value) + 1), 128), b.SourceDenied()),
+    ]
+
+
 def host4(address: IPv4Address, vlan: VlanId, mac: MacAddress) -> b.RoutingIpv4:
     """A host route."""
     return b.RoutingIpv4(TENANT, Lpm(address, 32), b.RouteTo(vlan, ROUTER, mac))
@@ -43,8 +59,9 @@ def host4(address: IPv4Address, vlan: VlanId, mac: MacAddress) -> b.RoutingIpv4:
 def fabric_entries() -> list[Entity]:
     """The whole small fabric."""
     entries: list[Entity] = [
-        b.Networks(RED, plain_network(TENANT)),
-        b.Networks(BLUE, plain_network(TENANT)),
+        *network(RED, RED_SUBNET, RED_SUBNET6),
+        *network(BLUE, BLUE_SUBNET, BLUE_SUBNET6),
+        b.LinkPorts(Port(4), b.Link()),
         *edge(1, RED),
         *edge(2, RED),
         *edge(3, BLUE),

@@ -50,6 +50,7 @@ def routed(desired: DesiredState, switch: str) -> dict[str, MacAddress]:
     return {
         f"{entry.dst_addr.value}/{entry.dst_addr.prefix_length}": entry.action.dst_mac
         for entry in on(desired, switch, b.RoutingIpv4)
+        if isinstance(entry.action, b.RouteTo)
     }
 
 
@@ -156,7 +157,8 @@ def test_tenants_with_the_same_addresses_share_nothing_but_the_paths() -> None:
     for leaf in LEAVES:
         for owners in desired.owners[leaf].values():
             assert len({owner.tenant for owner in owners}) <= 1
-    routes = {e.vrf: e.action.dst_mac for e in on(desired, "leaf1", b.RoutingIpv4)}
+    hosts = [e for e in on(desired, "leaf1", b.RoutingIpv4) if isinstance(e.action, b.RouteTo)]
+    routes = {e.vrf: e.action.dst_mac for e in hosts}
     assert len(routes) == 2 and set(routes.values()) == {HOSTS[0].mac, guest.mac}
 
 
@@ -272,14 +274,16 @@ def test_a_watch_covers_the_ports_in_use_or_those_it_names() -> None:
 
 # The firewall: judged by what an entry matches, on packets made of a few values each.
 
-Packet = tuple[str, str, int, int, int]
+Packet = tuple[str, str, int, int | None, int | None]
 """Source, destination, protocol, destination port, TCP flags."""
 
 
 def verdict(entries: list[Any], packet: Packet) -> str | None:
     """What the entry of highest priority that a packet meets does."""
     source, destination, protocol, port, flags = packet
-    values = [int(IPv4Address(source)), int(IPv4Address(destination)), protocol, 0, port, flags]
+    later = port is None  # a later fragment shows neither ports nor flags
+    addresses = [int(IPv4Address(source)), int(IPv4Address(destination))]
+    values = [*addresses, protocol, 0, port or 0, flags or 0, int(later)]
 
     def meets(entry: Any) -> bool:
         fields = (
@@ -289,6 +293,7 @@ def verdict(entries: list[Any], packet: Packet) -> str | None:
             entry.src_port,
             entry.dst_port,
             entry.tcp_flags,
+            entry.later_fragment,
         )
         return all(f is None or v & f.mask == int(f.value) for f, v in zip(fields, values, strict=True))
 
@@ -330,6 +335,28 @@ def test_rules_decide_in_order(documents: list[Any], wanted: str | None) -> None
     entries = on(desired, "leaf1", b.FirewallIpv4)
     assert verdict(entries, ("10.0.1.11", "10.0.2.11", 6, 23, SYN)) == wanted
     assert all(1 <= entry.priority < 1 << 31 for entry in entries)
+
+
+LATER_FRAGMENT = ("10.0.1.11", "10.0.2.11", 6, None, None)
+FRAGMENTS = [
+    ("a rule without ports sees it", [policy("p", {**DENY, **TCP})], "deny"),
+    ("allowed by a rule without ports", [policy("p", {**ALLOW, **TCP}, DENY)], "allow"),
+    ("might be of what is denied", [policy("p", {**DENY, **TCP, "ports": [23]})], "deny"),
+    ("is not taken for what is allowed", [policy("p", {**ALLOW, **TCP, "ports": [23]}, DENY)], "deny"),
+    ("nor for an established one", [policy("p", {**ALLOW, **TCP, "established": True}, DENY)], "deny"),
+    ("of another protocol", [policy("p", {**DENY, "protocol": "udp", "ports": [23]})], None),
+    (
+        "a better rule decides first",
+        [policy("p", {**ALLOW, **TO_SERVERS}, {**DENY, **TCP, "ports": [23]})],
+        "allow",
+    ),
+]
+
+
+@pytest.mark.parametrize(("documents", "wanted"), [f[1:] for f in FRAGMENTS], ids=[f[0] for f in FRAGMENTS])
+def test_a_later_fragment_passes_no_rule_unread(documents: list[Any], wanted: str | None) -> None:
+    desired = compiled(CLIENTS, SERVERS, *documents)
+    assert verdict(on(desired, "leaf1", b.FirewallIpv4), LATER_FRAGMENT) == wanted
 
 
 def test_established_means_what_is_not_the_first_segment() -> None:

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from pathlib import Path
@@ -120,6 +120,19 @@ def folder(path: Path) -> None:
     path.mkdir()
 
 
+def emptied(path: Path) -> None:
+    _make(path)
+    path.write_bytes(b"")
+
+
+def without_tables(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 0")
+        connection.execute("VACUUM")
+    connection.close()
+    assert path.stat().st_size > 0
+
+
 def _make(path: Path) -> None:
     async def make() -> None:
         async with opened(path) as store:
@@ -136,6 +149,8 @@ def _make(path: Path) -> None:
         (newer, "newer p4fabric"),
         (somebody_elses, "another application"),
         (folder, "cannot be opened"),
+        (emptied, "is empty.*--new-store"),
+        (without_tables, "is empty.*--new-store"),
     ],
 )
 def test_what_is_no_store_is_refused_in_words_and_left_as_it_is(
@@ -148,6 +163,53 @@ def test_what_is_no_store_is_refused_in_words_and_left_as_it_is(
     with pytest.raises(StoreUnusable, match=message):
         asyncio.run(SqliteStore.open(path))
     assert before is None or path.read_bytes() == before
+
+
+@pytest.mark.parametrize("spoil", [emptied, without_tables])
+async def test_an_empty_file_is_begun_anew_where_the_operator_says_so(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "fabric.db"
+    await asyncio.to_thread(spoil, path)
+    for _ in range(2):  # a start that failed for another reason is repeated as it was
+        store = await SqliteStore.open(path, new=True)
+        assert await store.load() == Snapshot()
+        await store.close()
+    async with opened(path) as store:
+        await store.commit(Change(intents=[intent(1)]))
+    with pytest.raises(StoreUnusable, match=r"holds intents.*without --new-store"):
+        await SqliteStore.open(path, new=True)
+
+
+async def test_a_log_whose_file_is_gone_is_left_alone(tmp_path: Path) -> None:
+    """SQLite would play it back into any file of that name."""
+    path, taken_away = tmp_path / "fabric.db", tmp_path / "elsewhere.db"
+    async with opened(path) as store:
+        await store.commit(Change(intents=[intent(1)]))
+        crashed = {name: (tmp_path / name).read_bytes() for name in (path.name, f"{path.name}-wal")}
+    for name, content in crashed.items():
+        (tmp_path / name).write_bytes(content)
+    path.rename(taken_away)
+    with pytest.raises(StoreUnusable, match=r"missing, but its log fabric\.db-wal is there"):
+        await SqliteStore.open(path)
+    taken_away.rename(path)
+    async with opened(path) as store:
+        assert (await store.load()).intents == (intent(1),)
+
+
+def test_a_controller_killed_while_it_makes_its_store_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "fabric.db"
+
+    def killed(source: object, destination: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(os, "link", killed)
+        asyncio.run(SqliteStore.open(path))
+    assert list(tmp_path.iterdir()) == []
+    asyncio.run(asyncio.run(SqliteStore.open(path)).close())
 
 
 @pytest.mark.root

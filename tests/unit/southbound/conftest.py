@@ -12,6 +12,7 @@ from controller.p4runtime.session import Timing
 from controller.targets import Softswitch
 from pipelines import fabric
 from pipelines.entities import DigestMessage
+from pipelines.values import Port
 
 from .fake_switch import FakeSwitch
 
@@ -22,11 +23,15 @@ IMPATIENT = Timing(answer=0.5, write=10.0, push=10.0, probe=0.2, first_retry=0.0
 class Listener:
     def __init__(self) -> None:
         self.states: list[SessionState] = []
+        self.ports: list[frozenset[Port]] = []
         self.packets: asyncio.Queue[PacketIn] = asyncio.Queue()
         self.messages: asyncio.Queue[DigestMessage] = asyncio.Queue()
 
     def state_changed(self, switch: SwitchName, state: SessionState) -> None:
         self.states.append(state)
+
+    def ports_known(self, switch: SwitchName, ports: frozenset[Port]) -> None:
+        self.ports.append(ports)
 
     async def packet_in(self, switch: SwitchName, packet: PacketIn) -> None:
         self.packets.put_nowait(packet)

@@ -194,3 +194,37 @@ def test_others_can_read_a_probe() -> None:
     assert frame[LLDPDUChassisID].id == b"leaf1"
     assert frame[LLDPDUPortID].id == b"3"
     assert frame[LLDPDUTimeToLive].ttl == 4
+
+
+async def test_the_ports_that_a_switch_has_are_probed_and_no_others(cables: Cables) -> None:
+    leaf = SwitchName("leaf1")
+    cables.discovery.switch_connected(leaf, present=[Port(3), Port(40)])
+    await eventually(lambda: len(cables.sent) >= 6)
+    assert set(cables.sent) == {at("leaf1", 3), at("leaf1", 40)}
+
+
+async def test_a_switch_that_says_late_which_ports_it_has_keeps_its_links(
+    cables: Cables,
+) -> None:
+    leaf, spine = SwitchName("leaf1"), SwitchName("spine1")
+    cables.join(at("leaf1", 1), at("spine1", 1))
+    cables.join(at("leaf1", 40), at("spine1", 2))
+    for name in (leaf, spine):
+        cables.discovery.switch_connected(name)
+    await until_links(cables, 4)
+    cables.discovery.switch_has(leaf, [Port(1), Port(2), Port(40)])
+    cables.sent.clear()
+    await eventually(lambda: len(cables.sent) >= 10)
+    assert {port.port for port in cables.sent if port.switch == leaf} <= {1, 2, 40}
+    await eventually(lambda: at("leaf1", 2) in cables.sent)
+    assert cables.down == [] and len(cables.discovery.links) == 4
+
+
+async def test_what_a_configuration_says_of_links_counts_more_than_what_ports_there_are(
+    cables: Cables,
+) -> None:
+    leaf = SwitchName("leaf1")
+    cables.discovery.switch_connected(leaf, [Port(5)], present=[Port(1), Port(5)])
+    cables.discovery.switch_has(leaf, [Port(1), Port(5), Port(6)])
+    await eventually(lambda: len(cables.sent) >= 3)
+    assert set(cables.sent) == {at("leaf1", 5)}

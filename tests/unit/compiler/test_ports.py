@@ -1,0 +1,93 @@
+"""Ports that a switch does not have: nothing is written for them, and the intents say so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from controller.names import PortRef, SwitchName
+from controller.topology.model import Role, Switch, Topology
+from pipelines.entities import MulticastGroup
+from pipelines.fabric import bindings as b
+from pipelines.values import Port
+from tests.unit.compiler.world import HOSTS, LEAVES, SPINES, compiled, intent, key, network, on, topology
+
+LEAF1 = SwitchName("leaf1")
+BOTH = network("clients", 1, ("leaf1", 1), ("leaf1", 77))
+KNOWN = network(
+    "servers", 2, attachments=[
+        {"switch": "leaf1", "port": 78, "mac": "02:00:00:00:00:78", "addresses": ["10.0.2.11"]},
+    ],
+)  # fmt: skip
+
+
+def with_ports(**ports: range) -> Topology:
+    """The world where some switches say which ports they have."""
+    seen = topology(*HOSTS)
+    for name, numbers in ports.items():
+        known = replace(seen.switches[SwitchName(name)], ports=frozenset(map(Port, numbers)))
+        seen = seen.with_switch(known)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("ports", "said"),
+    [
+        (range(1, 9), "leaf1 has no port 77; it has 1-8"),
+        ([1, 2, 3, 7], "leaf1 has no port 77; it has 1-3, 7"),
+        ([5], "leaf1 has no port 77; it has 5"),
+        ([77], None),
+        (None, None),
+    ],
+)
+def test_what_a_switch_lacks_is_said_in_words(ports: range | list[int] | None, said: str | None) -> None:
+    known = None if ports is None else frozenset(map(Port, ports))
+    assert Switch(LEAF1, 1, Role.LEAF, ports=known).lacks(Port(77)) == said
+
+
+def test_a_network_is_not_opened_at_a_port_that_is_not_there_and_says_so() -> None:
+    seen = with_ports(leaf1=range(1, 13))
+    desired = compiled(BOTH, seen=seen)
+    assert desired.notes_of(key(BOTH)) == ("leaf1 has no port 77; it has 1-12",)
+    assert 77 not in {entry.ingress_port for entry in on(desired, "leaf1", b.PortVlan)}
+    assert 77 not in {entry.egress_port for entry in on(desired, "leaf1", b.EgressVlan)}
+    assert 77 not in {r.port for group in on(desired, "leaf1", MulticastGroup) for r in group.replicas}
+    assert 1 in {entry.ingress_port for entry in on(desired, "leaf1", b.PortVlan)}
+
+
+def test_a_switch_that_does_not_say_is_taken_to_have_the_port() -> None:
+    desired = compiled(BOTH, seen=topology(*HOSTS))
+    assert desired.notes_of(key(BOTH)) == ()
+    assert 77 in {entry.ingress_port for entry in on(desired, "leaf1", b.PortVlan)}
+
+
+def test_no_host_is_bridged_to_at_a_port_that_is_not_there() -> None:
+    there = on(compiled(KNOWN, seen=topology(*HOSTS)), "leaf1", b.Bridging)
+    gone = on(compiled(KNOWN, seen=with_ports(leaf1=range(1, 13))), "leaf1", b.Bridging)
+    assert Port(78) in {e.action.port for e in there if isinstance(e.action, b.ToPort)}
+    assert Port(78) not in {e.action.port for e in gone if isinstance(e.action, b.ToPort)}
+
+
+def watched(*ports: int, switches: tuple[str, ...] = ()) -> tuple[set[PortRef], tuple[str, ...]]:
+    document = intent("TelemetryWatch", "queues", "operations", ports=list(ports), switches=list(switches))
+    desired = compiled(document, seen=with_ports(leaf1=range(1, 9), leaf2=range(1, 5), leaf3=range(1, 5),
+                                                 spine1=range(1, 4), spine2=range(1, 4)))  # fmt: skip
+    found = {
+        PortRef(name, entry.egress_port)
+        for name in (*LEAVES, *SPINES)
+        for entry in on(desired, name, b.CongestionWatch)
+    }
+    return found, desired.notes_of(key(document))
+
+
+def test_a_watch_on_named_switches_says_which_of_them_lack_a_port() -> None:
+    found, notes = watched(7, switches=("leaf1", "leaf2"))
+    assert found == {PortRef(LEAF1, Port(7))}
+    assert notes == ("leaf2 has no port 7; it has 1-4",)
+
+
+def test_a_watch_on_all_switches_takes_those_that_have_the_port() -> None:
+    assert watched(7) == ({PortRef(LEAF1, Port(7))}, ())
+    found, notes = watched(9)
+    assert found == set() and len(notes) == 5
