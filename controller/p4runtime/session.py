@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -104,6 +105,7 @@ class SwitchSession:
         self._digests: asyncio.Queue[p4r.DigestList] = asyncio.Queue(_WAITING_MESSAGES)
         self._packet_limit = RateLimit[Port](_PACKETS_A_SECOND, _PACKETS_AT_ONCE)
         self._dropped = 0
+        self._digests_dropped_at = -math.inf
         self._complaints: set[str] = set()
         self._waiters: set[asyncio.Future[None]] = set()
 
@@ -121,6 +123,10 @@ class SwitchSession:
     def dropped_messages(self) -> int:
         """Packet-ins of a port that sends too many, and all that came faster than the listener took it."""
         return self._dropped
+
+    def digests_taken_since(self, moment: float) -> bool:
+        """Whether the listener has had all digests that came since a moment of the event loop's clock."""
+        return self._digests.empty() and self._digests_dropped_at < moment
 
     async def wait_until(self, wanted: Callable[[SessionState], bool]) -> SessionState:
         """Wait until the state is as wanted; at once if it is already."""
@@ -288,6 +294,7 @@ class SwitchSession:
                         self._digests.put_nowait(message.digest)
                     except asyncio.QueueFull:
                         self._dropped += 1
+                        self._digests_dropped_at = asyncio.get_running_loop().time()
                 case "error":
                     code = Code(message.error.canonical_code)
                     self._complain(f"stream error {code.name}: {message.error.message}")

@@ -218,8 +218,8 @@ async def test_links_found_by_probes_are_kept_over_a_restart(tmp_path: Path) -> 
     """Two switches whose ports 5 are joined here: what leaves one comes in at the other."""
     async with fake_switch() as one, fake_switch() as other:
         async with joined(one, other), running(tmp_path, one, other) as found:
-            await found.until(lambda: len(found.fabric.topology.links) == 2)
-            assert len(found.heard(LinkUp)) == 2
+            await found.until(lambda: len(found.heard(LinkUp)) == 2)
+            assert len(found.fabric.topology.links) == 2
             await asyncio.sleep(0.1)
             await found.until_in_sync()
             assert _fabric_ports(one) == _fabric_ports(other) == {5}
