@@ -96,7 +96,7 @@ class Fabric:
             self._send,
             self.bus.publish,
             self._topology_changed,
-            lambda switch, moment: self._switches[switch].digests_taken_since(moment),
+            lambda switch, since: self._switches[switch].heard_all(since),
         )
         self._changing = asyncio.Lock()
         self._dirty = asyncio.Event()

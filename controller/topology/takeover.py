@@ -29,7 +29,7 @@ class Timing:
     interval: float = 0.15
     """Seconds from one question to the next, and from the last one to the verdict."""
     most_attempts: int = 21
-    """A multiple of `attempts`: questions after which a claim is dropped where silence proves nothing (see `Takeovers`)."""
+    """A multiple of `attempts`: then a claim is dropped, where silence proves nothing (see `Takeovers`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -272,3 +273,38 @@ async def test_a_flood_of_claims_neither_pesters_its_victim_nor_keeps_others_fro
         probes = wired.probes(1)
         assert set(probes) == {(VICTIM, ADDRESS)} and len(probes) <= lasted / 0.15 + 1
         assert found.at(VICTIM) == (1, {ADDRESS, ADDRESS6})
+
+
+FLOOD = """
+import socket, sys, time
+claim, noise = bytes.fromhex(sys.argv[1]), bytearray.fromhex(sys.argv[2])
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+wire.bind(("tk2t", 0))
+number = 0
+for _ in range(2):
+    wire.send(claim)
+    end = time.monotonic() + 0.8
+    while time.monotonic() < end:
+        number += 1
+        noise[6:12] = noise[22:28] = (0x02AA00000000 + number).to_bytes(6, "big")  # a sender of its own
+        wire.send(noise)
+    time.sleep(1.5)
+"""
+"""Claims the victim's MAC address, and keeps the switch from reporting the answer."""
+
+
+@pytest.mark.parametrize(
+    "noise", [arp_reply(ATTACKER, "10.0.1.66"), Ether(type=0x88CC)], ids=["digests", "packet-ins"]
+)
+async def test_a_claim_does_not_succeed_by_drowning_the_answer(
+    wired: Wired, tmp_path: Path, noise: Packet
+) -> None:
+    claim = arp_reply(VICTIM, "10.0.1.66")
+    async with watched(configured(tmp_path, wired.switch)) as found:
+        await victim_speaks(wired, found)
+        frames = (bytes(frame).ljust(60, b"\0").hex() for frame in (claim, noise))
+        command = (sys.executable, "-c", FLOOD, *frames)
+        flood = await asyncio.create_subprocess_exec(*command)
+        assert await flood.wait() == 0
+        await asyncio.sleep(4)  # by then the last claim has failed, or succeeded
+        assert found.at(VICTIM)[0] == 1 and not found.heard(HostMoved)
