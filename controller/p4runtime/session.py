@@ -336,6 +336,7 @@ class SwitchSession:
         now = asyncio.get_running_loop().time()
         if not all(self._reports.allows(None, now) for _ in range(number)):
             self._flooded_at = now
+            self._complain(f"more than {_REPORTS_A_SECOND:g} reports come in a second: some may be lost")
 
     def _take_digests(self, digests: p4r.DigestList) -> None:
         if self._digests.full():

@@ -5,6 +5,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from controller.names import IntentKey, PortRef, SwitchName, TenantName
 from controller.topology.hosts import HostLearning, Limits
@@ -314,3 +316,32 @@ def test_of_two_ports_that_claim_a_silent_host_one_gets_it_and_is_asked_for_the_
     learned.seen(2, 7, "10.0.1.9")
     learned.wait(60)
     assert learned.calls[1:] == [host(2, 7, "10.0.1.9")] and learned.refused[0].claimed_at.port == 3
+
+
+MESSAGES = st.tuples(
+    st.sampled_from([0.0, 0.01, 0.14, 0.15, 0.46]),  # seconds before it
+    st.integers(1, 3),  # port
+    st.integers(7, 9),  # MAC address
+    st.sampled_from(["0.0.0.0", "10.0.1.7", "10.0.1.8", "10.0.1.9"]),
+)
+
+
+@given(st.lists(MESSAGES.filter(lambda message: message[1:3] != (1, 7)), max_size=40))
+def test_no_sequence_of_claims_takes_anything_from_a_host_that_answers(
+    messages: list[tuple[float, int, int, str]],
+) -> None:
+    learned = Learned()
+    learned.seen(1, 7, "10.0.1.7")
+    (mine,) = asked("10.0.1.7")
+    for pause, *message in [*messages, (1.0, 3, 9, "0.0.0.0")]:
+        until = learned.now + pause
+        while (due := learned.learning.due) is not None and due <= until:
+            learned.now = max(learned.now, due)
+            if mine in learned.learning.tick():
+                learned.seen(1, 7, "10.0.1.7")
+        learned.now = until
+        learned.seen(*message)  # type: ignore[arg-type]
+        hosts = list(learned.learning.hosts)
+        assert host(1, 7, "10.0.1.7") in hosts
+        addresses = [address for known in hosts for address in known.addresses]
+        assert len(addresses) == len(set(addresses))
