@@ -225,7 +225,10 @@ def _is_links_own(packet: f.Ip) -> bool:
     """Neighbour discovery and multicast listeners' reports: of no rule's business, while on their link."""
     if packet.icmp is None or packet.version != 6:
         return False
-    return packet.icmp[0] in range(133, 137) or packet.icmp[0] in UNJUDGED_MLD
+    kind, to_group = packet.icmp[0], packet.destination >> 120 == 0xFF
+    if kind in UNJUDGED_MLD:
+        return to_group and packet.ttl == 1
+    return kind in (134, 135, 136) or (kind == 133 and to_group)
 
 
 def _check_routed(packet: f.Ip) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Network, IPv6Network
 from typing import Self
 
 from tests.attacks.fuzz_packets import frames as f
@@ -45,7 +46,11 @@ class Forwarding:
         self._vlans = vlans
         self._hosts: dict[tuple[Net, int], Host] = {}
         self._addresses: dict[tuple[str, int, int], tuple[Net, Host]] = {}
+        self._subnets: dict[tuple[str, int], list[IPv4Network | IPv6Network]] = {}
         for net in world.nets:
+            for version in (4, 6):
+                subnets = self._subnets.setdefault((net.tenant, version), [])
+                subnets += net.subnets_of(version) if net.gateways else []
             for host in net.hosts:
                 self._hosts[net, host.mac] = host
                 for address in host.addresses:
@@ -157,6 +162,8 @@ class Forwarding:
         direct = self._addresses.get((tenant, version, destination))
         if direct is not None and any(one.version == version for one in direct[0].gateways):
             return direct
+        if any(in_subnet(destination, subnet) for subnet in self._subnets[tenant, version]):
+            return None
         routes = [
             (prefix.prefixlen, int(via))
             for net in self._world.nets

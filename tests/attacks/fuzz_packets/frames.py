@@ -216,6 +216,9 @@ def _authentication(body: bytes) -> tuple[int, bytes]:
 
 
 def _check_later(packet: Ip, offset: int) -> None:
+    hiding = EXTENSIONS if packet.version == 6 else (AUTHENTICATION,)
+    if packet.protocol in hiding:
+        raise Refused("10 fragment of an extension header")
     if packet.protocol == TCP and offset < 3:
         raise Refused("10 TCP header in two fragments")
     if offset * 8 + len(packet.payload) > 0xFFFF:

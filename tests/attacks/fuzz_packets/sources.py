@@ -34,6 +34,12 @@ def special_ipv6(address: int) -> bool:
     return address in (0, 1) or address >> 120 == 0xFF or address >> 32 == 0xFFFF
 
 
+def _is_end(address: int, subnet: IPv4Network | IPv6Network) -> bool:
+    """Whether it is the subnet's network or broadcast address."""
+    ends = (int(subnet.network_address), int(subnet.broadcast_address))
+    return subnet.prefixlen < 31 and address in ends
+
+
 class Sources:
     """The addresses of one world."""
 
@@ -70,6 +76,8 @@ class Sources:
             raise Refused(f"{what}12 never a source")
         if not net.subnets:
             return
+        if version == 4 and any(_is_end(address, subnet) for subnet in net.subnets_of(4)):
+            raise Refused(f"{what}12 a subnet's own address")
         if (version, address) in self._tenants[net.tenant]:
             raise Refused(f"{what}12 the fabric's own")
         if version == 6 and in_prefix(address, 6, 0xFE80 << 112, 10):
