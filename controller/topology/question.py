@@ -1,8 +1,8 @@
 """Frames that ask a host whether it still has an address: ARP probes and neighbor solicitations.
 
-Both leave the neighbor caches of whoever hears them as they are: an ARP probe has no sender address
-(RFC 5227, section 2.1.1), nor has a solicitation for duplicate address detection (RFC 4862, section 5.4.2).
-This module must never know why somebody asks.
+They change nobody's neighbor cache but for the fabric's own entry: an ARP probe has no sender address
+(RFC 5227, section 2.1.1), a solicitation has the asker's link-local one. The answers are for the asker's MAC
+address, so that the pipeline can tell them from what others make a host say. This module must never know why somebody asks.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ _VLAN, _IPV4, _ARP, _IPV6 = 0x8100, 0x0800, 0x0806, 0x86DD
 _ARP_REQUEST = 1
 _ICMPV6, _NEIGHBOR_SOLICITATION = 58, 135
 _HOP_LIMIT = 255
+_SOURCE_LINK_LAYER = bytes([1, 1])
+"""The option's type and its length in units of 8 octets (RFC 4861, section 4.6.1)."""
 _SOLICITED_NODE = IPv6Address("ff02::1:ff00:0")
 _SHORTEST_FRAME = 60
 
@@ -30,7 +32,7 @@ def question(
     Args:
         mac: the host that is asked, and nobody else: the frame is for its MAC address.
         address: the address that it may have.
-        asker: the sender's MAC address, which an ARP reply goes to.
+        asker: the sender's MAC address, which the answer goes to.
         tag: the VLAN tag that the host's frames carry at its port; None: untagged.
     """
     ethernet = _mac(mac) + _mac(asker)
@@ -39,7 +41,7 @@ def question(
     if isinstance(address, IPv4Address):
         frame = ethernet + struct.pack("!H", _ARP) + _arp_probe(address, asker)
     else:
-        frame = ethernet + struct.pack("!H", _IPV6) + _solicitation(address)
+        frame = ethernet + struct.pack("!H", _IPV6) + _solicitation(address, asker)
     return frame.ljust(_SHORTEST_FRAME, b"\0")
 
 
@@ -59,10 +61,15 @@ def _arp_probe(address: IPv4Address, asker: MacAddress) -> bytes:
     return head + _mac(asker) + bytes(4) + bytes(6) + address.packed
 
 
-def _solicitation(address: IPv6Address) -> bytes:
-    source = bytes(16)
+def _solicitation(address: IPv6Address, asker: MacAddress) -> bytes:
+    source = link_local(asker).packed
     destination = IPv6Address(int(_SOLICITED_NODE) | int(address) & 0xFFFFFF).packed
-    message = struct.pack("!BBHI", _NEIGHBOR_SOLICITATION, 0, 0, 0) + address.packed
+    message = (
+        struct.pack("!BBHI", _NEIGHBOR_SOLICITATION, 0, 0, 0)
+        + address.packed
+        + _SOURCE_LINK_LAYER
+        + _mac(asker)
+    )
     pseudo_header = source + destination + struct.pack("!II", len(message), _ICMPV6)
     checksum = struct.pack("!H", _checksum(pseudo_header + message))
     head = struct.pack("!IHBB", 6 << 28, len(message), _ICMPV6, _HOP_LIMIT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
-from scapy.layers.inet6 import ICMPv6ND_NS, IPv6
+from scapy.layers.inet6 import ICMPv6ND_NS, ICMPv6NDOptSrcLLAddr, IPv6
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 
 from controller.topology.question import link_local, question
@@ -26,15 +26,20 @@ def test_an_ipv4_address_is_asked_for_by_an_arp_probe_to_the_host_alone(tag: Vla
 
 
 @pytest.mark.parametrize("tag", [None, VlanId(40)])
-def test_an_ipv6_address_is_asked_for_by_a_solicitation_without_source_to_the_host_alone(
+def test_an_ipv6_address_is_asked_for_in_the_routers_name_and_of_the_host_alone(
     tag: VlanId | None,
 ) -> None:
     octets = question(HOST, IPv6Address("2001:db8:1::abcd:7"), ASKER, tag)
     frame = Ether(octets)
     assert (frame.dst, frame.src) == (str(HOST), str(ASKER))
     assert (frame[Dot1Q].vlan if Dot1Q in frame else None) == tag
-    assert (frame[IPv6].src, frame[IPv6].dst, frame[IPv6].hlim) == ("::", "ff02::1:ffcd:7", 255)
-    assert frame[ICMPv6ND_NS].tgt == "2001:db8:1::abcd:7" and frame[IPv6].plen == 24
+    assert (frame[IPv6].src, frame[IPv6].dst, frame[IPv6].hlim) == (
+        str(link_local(ASKER)),
+        "ff02::1:ffcd:7",
+        255,
+    )
+    assert frame[ICMPv6ND_NS].tgt == "2001:db8:1::abcd:7" and frame[IPv6].plen == 32
+    assert frame[ICMPv6NDOptSrcLLAddr].lladdr == str(ASKER)
     sent = frame[ICMPv6ND_NS].cksum
     del frame[ICMPv6ND_NS].cksum
     assert Ether(bytes(frame))[ICMPv6ND_NS].cksum == sent
