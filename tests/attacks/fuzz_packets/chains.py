@@ -52,7 +52,8 @@ def extension(random: Random, ip: Ip) -> None:
 def many(random: Random, ip: Ip) -> None:
     """As many as are read, one less, one more."""
     if ip.family == 6:
-        ip.chain += [_header(random) for _ in range(random.choice((6, 7, 8, 9, 12)) - len(ip.chain))]
+        words = random.choice((1, 1, 1, 4, 32))
+        ip.chain += [_header(random, words) for _ in range(random.choice((6, 7, 8, 9, 12)) - len(ip.chain))]
 
 
 def large(random: Random, ip: Ip) -> None:

@@ -82,10 +82,19 @@ class Evaluator:
         if packet.icmp is not None and version == 6 and packet.icmp[0] in ND_TYPES:
             self._check_nd(link, net, place, packet)
             target = packet.payload[8:24]
-            if packet.icmp[0] == 135 and self._forwarding.owns(net, 6, int.from_bytes(target, "big")):
+            to_router = self._forwarding.is_routed(net, link.destination)
+            if (
+                packet.icmp[0] == 135
+                and not (to_router and packet.source == 0)
+                and self._forwarding.owns(net, 6, int.from_bytes(target, "big"))
+            ):
+                answer = (Exit.answer_at(place),)
                 if packet.source == 0:
-                    return Verdict("16 DAD for the fabric's address", either=True)
-                return Verdict("16 answered", ((Exit.answer_at(place),),))
+                    # Somebody is about to take the address: an answer would stop him, it is not promised.
+                    return Verdict(
+                        "16 DAD for the fabric's", (answer, self._forwarding.bridge(net, place, link, packet))
+                    )
+                return Verdict("16 answered", (answer,))
         if self._forwarding.is_routed(net, link.destination):
             return self._route(net, packet)
         if not _is_links_own(packet):
@@ -125,7 +134,7 @@ class Evaluator:
         if arp.operation == 1 and self._forwarding.owns(net, 4, arp.target):
             return Verdict("15 answered", ((Exit.answer_at(place),),))
         if self._forwarding.is_routed(net, link.destination):
-            return Verdict("15 ARP to the router", either=True)
+            raise f.Refused("15 ARP to the router")
         return self._bridged("15 ARP", net, place, link)
 
     def _check_source(self, link: f.Link, net: Net, place: Place, packet: f.Ip) -> None:
@@ -215,10 +224,9 @@ class Evaluator:
         session = self._forwarding.session(net.tenant, outer.destination, tunnelled.teid)
         if session is None or inner.source != int(session.ue) or outer.source != int(session.gnb):
             raise f.Refused("21 no session")
-        odd = tunnelled.odd or ("AH around or in a tunnel" if outer.extended or inner.extended else "")
-        if int.from_bytes(outer.payload[4:6], "big") != len(outer.payload):
-            odd = odd or "UDP length"
-        return inner, odd
+        if outer.extended or inner.extended:
+            raise f.Refused("21 AH around or in a tunnel")
+        return inner, tunnelled.odd
 
 
 def _is_links_own(packet: f.Ip) -> bool:

@@ -258,8 +258,6 @@ def parse_gtpu(payload: bytes) -> Tunnelled:
             odd = "next extension without the flag"
         if flags & 4:
             at = _behind_container(payload)
-    if int.from_bytes(payload[2:4], "big") != len(payload) - 8:
-        odd = odd or "GTP-U length"
     return Tunnelled(teid, payload[at:], odd)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from random import Random
 
 from tests.attacks.fuzz_packets import chains
-from tests.attacks.fuzz_packets.fabric import CLOSED_PORT, EDGE_PORTS, ROUTER
+from tests.attacks.fuzz_packets.fabric import CLOSED_PORT, EDGE_PORTS, ROUTER, Net
 from tests.attacks.fuzz_packets.packets import ICMP, ICMPV6, TCP, UDP, Arp, Frame, Gtp, Ip, Transport
 from tests.attacks.fuzz_packets.places import BROADCAST_MAC, Cast
 
@@ -79,6 +79,13 @@ def cut(random: Random, cast: Cast, frame: Frame) -> None:
     frame.cut = random.choice(
         (random.randrange(1, length + 1), max(1, length - random.randrange(1, 9)), length - 1)
     )
+
+
+def flip(random: Random, cast: Cast, frame: Frame) -> None:
+    """Bits that nobody thought of, most of them in the headers."""
+    count, within = random.choice((1, 1, 2, 3)), random.choice((20, 44, 80, 200))
+    mask = 1 << random.randrange(8) if random.random() < 0.7 else random.randrange(1, 256)
+    frame.flips += tuple((random.randrange(within), mask) for _ in range(count))
 
 
 # --- IP -----------------------------------------------------------------------------------------
@@ -231,7 +238,7 @@ def arp(random: Random, cast: Cast, frame: Frame) -> None:
 def neighbor(random: Random, cast: Cast, frame: Frame) -> None:
     """One field of a neighbour discovery message."""
     ip = frame.ip
-    if ip is None or ip.transport.protocol != ICMPV6 or len(ip.transport.body) < 20:
+    if ip is None or ip.family != 6 or ip.transport.protocol != ICMPV6 or len(ip.transport.body) < 20:
         return
     one, body = ip.transport, ip.transport.body
     mac = cast.mac(random, _net(cast, frame)).to_bytes(6, "big")
@@ -313,7 +320,7 @@ def _tag(frame: Frame) -> int | None:
     return frame.tags[0][1] & 0xFFF if frame.tags else None
 
 
-def _net(cast: Cast, frame: Frame):  # type: ignore[no-untyped-def]
+def _net(cast: Cast, frame: Frame) -> Net:
     return cast.net_at(frame.port, _tag(frame))
 
 
@@ -356,7 +363,7 @@ _WEIGHTED: tuple[tuple[Mutation, int], ...] = (
     *((one, 10) for one in (source, destination)),
     *((one, 4) for one in (ttl, length, short_transport, dport, sport, flags, icmp, arp)),
     *((one, 3) for one in (data_offset, udp_length, transport_kind, tunnel)),
-    *((one, 8) for one in (neighbor, gtp)),
+    *((one, 8) for one in (neighbor, gtp, flip)),
 )
 _CHAINS: tuple[tuple[Callable[[Random, Ip], None], int], ...] = (
     *((one, 8) for one in (chains.extension, chains.later_fragment, chains.first_fragment)),

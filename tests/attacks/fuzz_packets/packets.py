@@ -173,6 +173,8 @@ class Frame:
     padding: int = 0
     cut: int | None = None
     """So many bytes of the frame are there."""
+    flips: tuple[tuple[int, int], ...] = ()
+    """Bits to turn over behind the tags, as (byte, mask); the IPv4 header checksum is made right again."""
 
     @property
     def ip(self) -> Ip | None:
@@ -191,8 +193,20 @@ class Frame:
         for kind, tci in self.tags:
             head += kind.to_bytes(2, "big") + tci.to_bytes(2, "big")
         head += (ethertype if self.ethertype is None else self.ethertype).to_bytes(2, "big")
+        if self.flips:
+            body = _flipped(body, self.flips, is_ipv4=isinstance(content, Ip) and content.family == 4)
         frame = head + body + bytes(self.padding)
         return frame if self.cut is None else frame[: self.cut] or b"\0"
+
+
+def _flipped(body: bytes, flips: tuple[tuple[int, int], ...], *, is_ipv4: bool) -> bytes:
+    changed = bytearray(body)
+    for at, mask in flips:
+        changed[at % len(changed)] ^= mask
+    if is_ipv4 and len(changed) >= 20:
+        changed[10:12] = b"\0\0"
+        changed[10:12] = checksum(bytes(changed[: (changed[0] & 0xF) * 4])).to_bytes(2, "big")
+    return bytes(changed)
 
 
 def fragment_header(offset: int, more: bool) -> tuple[int, bytes]:

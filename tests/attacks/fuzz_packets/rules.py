@@ -32,7 +32,7 @@ class Rules:
         scope = int(own[0].network_address) if own else 0
         source, destination = packet.source, packet.destination
         if packet.version == 4:
-            if destination >> 28 == 0xE or destination == 0xFFFFFFFF:
+            if destination >> 28 >= 0xE:
                 destination = scope
         else:
             if destination >> 120 == 0xFF or in_prefix(destination, 6, 0xFE80 << 112, 10):
