@@ -7,7 +7,7 @@ of one tenant reach each other through their gateways; different tenants never d
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,7 @@ from controller.intents.document import Claim, IntentDocument, Need, Part
 from controller.intents.errors import FieldError, field_path
 from controller.intents.fields import (
     Address,
+    AtMost,
     IpAddress,
     IpPrefix,
     Mac,
@@ -39,6 +40,13 @@ A_GATEWAY = "a gateway"
 A_HOSTS_ADDRESS = "a host's address"
 AN_N3_ADDRESS = "an N3 address"
 
+MOST_SUBNETS = 64
+MOST_GATEWAYS = 64
+MOST_ATTACHMENTS = 4096
+MOST_ADDRESSES = 64
+"""Of one attachment's host."""
+MOST_ROUTES = 1024
+
 
 def address_resource(tenant: TenantName, address: IpAddress) -> tuple[object, ...]:
     """The resource that an address is: within a tenant it means one thing."""
@@ -54,7 +62,9 @@ class Attachment(Part):
         None, description="the tag that frames carry at this port; untagged if left out"
     )
     mac: Mac | None = Field(None, description="the one host at this port; learned if left out")
-    addresses: tuple[Address, ...] = Field((), description="the addresses of the host `mac`")
+    addresses: Annotated[tuple[Address, ...], AtMost(MOST_ADDRESSES)] = Field(
+        (), description="the addresses of the host `mac`"
+    )
 
     @property
     def ref(self) -> PortRef:
@@ -72,12 +82,14 @@ class Route(Part):
 class NetworkSpec(Part):
     """What a network consists of."""
 
-    subnets: tuple[Prefix, ...] = Field((), description="none: hosts are bridged, never routed")
-    gateways: tuple[Address, ...] = Field(
+    subnets: Annotated[tuple[Prefix, ...], AtMost(MOST_SUBNETS)] = Field(
+        (), description="none: hosts are bridged, never routed"
+    )
+    gateways: Annotated[tuple[Address, ...], AtMost(MOST_GATEWAYS)] = Field(
         (), description="addresses that the fabric answers for and routes at"
     )
-    attachments: tuple[Attachment, ...] = ()
-    routes: tuple[Route, ...] = ()
+    attachments: Annotated[tuple[Attachment, ...], AtMost(MOST_ATTACHMENTS)] = ()
+    routes: Annotated[tuple[Route, ...], AtMost(MOST_ROUTES)] = ()
 
 
 class Network(IntentDocument):
