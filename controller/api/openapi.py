@@ -10,12 +10,13 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import TypeAdapter
 
+from controller.api.body import MOST_DOCUMENTS
 from controller.intents.parse import Intent
 
 __all__ = ["INTENTS_BODY", "INTENT_BODY", "describe"]
 
 _INTENT = {"$ref": "#/components/schemas/Intent"}
-_LIST = {"type": "array", "items": _INTENT, "minItems": 1}
+_LIST = {"type": "array", "items": _INTENT, "minItems": 1, "maxItems": MOST_DOCUMENTS}
 
 
 def _body(schema: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from controller.intents.shown import LONGEST_MESSAGE, shorten, shown_value
+from controller.shown import LONGEST_MESSAGE, shorten, shown_value
 
 __all__ = ["MOST_ERRORS", "FieldError", "IntentError", "field_path"]
 

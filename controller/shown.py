@@ -58,7 +58,7 @@ def shown(value: object) -> str:
 def _mapping(value: Mapping[object, object], depth: int) -> object:
     if depth < 0:
         return f"a mapping of {len(value)}"
-    found = {}
+    found: dict[str, object] = {}
     for place, (key, item) in enumerate(value.items()):
         if place == _MOST_ITEMS:
             found["…"] = f"{len(value) - _MOST_ITEMS} more"
@@ -72,7 +72,7 @@ def _mapping(value: Mapping[object, object], depth: int) -> object:
 def _items(value: Sequence[object] | set[object] | frozenset[object], depth: int) -> object:
     if depth < 0:
         return f"a list of {len(value)}"
-    found = []
+    found: list[object] = []
     for place, item in enumerate(value):
         if place == _MOST_ITEMS:
             found.append(f"… and {len(value) - _MOST_ITEMS} more")
