@@ -52,7 +52,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     422: {"model": ErrorDocument, "description": "A document is wrong by itself."},
     503: {"model": ErrorDocument, "description": "The store does not work, or too much is in flight."},
 }
-_OPEN_PATHS = ("/healthz", "/docs", "/openapi.json")
+_HEALTH = "/healthz"
+_OPEN_PATHS = ("/docs", "/openapi.json")
 _OPEN_BELOW = "/docs/"
 
 
@@ -96,7 +97,7 @@ def create_app(
     describe(app)
     app.add_middleware(BodyLimit, limit=max_request_bytes, budget=BodyBudget(max_bytes_in_flight))
     # Added last, so it comes first: nobody without a token gets anything read.
-    app.add_middleware(TokenGate, token=token, open_paths=_OPEN_PATHS, open_below=_OPEN_BELOW)
+    app.add_middleware(TokenGate, token=token, health=_HEALTH, open_paths=_OPEN_PATHS, open_below=_OPEN_BELOW)
     return app
 
 
@@ -210,7 +211,7 @@ def _operations(fabric: Fabric) -> APIRouter:
         """For Prometheus."""
         return Response(fabric.metrics.page(), media_type=CONTENT_TYPE)
 
-    @router.get("/healthz")
+    @router.get(_HEALTH)
     async def healthz() -> dict[str, str]:
         """Whether the controller runs; needs no token, and says nothing else."""
         return {"status": "ok"}

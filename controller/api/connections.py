@@ -1,9 +1,9 @@
 """The API's connections: how many there may be, which goes when there are too many, and when one is late.
 
 Any stranger can open connections, so they are what is scarce. A connection that has shown the token
-is *known*; where room is needed, those go first that are not, the oldest first, so a client that
-shows the token at once gets through however many are held open beside it. Time limits are judged
-together, a few times a second.
+is *known*. Where room is needed, strangers go first, the oldest first, so a client that shows the token
+at once gets through however many are held open beside it; but a part of the room is for strangers,
+as everybody is one at first. Time limits are judged together, a few times a second.
 
 This module must never know HTTP.
 """
@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Protocol
 
 __all__ = ["Acceptor", "Client", "Connections", "Limits"]
@@ -31,6 +32,8 @@ ACCEPTED_AT_ONCE = 16
 """Connections accepted before other tasks have their turn."""
 NO_DESCRIPTORS_PAUSE = 0.1
 """Seconds without accepting after file descriptors have run out."""
+FOR_STRANGERS = 0.25
+"""The part of all connections that known ones leave to those that have not shown the token yet."""
 READ_ON = 16 << 10
 """Bytes that a client must read in `Limits.write` to count as reading."""
 
@@ -71,8 +74,6 @@ class Client:
     served: Served | None = None
     """None while TLS shakes hands."""
     task: asyncio.Task[None] | None = None
-    known: bool = False
-    """Whether it has shown the token."""
     deadline: float | None = None
     awaited: str = ""
     """What must have come by `deadline`."""
@@ -102,42 +103,68 @@ class Connections:
     """All connections, the oldest first."""
 
     limits: Limits
-    clients: dict[Client, None] = field(default_factory=dict)
+    strangers: dict[Client, None] = field(default_factory=dict)
+    known: dict[Client, None] = field(default_factory=dict)
     evicted: int = 0
     """Closed to make room, since the start."""
 
+    def __len__(self) -> int:
+        return len(self.strangers) + len(self.known)
+
+    def __iter__(self) -> Iterator[Client]:
+        return chain(self.strangers, self.known)
+
+    def __contains__(self, client: object) -> bool:
+        return client in self.strangers or client in self.known
+
+    def add(self, client: Client) -> None:
+        """One more; make room first."""
+        self.strangers[client] = None
+
+    def welcome(self, client: Client) -> None:
+        """A client has shown the token."""
+        if client in self.strangers:
+            del self.strangers[client]
+            self.known[client] = None
+
+    def discard(self, client: Client) -> None:
+        """A client is gone, or about to go."""
+        self.strangers.pop(client, None)
+        self.known.pop(client, None)
+
     def make_room(self) -> bool:
         """Before one more comes: end one if there are as many as may be; False if none may go."""
-        if len(self.clients) < self.limits.connections:
+        if len(self) < self.limits.connections:
             return True
-        victim = self._least_wanted()
-        if victim is None:
+        return self.evict()
+
+    def evict(self) -> bool:
+        """End the connection that is least wanted; False if none may go."""
+        client = self._least_wanted()
+        if client is None:
             return False
-        self._evict(victim)
-        return True
-
-    def _least_wanted(self) -> Client | None:
-        """Strangers first, then known clients that want nothing, then those that do not read."""
-        stranger = next((client for client in self.clients if not client.known), None)
-        if stranger is not None:
-            return stranger
-        idle = (c for c in self.clients if c.served is not None and c.served.is_idle())
-        stalled = (c for c in self.clients if c.stalled_since is not None)
-        return next(idle, None) or next(stalled, None)
-
-    def _evict(self, client: Client) -> None:
         self.evicted += 1
         _log.warning(
             "a connection is closed to make room: there are %d, as many as api.maxConnections or the "
             "limit of file descriptors allows",
             self.limits.connections,
         )
-        self.clients.pop(client, None)
+        self.discard(client)
         client.close()
+        return True
+
+    def _least_wanted(self) -> Client | None:
+        """A stranger, if there are many; else a known client that wants nothing, or does not read."""
+        stranger = next(iter(self.strangers), None)
+        if len(self.strangers) > self.limits.connections * FOR_STRANGERS:
+            return stranger
+        idle = (client for client in self.known if client.served is not None and client.served.is_idle())
+        stalled = (client for client in self.known if client.stalled_since is not None)
+        return next(idle, None) or next(stalled, None) or stranger
 
     def judge(self, now: float) -> None:
         """End all that are late at `now`."""
-        for client in list(self.clients):
+        for client in list(self):
             if client.deadline is not None and now >= client.deadline:
                 what = client.awaited
                 client.expect_nothing()
@@ -160,7 +187,7 @@ class Connections:
         """A client has left more unread than its connection buffers: bound what all have left together."""
         if client.served is not None and client.stalled_since is None:
             client.stalled_since, client.unread = now, client.served.unread()
-        unread = {c: c.served.unread() for c in self.clients if c.stalled_since is not None and c.served}
+        unread = {c: c.served.unread() for c in self if c.stalled_since is not None and c.served}
         total = sum(unread.values())
         longest_first = sorted(unread, key=lambda c: c.stalled_since or 0.0)
         for stalled in longest_first:
@@ -171,7 +198,7 @@ class Connections:
                 total,
             )
             total -= unread[stalled]
-            self.clients.pop(stalled, None)
+            self.discard(stalled)
             stalled.close()
 
     async def run(self) -> None:
@@ -208,7 +235,7 @@ class Acceptor:
         finally:
             self._loop.remove_reader(self._listener)
             self._ended = True
-            for client in self._connections.clients:
+            for client in self._connections:
                 if client.task is not None:
                     client.task.cancel()
 
@@ -231,7 +258,7 @@ class Acceptor:
             connection.setblocking(False)
             client = Client(self._loop.time())
             client.expect("the request's headers", client.since + self._connections.limits.header)
-            self._connections.clients[client] = None
+            self._connections.add(client)
             client.task = self._loop.create_task(self._serve(connection, client))
             client.task.add_done_callback(partial(self._made, connection, client))
 
@@ -239,9 +266,7 @@ class Acceptor:
         """Descriptors or memory have run out: let somebody go, and try again a little later."""
         _log.error("no connection can be accepted: %s", error.strerror)
         if error.errno in (errno.EMFILE, errno.ENFILE):
-            victim = self._connections._least_wanted()
-            if victim is not None:
-                self._connections._evict(victim)
+            self._connections.evict()
         self._loop.remove_reader(self._listener)
         self._loop.call_later(NO_DESCRIPTORS_PAUSE, self._resume)
 
@@ -261,7 +286,7 @@ class Acceptor:
     def _made(self, connection: socket.socket, client: Client, task: asyncio.Task[None]) -> None:
         client.task = None
         if client.served is None:
-            self._connections.clients.pop(client, None)
+            self._connections.discard(client)
             connection.close()
         if not task.cancelled() and (failure := task.exception()) is not None:
             _log.error("a connection was not made", exc_info=failure)

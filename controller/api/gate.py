@@ -6,6 +6,7 @@ Plain ASGI, so that streams pass untouched. This module must never know what a p
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ __all__ = ["BodyBudget", "BodyLimit", "Busy", "TokenGate", "busy", "refusal"]
 FREE_BYTES = 64 << 10
 """Of each request, not taken from the budget: small requests pass however many large ones there are."""
 _RETRY_AFTER = "1"
+DOCUMENTATION_RATE, DOCUMENTATION_BURST = 20.0, 40.0
+"""Requests a second for the documentation without the token, and how many at once after a pause."""
 
 
 def refusal(status: int, field: str, value: object, message: str, **headers: str) -> JSONResponse:
@@ -33,12 +36,18 @@ def busy(field: str, message: str) -> JSONResponse:
 
 
 class TokenGate:
-    """Lets through who shows the token (RFC 6750, section 2.1), and everybody to `open_paths`."""
+    """Lets through who shows the token (RFC 6750, section 2.1), and everybody to some paths."""
 
-    def __init__(self, app: ASGIApp, *, token: str, open_paths: Collection[str], open_below: str) -> None:
-        """Take the paths that need no token, one by one, and a prefix of more."""
-        self._app, self._token = app, token.encode()
+    def __init__(
+        self, app: ASGIApp, *, token: str, health: str, open_paths: Collection[str], open_below: str
+    ) -> None:
+        """Take the paths that need no token: `health`, others one by one, and a prefix of more.
+
+        Those others take some work, so who shows no token gets only so many a second.
+        """
+        self._app, self._token, self._health = app, token.encode(), health
         self._open_paths, self._open_below = frozenset(open_paths), open_below
+        self._documentation = _Rate(DOCUMENTATION_RATE, DOCUMENTATION_BURST)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Judge one request."""
@@ -48,8 +57,15 @@ class TokenGate:
         known = scope["type"] == "http" and self._shows_token(Headers(scope=scope))
         if known and (welcome := scope.get("state", {}).get("welcome")):
             welcome()
-        if known or (scope["type"] == "http" and self._is_open(scope["path"])):
+        if known or (scope["type"] == "http" and scope["path"] == self._health):
             await self._app(scope, receive, send)
+            return
+        if scope["type"] == "http" and self._is_open(scope["path"]):
+            if self._documentation.allows():
+                await self._app(scope, receive, send)
+            else:
+                refused = busy("path", "is asked for too often; show the token, or try again in a second")
+                await refused(scope, receive, send)
             return
         message = "must be 'Bearer' and the token of the controller's token file"
         challenge = {"WWW-Authenticate": 'Bearer realm="p4fabric"'}
@@ -61,6 +77,23 @@ class TokenGate:
     def _shows_token(self, headers: Headers) -> bool:
         scheme, _, shown = headers.get("authorization", "").partition(" ")
         return scheme.lower() == "bearer" and secrets.compare_digest(shown.strip().encode(), self._token)
+
+
+class _Rate:
+    """A token bucket."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate, self._burst = rate, burst
+        self._left, self._at = burst, time.monotonic()
+
+    def allows(self) -> bool:
+        now = time.monotonic()
+        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
 
 
 class Busy(Exception):

@@ -44,7 +44,7 @@ class LimitedProtocol(H11Protocol):
         self.app_state = {**app_state, "welcome": self._welcome}
 
     def _welcome(self) -> None:
-        self._client.known = True
+        self._connections.welcome(self._client)
 
     # asyncio.Protocol.
 
@@ -54,12 +54,12 @@ class LimitedProtocol(H11Protocol):
         # Over TLS the default is 512 KiB.
         transport.set_write_buffer_limits(high=_BUFFERED)
         self._client.served = self
-        if self._client not in self._connections.clients:
+        if self._client not in self._connections:
             transport.abort()  # it had to go while it shook hands
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
-        self._connections.clients.pop(self._client, None)
+        self._connections.discard(self._client)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -32,8 +32,8 @@ class ListenError(Exception):
     """The API cannot be served as configured."""
 
 
-_BACKLOG = 1024
-"""Connections that wait in the kernel to be accepted."""
+_BACKLOG = 4096
+"""Connections that wait in the kernel to be accepted; one more would be tried again after a second."""
 
 
 class _Server(uvicorn.Server):
