@@ -21,7 +21,7 @@ __all__ = ["BodyBudget", "BodyLimit", "Busy", "TokenGate", "busy", "refusal"]
 FREE_BYTES = 64 << 10
 """Of each request, not taken from the budget: small requests pass however many large ones there are."""
 _RETRY_AFTER = "1"
-DOCUMENTATION_RATE, DOCUMENTATION_BURST = 20.0, 40.0
+DOCUMENTATION_RATE, DOCUMENTATION_BURST = 10.0, 20.0
 """Requests a second for the documentation without the token, and how many at once after a pause."""
 
 
