@@ -75,16 +75,15 @@ class Attacked:
 
 
 @contextmanager
-def attacked(folder: Path, *addresses: str, descriptors: int | None = None, **api: Any) -> Iterator[Attacked]:
-    """Run a controller of some switches, with a limit of file descriptors and keys of the `api` section."""
+def attacked(folder: Path, *addresses: str, limits: str = "", **api: Any) -> Iterator[Attacked]:
+    """Run a controller of some switches, after a shell command that limits it, with keys of `api`."""
     switches = [
         {"name": f"leaf{n}", "deviceId": n, "address": address, "role": "leaf"}
         for n, address in enumerate(addresses, 1)
     ]
     config = {"switches": switches, "api": {"listen": "127.0.0.1:0", **api}}
     (folder / "fabric.yaml").write_text(yaml.safe_dump(config))
-    limit = "" if descriptors is None else f"ulimit -n {descriptors}; "
-    command = ["sh", "-c", f'{limit}exec "$0" controller --config fabric.yaml', P4FABRIC]
+    command = ["sh", "-c", f'{limits or ":"}; exec "$0" controller --config fabric.yaml', P4FABRIC]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder)
     assert process.stdout is not None

@@ -57,7 +57,7 @@ def test_a_file_that_cannot_be_meant_is_refused_at_once(tmp_path: Path, command:
         assert [intent["name"] for intent in intents] == ["2020-01-01", "a"] and intents[1]["spec"] == SPEC
 
 
-@pytest.mark.parametrize(("text", "message"), REFUSED)
+@pytest.mark.parametrize(("text", "message"), REFUSED, ids=[message for _, message in REFUSED])
 def test_so_is_a_configuration(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "fabric.yaml").write_text(text)
     done = subprocess.run(

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import socket
 from dataclasses import dataclass, field
+from typing import Any
 
-from controller.api.connections import READ_ON, Client, Connections, Limits
+import pytest
+
+from controller.api import listen
+from controller.api.connections import READ_ON, Acceptor, Client, Connections, Limits
+from controller.config import ApiConfig
 from controller.descriptors import RESERVED, connections_within
 
 LIMITS = Limits(connections=8, unread_bytes=1 << 20, header=10, body=30, write=30)
@@ -121,3 +129,35 @@ def test_descriptors_are_kept_for_switches_and_the_store() -> None:
     assert connections_within(1024, 50, 512) == (1024 - RESERVED - 200) // 2
     assert connections_within(64, 50, 512) == 8
     assert connections_within(-1, 1000, 512) == 512
+
+
+class Exhausted(socket.socket):
+    """A listening socket of a process that has no file descriptors left."""
+
+    def accept(self) -> Any:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+
+async def test_where_descriptors_run_out_a_stranger_goes_and_the_log_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    connections = Connections(LIMITS)
+    _, stranger = come(connections)
+    with Exhausted() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        acceptor = Acceptor(listener, connections, lambda client: asyncio.Protocol(), None)
+        with acceptor.accepting(), socket.create_connection(listener.getsockname()):
+            # Many turns of the loop, but one try.
+            for _ in range(100):
+                await asyncio.sleep(0)
+    assert stranger.ends == ["aborted"]
+    assert caplog.text.count("no connection can be accepted: Too many open files") == 1
+
+
+def test_answers_are_not_held_back_until_the_client_acknowledges() -> None:
+    config = ApiConfig.model_validate({"listen": "127.0.0.1:0"})
+    with listen(config) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
