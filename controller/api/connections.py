@@ -26,6 +26,8 @@ __all__ = ["Acceptor", "Client", "Connections", "Limits"]
 
 _log = logging.getLogger(__name__)
 
+REQUEST = "the request's headers"
+"""What is awaited first of a connection, its TLS handshake included."""
 JUDGED_EVERY = 0.25
 """Seconds between two looks at who is late."""
 ACCEPTED_AT_ONCE = 16
@@ -257,7 +259,7 @@ class Acceptor:
                 continue
             connection.setblocking(False)
             client = Client(self._loop.time())
-            client.expect("the request's headers", client.since + self._connections.limits.header)
+            client.expect(REQUEST, client.since + self._connections.limits.header)
             self._connections.add(client)
             client.task = self._loop.create_task(self._serve(connection, client))
             client.task.add_done_callback(partial(self._made, connection, client))

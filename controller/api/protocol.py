@@ -16,14 +16,14 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from controller.api.connections import Client, Connections
+from controller.api.connections import REQUEST, Client, Connections
 from controller.intents import FieldError
 
 __all__ = ["LimitedProtocol"]
 
 _BUFFERED = 64 << 10
 """Bytes written to a client beyond what the kernel takes, before writing waits."""
-HEADERS, BODY = "the request's headers", "the request's body"
+BODY = "the request's body"
 
 
 class LimitedProtocol(H11Protocol):
@@ -87,7 +87,7 @@ class LimitedProtocol(H11Protocol):
         if state is h11.SEND_BODY:
             self._client.expect(BODY, now + self._limits.body)
         elif state is h11.IDLE and (after_data or self.conn.trailing_data[0]):
-            self._client.expect(HEADERS, now + self._limits.header)
+            self._client.expect(REQUEST, now + self._limits.header)
         else:
             self._client.expect_nothing()
 
