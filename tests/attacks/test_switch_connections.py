@@ -1,0 +1,114 @@
+"""Connections that say nothing: a switch with 1024 descriptors goes on serving, and gets them back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from finsy.proto import p4r
+
+from softswitch import AsyncSoftSwitch
+from softswitch.server import service
+from softswitch.server.limits import HANDSHAKE_SECONDS, IDLE_SECONDS, MOST_CONNECTIONS
+from tests.switch.server.client import Client
+
+SILENT = 1100
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+
+
+class Running:
+    """`switch run` with 1024 descriptors."""
+
+    def __init__(self) -> None:
+        command = f"ulimit -n 1024; exec {sys.executable} -m softswitch run --grpc 127.0.0.1:0"
+        self.process = subprocess.Popen(("sh", "-c", command), stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.address = self.process.stdout.readline().split()[-1]
+
+    def descriptors(self) -> int:
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    found = Running()
+    try:
+        yield found
+    finally:
+        found.process.terminate()
+        found.process.wait()
+
+
+@pytest.fixture
+def silent(running: Running) -> Iterator[Callable[[bytes], None]]:
+    """Opens connections that say these bytes and no more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2 * SILENT:
+        pytest.skip(f"needs {2 * SILENT} descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * SILENT), hard))
+    host, port = running.address.split(":")
+    with contextlib.ExitStack() as stack:
+
+        def connect(say: bytes) -> None:
+            for _ in range(SILENT):
+                one = stack.enter_context(socket.create_connection((host, int(port)), 5))
+                with contextlib.suppress(OSError):  # it may be one too many
+                    one.sendall(say)
+
+        yield connect
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    ("say", "patience"),
+    [(b"", HANDSHAKE_SECONDS), (PREFACE[:9], HANDSHAKE_SECONDS), (PREFACE, IDLE_SECONDS)],
+)
+async def test_silent_connections_are_let_go_and_the_primary_notices_nothing(
+    running: Running, silent: Callable[[bytes], None], say: bytes, patience: float
+) -> None:
+    async with Client(running.address, 7) as primary:
+        assert await primary.arbitrate() == 0
+        before = running.descriptors()
+        await asyncio.to_thread(silent, say)
+        assert running.descriptors() <= before + MOST_CONNECTIONS + 16
+        for _ in range(20):
+            await primary.stub.Capabilities(p4r.CapabilitiesRequest(), timeout=2)
+        # A controller that starts now, with a connection of its own, is let in when these are let go.
+        options = (("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 500))
+        until = time.monotonic() + 2 * patience + 5
+        async with grpc.aio.insecure_channel(running.address, options=options) as channel:
+            call = channel.unary_unary("/p4.v1.P4Runtime/Capabilities")
+            await call(b"", wait_for_ready=True, timeout=until - time.monotonic())
+            while running.descriptors() > before + 16:
+                assert time.monotonic() < until, running.descriptors()
+                await asyncio.sleep(0.2)
+        assert await primary.arbitrate() == 0
+
+
+async def test_streams_of_clients_that_do_not_arbitrate_are_bounded_and_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(service, "MOST_STREAMS", 5)
+    async with AsyncSoftSwitch() as switch, contextlib.AsyncExitStack() as stack:
+        first = await stack.enter_async_context(Client(switch.address, 9))
+        assert await first.arbitrate() == 0
+        monkeypatch.setattr(service, "ARBITRATION_SECONDS", 0.5)
+        others = [await stack.enter_async_context(Client(switch.address, n)) for n in range(1, 6)]
+        for other in others:
+            await other.stream.wait_for_connection()
+        codes = [await other.stream.code() for other in others]
+        assert codes.count(grpc.StatusCode.RESOURCE_EXHAUSTED) == 1
+        assert codes.count(grpc.StatusCode.DEADLINE_EXCEEDED) == 4
+        # The one that has arbitrated goes on, and there is room for others again.
+        assert await first.arbitrate() == 0
+        again = await stack.enter_async_context(Client(switch.address, 3))
+        assert await again.arbitrate() == 6
