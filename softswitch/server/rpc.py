@@ -1,8 +1,9 @@
 """Every RPC's outer shell: requests are received and decoded here, and faults become statuses here.
 
-A request that is no message of its type is INVALID_ARGUMENT and logs nothing: a million of them must not fill
-a disk. A fault that nobody foresaw is INTERNAL and logs a traceback, at a bounded rate. Requests are received a
-few at a time, so that calls in flight cannot use up the memory. Knows gRPC; must not know what a service does.
+A request that is no message of its type is INVALID_ARGUMENT and logs nothing: a million of them must not
+fill a disk. A fault that nobody foresaw is INTERNAL and logs a traceback, at a bounded rate. Requests are
+received a few at a time, so that calls in flight cannot use up the memory. Knows gRPC; must not know what a
+service does.
 """
 
 from __future__ import annotations

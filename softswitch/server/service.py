@@ -340,8 +340,9 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
             error.error.digest_list_ack.digest_list_ack.CopyFrom(ack)
             stream.offer(error)
 
-    def _packet_in(self, packet: p4r.PacketIn) -> None:
-        self._broadcast(p4r.StreamMessageResponse(packet=packet), "controller_packet_metadata", "packet_in")
+    def _packet_in(self, packet: p4r.PacketIn, priority: int) -> None:
+        message = p4r.StreamMessageResponse(packet=packet)
+        self._broadcast(message, "controller_packet_metadata", "packet_in", priority)
 
     def _digest(self, digests: p4r.DigestList) -> bool:
         return self._broadcast(p4r.StreamMessageResponse(digest=digests), "digests", digests.digest_id)
@@ -350,7 +351,9 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         message = p4r.StreamMessageResponse(idle_timeout_notification=idle)
         self._broadcast(message, "tables", idle.table_entry[0].table_id)
 
-    def _broadcast(self, message: p4r.StreamMessageResponse, kind: str, of: int | str) -> bool:
+    def _broadcast(
+        self, message: p4r.StreamMessageResponse, kind: str, of: int | str, priority: int = 0
+    ) -> bool:
         """To every primary in whose role's scope it is; whether anybody took it."""
         if not self._notifications:
             return False
@@ -359,7 +362,7 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
             listener(message)
         for client in self._arbitration.primaries():
             if self._is_in_scope(client, kind, of):
-                taken |= self._streams[client].offer(message)
+                taken |= self._streams[client].offer(message, priority)
         return taken
 
     def _is_in_scope(self, client: Client, kind: str, of: int | str) -> bool:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from softswitch import AsyncSoftSwitch, BadOption, SoftSwitch
+from softswitch import AsyncSoftSwitch, BadOption, SoftSwitch, Tls
 from softswitch.server.listen import LONGEST_PATH, ListenAddress
 from tests.switch.server.client import Client
-from tests.switch.server.test_server_tls import Tls, authority, files, gets_in
+from tests.switch.server.test_server_tls import authority, files, gets_in
 
 __all__ = ["authority", "files"]
 
