@@ -17,7 +17,7 @@ import pytest
 from finsy.proto import p4r
 
 from softswitch import AsyncSoftSwitch
-from softswitch.server import service
+from softswitch.server import rpc, service
 from softswitch.server.limits import HANDSHAKE_SECONDS, IDLE_SECONDS, MOST_CONNECTIONS
 from tests.switch.server.client import Client
 
@@ -92,6 +92,44 @@ async def test_silent_connections_are_let_go_and_the_primary_notices_nothing(
                 assert time.monotonic() < until, running.descriptors()
                 await asyncio.sleep(0.2)
         assert await primary.arbitrate() == 0
+
+
+def test_the_command_takes_as_many_descriptors_as_it_may_have() -> None:
+    command = f"ulimit -Sn 300; ulimit -Hn 3000; exec {sys.executable} -m softswitch run --grpc 127.0.0.1:0"
+    with subprocess.Popen(("sh", "-c", command), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline()
+            assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (3000, 3000)
+        finally:
+            process.terminate()
+
+
+async def test_requests_that_wait_for_their_turn_take_no_memory(running: Running) -> None:
+    def resident() -> int:
+        status = Path(f"/proc/{running.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) << 10
+
+    def channels(count: int) -> list[grpc.aio.Channel]:
+        options = (("grpc.use_local_subchannel_pool", 1),)
+        return [grpc.aio.insecure_channel(running.address, options=options) for _ in range(count)]
+
+    method = "/p4.v1.P4Runtime/Write"
+    async with contextlib.AsyncExitStack() as stack:
+        opened = [
+            await stack.enter_async_context(channel) for channel in channels(rpc.RECEIVING_AT_ONCE + 50)
+        ]
+        silent = [channel.stream_unary(method)() for channel in opened[: rpc.RECEIVING_AT_ONCE]]
+        for call in silent:
+            await call.wait_for_connection()
+        before = resident()
+        request = bytes(rpc.LARGEST_REQUEST - 100)
+        waiting = [channel.unary_unary(method)(request) for channel in opened[rpc.RECEIVING_AT_ONCE :]]
+        await asyncio.sleep(3)  # all that they may send before their turn has been sent by then
+        assert resident() - before < 4 * rpc.LARGEST_REQUEST, "50 of them are held"
+        for call in silent:
+            call.cancel()
+        assert {await call.code() for call in waiting} == {grpc.StatusCode.INVALID_ARGUMENT}
 
 
 async def test_streams_of_clients_that_do_not_arbitrate_are_bounded_and_end(

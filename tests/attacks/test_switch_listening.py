@@ -104,6 +104,18 @@ async def test_the_socket_of_a_dead_switch_is_replaced_and_a_living_ones_is_not(
         assert await gets_in(switch.address, None)
 
 
+def test_a_trace_is_followed_at_a_unix_socket(tmp_path: Path) -> None:
+    program = Path(__file__).parent / "programs" / "queues"
+    listen = f"unix:{tmp_path}/s"
+    with SoftSwitch(f"{program}.json", f"{program}.p4info.txtpb", listen=listen) as switch:
+        words = (sys.executable, "-m", "softswitch", "trace", switch.address, "-c", "1")
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tracing:
+            assert tracing.stderr is not None and tracing.stdout is not None
+            assert "tracing" in tracing.stderr.readline()
+            switch.send(1, bytes((0, 2)).ljust(60, b"\0"))
+            assert "sent         by port 2" in tracing.stdout.read()
+
+
 async def test_what_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("mine")
     (tmp_path / "link").symlink_to(tmp_path / "notes")
