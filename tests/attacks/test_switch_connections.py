@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -17,11 +18,32 @@ import pytest
 from finsy.proto import p4r
 
 from softswitch import AsyncSoftSwitch
-from softswitch.server import rpc, service
-from softswitch.server.limits import HANDSHAKE_SECONDS, IDLE_SECONDS, MOST_CONNECTIONS
+from softswitch.server import rpc, server, service
+from softswitch.server.limits import (
+    GRPC_OPTIONS,
+    HANDSHAKE_SECONDS,
+    IDLE_SECONDS,
+    MOST_CONNECTIONS,
+    PING_SECONDS,
+    PING_TIMEOUT_SECONDS,
+)
 from tests.switch.server.client import Client
 
 SILENT = 1100
+NOT_FOUND, ALREADY_EXISTS = 5, 6
+PRIMARY = """
+import asyncio, sys
+from tests.switch.server.client import Client
+
+async def main():
+    async with Client(sys.argv[1], 10) as client:
+        assert await client.arbitrate() == 0
+        print("primary", flush=True)
+        await client.stream.read()
+        await client.stream.read()
+
+asyncio.run(main())
+"""
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 
 
@@ -92,6 +114,25 @@ async def test_silent_connections_are_let_go_and_the_primary_notices_nothing(
                 assert time.monotonic() < until, running.descriptors()
                 await asyncio.sleep(0.2)
         assert await primary.arbitrate() == 0
+
+
+async def test_a_primary_that_hangs_is_one_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = {PING_SECONDS * 1000: 1000, PING_TIMEOUT_SECONDS * 1000: 1000}
+    options = tuple((name, quick.get(value, value)) for name, value in GRPC_OPTIONS)
+    monkeypatch.setattr(server, "GRPC_OPTIONS", options)
+    async with AsyncSoftSwitch() as switch, Client(switch.address, 5) as backup:
+        hung = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", PRIMARY, switch.address, stdout=asyncio.subprocess.PIPE
+        )
+        try:
+            assert hung.stdout is not None and await hung.stdout.readline() == b"primary\n"
+            assert await backup.arbitrate() == ALREADY_EXISTS
+            hung.send_signal(signal.SIGSTOP)
+            told = await backup.receive("arbitration", timeout=20)
+            assert told.arbitration.status.code == NOT_FOUND
+        finally:
+            hung.kill()
+            await hung.wait()
 
 
 def test_the_command_takes_as_many_descriptors_as_it_may_have() -> None:
