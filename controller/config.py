@@ -6,6 +6,7 @@ can act on. It must never open anything but that file.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
@@ -83,9 +84,25 @@ def _host_and_port(value: object, *, lowest: int) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _switch_address(value: str) -> str:
-    _host_and_port(value, lowest=1)
-    return value
+_UNIX = "unix:"
+_LONGEST_SOCKET_PATH = 107
+"""Bytes, by Linux (`sun_path`)."""
+
+
+def _switch_address(value: str, info: ValidationInfo) -> str:
+    """As gRPC takes it: `host:port`, or `unix:` and an absolute path."""
+    if not value.startswith(_UNIX):
+        _host_and_port(value, lowest=1)
+        return value
+    name = value.removeprefix(_UNIX)
+    if name.startswith("//"):
+        name = name.removeprefix("//")
+        if not name.startswith("/"):
+            raise ValueError("must be unix:PATH or unix:///PATH, such as unix:/run/p4fabric/leaf1.sock")
+    path = _beside_the_file(name, info).absolute()
+    if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
+        raise ValueError(f"must have a path of at most {_LONGEST_SOCKET_PATH} bytes, as Unix sockets do")
+    return f"{_UNIX}{path}"
 
 
 class TlsConfig(_Section):
@@ -128,6 +145,7 @@ class SwitchConfig(_Section):
     name: SwitchLabel
     device_id: int = Field(ge=1, le=0xFFFF)
     address: Annotated[str, AfterValidator(_switch_address)]
+    """`host:port`, or `unix:PATH` for a switch on this machine; a relative path starts at the file."""
     target: Annotated[str, BeforeValidator(_target_name)] = "softswitch"
     role: Annotated[Role, BeforeValidator(_role)]
     ports: tuple[Annotated[Port, BeforeValidator(_port)], ...] | None = Field(None, strict=False)
