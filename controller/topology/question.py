@@ -1,8 +1,9 @@
 """Frames that ask a host whether it still has an address: ARP probes and neighbor solicitations.
 
 They change nobody's neighbor cache but for the fabric's own entry: an ARP probe has no sender address
-(RFC 5227, section 2.1.1), a solicitation has the asker's link-local one. The answers are for the asker's MAC
-address, so that the pipeline can tell them from what others make a host say. This module must never know why somebody asks.
+(RFC 5227, section 2.1.1), a solicitation has the asker's link-local one. The answers are for the asker's
+MAC address, so that the pipeline can tell them from what others make a host say. This module must never know
+why somebody asks.
 """
 
 from __future__ import annotations

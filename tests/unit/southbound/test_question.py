@@ -33,11 +33,8 @@ def test_an_ipv6_address_is_asked_for_in_the_routers_name_and_of_the_host_alone(
     frame = Ether(octets)
     assert (frame.dst, frame.src) == (str(HOST), str(ASKER))
     assert (frame[Dot1Q].vlan if Dot1Q in frame else None) == tag
-    assert (frame[IPv6].src, frame[IPv6].dst, frame[IPv6].hlim) == (
-        str(link_local(ASKER)),
-        "ff02::1:ffcd:7",
-        255,
-    )
+    router = str(link_local(ASKER))
+    assert (frame[IPv6].src, frame[IPv6].dst, frame[IPv6].hlim) == (router, "ff02::1:ffcd:7", 255)
     assert frame[ICMPv6ND_NS].tgt == "2001:db8:1::abcd:7" and frame[IPv6].plen == 32
     assert frame[ICMPv6NDOptSrcLLAddr].lladdr == str(ASKER)
     sent = frame[ICMPv6ND_NS].cksum
