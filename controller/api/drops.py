@@ -27,7 +27,9 @@ class DropDocument(Document):
     packets: int = Field(
         description="since the switch started, as far as this controller saw; never goes back"
     )
-    packets_per_second: float | None = Field(description="between the last two reads; null before the second")
+    packets_per_second: float | None = Field(
+        description="between the last two reads; null before the second, and while the switch does not answer"
+    )
     above_threshold: bool = Field(description="whether a TrafficDropped event is not cleared yet")
 
 

@@ -23,7 +23,7 @@ class PointCount:
     packets: int
     """Since the switch started, as this controller saw it first; never less than before."""
     rate: float | None
-    """Packets a second between the last two reads; None before the second."""
+    """Packets a second between the last two reads; None before the second, and while nothing is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,13 @@ class DropCounts:
             if seconds > 0:
                 grown.append(Growth(point, 0, seconds))
         return grown
+
+    def unanswered(self, switch: SwitchName) -> None:
+        """Forget the rates of a switch that does not answer; its totals stay."""
+        known = self._known.get(switch, {})
+        for point, before in known.items():
+            if before.rate is not None:
+                known[point] = replace(before, rate=None)
 
     def read_at(self, switch: SwitchName) -> float | None:
         """When a switch was read last, or None."""

@@ -86,19 +86,30 @@ class DropWatch:
     async def _take(self, name: SwitchName, *, judge: bool) -> None:
         try:
             async with self._reading[name]:
-                points = self._points(name)
-                found = await self._read(name, [point.cell for point in points])
-                cells = {point: found[key].packets for point in points if (key := point.cell.key) in found}
-                now = self._now()
-                grown = self._counts.take(name, cells, now)
-                if judge:
-                    self._alarm.judge(grown, now)
-                self._refusals.pop(name, None)
-        except (SwitchUnavailable, NotPrimary) as error:
-            _log.debug("%s: drop counters were not read: %s", name, error)
-        except P4RuntimeError as error:
-            if self._refusals.get(name) != str(error):
-                self._refusals[name] = str(error)
-                _log.warning("%s: drop counters were not read: %s", name, error)
-        except Exception:
-            _log.exception("%s: drop counters were not read", name)
+                await self._take_one(name, judge)
+        except Exception as error:
+            self._counts.unanswered(name)
+            self._tell(name, error)
+        else:
+            self._refusals.pop(name, None)
+
+    async def _take_one(self, name: SwitchName, judge: bool) -> None:
+        points = self._points(name)
+        found = await self._read(name, [point.cell for point in points])
+        cells = {point: found[key].packets for point in points if (key := point.cell.key) in found}
+        now = self._now()
+        grown = self._counts.take(name, cells, now)
+        if judge:
+            self._alarm.judge(grown, now)
+
+    def _tell(self, name: SwitchName, error: Exception) -> None:
+        """Log why a switch was not read: a refusal once, a fault in here always, what is expected hardly."""
+        match error:
+            case SwitchUnavailable() | NotPrimary():
+                _log.debug("%s: drop counters were not read: %s", name, error)
+            case P4RuntimeError():
+                if self._refusals.get(name) != str(error):
+                    self._refusals[name] = str(error)
+                    _log.warning("%s: drop counters were not read: %s", name, error)
+            case _:
+                _log.error("%s: drop counters were not read", name, exc_info=error)

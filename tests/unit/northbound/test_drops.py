@@ -230,6 +230,33 @@ async def test_a_switch_that_does_not_answer_keeps_its_counts_and_delays_nobody(
     assert switches.dropped() == {LEAF: 10, OTHER: 10}
 
 
+async def test_a_switch_that_is_away_has_no_rate_and_its_flood_is_not_called_over() -> None:
+    switches = Switches()
+    turns = asyncio.create_task(switches.watch.run(0.01))
+
+    async def turn() -> None:
+        switches.now += 5
+        reads = switches.reads.count(LEAF)
+        async with asyncio.timeout(10):
+            while switches.reads.count(LEAF) < reads + 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
+    await turn()
+    switches.cells[CLOSED.cell.key] = 10_000
+    await turn()
+    assert [type(event) for event in switches.events if event.point == CLOSED] == [TrafficDropped]
+    switches.failures[LEAF] = SwitchUnavailable("away")
+    for _ in range(10):
+        await turn()
+    assert {c.rate for c in switches.watch.counts() if c.point == CLOSED} == {None}
+    assert CLOSED in switches.watch.raised
+    switches.failures.clear()
+    await turn()
+    assert CLOSED not in switches.watch.raised
+    assert {c.packets for c in switches.watch.counts()} == {10_000}
+    turns.cancel()
+
+
 async def test_a_refusal_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     switches = Switches()
     switches.failures[LEAF] = RequestRefused("no such counter")
