@@ -14,12 +14,13 @@ from controller.api.base import Time
 from controller.api.base import time_text as _time
 from controller.api.drops import drop_event_fields
 from controller.fabric import Applied, IntentStatus, IntentView, SwitchView
-from controller.names import IntentKey
+from controller.names import IntentKey, PortRef
 from controller.telemetry import events as e
 from controller.telemetry.bus import Lost, Published
 from controller.telemetry.congestion import Episode, Flow
 from controller.telemetry.counters import Count
 from controller.topology.model import Host, Link, Topology
+from controller.topology.sighting import RefusedClaim
 
 __all__ = [
     "AppliedDocument",
@@ -360,12 +361,32 @@ def _event_fields(event: e.Event) -> dict[str, Any]:
         case e.HostLearned(host) | e.HostForgotten(host):
             return HostDocument.of(host).model_dump()
         case e.HostMoved(host, before):
-            was = End(switch=before.switch, port=before.port).model_dump()
-            return {**HostDocument.of(host).model_dump(), "before": was}
+            return {**HostDocument.of(host).model_dump(), "before": _end(before)}
+        case e.AddressMoved(address, host, mac, before):
+            was = {"mac": str(mac), **_end(before)}
+            return {**HostDocument.of(host).model_dump(), "address": str(address), "before": was}
+        case e.AddressClaimRefused(claim):
+            return _refused_claim(claim)
         case e.CongestionOnset(episode) | e.CongestionUpdate(episode) | e.CongestionCleared(episode):
             return EpisodeDocument.of(episode).model_dump()
         case e.TrafficDropped() | e.TrafficDropsCleared():
             return drop_event_fields(event)
+
+
+def _refused_claim(claim: RefusedClaim) -> dict[str, Any]:
+    return {
+        "tenant": claim.network.tenant,
+        "network": claim.network.name,
+        "address": None if claim.address is None else str(claim.address),
+        "mac": str(claim.mac),
+        "claimedAt": _end(claim.claimed_at),
+        "heldAt": None if claim.held_at is None else _end(claim.held_at),
+        "reason": claim.reason,
+    }
+
+
+def _end(port: PortRef) -> dict[str, Any]:
+    return End(switch=port.switch, port=port.port).model_dump()
 
 
 def _key(key: IntentKey) -> dict[str, str]:

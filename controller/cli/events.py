@@ -63,6 +63,12 @@ def _what(event: Mapping[str, Any]) -> str:
             where = f"{event['mac']} at {_end(event)} in {event['tenant']}/{event['network']}"
             before = f", before at {_end(event['before'])}" if "before" in event else ""
             return f"{where} {' '.join(event['addresses'])}{before}"
+        case "AddressMoved":
+            had = f"{event['before']['mac']} at {_end(event['before'])}"
+            return f"{event['address']} to {event['mac']} at {_end(event)}, before of {had}"
+        case "AddressClaimRefused":
+            where = f"at {_end(event['claimedAt'])} in {event['tenant']}/{event['network']}"
+            return f"{event['address'] or '-'} by {event['mac']} {where}: {event['reason']}"
         case "CongestionOnset" | "CongestionUpdate" | "CongestionCleared":
             return _congestion(event)
         case "TrafficDropped":

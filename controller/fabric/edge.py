@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from controller.intents import ROUTER_MAC, Allocations, Catalogue, Network
 from controller.intents.fields import IpAddress
-from controller.intents.network import A_HOSTS_ADDRESS, address_resource
+from controller.intents.network import A_HOSTS_ADDRESS, Attachment, address_resource
 from controller.names import IntentKey, PortRef, SwitchName
+from controller.topology.sighting import Refusal
 from pipelines.values import MacAddress, Port, VlanId
 
 __all__ = ["Edge"]
@@ -44,29 +45,59 @@ class Edge:
         """Whether a network is open at a port."""
         return any(known.key == network for known in self._networks.get(port, {}).values())
 
-    def refuse(self, key: IntentKey, port: PortRef, mac: MacAddress, address: IpAddress | None) -> str | None:
+    def tag_at(self, network: IntentKey, port: PortRef) -> VlanId | None:
+        """The VLAN tag that a network's frames carry at a port; None where they are untagged."""
+        for known in self._networks.get(port, {}).values():
+            for attachment in known.spec.attachments:
+                if known.key == network and attachment.ref == port:
+                    return attachment.vlan
+        return None
+
+    def refuse(
+        self, key: IntentKey, port: PortRef, mac: MacAddress, address: IpAddress | None
+    ) -> Refusal | None:
         """Why a host may not be at a port with these addresses, or None if it may."""
         network = self._catalogue.get(key)
         if not isinstance(network, Network):
-            return f"{key} does not exist"
-        if mac == ROUTER_MAC:
-            return f"{mac} is the fabric's own gateway"
-        for attachment in network.spec.attachments:
-            if attachment.mac is None:
-                continue
-            if attachment.ref == port and attachment.mac != mac:
-                return f"the port is for {attachment.mac}"
-            if attachment.mac == mac and attachment.ref != port:
-                return f"{mac} belongs at {attachment.ref}"
-            if attachment.mac == mac and attachment.addresses:
-                return f"all addresses of {mac} are known from {key}"
-        return self._refuse_address(network, address) if address is not None else None
+            return Refusal(f"{key} does not exist")
+        by_mac = _refuse_mac(network, port, mac)
+        by_address = self._refuse_address(network, port, mac, address) if address is not None else None
+        if by_mac is None or (by_address is not None and by_address.spoofed and not by_mac.spoofed):
+            return by_address
+        return by_mac
 
-    def _refuse_address(self, network: Network, address: IpAddress) -> str | None:
+    def _refuse_address(
+        self, network: Network, port: PortRef, mac: MacAddress, address: IpAddress
+    ) -> Refusal | None:
         # Without subnets nothing is routed: the host counts, its address does not.
         if network.spec.subnets and network.subnet_of(address) is None:
-            return f"{address} is outside the subnets of {network.key}"
+            return Refusal(f"{address} is outside the subnets of {network.key}")
         for owner, claim in self._catalogue.claims_to(address_resource(network.tenant, address)):
-            whose = "of a known host" if claim.role == A_HOSTS_ADDRESS else claim.role
-            return f"{address} is {whose} ({owner})"
+            if claim.role != A_HOSTS_ADDRESS:
+                return Refusal(f"{address} is {claim.role} ({owner})", spoofed=True)
+            holder = self._holder(owner, address)
+            own = holder is not None and (owner, holder.ref, holder.mac) == (network.key, port, mac)
+            held_at = None if holder is None else holder.ref
+            return Refusal(f"{address} is of a known host ({owner})", spoofed=not own, held_at=held_at)
         return None
+
+    def _holder(self, key: IntentKey, address: IpAddress) -> Attachment | None:
+        """Where a network states the host with an address to be."""
+        network = self._catalogue.get(key)
+        attachments = network.spec.attachments if isinstance(network, Network) else ()
+        return next((attachment for attachment in attachments if address in attachment.addresses), None)
+
+
+def _refuse_mac(network: Network, port: PortRef, mac: MacAddress) -> Refusal | None:
+    if mac == ROUTER_MAC:
+        return Refusal(f"{mac} is the fabric's own gateway", spoofed=True)
+    for attachment in network.spec.attachments:
+        if attachment.mac is None:
+            continue
+        if attachment.ref == port and attachment.mac != mac:
+            return Refusal(f"the port is for {attachment.mac}")
+        if attachment.mac == mac and attachment.ref != port:
+            return Refusal(f"{mac} belongs at {attachment.ref}", spoofed=True, held_at=attachment.ref)
+        if attachment.mac == mac and attachment.addresses:
+            return Refusal(f"all addresses of {mac} are known from {network.key}")
+    return None

@@ -114,6 +114,7 @@ class Fabric:
             self._send,
             self.bus.publish,
             self._topology_changed,
+            lambda switch, since: self._switches[switch].heard_all(since),
         )
         self._changing = asyncio.Lock()
         self._dirty = asyncio.Event()
@@ -150,7 +151,7 @@ class Fabric:
         async with asyncio.TaskGroup() as tasks:
             for switch in self._switches.values():
                 tasks.create_task(switch.run(), name=f"switch {switch.name}")
-            tasks.create_task(self._sight.run(), name="discovery")
+            tasks.create_task(self._sight.run(), name="sight")
             tasks.create_task(self._follow_topology(), name="recompilation")
             tasks.create_task(self._observation.run(), name="observation")
 

@@ -111,6 +111,10 @@ class FabricSwitch:
         now = self._session.dropped_messages if self._session is not None else 0
         return self._dropped_before + now
 
+    def heard_all(self, since: float) -> bool:
+        """Whether no digest since a moment of the event loop's clock waits, or may be lost."""
+        return self._session is None or self._session.heard_all(since)
+
     def set_desired(self, desired: Mapping[EntityKey, Entity]) -> None:
         """Ask for another state; not blocking."""
         self._desired, self._outdated = desired, True

@@ -17,6 +17,7 @@ from controller.intents.document import Claim, IntentDocument, Need, Part
 from controller.intents.errors import FieldError, field_path
 from controller.intents.fields import (
     Address,
+    AtMost,
     Count,
     IpAddress,
     IpPrefix,
@@ -43,6 +44,13 @@ A_GATEWAY = "a gateway"
 A_HOSTS_ADDRESS = "a host's address"
 AN_N3_ADDRESS = "an N3 address"
 
+MOST_SUBNETS = 64
+MOST_GATEWAYS = 64
+MOST_ATTACHMENTS = 4096
+MOST_ADDRESSES = 64
+"""Of one attachment's host."""
+MOST_ROUTES = 1024
+
 
 def address_resource(tenant: TenantName, address: IpAddress) -> tuple[object, ...]:
     """The resource that an address is: within a tenant it means one thing."""
@@ -67,8 +75,10 @@ class Attachment(Part):
         None, description="the tag that frames carry at this port; untagged if left out"
     )
     mac: Mac | None = Field(None, description="the one host at this port; learned if left out")
-    addresses: tuple[Address, ...] = Field((), description="the addresses of the host `mac`")
-    trusted: tuple[Trust, ...] = Field(
+    addresses: Annotated[tuple[Address, ...], AtMost(MOST_ADDRESSES)] = Field(
+        (), description="the addresses of the host `mac`"
+    )
+    trusted: Annotated[tuple[Trust, ...], AtMost(len(Trust))] = Field(
         (), description="what only this port's host may say in the network; nobody may where it is left out"
     )
 
@@ -88,12 +98,14 @@ class Route(Part):
 class NetworkSpec(Part):
     """What a network consists of."""
 
-    subnets: tuple[Subnet, ...] = Field((), description="none: hosts are bridged, never routed")
-    gateways: tuple[Address, ...] = Field(
+    subnets: Annotated[tuple[Subnet, ...], AtMost(MOST_SUBNETS)] = Field(
+        (), description="none: hosts are bridged, never routed"
+    )
+    gateways: Annotated[tuple[Address, ...], AtMost(MOST_GATEWAYS)] = Field(
         (), description="addresses that the fabric answers for and routes at"
     )
-    attachments: tuple[Attachment, ...] = ()
-    routes: tuple[Route, ...] = ()
+    attachments: Annotated[tuple[Attachment, ...], AtMost(MOST_ATTACHMENTS)] = ()
+    routes: Annotated[tuple[Route, ...], AtMost(MOST_ROUTES)] = ()
     flood_rate: Annotated[int, Count(1, 1_000_000)] = Field(
         1000,
         description="broadcast, multicast and unknown unicast frames a second that a port may send",

@@ -11,8 +11,12 @@ from controller.names import IntentKey, PortRef, SwitchName
 from controller.telemetry.congestion import Episode
 from controller.telemetry.drops import DropPoint
 from controller.topology.model import Host, Link
+from controller.topology.sighting import RefusedClaim
+from pipelines.values import IPv4Address, IPv6Address, MacAddress
 
 __all__ = [
+    "AddressClaimRefused",
+    "AddressMoved",
     "CongestionCleared",
     "CongestionOnset",
     "CongestionUpdate",
@@ -94,6 +98,26 @@ class HostMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressMoved:
+    """An IP address belongs to another host now: the one that had it did not answer for it."""
+
+    address: IPv4Address | IPv6Address
+    host: Host
+    mac_before: MacAddress
+    before: PortRef
+
+
+@dataclass(frozen=True, slots=True)
+class AddressClaimRefused:
+    """Somebody shows an address that is another's: a conflict, or an attack from `claimed_at`.
+
+    Told once a minute for each port and address, however often it is shown.
+    """
+
+    claim: RefusedClaim
+
+
+@dataclass(frozen=True, slots=True)
 class HostForgotten:
     """A host is believed no more."""
 
@@ -154,6 +178,8 @@ Event = (
     | LinkDown
     | HostLearned
     | HostMoved
+    | AddressMoved
+    | AddressClaimRefused
     | HostForgotten
     | CongestionOnset
     | CongestionUpdate
