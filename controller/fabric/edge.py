@@ -60,7 +60,7 @@ class Edge:
         network = self._catalogue.get(key)
         if not isinstance(network, Network):
             return Refusal(f"{key} does not exist")
-        by_mac = _refuse_mac(network, port, mac)
+        by_mac = _refuse_mac(network, port, mac, address)
         by_address = self._refuse_address(network, port, mac, address) if address is not None else None
         if by_mac is None or (by_address is not None and by_address.spoofed and not by_mac.spoofed):
             return by_address
@@ -69,6 +69,11 @@ class Edge:
     def _refuse_address(
         self, network: Network, port: PortRef, mac: MacAddress, address: IpAddress
     ) -> Refusal | None:
+        if address.is_link_local:
+            # It means another host in each network, so that nobody can state it.
+            if network.spec.subnets and not network.has_family(6):
+                return Refusal(f"{network.key} has no IPv6 subnet")
+            return None
         # Without subnets nothing is routed: the host counts, its address does not.
         if network.spec.subnets and network.subnet_of(address) is None:
             return Refusal(f"{address} is outside the subnets of {network.key}")
@@ -88,7 +93,9 @@ class Edge:
         return next((attachment for attachment in attachments if address in attachment.addresses), None)
 
 
-def _refuse_mac(network: Network, port: PortRef, mac: MacAddress) -> Refusal | None:
+def _refuse_mac(
+    network: Network, port: PortRef, mac: MacAddress, address: IpAddress | None
+) -> Refusal | None:
     if mac == ROUTER_MAC:
         return Refusal(f"{mac} is the fabric's own gateway", spoofed=True)
     for attachment in network.spec.attachments:
@@ -98,6 +105,7 @@ def _refuse_mac(network: Network, port: PortRef, mac: MacAddress) -> Refusal | N
             return Refusal(f"the port is for {attachment.mac}")
         if attachment.mac == mac and attachment.ref != port:
             return Refusal(f"{mac} belongs at {attachment.ref}", spoofed=True, held_at=attachment.ref)
-        if attachment.mac == mac and attachment.addresses:
+        link_local = address is not None and address.is_link_local
+        if attachment.mac == mac and attachment.addresses and not link_local:
             return Refusal(f"all addresses of {mac} are known from {network.key}")
     return None

@@ -122,6 +122,10 @@ class Network(IntentDocument):
         """The subnet that an address lies in, or None."""
         return next((subnet for subnet in self.spec.subnets if address in subnet), None)
 
+    def has_family(self, version: int) -> bool:
+        """Whether an address family (4 or 6) has a subnet here."""
+        return any(subnet.version == version for subnet in self.spec.subnets)
+
     def has_gateway(self, version: int) -> bool:
         """Whether hosts of an address family (4 or 6) have a gateway here."""
         return any(gateway.version == version for gateway in self.spec.gateways)

@@ -32,8 +32,10 @@ class Sighting:
 
     @property
     def address(self) -> IPv4Address | IPv6Address | None:
-        """The address that can be learned: none where it is link-local."""
-        return None if self.shown is None or self.shown.is_link_local else self.shown
+        """The address that can be learned: none where it is one that IPv4 hosts make up (RFC 3927)."""
+        if isinstance(self.shown, IPv4Address) and self.shown.is_link_local:
+            return None
+        return self.shown
 
 
 @dataclass(frozen=True, slots=True)

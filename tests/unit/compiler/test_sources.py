@@ -101,6 +101,31 @@ def test_a_learned_host_keeps_its_address_at_every_leaf_of_its_network() -> None
     assert verdict(desired, "leaf3", "3", "10.0.1.11") == ELSEWHERE
 
 
+def test_a_link_local_address_is_its_hosts_own_in_its_network_and_routed_nowhere() -> None:
+    router, twin = host("clients", "leaf1", 1, "fe80::14"), host("other", "leaf2", 2, "fe80::14", mac=0x0277)
+    other = network("other", 2, ("leaf2", 2), subnets=["2001:db8:2::/64"], gateways=["2001:db8:2::1"])
+    desired = compiled(BOTH, other, seen=topology(router, twin))
+    assert verdict(desired, "leaf1", "1", "fe80::14") == b.SourceBound(Port(1), router.mac)
+    assert verdict(desired, "leaf3", "3", "fe80::14") == ELSEWHERE
+    assert verdict(desired, "leaf2", "2", "fe80::14") == b.SourceBound(Port(2), twin.mac)
+    assert not any("fe80" in str(entry.dst_addr.value) for entry in on(desired, "leaf1", b.RoutingIpv6))
+
+
+def test_a_stated_host_keeps_a_link_local_address_too() -> None:
+    mac = MacAddress.parse("02:00:00:00:00:04")
+    stated = {"switch": "leaf1", "port": 1, "mac": str(mac), "addresses": ["10.0.1.4"]}
+    clients = network(
+        "clients",
+        1,
+        subnets=["10.0.1.0/24", "2001:db8:1::/64"],
+        attachments=[stated, {"switch": "leaf1", "port": 2}],
+    )
+    heard = host("clients", "leaf1", 1, "fe80::4", "10.0.1.66", mac=int(mac))
+    desired = compiled(clients, seen=topology(heard))
+    assert verdict(desired, "leaf1", "2", "fe80::4") == b.SourceBound(Port(1), mac)
+    assert verdict(desired, "leaf1", "2", "10.0.1.66") == SUBNET
+
+
 def test_a_stated_host_has_its_port_and_addresses_and_no_others() -> None:
     mac = "02:00:00:00:00:04"
     attachments = [

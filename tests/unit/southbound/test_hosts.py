@@ -47,7 +47,7 @@ class Learned:
     def refuse(
         network: IntentKey, port: PortRef, mac: MacAddress, address: IPv4Address | IPv6Address | None
     ) -> Refusal | None:
-        if address is None or address in SUBNET:
+        if address is None or address in SUBNET or address.is_link_local:
             return None
         return Refusal(f"{address} is outside {SUBNET}")
 
@@ -67,7 +67,7 @@ class Learned:
 
 def host(port: int, mac: int, *addresses: str) -> Host:
     at = PortRef(LEAF, Port(port))
-    return Host(MacAddress(mac), NET, at, frozenset(IPv4Address(address) for address in addresses))
+    return Host(MacAddress(mac), NET, at, frozenset(ip_address(address) for address in addresses))
 
 
 def test_a_host_is_learned_once_gains_addresses_and_moves() -> None:
@@ -92,10 +92,14 @@ def test_an_address_goes_to_the_host_that_has_it_now() -> None:
     assert learned.moved == [(host(2, 8, "10.0.1.9"), IPv4Address("10.0.1.9"), before)]
 
 
-def test_a_link_local_address_shows_the_host_and_is_not_learned() -> None:
+def test_a_link_local_address_is_learned_of_ipv6_only() -> None:
     learned = Learned()
+    assert learned.seen(1, 7, "169.254.0.7") is None
     assert learned.seen(1, 7, ipv6="fe80::7") is None
-    assert learned.calls == [host(1, 7)]
+    assert learned.calls == [host(1, 7), host(1, 7, "fe80::7")]
+    # It is as much its own as any other: routers are known by theirs.
+    learned.seen(2, 8, ipv6="fe80::7")
+    assert {question.address for _, question in learned.wait(0.1)} == {IPv6Address("fe80::7")}
 
 
 def test_what_cannot_be_a_host_of_the_network_is_refused_and_nobody_is_told() -> None:
@@ -224,7 +228,7 @@ def test_a_host_without_addresses_is_asked_for_its_link_local_one() -> None:
     assert first[1].address == IPv6Address("fe80::ff:fe00:7")
     learned.seen(1, 0x020000000007, ipv6="fe80::1")
     learned.wait(60)
-    assert learned.calls == [] and len(learned.refused) == 1
+    assert learned.calls == [host(1, 0x020000000007, "fe80::1")] and len(learned.refused) == 1
     learned.seen(2, 0x020000000007)
     (first, *_) = learned.wait(0.1)
     assert first[1].address == IPv6Address("fe80::1")
