@@ -192,7 +192,7 @@ class Bed:
         return serial
 
     def _up_to(self, serial: bytes, port: int) -> list[bytes]:
-        frames = []
+        frames: list[bytes] = []
         while True:
             try:
                 frame = receive(self._wires[port])

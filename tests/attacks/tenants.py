@@ -64,11 +64,10 @@ class Host:
 
     def announcements(self) -> list[bytes]:
         """What tells the others of its addresses."""
-        frames = []
+        frames: list[bytes] = []
         everybody = "ff:ff:ff:ff:ff:ff"
         if self.ip:
-            claim = ARP(op=1, hwsrc=self.mac, psrc=self.ip, pdst=self.ip)
-            frames.append(bytes(self.ether(everybody) / claim))
+            frames.append(bytes(self.ether(everybody) / ARP(hwsrc=self.mac, psrc=self.ip, pdst=self.ip)))
         if self.ip6:
             claim = ICMPv6ND_NA(R=0, S=0, O=1, tgt=self.ip6) / ICMPv6NDOptDstLLAddr(lladdr=self.mac)
             ip = IPv6(src=self.ip6, dst="ff02::1", hlim=255)

@@ -84,7 +84,7 @@ class Client:
             return IP(src=ALICE.ip, dst=LISTENER.ip, options=[IPOption_NOP()] * 4) / tcp
         ends = IPv6(src=ALICE.ip6, dst=LISTENER.ip6)
         tcp.chksum = 0
-        tcp.chksum = in6_chksum(6, ends, bytes(tcp))
+        tcp.chksum = in6_chksum(6, ends, bytes(tcp))  # type: ignore[no-untyped-call]
         return ipv6(ALICE.ip6, LISTENER.ip6, self.chain, tcp)
 
     def next_segment(self, *others: Client) -> tuple[Client, Packet]:
