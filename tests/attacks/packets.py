@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from scapy.contrib.gtp import GTP_U_Header
+from scapy.contrib.gtp import GTP_U_Header, GTPPDUSessionContainer
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.packet import Packet, Raw
@@ -111,10 +111,19 @@ def routed(sender: Host, packet: Packet) -> Packet:
 
 
 def g_pdu(
-    inner: Packet | bytes, src: str = GNB.ip, dst: str = N3, teid: int = UPLINK_TEID, **outer: Any
+    inner: Packet | bytes,
+    src: str = GNB.ip,
+    dst: str = N3,
+    teid: int = UPLINK_TEID,
+    qfi: int | None = None,
+    **outer: Any,
 ) -> Packet:
-    """A G-PDU, by default of the session's gNB for the session."""
-    tunnel = GTP_U_Header(teid=teid, gtp_type=255, S=0, E=0, PN=0)
+    """A G-PDU, by default of the session's gNB for the session; with a `qfi` in a PDU session container."""
+    extended = qfi is not None
+    tunnel = GTP_U_Header(teid=teid, gtp_type=255, S=0, E=int(extended), PN=0)
+    if extended:
+        tunnel.next_ex = 0x85
+        tunnel = tunnel / GTPPDUSessionContainer(type=1, QFI=qfi, ExtHdrLen=1, NextExtHdr=0)
     return IP(src=src, dst=dst, **outer) / UDP(sport=2152, dport=2152, chksum=0) / tunnel / Raw(bytes(inner))
 
 

@@ -202,6 +202,10 @@ TUNNELLED: dict[str, Callable[[bytes], Packet]] = {
     "4 bytes of options": lambda content: from_ue(SERVER.ip, content, options=[IPOption_NOP()] * 4),
     "40 bytes of options": lambda content: from_ue(SERVER.ip, content, options=[IPOption_NOP()] * 40),
     "a first fragment": lambda content: from_ue(SERVER.ip, content, flags="MF"),
+    "a PDU session container": lambda content: g_pdu(ipv4(UE, SERVER.ip, content), qfi=9),
+    "a PDU session container, options": lambda content: g_pdu(
+        ipv4(UE, SERVER.ip, content, options=[IPOption_NOP()] * 8), qfi=9
+    ),
     "options outside": lambda content: g_pdu(ipv4(UE, SERVER.ip, content), options=[IPOption_NOP()] * 4),
 }
 

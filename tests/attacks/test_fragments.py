@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from scapy.layers.inet import IP
+from scapy.layers.inet import IP, IPOption_NOP
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
@@ -16,6 +16,7 @@ from tests.attacks.packets import (
     ICMPV6,
     TCP_NUMBER,
     UDP_NUMBER,
+    authentication,
     datagram,
     fragment,
     from_ue,
@@ -210,6 +211,8 @@ def answer(to: str, protocol: int, content: bytes, **fields: object) -> Packet:
     Case("udp whole", ALICE, to_service(DNS, UDP_NUMBER, datagram(53)), BACKEND.port),
     Case("udp first one", ALICE, to_service(DNS, UDP_NUMBER, datagram(53), flags="MF"), BACKEND.port),
     Case("udp later one", ALICE, to_service(DNS, UDP_NUMBER, PIECE, frag=100), "NO_ROUTE"),
+    Case("of a UE", GNB, routed(GNB, from_ue(WEB, segment(80))), BACKEND.port),
+    Case("of a UE, later one", GNB, routed(GNB, from_ue(WEB, PIECE, frag=100)), "NO_ROUTE"),
     Case("icmp", ALICE, to_service(DNS, ICMP, PIECE), "NO_ROUTE"),
 )
 def test_what_is_of_no_service_does_not_pass_a_virtual_ip(bed: Bed, case: Case) -> None:
@@ -220,6 +223,24 @@ def test_what_is_of_no_service_does_not_pass_a_virtual_ip(bed: Bed, case: Case) 
     Case("udp whole", BACKEND, answer(ALICE.ip, UDP_NUMBER, datagram(40000, 5353)), ALICE.port),
     Case(
         "udp first one", BACKEND, answer(ALICE.ip, UDP_NUMBER, datagram(40000, 5353), flags="MF"), ALICE.port
+    ),
+    Case(
+        "udp behind options",
+        BACKEND,
+        answer(ALICE.ip, UDP_NUMBER, datagram(40000, 5353), options=[IPOption_NOP()] * 8),
+        ALICE.port,
+    ),
+    Case(
+        "udp behind AH",
+        BACKEND,
+        answer(ALICE.ip, AUTHENTICATION, b"\x11" + authentication()[1] + datagram(40000, 5353)),
+        ALICE.port,
+    ),
+    Case(
+        "tcp behind AH",
+        BACKEND,
+        answer(ALICE.ip, AUTHENTICATION, b"\x06" + authentication()[1] + segment(40000, "A", 8080)),
+        ALICE.port,
     ),
     Case("tcp whole", BACKEND, answer(ALICE.ip, TCP_NUMBER, segment(40000, "A", 8080)), ALICE.port),
 )

@@ -46,7 +46,7 @@ NOBODYS_IPV4 = {
     "the subnet's broadcast": "10.0.1.255",
     "the gateway": "10.0.1.1",
     "another network's gateway": "10.0.2.1",
-    "another network's host": BACKEND.ip,
+    "another network's host": SERVER.ip,
     "another network, nobody": "10.0.2.77",
     "a virtual IP": WEB,
     "another virtual IP": DNS,
@@ -88,7 +88,8 @@ def ping(source: str, to: Host) -> Packet:
 
 
 def both_ways(name: str, source: str, expected: str) -> Iterator[Case]:
-    yield Case(f"{name}, routed", ALICE, routed(ALICE, ping(source, SERVER)), expected)
+    # To the backend: what bob sends to the server is denied anyway.
+    yield Case(f"{name}, routed", ALICE, routed(ALICE, ping(source, BACKEND)), expected)
     yield Case(f"{name}, bridged", ALICE, ALICE.ether(ROUTER_HOST) / ping(source, ROUTER_HOST), expected)
 
 
@@ -356,10 +357,10 @@ def via(name: str, source: str, expected: str | int, sender: Host = ROUTER_HOST)
     via("IPv4 behind it", "10.70.0.5", SERVER.port),
     via("IPv4 its own", ROUTER_HOST.ip, SERVER.port),
     via("IPv4 of another subnet inside the prefix", BACKEND.ip, "SOURCE_ADDRESS"),
-    via("IPv4 of another subnet, nobody's", "10.0.3.99", "SOURCE_ADDRESS"),
+    via("IPv4 of another subnet, nobody's", "10.0.2.99", "SOURCE_ADDRESS"),
     via("IPv4 another gateway inside the prefix", "10.0.2.1", "SOURCE_ADDRESS"),
     via("IPv4 own gateway inside the prefix", "10.0.1.1", "SOURCE_ADDRESS"),
-    via("IPv4 a neighbor's", BOB.ip, "ADDRESS_ELSEWHERE"),
+    via("IPv4 a neighbor's", ALICE.ip, "ADDRESS_ELSEWHERE"),
     via("IPv4 a UE's inside the prefix", UE, "SOURCE_ADDRESS"),
     via("IPv4 a virtual IP inside the prefix", WEB, "SOURCE_ADDRESS"),
     via("IPv4 the N3 address inside the prefix", N3, "SOURCE_ADDRESS"),
