@@ -43,7 +43,7 @@ LISTENER_PORT = 13
 MARKER_TAG = 4000
 """Tag of the network that markers travel in; it is open at all wires."""
 _MARKER = b"\x88\xb5p4fabric marker "
-_SECONDS = 20.0
+_SECONDS = 60.0
 _REASON_BITS = 5
 _EGRESS_REASONS = frozenset({"FRAGMENT_REPLY"})
 
@@ -116,26 +116,23 @@ class Bed:
         self._switch = p4r_grpc.P4RuntimeStub(channel)
 
     def _start_controller(self) -> None:
-        listen = f"127.0.0.1:{free_tcp_port()}"
         leaf = {"name": "leaf1", "deviceId": 1, "address": self._address, "role": "leaf", "ports": []}
         path = self._folder / "fabric.yaml"
-        path.write_text(yaml.safe_dump({"switches": [leaf], "api": {"listen": listen}}))
-        self._start("-c", "from controller.cli.main import main; main()", "controller", "-c", str(path))
-        token = self._folder / "p4fabric.token"
-        _until(lambda: token.exists() and token.read_text(), "the controller has made its token")
-        headers = {"Authorization": f"Bearer {token.read_text().strip()}"}
-        self._http = self._cleanup.enter_context(httpx.Client(base_url=f"http://{listen}", headers=headers))
-        _until(self._answers, "the controller answers")
+        path.write_text(yaml.safe_dump({"switches": [leaf], "api": {"listen": "127.0.0.1:0"}}))
+        main = "from controller.cli.main import main; main()"
+        process = self._start("-c", main, "controller", "-c", str(path), stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        self._cleanup.enter_context(process.stdout)
+        said = re.search(r"http://[^/ ]+", process.stdout.readline().decode())
+        assert said, f"the controller did not say where it is; its exit status: {process.poll()}"
+        token = (self._folder / "p4fabric.token").read_text().strip()
+        headers = {"Authorization": f"Bearer {token}"}
+        self._http = self._cleanup.enter_context(httpx.Client(base_url=said[0], headers=headers, timeout=30))
 
-    def _start(self, *arguments: str) -> None:
-        process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
+    def _start(self, *arguments: str, stdout: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen([sys.executable, *arguments], stdout=stdout)
         self._cleanup.callback(_stop, process)
-
-    def _answers(self) -> bool:
-        try:
-            return self._http.get("/healthz").is_success
-        except httpx.TransportError:
-            return False
+        return process
 
     def _in_sync(self) -> bool:
         return all(switch["inSync"] for switch in self._http.get("/api/v1/switches").json()["switches"])
