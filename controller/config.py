@@ -262,9 +262,13 @@ class TelemetryConfig(_Section):
     clear_after: float = Field(1.0, gt=0, le=3600, strict=False)
     """Silence after which congestion is over (never less than two report intervals of the queue)."""
     counter_interval: float = Field(5.0, ge=0, le=3600, strict=False)
-    """Between reads of all counters, for metrics; 0: only when asked."""
+    """Between reads of all counters, for metrics and events of drops; 0: only when asked, no such events."""
     event_history: int = Field(4096, ge=16, le=1 << 20)
     """Events kept for subscribers that are slow or come back."""
+    drop_threshold: float = Field(100.0, ge=0, le=1e9, strict=False)
+    """Packets a second that one port drops for one reason before there is an event; 0: never one."""
+    drop_clear_after: float = Field(30.0, gt=0, le=3600, strict=False)
+    """Below the threshold, before that event is over."""
 
 
 class FabricConfig(_Section):

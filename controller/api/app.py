@@ -30,6 +30,7 @@ from controller.api.documents import (
     SwitchList,
     TopologyDocument,
 )
+from controller.api.drops import DropsDocument
 from controller.api.gate import BodyBudget, BodyLimit, TokenGate
 from controller.api.openapi import INTENT_BODY, INTENTS_BODY, describe
 from controller.api.stream import EventResponse, StreamSlots, event_stream
@@ -184,6 +185,15 @@ def _observations(fabric: Fabric, heartbeat: float, max_event_streams: int) -> A
             active=[EpisodeDocument.of(episode) for episode in monitor.active],
             over=[EpisodeDocument.of(episode) for episode in monitor.over],
         )
+
+    @router.get("/drops", responses=_errors(404))
+    async def get_drops(
+        switch: Annotated[str | None, Query(description="only this switch's")] = None,
+    ) -> DropsDocument:
+        """What switches drop, by port and reason, as it was read last; those that drop most first."""
+        if switch is not None and switch not in (names := [view.name for view in fabric.switches]):
+            raise HTTPException(404, f"there is no switch {switch!r}; there are {', '.join(names) or 'none'}")
+        return DropsDocument.of(await fabric.drops(), lambda name: switch in (None, name))
 
     @router.get(
         "/events",

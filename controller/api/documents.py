@@ -5,12 +5,14 @@ Names are camelCase as in intents, times are RFC 3339 in UTC. This module must n
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
+from controller.api.base import Document as _Document
+from controller.api.base import Time
+from controller.api.base import time_text as _time
+from controller.api.drops import drop_event_fields
 from controller.fabric import Applied, IntentStatus, IntentView, SwitchView
 from controller.names import IntentKey, PortRef
 from controller.telemetry import events as e
@@ -34,19 +36,6 @@ __all__ = [
     "TopologyDocument",
     "event_document",
 ]
-
-
-class _Document(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True)
-
-
-def _time(seconds: float | None) -> str | None:
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-Time = Annotated[float, PlainSerializer(_time, return_type=str)]
 
 
 class FieldProblem(_Document):
@@ -380,6 +369,8 @@ def _event_fields(event: e.Event) -> dict[str, Any]:
             return _refused_claim(claim)
         case e.CongestionOnset(episode) | e.CongestionUpdate(episode) | e.CongestionCleared(episode):
             return EpisodeDocument.of(episode).model_dump()
+        case e.TrafficDropped() | e.TrafficDropsCleared():
+            return drop_event_fields(event)
 
 
 def _refused_claim(claim: RefusedClaim) -> dict[str, Any]:

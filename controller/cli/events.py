@@ -71,9 +71,23 @@ def _what(event: Mapping[str, Any]) -> str:
             return f"{event['address'] or '-'} by {event['mac']} {where}: {event['reason']}"
         case "CongestionOnset" | "CongestionUpdate" | "CongestionCleared":
             return _congestion(event)
+        case "TrafficDropped":
+            return (
+                f"{_drop(event)}: {event['packets']} packets in {event['seconds']:.1f} s, "
+                f"{event['packetsPerSecond']:.0f}/s"
+            )
+        case "TrafficDropsCleared":
+            return (
+                f"{_drop(event)}: {event['packets']} packets in {event['seconds']:.1f} s, "
+                f"at most {event['peakPacketsPerSecond']:.0f}/s"
+            )
         case "EventsLost":
             return "some events were lost" if event["count"] is None else f"{event['count']} events were lost"
     return json.dumps(event)
+
+
+def _drop(event: Mapping[str, Any]) -> str:
+    return f"{_end(event)} {event['direction']} {event['reason']}"
 
 
 def _congestion(event: Mapping[str, Any]) -> str:

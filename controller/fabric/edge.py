@@ -9,9 +9,9 @@ from __future__ import annotations
 from controller.intents import ROUTER_MAC, Allocations, Catalogue, Network
 from controller.intents.fields import IpAddress
 from controller.intents.network import A_HOSTS_ADDRESS, Attachment, address_resource
-from controller.names import IntentKey, PortRef
+from controller.names import IntentKey, PortRef, SwitchName
 from controller.topology.sighting import Refusal
-from pipelines.values import MacAddress, VlanId
+from pipelines.values import MacAddress, Port, VlanId
 
 __all__ = ["Edge"]
 
@@ -31,6 +31,10 @@ class Edge:
     def is_edge(self, port: PortRef) -> bool:
         """Whether a network is open at a port."""
         return port in self._networks
+
+    def ports_of(self, switch: SwitchName) -> frozenset[Port]:
+        """The ports of a switch at which networks are open."""
+        return frozenset(port.port for port in self._networks if port.switch == switch)
 
     def network_of(self, port: PortRef, vlan: VlanId) -> IntentKey | None:
         """The network that is open at a port and has this VLAN id on the fabric's links."""

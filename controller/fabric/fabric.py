@@ -31,6 +31,9 @@ from controller.store import Snapshot, SqliteStore, Store, StoreError
 from controller.telemetry.bus import EventBus
 from controller.telemetry.congestion import CongestionMonitor, Queue
 from controller.telemetry.counters import Count
+from controller.telemetry.drop_counts import PointCount
+from controller.telemetry.drop_watch import DropWatch
+from controller.telemetry.drops import DropPoint, drop_points
 from controller.telemetry.events import (
     IntentDeleted,
     IntentStatusChanged,
@@ -101,6 +104,9 @@ class Fabric:
             report_interval=self._report_interval,
             read_counters=self._read_counters,
             all_sources=self._all_sources,
+            switches=tuple(self._switches),
+            drop_points=self._drop_points,
+            read_cells=lambda name, cells: self._switches[name].read_cells(cells),
         )
         self._sight = Sight(
             (switch.switch() for switch in config.switches),
@@ -230,6 +236,14 @@ class Fabric:
     def congestion(self) -> CongestionMonitor:
         """Episodes that go on, and the last ones."""
         return self._observation.congestion
+
+    async def drops(self) -> DropWatch:
+        """What switches drop, by port and reason."""
+        return await self._observation.read_drops()
+
+    def last_drops(self) -> tuple[PointCount, ...]:
+        """What was dropped, as it was read last; the worst first."""
+        return self._observation.drops.counts()
 
     @property
     def bus(self) -> EventBus:
@@ -383,3 +397,6 @@ class Fabric:
         self, switch: SwitchName, entries: Collection[TableEntry]
     ) -> Mapping[EntityKey, Counter]:
         return await self._switches[switch].read_counters(entries)
+
+    def _drop_points(self, switch: SwitchName) -> list[DropPoint]:
+        return drop_points(self.topology.switches[switch], self._sight.edge_ports(switch))

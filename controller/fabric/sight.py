@@ -188,6 +188,10 @@ class Sight:
         """The store knows all of a topology."""
         self._saved = topology
 
+    def edge_ports(self, switch: SwitchName) -> frozenset[Port]:
+        """The ports of a switch at which networks are open."""
+        return self._edge.ports_of(switch) if self._edge is not None else frozenset()
+
     def _is_edge(self, port: PortRef) -> bool:
         return self._edge is not None and self._edge.is_edge(port)
 

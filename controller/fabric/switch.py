@@ -25,7 +25,7 @@ from controller.p4runtime.backoff import Backoff
 from controller.reconcile import Progress, Reconciler, RemovalGuard
 from controller.targets import TargetError
 from pipelines import fabric
-from pipelines.entities import Counter, Entity, EntityKey, TableEntry
+from pipelines.entities import Counter, CounterCell, Entity, EntityKey, TableEntry
 from pipelines.values import Port
 
 __all__ = ["FabricSwitch"]
@@ -136,6 +136,14 @@ class FabricSwitch:
             P4RuntimeError: the switch did not answer.
         """
         return await self._connected_session().read_counters(entries)
+
+    async def read_cells(self, cells: Collection[CounterCell]) -> Mapping[EntityKey, Counter]:
+        """Read cells of indirect counters.
+
+        Raises:
+            P4RuntimeError: the switch did not answer.
+        """
+        return await self._connected_session().read_cells(cells)
 
     async def run(self) -> None:
         """Run session and reconciler for ever. Ends by cancellation only."""

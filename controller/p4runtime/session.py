@@ -29,7 +29,7 @@ from controller.p4runtime.errors import (
 from controller.p4runtime.limit import RateLimit
 from controller.p4runtime.pipeline import Pipeline, push, running_cookie
 from controller.p4runtime.ports import follow_ports
-from controller.p4runtime.read import ReadResult, count_entries, read_all, read_counters
+from controller.p4runtime.read import ReadResult, count_entries, read_all, read_cells, read_counters
 from controller.p4runtime.state import PacketIn, Phase, SessionListener, SessionState
 from controller.p4runtime.stream import (
     ElectionIdTaken,
@@ -42,7 +42,7 @@ from controller.p4runtime.stream import (
 from controller.p4runtime.update import Code, Update, UpdateError
 from controller.p4runtime.write import write_batches
 from controller.targets.target import Target
-from pipelines.entities import Counter, EntityKey, TableEntry
+from pipelines.entities import Counter, CounterCell, EntityKey, TableEntry
 from pipelines.values import Port
 
 __all__ = ["SwitchSession", "Timing"]
@@ -241,6 +241,15 @@ class SwitchSession:
                 missing=self._target.missing_entry,
                 timeout=self._timing.write,
             )
+
+    async def read_cells(self, cells: Collection[CounterCell]) -> Mapping[EntityKey, Counter]:
+        """Read cells of indirect counters, by their keys.
+
+        Raises:
+            P4RuntimeError: the switch did not answer, or not with counters.
+        """
+        async with self._request(Phase.PRIMARY, Phase.BACKUP) as connection:
+            return await read_cells(connection.stub, self._endpoint.device_id, cells, self._timing.write)
 
     async def packet_out(self, port: Port, frame: bytes) -> None:
         """Send a frame out of a port. Nobody says whether it left.

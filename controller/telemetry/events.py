@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from controller.names import IntentKey, PortRef, SwitchName
 from controller.telemetry.congestion import Episode
+from controller.telemetry.drops import DropPoint
 from controller.topology.model import Host, Link
 from controller.topology.sighting import RefusedClaim
 from pipelines.values import IPv4Address, IPv6Address, MacAddress
@@ -29,6 +30,8 @@ __all__ = [
     "LinkUp",
     "SwitchConnected",
     "SwitchDisconnected",
+    "TrafficDropped",
+    "TrafficDropsCleared",
 ]
 
 
@@ -142,6 +145,30 @@ class CongestionCleared:
     episode: Episode
 
 
+@dataclass(frozen=True, slots=True)
+class TrafficDropped:
+    """A port drops more packets for one reason than the threshold allows."""
+
+    point: DropPoint
+    packets: int
+    """Between the two reads that showed it, `seconds` apart."""
+    seconds: float
+    rate: float
+    """Packets a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficDropsCleared:
+    """It has been below the threshold for a while."""
+
+    point: DropPoint
+    packets: int
+    """All that were dropped until now."""
+    seconds: float
+    """From the onset to the last read above the threshold."""
+    peak_rate: float
+
+
 Event = (
     IntentStatusChanged
     | IntentDeleted
@@ -157,4 +184,6 @@ Event = (
     | CongestionOnset
     | CongestionUpdate
     | CongestionCleared
+    | TrafficDropped
+    | TrafficDropsCleared
 )

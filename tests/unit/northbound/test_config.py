@@ -98,6 +98,8 @@ def test_everything_but_the_switches_has_a_default_beside_the_file(tmp_path: Pat
         ({"api": None}, "api", "must be a mapping"),
         ({"store": {"path": 3}}, "store.path", "must be a path"),
         ({"telemetry": {"clearAfter": 0}}, "telemetry.clearAfter", "greater than 0"),
+        ({"telemetry": {"dropThreshold": -1}}, "telemetry.dropThreshold", "greater than or equal to 0"),
+        ({"telemetry": {"dropClearAfter": 0}}, "telemetry.dropClearAfter", "greater than 0"),
     ],
 )
 def test_what_cannot_be_used_is_named_with_what_would_be_right(
