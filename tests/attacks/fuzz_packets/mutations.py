@@ -94,16 +94,16 @@ def flip(random: Random, cast: Cast, frame: Frame) -> None:
 def source(random: Random, cast: Cast, frame: Frame) -> None:
     """A forged source address."""
     if isinstance(frame.content, Arp):
-        frame.content.sender = cast.address(random, _tenant(cast, frame), 4)
+        frame.content.sender = cast.address(random, _net(cast, frame), 4)
     elif frame.ip is not None:
-        frame.ip.source = cast.address(random, _tenant(cast, frame), frame.ip.family)
+        frame.ip.source = cast.address(random, _net(cast, frame), frame.ip.family)
 
 
 def destination(random: Random, cast: Cast, frame: Frame) -> None:
     """Another destination address, in a tunnel the inner one."""
     ip = _innermost(frame)
     if ip is not None:
-        ip.destination = cast.address(random, _tenant(cast, frame), ip.family)
+        ip.destination = cast.address(random, _net(cast, frame), ip.family)
 
 
 def ttl(random: Random, cast: Cast, frame: Frame) -> None:
@@ -230,7 +230,7 @@ def arp(random: Random, cast: Cast, frame: Frame) -> None:
             "hardware": (0, 2, 6, 0x0100),
             "protocol": (0x86DD, 0, 0x0801),
             "lengths": ((6, 16), (0, 4), (8, 4), (6, 0)),
-            "sender": (0, 0, cast.address(random, _tenant(cast, frame), 4)),
+            "sender": (0, 0, cast.address(random, _net(cast, frame), 4)),
         }[name]
         setattr(one, name, random.choice(values))
 
@@ -242,7 +242,7 @@ def neighbor(random: Random, cast: Cast, frame: Frame) -> None:
         return
     one, body = ip.transport, ip.transport.body
     mac = cast.mac(random, _net(cast, frame)).to_bytes(6, "big")
-    target = cast.address(random, _tenant(cast, frame), 6).to_bytes(16, "big")
+    target = cast.address(random, _net(cast, frame), 6).to_bytes(16, "big")
     match random.randrange(7):
         case 0:
             one.body = body[:4] + target + body[20:]
@@ -260,7 +260,7 @@ def neighbor(random: Random, cast: Cast, frame: Frame) -> None:
             one.body = body[:20] + bytes((1, 1)) + frame.source.to_bytes(6, "big") + bytes((1, 1)) + mac
         case _:
             own = int.from_bytes(body[4:20], "big")
-            ip.source = random.choice((own, 0xFE80 << 112 | 5, cast.address(random, _tenant(cast, frame), 6)))
+            ip.source = random.choice((own, 0xFE80 << 112 | 5, cast.address(random, _net(cast, frame), 6)))
 
 
 # --- tunnels ------------------------------------------------------------------------------------
@@ -293,7 +293,7 @@ def gtp(random: Random, cast: Cast, frame: Frame) -> None:
         case 5:
             one.length_delta = random.choice((-8, -1, 1, 8, 1000))
         case 6:
-            one.inner.source = cast.address(random, _tenant(cast, frame), 4)
+            one.inner.source = cast.address(random, _net(cast, frame), 4)
         case _:
             one.inner = Ip(6, 1 << 64, 2 << 64, Transport(TCP, 1, 80))
 
@@ -308,7 +308,7 @@ def tunnel(random: Random, cast: Cast, frame: Frame) -> None:
             inner.source = int(one.ue)
         outer = Transport(UDP, 2152, 2152, gtp=Gtp(one.uplink, ip))
         source = random.choice((int(one.gnb), ip.source))
-        to = int(one.n3) if random.random() < 0.8 else cast.address(random, _tenant(cast, frame), 4)
+        to = int(one.n3) if random.random() < 0.8 else cast.address(random, _net(cast, frame), 4)
         frame.content = Ip(4, source, to, outer)
         frame.destination = ROUTER
 

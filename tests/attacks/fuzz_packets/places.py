@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from tests.attacks.fuzz_packets.fabric import LEAF, ROUTER, Host, Net, Place, Service, Session, World
+from tests.attacks.fuzz_packets.fabric import LEAF, ROUTER, Host, Net, Place, Rule, Service, Session, World
+from tests.attacks.fuzz_packets.sources import in_subnet
 
 __all__ = ["BROADCAST_MAC", "Cast", "Speaker"]
 
@@ -32,6 +33,7 @@ class Cast:
 
     def __init__(self, world: World, vlans: dict[str, int]) -> None:
         self._vlans = vlans
+        self._known_near: dict[tuple[Net, int], list[int]] = {}
         self._slots = list(world.slots().values())
         self._world = world
         self._nets = {t: [n for n in world.nets if n.tenant == t] for t in ("acme", "blue")}
@@ -40,10 +42,13 @@ class Cast:
             for version in (4, 6):
                 self._everything[tenant, version] = self._addresses(tenant, nets, version)
         self._ports = [22, 23, 53, 80, 443, 67, 68, 546, 547, 2152, 8000, 8001, 8002, 0, 1, 65535]
+        self._named: dict[tuple[str, int], list[int]] = {(t, v): [] for t in self._nets for v in (4, 6)}
+        """Addresses that rules speak of, known hosts first."""
         for policy in world.policies:
             for rule in policy.rules:
+                self._name(policy.tenant, rule)
                 for first, last in rule.ports:
-                    self._ports += [first, last, max(0, first - 1), min(65535, last + 1)]
+                    self._ports += [first, last, max(0, first - 1), min(65535, last + 1), (first + last) // 2]
 
     def _addresses(self, tenant: str, nets: list[Net], version: int) -> list[int]:
         found: list[int] = []
@@ -57,6 +62,16 @@ class Cast:
             found += [int(one.address) for one in self.services_of(tenant)]
             found += [int(number) for one in self.sessions_of(tenant) for number in (one.ue, one.n3, one.gnb)]
         return found
+
+    def _name(self, tenant: str, rule: Rule) -> None:
+        for version in (4, 6):
+            everybody = self._everything[tenant, version]
+            for side in (rule.source, rule.destination):
+                prefixes = side.subnets if isinstance(side, Net) else () if side is None else (side,)
+                for prefix in prefixes:
+                    if prefix.version == version:
+                        inside = [address for address in everybody if in_subnet(address, prefix)]
+                        self._named[tenant, version] += inside[:6] or [int(prefix[0])]
 
     def speaker(self, random: Random) -> Speaker:
         """Somebody at an open port."""
@@ -111,6 +126,8 @@ class Cast:
 
     def destination(self, random: Random, net: Net, version: int) -> int:
         """Somewhere in the tenant's networks, or behind a route."""
+        if random.random() < 0.15 and (named := self._named[net.tenant, version]):
+            return random.choice(named)
         everything = self._everything[net.tenant, version]
         return random.choice(everything) if everything else self._stranger(random, net, version)
 
@@ -123,9 +140,24 @@ class Cast:
             return self.destination(random, net, version)
         return self.neighbour(random, net, version)[1] if version == 4 or net.subnets else 0xFE80 << 112 | 9
 
-    def address(self, random: Random, tenant: str, version: int) -> int:
+    def _near(self, net: Net, version: int) -> list[int]:
+        """Addresses that somebody in the network has: its hosts, wherever they are, and the fabric."""
+        known = self._known_near.get((net, version))
+        if known is None:
+            known = [int(one) for one in net.gateways if one.version == version] * 2
+            known += [int(one) for host in net.hosts for one in host.addresses if one.version == version]
+            for subnet in net.subnets_of(version):
+                known += [int(subnet[0]), int(subnet[-1]), int(subnet[3])]
+            known += [int(one.n3) for one in self._world.sessions if one.access is net and version == 4]
+            self._known_near[net, version] = known
+        return known
+
+    def address(self, random: Random, net: Net, version: int) -> int:
         """One to forge."""
-        if random.random() < 0.6 and (everything := self._everything[tenant, version]):
+        share = random.random()
+        if share < 0.45 and (near := self._near(net, version)):
+            return random.choice(near)
+        if share < 0.75 and (everything := self._everything[net.tenant, version]):
             return random.choice(everything)
         if version == 4:
             texts = ("00000000", "00000001", "7f000001", "e0000001", "efffffff", "f0000001", "ffffffff")
