@@ -186,7 +186,7 @@ class Evaluator:
             if odd:
                 return Verdict(f"21 {odd}", either=True)
             if packet.protocol == f.UDP and packet.dport == 68:
-                return Verdict("17 DHCP in a tunnel", either=True)
+                raise f.Refused("17 DHCP in a tunnel")
             if self._forwarding.is_n3(net.tenant, packet.destination):
                 raise f.Refused("21 tunnel in a tunnel")
         _check_routed(packet)
@@ -219,7 +219,8 @@ class Evaluator:
         """The packet of a UE inside of a G-PDU, and what the contract leaves open."""
         if outer.fragmented or outer.protocol != f.UDP or outer.dport != f.GTPU_PORT:
             raise f.Refused("21 N3 address")
-        tunnelled = f.parse_gtpu(outer.payload[8:])
+        length = int.from_bytes(outer.payload[4:6], "big")
+        tunnelled = f.parse_gtpu(outer.payload[8:length])
         inner = f.parse_ip(tunnelled.inner, 4, checked=False)
         session = self._forwarding.session(net.tenant, outer.destination, tunnelled.teid)
         if session is None or inner.source != int(session.ue) or outer.source != int(session.gnb):
