@@ -37,11 +37,19 @@ __all__ = ["Slot", "Task", "tasks"]
 P = TypeVar("P")
 
 
+_HOST = "host"
+
+
 class Slot(NamedTuple):
     """Which part of which intent; of no intent where the fabric itself needs it."""
 
     owner: IntentKey | None
     part: tuple[object, ...] = ()
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether it is made of what hosts say, which must never stand against what intents say."""
+        return self.part[:1] == (_HOST,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +207,7 @@ def _hosts(place: TenantPlace) -> Iterator[AnyTask]:
             claimed,
             tuple(address for address in claimed if place.is_routed_to(host, address)),
         )
-        yield Task(Slot(host.network, ("host", host.mac)), part, compile_host)
+        yield Task(Slot(host.network, (_HOST, host.mac)), part, compile_host)
 
 
 def _policies(place: TenantPlace) -> Iterator[AnyTask]:

@@ -56,7 +56,7 @@ def believed(tenant: TenantName, catalogue: Catalogue, heard: Iterable[Host]) ->
                 address
                 for address in host.addresses
                 if taken.get(address, host).key == host.key
-                and known.subnet_of(address) is not None
+                and known.not_a_host(address) is None
                 and not _owned_by_the_fabric(address, known, catalogue)
             )
         # A link-local address means a host in each network; the first to have it keeps it.

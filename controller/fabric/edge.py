@@ -75,8 +75,8 @@ class Edge:
                 return Refusal(f"{network.key} has no IPv6 subnet")
             return None
         # Without subnets nothing is routed: the host counts, its address does not.
-        if network.spec.subnets and network.subnet_of(address) is None:
-            return Refusal(f"{address} is outside the subnets of {network.key}")
+        if network.spec.subnets and (why := network.not_a_host(address)) is not None:
+            return Refusal(why)
         for owner, claim in self._catalogue.claims_to(address_resource(network.tenant, address)):
             if claim.role != A_HOSTS_ADDRESS:
                 return Refusal(f"{address} is {claim.role} ({owner})", spoofed=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from controller.intents.addresses import edge_of
+from controller.intents.addresses import edge_of, not_a_host
 from controller.intents.document import Claim, IntentDocument, Need, Part
 from controller.intents.errors import FieldError, field_path
 from controller.intents.fields import (
@@ -121,6 +121,13 @@ class Network(IntentDocument):
     def subnet_of(self, address: IpAddress) -> IpPrefix | None:
         """The subnet that an address lies in, or None."""
         return next((subnet for subnet in self.spec.subnets if address in subnet), None)
+
+    def not_a_host(self, address: IpAddress) -> str | None:
+        """Why no host of this network can have an address, or None if one can."""
+        subnet = self.subnet_of(address)
+        if subnet is None:
+            return f"{address} is outside the subnets of {self.key}"
+        return not_a_host(address) or edge_of(address, subnet)
 
     def has_family(self, version: int) -> bool:
         """Whether an address family (4 or 6) has a subnet here."""

@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from controller.compiler.compiler import _agreed
 from controller.compiler.desired import DesiredState
+from controller.compiler.plan import Slot
+from controller.names import SwitchName
 from controller.topology.model import Topology
+from pipelines.entities import Entity, Lpm
 from pipelines.fabric import bindings as b
-from pipelines.values import MacAddress, Port
+from pipelines.values import IPv4Address, MacAddress, Port, VlanId
 
 from .world import (
     ACCESS,
@@ -124,6 +128,27 @@ def test_a_stated_host_keeps_a_link_local_address_too() -> None:
     desired = compiled(clients, seen=topology(heard))
     assert verdict(desired, "leaf1", "2", "fe80::4") == b.SourceBound(Port(1), mac)
     assert verdict(desired, "leaf1", "2", "10.0.1.66") == SUBNET
+
+
+@pytest.mark.parametrize("address", ["10.0.1.0", "10.0.1.255", "10.0.1.1", "10.45.0.2"])
+def test_a_host_that_says_it_is_what_nobody_is_costs_nobody_anything(address: str) -> None:
+    liar = host("clients", "leaf1", 1, address, "10.0.1.7", mac=0x0277)
+    desired = compiled(CLIENTS, ACCESS, DATA, UE, seen=topology(*HOSTS[1:], liar))
+    assert verdict(desired, "leaf1", "1", address) in (DENIED, None)
+    assert verdict(desired, "leaf1", "1", "10.0.1.7") == b.SourceBound(Port(1), liar.mac)
+
+
+def test_what_is_heard_gives_way_where_it_contradicts_what_is_asked_for() -> None:
+    slots = {
+        Slot(HOSTS[0].network, ("host", HOSTS[0].mac)): ELSEWHERE,
+        Slot(HOSTS[0].network): DENIED,
+    }
+    wanted = {
+        slot: b.SourceIpv4(VlanId(100), Lpm(IPv4Address("10.0.1.0"), 32), v) for slot, v in slots.items()
+    }
+    for order in (list(wanted), list(reversed(wanted))):
+        agreed = _agreed(SwitchName("leaf1"), {slot: wanted[slot] for slot in order})
+        assert isinstance(agreed, b.SourceIpv4) and agreed.action == DENIED
 
 
 def test_a_stated_host_has_its_port_and_addresses_and_no_others() -> None:
