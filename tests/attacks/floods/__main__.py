@@ -7,11 +7,12 @@ import ctypes
 import os
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyroute2 import IPRoute
 
-from tests.attacks.floods.bed import running_bed
+from tests.attacks.floods.bed import Event, running_bed
 from tests.attacks.floods.kinds import KINDS, QUIET
 from tests.attacks.floods.tools import build
 from tests.attacks.floods.trial import Outcome, Side, flooded, harmful
@@ -41,10 +42,9 @@ def main() -> None:
     own_namespace()
     with tempfile.TemporaryDirectory() as name, running_bed(Path(name)) as bed:
         tools = build(Path(name))
-        print(" " * 31 + "lost of the datagrams (p99 us)")
-        print(
-            "kind                 frames/s  across the fabric  within the leaf    control            dropped"
-        )
+        print(" " * 31 + "lost of the datagrams of others (p99 us)")
+        sides = "".join(side.ljust(24) for side in ("across the fabric", "within the leaf", "control"))
+        print(f"{'kind':20} {'frames/s':8}  {sides}dropped", flush=True)
         for kind in kinds:
             _show(flooded(bed, tools, kind, options.rate, options.seconds, PATIENCE))
 
@@ -53,15 +53,19 @@ def _show(outcome: Outcome) -> None:
     dropped = ", ".join(f"{count:,} {reason}" for reason, count in outcome.dropped.items()) or "none"
     sides = "".join(_side(side) for side in (outcome.across, outcome.within, outcome.control))
     print(f"{outcome.kind.name:20} {outcome.flood.rate:8,.0f}  {sides}{dropped}", flush=True)
-    harm = Counter(event["type"] for event in harmful(outcome))
-    events = Counter(event["type"] for event in outcome.events) - harm
-    for what, counts in (("of that port", events), ("of others", harm)):
-        told = ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
-        print(f"    events {what}: {told}", flush=True)
+    _show_events("events", outcome.events)
+    if harm := harmful(outcome):
+        _show_events("HARM", harm)
+
+
+def _show_events(what: str, events: Sequence[Event]) -> None:
+    counts = Counter(event["type"] for event in events)
+    told = ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
+    print(f"    {what}: {told}", flush=True)
 
 
 def _side(side: Side) -> str:
-    return f"{side.lost} of {side.sent:,} ({side.p99_us:,.0f})".ljust(19)
+    return f"{side.lost} of {side.sent:,} ({side.p99_us:,.0f})".ljust(24)
 
 
 if __name__ == "__main__":
