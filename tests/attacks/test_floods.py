@@ -19,7 +19,7 @@ pytestmark = pytest.mark.root
 
 RATE = 100_000
 SECONDS = 2.0
-SECONDS_OF_LLDP = 5.0
+SECONDS_OF_LLDP = 4.0
 """A link goes down 3 s after its last probe."""
 TRIES = 3
 """A machine that others use loses some by itself, in one try more than in another."""
