@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from controller.compiler import Compiler
 from controller.compiler.desired import CompileError, CounterSource, DesiredState, counters_of
 from controller.config import FabricConfig
+from controller.fabric.announcements import StatusAnnouncements
 from controller.fabric.edge import Edge
 from controller.fabric.figures import Figures, switch_view
 from controller.fabric.ledger import IntentConflict, Ledger, Outcome, Revision, parse_all
@@ -77,7 +78,7 @@ async def running_fabric(
             try:
                 yield fabric
             finally:
-                fabric.bus.close()
+                fabric.close()
                 main.cancel()
     finally:
         await store.close()
@@ -92,7 +93,8 @@ class Fabric:
         self._ledger = Ledger()
         self._compiler = Compiler()
         self._desired = DesiredState({}, {})
-        self._board = StatusBoard(self._status_changed)
+        self._announcements = StatusAnnouncements(self._announce)
+        self._board = StatusBoard(self._announcements.changed)
         self._guard = guard
         self._switches = {
             switch.switch_name: FabricSwitch(switch, self, self._progressed, guard)
@@ -146,6 +148,11 @@ class Fabric:
         self._adopt(desired)
         self._dirty.set()
 
+    def close(self) -> None:
+        """Tell nobody anything more; readers of events end."""
+        self._announcements.close()
+        self.bus.close()
+
     async def run(self) -> None:
         """Control the fabric for ever. Ends by cancellation only; switches keep what they have."""
         async with asyncio.TaskGroup() as tasks:
@@ -195,6 +202,7 @@ class Fabric:
             await self._store.commit(revision.change)
             self._ledger = revision.ledger
             self._board.forget(key)
+            self._announcements.forget(key)
             self.bus.publish(IntentDeleted(key))
             self._adopt_with_edge(desired)
 
@@ -305,7 +313,7 @@ class Fabric:
             if since is not None:
                 self.metrics.reconciled(progress.switch, time.monotonic() - since)
 
-    def _status_changed(self, key: IntentKey, status: IntentStatus) -> None:
+    def _announce(self, key: IntentKey, status: IntentStatus) -> None:
         self.bus.publish(IntentStatusChanged(key, status.generation, status.state, status.reasons))
 
     def _topology_changed(self) -> None:

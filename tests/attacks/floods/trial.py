@@ -112,16 +112,10 @@ def names_port(event: Event, port: int) -> bool:
     return (place.get("switch"), place.get("port")) == ("leaf1", port)
 
 
-def is_of_learning(event: Event) -> bool:
-    """Whether an event says no more than that entries for learned hosts are on their way, or there."""
-    return event["type"] == "IntentStatusChanged" and event["state"] in {"installing", "active"}
-
-
 def harmful(outcome: Outcome) -> list[Event]:
     """Events that a flood may not cause."""
     return [
         event
         for event in outcome.events
-        if not is_of_learning(event)
-        and (event["type"] not in HARMLESS or not names_port(event, outcome.kind.port))
+        if event["type"] not in HARMLESS or not names_port(event, outcome.kind.port)
     ]

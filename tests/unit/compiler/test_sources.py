@@ -12,7 +12,7 @@ from controller.compiler.desired import DesiredState
 from controller.compiler.plan import Slot
 from controller.names import SwitchName
 from controller.topology.model import Topology
-from pipelines.entities import Entity, Lpm
+from pipelines.entities import Lpm
 from pipelines.fabric import bindings as b
 from pipelines.values import IPv4Address, MacAddress, Port, VlanId
 
@@ -139,16 +139,11 @@ def test_a_host_that_says_it_is_what_nobody_is_costs_nobody_anything(address: st
 
 
 def test_what_is_heard_gives_way_where_it_contradicts_what_is_asked_for() -> None:
-    slots = {
-        Slot(HOSTS[0].network, ("host", HOSTS[0].mac)): ELSEWHERE,
-        Slot(HOSTS[0].network): DENIED,
-    }
-    wanted = {
-        slot: b.SourceIpv4(VlanId(100), Lpm(IPv4Address("10.0.1.0"), 32), v) for slot, v in slots.items()
-    }
-    for order in (list(wanted), list(reversed(wanted))):
-        agreed = _agreed(SwitchName("leaf1"), {slot: wanted[slot] for slot in order})
-        assert isinstance(agreed, b.SourceIpv4) and agreed.action == DENIED
+    vlan, address = VlanId(100), Lpm(IPv4Address("10.0.1.0"), 32)
+    heard = Slot(HOSTS[0].network, ("host", HOSTS[0].mac)), b.SourceIpv4(vlan, address, b.SourceElsewhere())
+    asked = Slot(HOSTS[0].network), b.SourceIpv4(vlan, address, b.SourceDenied())
+    for wanted in ([heard, asked], [asked, heard]):
+        assert _agreed(SwitchName("leaf1"), dict(wanted)) == asked[1]
 
 
 def test_a_stated_host_has_its_port_and_addresses_and_no_others() -> None:
