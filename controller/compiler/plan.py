@@ -37,7 +37,7 @@ __all__ = ["Slot", "Task", "tasks"]
 P = TypeVar("P")
 
 
-_HOST = "host"
+_HOST, _ROUTES = "host", "routes"
 
 
 class Slot(NamedTuple):
@@ -48,8 +48,8 @@ class Slot(NamedTuple):
 
     @property
     def is_heard(self) -> bool:
-        """Whether it is made of what hosts say, which must never stand against what intents say."""
-        return self.part[:1] == (_HOST,)
+        """Whether what hosts say decides if it is there: it must never stand against what intents say."""
+        return self.part[:1] in ((_HOST,), (_ROUTES,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def _networks(place: TenantPlace) -> Iterator[AnyTask]:
         )
         yield Task(Slot(network.key), part, compile_network)
         if network.spec.routes:
-            yield Task(Slot(network.key, ("routes",)), _routes(place, network), compile_routes)
+            yield Task(Slot(network.key, (_ROUTES,)), _routes(place, network), compile_routes)
 
 
 def _cut_off(place: TenantPlace, network: Network) -> Iterator[tuple[SwitchName, SwitchName]]:

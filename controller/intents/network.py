@@ -43,6 +43,7 @@ ROUTER_MAC = MacAddress.parse("02:00:5e:00:00:01")
 A_GATEWAY = "a gateway"
 A_HOSTS_ADDRESS = "a host's address"
 AN_N3_ADDRESS = "an N3 address"
+A_ROUTED_PREFIX = "a routed prefix"
 
 MOST_SUBNETS = 64
 MOST_GATEWAYS = 64
@@ -147,7 +148,11 @@ class Network(IntentDocument):
             yield from self._attachment_claims(index, attachment)
         for index, route in enumerate(self.spec.routes):
             where = field_path(("spec", "routes", index, "prefix"))
-            yield Claim(("route", self.tenant, route.prefix), "a routed prefix", where, route.prefix)
+            yield Claim(("route", self.tenant, route.prefix), A_ROUTED_PREFIX, where, route.prefix)
+            if route.prefix.num_addresses == 1:
+                # One address, which is then no virtual IP, no UE's and no N3 address.
+                address = route.prefix.network_address
+                yield Claim(address_resource(self.tenant, address), A_ROUTED_PREFIX, where, route.prefix)
 
     def _attachment_claims(self, index: int, attachment: Attachment) -> Iterator[Claim]:
         def where(*parts: str | int) -> str:

@@ -140,10 +140,11 @@ def test_a_host_that_says_it_is_what_nobody_is_costs_nobody_anything(address: st
 
 def test_what_is_heard_gives_way_where_it_contradicts_what_is_asked_for() -> None:
     vlan, address = VlanId(100), Lpm(IPv4Address("10.0.1.0"), 32)
-    heard = Slot(HOSTS[0].network, ("host", HOSTS[0].mac)), b.SourceIpv4(vlan, address, b.SourceElsewhere())
     asked = Slot(HOSTS[0].network), b.SourceIpv4(vlan, address, b.SourceDenied())
-    for wanted in ([heard, asked], [asked, heard]):
-        assert _agreed(SwitchName("leaf1"), dict(wanted)) == asked[1]
+    for part in (("host", HOSTS[0].mac), ("routes",)):
+        heard = Slot(HOSTS[0].network, part), b.SourceIpv4(vlan, address, b.SourceElsewhere())
+        for wanted in ([heard, asked], [asked, heard]):
+            assert _agreed(SwitchName("leaf1"), dict(wanted)) == asked[1]
 
 
 def test_a_stated_host_has_its_port_and_addresses_and_no_others() -> None:
