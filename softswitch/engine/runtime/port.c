@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine.h"
@@ -39,6 +40,7 @@ enum {
     SMALL_BLOCK = 8 * 4096,
     SEND_BUFFER = 4 * 1024 * 1024,
     TAG_BYTES = 4,
+    LONGEST_DELAY_NS = 1000000000, /* that a frame may have waited in the ring; older ones count as this old */
 };
 
 struct link {
@@ -281,7 +283,24 @@ static void complete_checksum(uint8_t *frame, uint32_t length, uint32_t start, u
     store_bytes(frame + start + offset, checksum ? checksum : 0xffff, 2);
 }
 
-static void receive_frame(struct engine *engine, struct port *port, const struct tpacket2_hdr *header)
+/* When a frame came into the ring, by the engine's clock; a clock that was set meanwhile does no harm. */
+static uint64_t arrival_ns(const struct engine *engine, const struct tpacket2_hdr *header, uint64_t real_ns)
+{
+    uint64_t came_ns = (uint64_t)header->tp_sec * 1000000000 + header->tp_nsec;
+    uint64_t age_ns = came_ns < real_ns ? real_ns - came_ns : 0, most_ns = engine->now_ns - engine->start_ns;
+    if (age_ns > LONGEST_DELAY_NS)
+        age_ns = LONGEST_DELAY_NS;
+    return engine->now_ns - (age_ns < most_ns ? age_ns : most_ns);
+}
+
+static uint64_t real_time_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void receive_frame(struct engine *engine, struct port *port, const struct tpacket2_hdr *header, uint64_t at_ns)
 {
     uint32_t length = header->tp_snaplen;
     const uint8_t *from = (const uint8_t *)header + header->tp_mac;
@@ -300,6 +319,7 @@ static void receive_frame(struct engine *engine, struct port *port, const struct
         return;
     }
     packet->length = length;
+    packet->at_ns = at_ns;
     if (header->tp_status & TP_STATUS_VLAN_VALID) {
         memcpy(packet->data, from, 12);
         uint16_t tpid = header->tp_status & TP_STATUS_VLAN_TPID_VALID ? header->tp_vlan_tpid : ETH_P_8021Q;
@@ -347,11 +367,14 @@ bool port_receive(struct engine *engine, struct port *port)
     if (link->xdp)
         return receive_xdp(engine, port);
     uint32_t done = 0;
+    uint64_t real_ns = 0;
     for (; done < BURST; done++) {
         struct tpacket2_hdr *header = (struct tpacket2_hdr *)(link->ring + (size_t)link->next * link->frame_size);
         if (!(__atomic_load_n(&header->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
             break;
-        receive_frame(engine, port, header);
+        if (!done)
+            real_ns = real_time_ns();
+        receive_frame(engine, port, header, arrival_ns(engine, header, real_ns));
         __atomic_store_n(&header->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
         link->next = link->next + 1 == link->frames ? 0 : link->next + 1;
     }
