@@ -40,7 +40,6 @@ enum {
     SMALL_BLOCK = 8 * 4096,
     SEND_BUFFER = 4 * 1024 * 1024,
     TAG_BYTES = 4,
-    LONGEST_DELAY_NS = 1000000000, /* that a frame may have waited in the ring; older ones count as this old */
 };
 
 struct link {
@@ -50,6 +49,7 @@ struct link {
     uint8_t *ring;
     size_t ring_size;
     uint32_t frame_size, frames, next;
+    uint64_t empty_ns; /* when nothing was left in the ring, so that what is there now came later */
     struct packet *sending[SEND_BURST];
     uint32_t sending_count;
 };
@@ -150,6 +150,9 @@ static bool open_sockets(struct link *link, const char *name)
     if (!set_option(link->receive_fd, PACKET_VERSION, TPACKET_V2) || !set_option(link->receive_fd, PACKET_VNET_HDR, 1))
         return false;
     set_option(link->receive_fd, PACKET_IGNORE_OUTGOING, 1);
+    /* Frames get their time where they enter the kernel, not where it has come round to them. */
+    int on = 1;
+    setsockopt(link->receive_fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
     if (!open_ring(link, request.ifr_mtu))
         return false;
     struct packet_mreq everything = {.mr_ifindex = (int)link->index, .mr_type = PACKET_MR_PROMISC};
@@ -174,6 +177,7 @@ static struct link *link_open(struct engine *engine, const struct port *port, in
     }
     link->receive_fd = link->send_fd = -1;
     link->index = if_nametoindex(port->name);
+    link->empty_ns = engine->now_ns;
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = port->number};
     bool open = link->index && (port->xdp ? open_xdp(link, port->name) : open_sockets(link, port->name));
     int fd = link->xdp ? xdp_fd(link->xdp) : link->receive_fd;
@@ -284,12 +288,11 @@ static void complete_checksum(uint8_t *frame, uint32_t length, uint32_t start, u
 }
 
 /* When a frame came into the ring, by the engine's clock; a clock that was set meanwhile does no harm. */
-static uint64_t arrival_ns(const struct engine *engine, const struct tpacket2_hdr *header, uint64_t real_ns)
+static uint64_t arrival_ns(const struct engine *engine, const struct tpacket2_hdr *header, uint64_t real_ns,
+                           uint64_t empty_ns)
 {
     uint64_t came_ns = (uint64_t)header->tp_sec * 1000000000 + header->tp_nsec;
-    uint64_t age_ns = came_ns < real_ns ? real_ns - came_ns : 0, most_ns = engine->now_ns - engine->start_ns;
-    if (age_ns > LONGEST_DELAY_NS)
-        age_ns = LONGEST_DELAY_NS;
+    uint64_t age_ns = came_ns < real_ns ? real_ns - came_ns : 0, most_ns = engine->now_ns - empty_ns;
     return engine->now_ns - (age_ns < most_ns ? age_ns : most_ns);
 }
 
@@ -374,10 +377,12 @@ bool port_receive(struct engine *engine, struct port *port)
             break;
         if (!done)
             real_ns = real_time_ns();
-        receive_frame(engine, port, header, arrival_ns(engine, header, real_ns));
+        receive_frame(engine, port, header, arrival_ns(engine, header, real_ns, link->empty_ns));
         __atomic_store_n(&header->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
         link->next = link->next + 1 == link->frames ? 0 : link->next + 1;
     }
+    if (done < BURST)
+        link->empty_ns = engine->now_ns;
     process_burst(engine);
     return done;
 }

@@ -5,14 +5,15 @@
  * rings, each frame with the time at which it came, and the queues are filled and emptied by that time: a packet
  * finds those in its queue that a worker which was never late would have left there. So a late worker neither
  * drops packets nor reports congestion. It does send late, and would send all of it at once; the line behind
- * the queues lets it go a little faster than the port's rate, which the queues of the next switch can bear. */
+ * the queues lets it go at little more than the port's rate, which the queues of the next switch can bear. */
 #include "engine.h"
 #include "trace.h"
 
 enum {
     NS = 1000000000,
-    LINE_CREDIT_NS = 1000000, /* so much of a line's time may be made up for at once */
-    LINE_LIMIT = 2048,        /* packets; when so many wait for their line, no more leave the queues */
+    LINE_BURST = 16,   /* packets that may be sent at once, to make up for a late wake-up */
+    LINE_HASTE = 16,   /* beyond that the line is faster than the rate by one in so many */
+    LINE_LIMIT = 2048, /* packets; when so many wait for their line, no more leave the queues */
 };
 
 void queue_open(struct scheduler *scheduler, uint32_t limit)
@@ -145,17 +146,18 @@ void queue_put(struct engine *engine, struct packet *packet, uint16_t number, ui
 
 /* --- the line --- */
 
-/* When it may be begun with the next packet: the line goes faster than the rate by a quarter. */
-static uint64_t line_due_ns(const struct scheduler *scheduler)
+/* When a packet may be sent. */
+static uint64_t line_due_ns(const struct scheduler *scheduler, const struct packet *packet)
 {
-    return scheduler->line_ns > LINE_CREDIT_NS ? scheduler->line_ns - LINE_CREDIT_NS : 0;
+    uint64_t credit = LINE_BURST * cost_ns(scheduler, packet->length);
+    return scheduler->line_ns > credit ? scheduler->line_ns - credit : 0;
 }
 
 static void line_send(struct engine *engine, struct port *port, struct packet *packet)
 {
     struct scheduler *scheduler = &port->scheduler;
     uint64_t cost = cost_ns(scheduler, packet->length);
-    scheduler->line_ns = later(scheduler->line_ns, engine->now_ns) + cost - cost / 5;
+    scheduler->line_ns = later(scheduler->line_ns, engine->now_ns) + cost - cost / LINE_HASTE;
     port_send(engine, port, packet);
 }
 
@@ -166,7 +168,7 @@ void line_put(struct engine *engine, struct port *port, struct packet *packet)
         port_send(engine, port, packet);
         return;
     }
-    if (!scheduler->line_first && line_due_ns(scheduler) <= engine->now_ns) {
+    if (!scheduler->line_first && line_due_ns(scheduler, packet) <= engine->now_ns) {
         line_send(engine, port, packet);
         return;
     }
@@ -195,7 +197,7 @@ uint64_t queue_run(struct engine *engine)
     for (uint32_t i = 0; i < engine->limited_count;) {
         struct port *port = engine->ports[engine->limited[i]];
         struct scheduler *scheduler = &port->scheduler;
-        while (scheduler->line_first && (!rated(scheduler) || line_due_ns(scheduler) <= engine->now_ns))
+        while (scheduler->line_first && line_due_ns(scheduler, scheduler->line_first) <= engine->now_ns)
             line_send(engine, port, line_take(scheduler));
         serve(engine, scheduler, engine->now_ns, BURST);
         if (!scheduler->waiting && !scheduler->line_first) {
@@ -203,8 +205,8 @@ uint64_t queue_run(struct engine *engine)
             engine->limited[i] = engine->limited[--engine->limited_count];
             continue;
         }
-        if (scheduler->line_first && line_due_ns(scheduler) < soonest)
-            soonest = line_due_ns(scheduler);
+        if (scheduler->line_first && line_due_ns(scheduler, scheduler->line_first) < soonest)
+            soonest = line_due_ns(scheduler, scheduler->line_first);
         if (scheduler->waiting && scheduler->line_count < LINE_LIMIT && scheduler->next_ns < soonest)
             soonest = scheduler->next_ns;
         i++;
