@@ -127,6 +127,9 @@ class Soak:
         """Let the flows go while intents change; gives all that was seen."""
         for sender, receiver in FLOWS.items():
             address = self.net[receiver].IP()
+            # Gateways answer ARP: with asking them, a host makes itself known.
+            for name in (sender, receiver):
+                self._scene.ask(name, "ping", self.net[name].IP().rpartition(".")[0] + ".1", "--seconds", 1)
             if self._scene.ask(sender, "ping", address, "--seconds", 10)[address] is None:
                 raise Ended(f"{sender} does not reach {receiver}")
         discards = self._follow_discards()

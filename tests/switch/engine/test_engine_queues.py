@@ -42,7 +42,7 @@ def far(slow: NativeEngine) -> Iterator[socket.socket]:
 
 def arrivals(wire: socket.socket) -> list[float]:
     """When frames come, until none does for a while."""
-    times = []
+    times: list[float] = []
     while True:
         try:
             receive(wire)
