@@ -7,9 +7,9 @@ service, UPF sessions, firewall policies and a telemetry watch are deleted and a
 flow has the same rate, over two leaves and a spine of its own, the same program and queues, with a controller
 that changes nothing.
 
-What is lost while the reference loses too, or while the machine kept a switch's thread from running, is the
-machine's; all else is the product's. Exit status 0: the product lost nothing and every change was made; 1: it
-did not hold; 2: it cannot run here, and why.
+What finds a full queue or ring while the reference loses too, or while the machine kept a switch's thread
+from running, is the machine's; all else is the product's. Exit status 0: the product lost nothing and every
+change was made; 1: it did not hold; 2: it cannot run here, and why.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -46,21 +45,15 @@ from p4runtime_switch import SWITCHES, P4RuntimeSwitch, SwitchFailed
 from plan import EDGE_DATA_CENTRE, REFERENCE
 from scene import Scene
 from topology import BESIDE, BesideReference
+from verdict import FLOWS, MOMENT_S, report
 
 QUEUE_DEPTH = 64
 FIRST_API_PORT, FIRST_GRPC_PORT = 8080, 9559
 UDP_PORT = 7000
-FLOWS = {"h1": "web1", "r1": "r2"}
-"""Who sends to whom: the flow under test, the reference."""
 KINDS = ("Service", "UpfSession", "FirewallPolicy", "TelemetryWatch")
 """What comes and goes."""
 SETTLED_S = 30.0
 """Until a change must be on all switches."""
-MOMENT_S = 0.5
-"""What is not farther apart happens in the same moment: figures of switches come five times a second."""
-LATE_MS = 20.0
-"""A switch's thread that waited so long for a core explains what was lost meanwhile."""
-SHOWN = 20
 
 
 class Soak:
@@ -159,6 +152,7 @@ class Soak:
             flows[sender] |= json.loads(out.splitlines()[-1])
         end(discards)
         return {
+            "switches": [switch.name for switch in self.net.switches if switch.name not in BESIDE],
             "flows": flows,
             "started": started,
             "changes": self.changes,
@@ -270,72 +264,6 @@ def reference_networks() -> list[dict[str, Any]]:
         }
         for host in REFERENCE
     ]
-
-
-def judge(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """The gaps of the flow under test, each with what was going on and whose it is."""
-    tested, reference = (found["flows"][name]["gaps"] for name in FLOWS)
-
-    def near(at: float, gap: dict[str, Any]) -> bool:
-        return gap["from"] - MOMENT_S <= at <= gap["arrived"] + MOMENT_S
-
-    for gap in tested:
-        gap["late"] = {
-            name: milliseconds
-            for at, name, milliseconds in found["late"]
-            if near(at, gap) and milliseconds >= LATE_MS and name not in BESIDE
-        }
-        gap["reference"] = sum(other["lost"] for other in reference if near(other["from"], gap))
-        gap["during"] = [
-            what for begin, over, what in found["changes"] if begin <= gap["to"] and over >= gap["from"]
-        ]
-        gap["discards"] = sorted(
-            {
-                f"{one['interface']} {one['counter']}"
-                for one in found["discards"]
-                if near(one["at"], gap) and one["switch"] not in BESIDE
-            }
-        )
-        gap["machine"] = bool(gap["late"] or gap["reference"])
-    return tested
-
-
-def report(found: dict[str, Any], say: Callable[[str], None] = print) -> bool:
-    """Say what was seen, and the verdict."""
-    gaps = judge(found)
-    load = Path("/proc/loadavg").read_text().split()[:3]
-    say(f"{len(found['changes'])} changes, load of the machine {' '.join(load)}, {dict(found['events'])}")
-    lost = {}
-    for name, receiver in FLOWS.items():
-        flow = found["flows"][name]
-        lost[name] = flow["sent"] - flow["received"]
-        part = lost[name] / max(1, flow["sent"])
-        say(
-            f"{name} to {receiver}: {flow['sent']} sent, {lost[name]} lost ({part:.4%}), "
-            f"{flow['out_of_order']} out of order, {flow['not_taken']} not taken by the receiver's socket; "
-            f"the sender was kept waiting {flow['held_up']} times"
-        )
-    totals: Counter[str] = Counter()
-    for one in found["discards"]:
-        totals[f"{one['interface']} {one['counter']}"] += one["more"]
-    say(f"discarded: {dict(totals) or 'nothing'}")
-    for gap in gaps[:SHOWN]:
-        whose = "the machine" if gap["machine"] else "THE PRODUCT"
-        say(
-            f"  at {gap['from'] - found['started']:.2f} s {gap['lost']} lost, "
-            f"{whose}: {gap['discards'] or 'nothing discarded'}, "
-            f"threads late by {gap['late'] or 'less'} ms, reference lost {gap['reference']}, "
-            f"{', '.join(gap['during']) or 'no change'}"
-        )
-    tested = next(iter(FLOWS))
-    # Socket buffers are the receiver's; datagrams behind the last that came are in no gap.
-    product = sum(gap["lost"] for gap in gaps if not gap["machine"])
-    product += max(0, found["flows"][tested]["sent"] - found["flows"][tested]["expected"])
-    say(
-        f"verdict: {'holds' if not product else 'DOES NOT HOLD'}: {product} datagrams lost by the product, "
-        f"{lost[tested] - product} by the machine ({sum(lost.values()) - lost[tested]} of the reference)"
-    )
-    return not product
 
 
 def main() -> int:

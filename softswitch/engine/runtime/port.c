@@ -296,6 +296,17 @@ static uint64_t arrival_ns(const struct engine *engine, const struct tpacket2_hd
     return engine->now_ns - (age_ns < most_ns ? age_ns : most_ns);
 }
 
+/* Count the frames that found the ring full since it was looked at last. */
+static void count_losses(struct engine *engine, struct port *port)
+{
+    struct tpacket_stats losses;
+    socklen_t size = sizeof losses;
+    if (getsockopt(port->link->receive_fd, SOL_PACKET, PACKET_STATISTICS, &losses, &size))
+        return;
+    port->drops[DROP_NO_BUFFER] += losses.tp_drops;
+    engine->drops[DROP_NO_BUFFER] += losses.tp_drops;
+}
+
 static uint64_t real_time_ns(void)
 {
     struct timespec now;
@@ -375,6 +386,8 @@ bool port_receive(struct engine *engine, struct port *port)
         struct tpacket2_hdr *header = (struct tpacket2_hdr *)(link->ring + (size_t)link->next * link->frame_size);
         if (!(__atomic_load_n(&header->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
             break;
+        if (__builtin_expect(header->tp_status & TP_STATUS_LOSING, 0))
+            count_losses(engine, port);
         if (!done)
             real_ns = real_time_ns();
         receive_frame(engine, port, header, arrival_ns(engine, header, real_ns, link->empty_ns));
