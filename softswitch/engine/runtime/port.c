@@ -388,8 +388,11 @@ bool port_receive(struct engine *engine, struct port *port)
             break;
         if (__builtin_expect(header->tp_status & TP_STATUS_LOSING, 0))
             count_losses(engine, port);
-        if (!done)
+        if (!done) {
+            /* Both clocks now: the worker may have been kept waiting since it looked at its own. */
+            engine_clock(engine);
             real_ns = real_time_ns();
+        }
         receive_frame(engine, port, header, arrival_ns(engine, header, real_ns, link->empty_ns));
         __atomic_store_n(&header->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
         link->next = link->next + 1 == link->frames ? 0 : link->next + 1;
