@@ -55,6 +55,8 @@ async def follow(name: str, address: str) -> None:
         call = gnmi_grpc.gNMIStub(channel).Subscribe()
         await call.write(_request())
         async for response in call:
+            # When the switch looked, by the clock that the machine's processes share.
+            at = time.monotonic() - (time.time_ns() - response.update.timestamp) / 1e9
             for update in response.update.update:
                 interface = next((value for one in update.path.elem for value in one.key.values()), "")
                 counter = update.path.elem[-1].name
@@ -62,7 +64,7 @@ async def follow(name: str, address: str) -> None:
                 before = known.get((interface, counter), value)
                 known[interface, counter] = value
                 if value > before:
-                    line = {"at": time.monotonic(), "switch": name, "interface": interface}
+                    line = {"at": at, "switch": name, "interface": interface}
                     print(json.dumps({**line, "counter": counter, "more": value - before}), flush=True)
 
 

@@ -14,8 +14,8 @@ __all__ = ["FLOWS", "LATE_MS", "MOMENT_S", "judge", "report"]
 
 FLOWS = {"h1": "web1", "r1": "r2"}
 """Who sends to whom: the flow under test, the reference."""
-MOMENT_S = 0.5
-"""What is not farther apart happens in the same moment: figures of switches come five times a second."""
+MOMENT_S = 1.0
+"""What is not farther apart happens in the same moment: on a busy machine figures of switches come late."""
 LATE_MS = 20.0
 """A switch's thread that waited so long for a core explains what was lost meanwhile."""
 SHOWN = 20
