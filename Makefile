@@ -2,6 +2,7 @@
 # in .venv. They need root, for network namespaces and interfaces.
 #
 #   make lab              the main job on real packets       KEEP=1: leave it running   SWITCH=bmv2: on bmv2
+#   make soak             nothing is lost while intents come and go, FOR=300 seconds long
 #   make test             all tests                          PYTEST=... passes options on
 #   make check            formatting, lint, types
 #   make p4               compile p4src/ into pipelines/ (needs p4c-bm2-ss)
@@ -29,8 +30,9 @@ PACKAGES := $(BASE_PACKAGES) $(LAB_PACKAGES)
 KEEP ?=
 SWITCH ?= softswitch
 PYTEST ?=
+FOR ?= 300
 
-.PHONY: help lab test check p4 bench clean root packages
+.PHONY: help lab soak test check p4 bench clean root packages
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -62,6 +64,9 @@ $(INSTALLED): pyproject.toml
 
 lab: packages $(INSTALLED)
 	@$(SYSTEM_PYTHON) mininet/lab.py --switch $(SWITCH) $(if $(KEEP),--keep)
+
+soak: packages $(INSTALLED)
+	@$(SYSTEM_PYTHON) mininet/soak.py --seconds $(FOR)
 
 test: packages $(INSTALLED)
 	@$(BIN)/pytest $(PYTEST)

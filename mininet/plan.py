@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
 
-__all__ = ["EDGE_DATA_CENTRE", "Gnb", "HostPlan", "UePlan", "grid"]
+__all__ = ["EDGE_DATA_CENTRE", "REFERENCE", "Gnb", "HostPlan", "UePlan", "grid"]
 
 FIRST_UPLINK = 11
 """Port of a leaf towards the first spine; hosts have the ports below."""
@@ -107,3 +107,6 @@ EDGE_DATA_CENTRE = Plan(
     gnb=Gnb("gnb", (UePlan("ue1", IPv4Address("10.45.0.2")), UePlan("ue2", IPv4Address("10.45.0.3")))),
 )
 """Clients on two leaves, a pool of servers, a gNB with two UEs, and a host in the data network."""
+
+REFERENCE = Plan(hosts=(_host("r1", 11, 1, 8, 11), _host("r2", 12, 1, 9, 11)))
+"""Two hosts on leaves of their own: what they exchange, nothing that the lab does can touch."""

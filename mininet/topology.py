@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(globals().get("__file__", "mininet/topology.py")).re
 import p4runtime_switch
 from hosts import FabricHost, FabricLink, UserEquipment
 from mininet.topo import Topo
-from plan import EDGE_DATA_CENTRE, FIRST_UPLINK, Plan, grid
+from plan import EDGE_DATA_CENTRE, FIRST_UPLINK, REFERENCE, Plan, grid
 
-__all__ = ["EdgeDataCentre", "LeafSpine"]
+__all__ = ["BESIDE", "BesideReference", "EdgeDataCentre", "LeafSpine"]
 
 FIRST_GRPC_PORT = 9559
 
@@ -96,6 +96,32 @@ class EdgeDataCentre(LeafSpine):
     def build(self, **options: Any) -> None:
         """Plug the lab's plan together; options are those of LeafSpine but for hosts and plan."""
         super().build(plan=EDGE_DATA_CENTRE, **options)
+
+
+BESIDE = {"leaf11": 11, "leaf12": 12, "spine11": 111}
+"""Switches of the reference, by name, with their device ids."""
+
+
+class BesideReference(EdgeDataCentre):
+    """The lab's, and beside it, with no link to it, two leaves and a spine with a host on each leaf."""
+
+    def build(
+        self,
+        first_grpc_port: int = FIRST_GRPC_PORT,
+        queue_depth: int = 64,
+        log_folder: str = "run/mininet",
+        **options: Any,
+    ) -> None:
+        """Plug both together; options are those of LeafSpine but for hosts and plan."""
+        common: dict[str, Any] = {"queue_depth": queue_depth, "log_folder": log_folder}
+        super().build(first_grpc_port=first_grpc_port, **common, **options)
+        next_port = first_grpc_port + len(self.switches())
+        for index, (name, device_id) in enumerate(BESIDE.items()):
+            ids = {"dpid": f"{device_id:x}", "device_id": device_id, "grpc_port": next_port + index}
+            self.addSwitch(name, **ids, **common)
+        for number, leaf in enumerate(("leaf11", "leaf12"), 1):
+            self.addLink(leaf, "spine11", port1=FIRST_UPLINK, port2=number, cls=FabricLink, bw=200)
+        self._plug_in(REFERENCE, 100)
 
 
 # What `mn --custom` looks for.

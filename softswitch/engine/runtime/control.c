@@ -166,7 +166,7 @@ EXPORT int engine_set_queue(struct engine *engine, uint32_t number, int64_t bps,
             scheduler->rate_pps = (uint64_t)pps;
         if (depth >= 0)
             scheduler->limit = (uint32_t)depth;
-        scheduler->next_ns = 0;
+        scheduler->next_ns = scheduler->line_ns = 0;
     }
     engine_release(engine);
     return error;

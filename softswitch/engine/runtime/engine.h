@@ -89,9 +89,14 @@ struct scheduler { /* of one port */
     struct queue queues[PRIORITIES];
     uint64_t rate_bps, rate_pps; /* 0: unlimited */
     uint64_t next_ns;            /* when the next packet may leave */
+    uint64_t latest_ns;          /* when the last packet came */
     uint32_t limit;              /* packets that may wait in each queue */
     uint32_t waiting, most;
     uint64_t drops;
+    bool listed, serving;
+    struct packet *line_first, **line_last; /* have left their queue later than they should have */
+    uint32_t line_count;
+    uint64_t line_ns; /* when the line is free */
 };
 
 /* --- ports (port.c) --- */
@@ -126,7 +131,7 @@ struct engine {
     uint32_t pending;
     uint64_t now_ns, start_ns;
     uint64_t poll_ns; /* how long to look for more before it sleeps */
-    uint16_t limited[PORTS]; /* ports with packets that wait */
+    uint16_t limited[PORTS]; /* ports with packets that wait, in a queue or for the line */
     uint32_t limited_count;
     bool events_new, collected_new;
     uint64_t ingress_packets, egress_packets, recirculated;
@@ -154,6 +159,11 @@ static inline uint64_t since_start_us(const struct engine *engine)
     return (engine->now_ns - engine->start_ns) / 1000;
 }
 
+static inline uint64_t since_start_at_us(const struct engine *engine, uint64_t ns)
+{
+    return (ns - engine->start_ns) / 1000;
+}
+
 uint64_t monotonic_ns(void);
 void engine_clock(struct engine *engine);
 void signal_fd(int fd); /* an eventfd becomes readable */
@@ -173,6 +183,7 @@ void queue_put(struct engine *engine, struct packet *packet, uint16_t port, uint
 uint64_t queue_run(struct engine *engine); /* sends what is due; when the next one is, UINT64_MAX: never */
 void queue_open(struct scheduler *scheduler, uint32_t limit);
 void queue_clear(struct engine *engine, struct port *port);
+void line_put(struct engine *engine, struct port *port, struct packet *packet); /* sends it, at once if that is in time */
 void process_egress(struct engine *engine, struct packet *packet, uint32_t *sent_bytes);
 
 /* port.c */

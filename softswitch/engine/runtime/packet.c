@@ -82,6 +82,7 @@ struct packet *packet_new(struct pipeline *pipeline)
     packet->parsed = 0;
     packet->trace = 0;
     packet->limit = NO_TRUNCATION;
+    packet->at_ns = *pipeline->now_ns;
     memset(&packet->requests, 0, sizeof packet->requests);
     packet->requests.truncate = NO_TRUNCATION;
     return packet;
@@ -107,6 +108,7 @@ struct packet *packet_copy(struct packet *packet)
     copy->ingress_length = packet->ingress_length;
     copy->wire_length = packet->wire_length;
     copy->limit = packet->limit;
+    copy->at_ns = packet->at_ns;
     copy->standard_metadata = packet->standard_metadata;
     memcpy(copy->phv, packet->phv, packet->pipeline->code->phv_size);
     memcpy(copy->data, packet->data, packet->length);

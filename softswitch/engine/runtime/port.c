@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine.h"
@@ -48,6 +49,7 @@ struct link {
     uint8_t *ring;
     size_t ring_size;
     uint32_t frame_size, frames, next;
+    uint64_t empty_ns; /* when nothing was left in the ring, so that what is there now came later */
     struct packet *sending[SEND_BURST];
     uint32_t sending_count;
 };
@@ -148,6 +150,9 @@ static bool open_sockets(struct link *link, const char *name)
     if (!set_option(link->receive_fd, PACKET_VERSION, TPACKET_V2) || !set_option(link->receive_fd, PACKET_VNET_HDR, 1))
         return false;
     set_option(link->receive_fd, PACKET_IGNORE_OUTGOING, 1);
+    /* Frames get their time where they enter the kernel, not where it has come round to them. */
+    int on = 1;
+    setsockopt(link->receive_fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
     if (!open_ring(link, request.ifr_mtu))
         return false;
     struct packet_mreq everything = {.mr_ifindex = (int)link->index, .mr_type = PACKET_MR_PROMISC};
@@ -172,6 +177,7 @@ static struct link *link_open(struct engine *engine, const struct port *port, in
     }
     link->receive_fd = link->send_fd = -1;
     link->index = if_nametoindex(port->name);
+    link->empty_ns = engine->now_ns;
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = port->number};
     bool open = link->index && (port->xdp ? open_xdp(link, port->name) : open_sockets(link, port->name));
     int fd = link->xdp ? xdp_fd(link->xdp) : link->receive_fd;
@@ -281,7 +287,34 @@ static void complete_checksum(uint8_t *frame, uint32_t length, uint32_t start, u
     store_bytes(frame + start + offset, checksum ? checksum : 0xffff, 2);
 }
 
-static void receive_frame(struct engine *engine, struct port *port, const struct tpacket2_hdr *header)
+/* When a frame came into the ring, by the engine's clock; a clock that was set meanwhile does no harm. */
+static uint64_t arrival_ns(const struct engine *engine, const struct tpacket2_hdr *header, uint64_t real_ns,
+                           uint64_t empty_ns)
+{
+    uint64_t came_ns = (uint64_t)header->tp_sec * 1000000000 + header->tp_nsec;
+    uint64_t age_ns = came_ns < real_ns ? real_ns - came_ns : 0, most_ns = engine->now_ns - empty_ns;
+    return engine->now_ns - (age_ns < most_ns ? age_ns : most_ns);
+}
+
+/* Count the frames that found the ring full since it was looked at last. */
+static void count_losses(struct engine *engine, struct port *port)
+{
+    struct tpacket_stats losses;
+    socklen_t size = sizeof losses;
+    if (getsockopt(port->link->receive_fd, SOL_PACKET, PACKET_STATISTICS, &losses, &size))
+        return;
+    port->drops[DROP_NO_BUFFER] += losses.tp_drops;
+    engine->drops[DROP_NO_BUFFER] += losses.tp_drops;
+}
+
+static uint64_t real_time_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void receive_frame(struct engine *engine, struct port *port, const struct tpacket2_hdr *header, uint64_t at_ns)
 {
     uint32_t length = header->tp_snaplen;
     const uint8_t *from = (const uint8_t *)header + header->tp_mac;
@@ -300,6 +333,7 @@ static void receive_frame(struct engine *engine, struct port *port, const struct
         return;
     }
     packet->length = length;
+    packet->at_ns = at_ns;
     if (header->tp_status & TP_STATUS_VLAN_VALID) {
         memcpy(packet->data, from, 12);
         uint16_t tpid = header->tp_status & TP_STATUS_VLAN_TPID_VALID ? header->tp_vlan_tpid : ETH_P_8021Q;
@@ -347,14 +381,24 @@ bool port_receive(struct engine *engine, struct port *port)
     if (link->xdp)
         return receive_xdp(engine, port);
     uint32_t done = 0;
+    uint64_t real_ns = 0;
     for (; done < BURST; done++) {
         struct tpacket2_hdr *header = (struct tpacket2_hdr *)(link->ring + (size_t)link->next * link->frame_size);
         if (!(__atomic_load_n(&header->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
             break;
-        receive_frame(engine, port, header);
+        if (__builtin_expect(header->tp_status & TP_STATUS_LOSING, 0))
+            count_losses(engine, port);
+        if (!done) {
+            /* Both clocks now: the worker may have been kept waiting since it looked at its own. */
+            engine_clock(engine);
+            real_ns = real_time_ns();
+        }
+        receive_frame(engine, port, header, arrival_ns(engine, header, real_ns, link->empty_ns));
         __atomic_store_n(&header->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
         link->next = link->next + 1 == link->frames ? 0 : link->next + 1;
     }
+    if (done < BURST)
+        link->empty_ns = engine->now_ns;
     process_burst(engine);
     return done;
 }

@@ -208,7 +208,7 @@ static void send_packet(struct engine *engine, struct packet *packet)
         drop_packet(engine, packet, DROP_NO_PORT);
         return;
     }
-    port_send(engine, port, packet);
+    line_put(engine, port, packet);
 }
 
 void process_egress(struct engine *engine, struct packet *packet, uint32_t *sent_bytes)
@@ -218,7 +218,7 @@ void process_egress(struct engine *engine, struct packet *packet, uint32_t *sent
     struct requests *requests = &packet->requests;
     engine->egress_packets++;
     metadata->egress_global_timestamp = since_start_us(engine);
-    metadata->deq_timedelta = (uint32_t)(metadata->egress_global_timestamp - packet->enqueued_us);
+    metadata->deq_timedelta = (uint32_t)((packet->at_ns - packet->enqueued_ns) / 1000);
     metadata->egress_port = packet->queue_port;
     metadata->egress_spec = 0;
     metadata->packet_length = packet->wire_length;
@@ -276,7 +276,7 @@ void process_pending(struct engine *engine, uint32_t most)
         if (!engine->pending_first)
             engine->pending_last = &engine->pending_first;
         engine->pending--;
-        packet->standard_metadata.ingress_global_timestamp = since_start_us(engine);
+        packet->standard_metadata.ingress_global_timestamp = since_start_at_us(engine, packet->at_ns);
         process_ingress(engine, packet);
     }
 }
@@ -291,7 +291,7 @@ void process_receive(struct engine *engine, struct port *port, struct packet *pa
     packet->ingress_length = packet->wire_length = packet->length;
     packet->pipeline->code->reset_metadata(packet);
     packet->standard_metadata.ingress_port = port ? port->number : engine->cpu_port;
-    packet->standard_metadata.ingress_global_timestamp = since_start_us(engine);
+    packet->standard_metadata.ingress_global_timestamp = since_start_at_us(engine, packet->at_ns);
     if (__builtin_expect(engine->tracing, false))
         trace_begin(engine->tracer, packet, packet->standard_metadata.ingress_port);
     if (!packet->pipeline->far) {
