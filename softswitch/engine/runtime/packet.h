@@ -54,13 +54,9 @@ struct packet {
     uint32_t wire_length;    /* bmv2's packet length: grows and shrinks with setValid and setInvalid */
     uint32_t limit;          /* a clone session's longest copy, NO_TRUNCATION without */
     uint16_t queue_port;
-<<<<<<< HEAD
     uint8_t queue_priority;
-    uint64_t enqueued_us;
-=======
     uint64_t at_ns;          /* when it came to where it is, had the worker never been kept waiting */
     uint64_t enqueued_ns;    /* the same, when it came to its queue */
->>>>>>> soak
     uint32_t trace, copy;    /* the trace that it belongs to (0: none), and which copy of its packet it is */
     struct requests requests;
     struct standard_metadata standard_metadata;
