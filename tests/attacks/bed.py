@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -70,13 +70,20 @@ def _until(wanted: Callable[[], Any], what: str) -> Any:
 class Bed:
     """One leaf with its controller; use it as a context manager."""
 
-    def __init__(self, folder: Path, documents: Sequence[dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        documents: Sequence[dict[str, Any]],
+        answers: Callable[[int], Iterable[bytes]] = lambda port: (),
+    ) -> None:
         """Plan it.
 
         Args:
             folder: where the controller keeps its files.
             documents: the intents that it gets.
+            answers: the frames with which the hosts at a port tell the controller that they are there.
         """
+        self._answers = answers
         self._folder = folder
         self._documents = documents
         self._cleanup = ExitStack()
@@ -200,6 +207,9 @@ class Bed:
                     return frames
             elif not _is_question(frame):
                 frames.append(frame)
+            else:
+                for answer in self._answers(port):
+                    self.send(port, answer)
 
     def drops(self, port: int) -> dict[str, int]:
         """Frames dropped so far: by reason, those that came in at a port; in egress, those at any port."""

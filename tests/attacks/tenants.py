@@ -62,16 +62,16 @@ class Host:
         head = Ether(src=self.mac, dst=to.mac if isinstance(to, Host) else to, **fields)
         return head if self.tag is None else head / Dot1Q(vlan=self.tag)
 
-    def announcements(self) -> list[bytes]:
-        """What tells the others of its addresses."""
+    def announcements(self, to: str | None = None) -> list[bytes]:
+        """What tells everybody, or one MAC address, that the host is there with its addresses."""
         frames: list[bytes] = []
-        everybody = "ff:ff:ff:ff:ff:ff"
         if self.ip:
-            frames.append(bytes(self.ether(everybody) / ARP(hwsrc=self.mac, psrc=self.ip, pdst=self.ip)))
+            claim = ARP(op=2, hwsrc=self.mac, psrc=self.ip, pdst=self.ip)
+            frames.append(bytes(self.ether(to or "ff:ff:ff:ff:ff:ff") / claim))
         if self.ip6:
-            claim = ICMPv6ND_NA(R=0, S=0, O=1, tgt=self.ip6) / ICMPv6NDOptDstLLAddr(lladdr=self.mac)
+            claim6 = ICMPv6ND_NA(R=0, S=0, O=1, tgt=self.ip6) / ICMPv6NDOptDstLLAddr(lladdr=self.mac)
             ip = IPv6(src=self.ip6, dst="ff02::1", hlim=255)
-            frames.append(bytes(self.ether("33:33:00:00:00:01") / ip / claim))
+            frames.append(bytes(self.ether(to or "33:33:00:00:00:01") / ip / claim6))
         return frames
 
 
