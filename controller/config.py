@@ -6,12 +6,12 @@ can act on. It must never open anything but that file.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -24,10 +24,12 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from controller.intents.errors import FieldError, field_path
+from controller import strict_yaml
+from controller.intents.errors import FieldError, IntentError, field_path
 from controller.intents.fields import SwitchLabel
 from controller.names import SwitchName
 from controller.p4runtime.channel import Endpoint, Tls
+from controller.shown import shown
 from controller.targets import TARGET_NAMES, Target, target_named
 from controller.topology.model import Role, Switch
 from pipelines.values import Port
@@ -47,9 +49,10 @@ class ConfigError(Exception):
     """The configuration cannot be used; it carries all problems found, at least one."""
 
     def __init__(self, path: Path, errors: Sequence[FieldError]) -> None:
-        super().__init__("\n".join(f"{path}: {error}" for error in errors))
+        found = IntentError(errors)
+        super().__init__("\n".join(f"{path}: {error}" for error in found.listed()))
         self.path = path
-        self.errors = tuple(errors)
+        self.errors = found.errors
 
 
 class _Section(BaseModel):
@@ -81,9 +84,25 @@ def _host_and_port(value: object, *, lowest: int) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _switch_address(value: str) -> str:
-    _host_and_port(value, lowest=1)
-    return value
+_UNIX = "unix:"
+_LONGEST_SOCKET_PATH = 107
+"""Bytes, by Linux (`sun_path`)."""
+
+
+def _switch_address(value: str, info: ValidationInfo) -> str:
+    """As gRPC takes it: `host:port`, or `unix:` and an absolute path."""
+    if not value.startswith(_UNIX):
+        _host_and_port(value, lowest=1)
+        return value
+    name = value.removeprefix(_UNIX)
+    if name.startswith("//"):
+        name = name.removeprefix("//")
+        if not name.startswith("/"):
+            raise ValueError("must be unix:PATH or unix:///PATH, such as unix:/run/p4fabric/leaf1.sock")
+    path = _beside_the_file(name, info).absolute()
+    if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
+        raise ValueError(f"must have a path of at most {_LONGEST_SOCKET_PATH} bytes, as Unix sockets do")
+    return f"{_UNIX}{path}"
 
 
 class TlsConfig(_Section):
@@ -126,6 +145,7 @@ class SwitchConfig(_Section):
     name: SwitchLabel
     device_id: int = Field(ge=1, le=0xFFFF)
     address: Annotated[str, AfterValidator(_switch_address)]
+    """`host:port`, or `unix:PATH` for a switch on this machine; a relative path starts at the file."""
     target: Annotated[str, BeforeValidator(_target_name)] = "softswitch"
     role: Annotated[Role, BeforeValidator(_role)]
     ports: tuple[Annotated[Port, BeforeValidator(_port)], ...] | None = Field(None, strict=False)
@@ -202,6 +222,23 @@ class ApiConfig(_Section):
     insecure: bool = False
     """Listen without TLS where others can listen in: the token and all documents are readable there."""
     max_request_bytes: int = Field(8 << 20, ge=1024, le=1 << 30)
+    """Of one request's body."""
+    max_bytes_in_flight: int = Field(64 << 20, ge=1 << 20, le=1 << 34)
+    """What all requests in flight may take together, beyond the first 64 KiB of each."""
+    max_unread_bytes: int = Field(32 << 20, ge=1 << 20, le=1 << 34)
+    """What all answers may take together that clients have not read yet."""
+    max_connections: int = Field(512, ge=8, le=1 << 16)
+    """At once; fewer where there are too few file descriptors."""
+    max_event_streams: int = Field(128, ge=1, le=1 << 16)
+    """Clients that follow events at once."""
+    header_timeout: float = Field(10.0, gt=0, le=3600, strict=False)
+    """Seconds for a TLS handshake, and for a request's headers."""
+    body_timeout: float = Field(30.0, gt=0, le=3600, strict=False)
+    """Seconds for a request's body, after its headers."""
+    idle_timeout: float = Field(15.0, gt=0, le=3600, strict=False)
+    """Seconds that a connection may stay open between two requests."""
+    write_timeout: float = Field(30.0, gt=0, le=3600, strict=False)
+    """Seconds in which a client must read on."""
 
     @model_validator(mode="after")
     def _closed_to_others(self) -> ApiConfig:
@@ -225,9 +262,13 @@ class TelemetryConfig(_Section):
     clear_after: float = Field(1.0, gt=0, le=3600, strict=False)
     """Silence after which congestion is over (never less than two report intervals of the queue)."""
     counter_interval: float = Field(5.0, ge=0, le=3600, strict=False)
-    """Between reads of all counters, for metrics; 0: only when asked."""
+    """Between reads of all counters, for metrics and events of drops; 0: only when asked, no such events."""
     event_history: int = Field(4096, ge=16, le=1 << 20)
     """Events kept for subscribers that are slow or come back."""
+    drop_threshold: float = Field(100.0, ge=0, le=1e9, strict=False)
+    """Packets a second that one port drops for one reason before there is an event; 0: never one."""
+    drop_clear_after: float = Field(30.0, gt=0, le=3600, strict=False)
+    """Below the threshold, before that event is over."""
 
 
 class FabricConfig(_Section):
@@ -248,12 +289,12 @@ class FabricConfig(_Section):
 
     @model_validator(mode="after")
     def _all_different(self) -> FabricConfig:
-        for field, shown in (("name", "name"), ("device_id", "deviceId"), ("address", "address")):
+        for field, written in (("name", "name"), ("device_id", "deviceId"), ("address", "address")):
             seen: dict[object, int] = {}
             for index, switch in enumerate(self.switches):
                 value = getattr(switch, field)
                 if value in seen:
-                    where = f"switches[{index}].{shown}"
+                    where = f"switches[{index}].{written}"
                     raise ValueError(f"{where} {value} is that of switches[{seen[value]}] already")
                 seen[value] = index
         return self
@@ -266,14 +307,16 @@ class FabricConfig(_Section):
             ConfigError: it cannot be read, or says something that cannot be used.
         """
         try:
-            document = yaml.safe_load(path.read_bytes())
+            with path.open("rb") as file:
+                document = strict_yaml.load(strict_yaml.read_bounded(file))
         except OSError as error:
             raise ConfigError(
                 path, [FieldError("file", str(path), f"cannot be read: {error.strerror}")]
             ) from None
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            shown = " ".join(str(error).split())
-            raise ConfigError(path, [FieldError("file", str(path), f"is not YAML: {shown}")]) from None
+        except strict_yaml.UnusableYaml as error:
+            raise ConfigError(
+                path, [FieldError("file", str(path), f"is not YAML that can be used: {error}")]
+            ) from None
         return cls.read({} if document is None else document, path)
 
     @classmethod
@@ -320,12 +363,12 @@ def _in_words(error: Any) -> FieldError:
             if not field or message.startswith("switches["):
                 field, _, message = message.partition(" ")
             elif not isinstance(error["input"], dict):
-                message = f"{message}, not {error['input']!r}"
+                message = f"{message}, not {shown(error['input'])}"
             return FieldError(field, error["input"], message)
         case "tuple_type":
-            return FieldError(field, error["input"], f"must be a list, not {error['input']!r}")
+            return FieldError(field, error["input"], f"must be a list, not {shown(error['input'])}")
         case "model_type":
-            return FieldError(field, error["input"], f"must be a mapping, not {error['input']!r}")
+            return FieldError(field, error["input"], f"must be a mapping, not {shown(error['input'])}")
         case _:
             message = error["msg"].replace("Input should be", "must be")
-            return FieldError(field, error["input"], f"{message}, not {error['input']!r}")
+            return FieldError(field, error["input"], f"{message}, not {shown(error['input'])}")

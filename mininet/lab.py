@@ -44,6 +44,10 @@ from topology import EdgeDataCentre
 
 QUEUE_DEPTH = 64
 FIRST_API_PORT, FIRST_GRPC_PORT = 8080, 9559
+WHICH = (
+    "which to run: softswitch at Unix sockets that only this user can open; bmv2, which has none, at TCP "
+    "ports of 127.0.0.1, where every process of this machine may write"
+)
 DIRECTED_LINKS = 12
 """3 leaves, each with 2 spines, both directions."""
 
@@ -266,7 +270,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="lab", description="The fabric on real packets, and proof that it works."
     )
-    parser.add_argument("--switch", choices=sorted(SWITCHES), default="softswitch", help="which to run")
+    parser.add_argument("--switch", choices=sorted(SWITCHES), default="softswitch", help=WHICH)
     parser.add_argument("--keep", action="store_true", help="leave it running, with Mininet's prompt")
     parser.add_argument("--intents", type=Path, default=REPOSITORY / "examples", help="intents to apply")
     parser.add_argument("--run", type=Path, default=REPOSITORY / "run" / "lab", help="folder for logs")

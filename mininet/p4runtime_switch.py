@@ -34,10 +34,10 @@ class SwitchFailed(Exception):
 
 
 class P4RuntimeSwitch(Switch):
-    """A switch that speaks P4Runtime on 127.0.0.1; what differs between switches stands in subclasses."""
+    """A switch that speaks P4Runtime on this machine; what differs between switches stands in subclasses."""
 
     starting_time = 20.0
-    """Seconds until its gRPC port must answer, also when five start at once on two cores."""
+    """Seconds until its gRPC server must answer, also when five start at once on two cores."""
 
     def __init__(
         self,
@@ -53,9 +53,10 @@ class P4RuntimeSwitch(Switch):
         Args:
             name: such as leaf1.
             device_id: P4Runtime's; by default that of Mininet's dpid (the first number in the name).
-            grpc_port: by default 9558 and the device id.
+            grpc_port: at 127.0.0.1, by default 9558 and the device id; of switches that cannot listen at a
+                Unix socket.
             queue_depth: packets that an egress queue holds, where the link has a bandwidth.
-            log_folder: where NAME.log goes.
+            log_folder: where NAME.log goes, and NAME.sock of a switch that listens at a Unix socket.
             params: those of Mininet's Switch.
         """
         params.pop("batch", None)
@@ -69,8 +70,12 @@ class P4RuntimeSwitch(Switch):
 
     @property
     def address(self) -> str:
-        """Where its P4Runtime server listens."""
-        return f"127.0.0.1:{self.grpc_port}"
+        """Where its P4Runtime server listens, as gRPC's clients take it."""
+        raise NotImplementedError
+
+    def connect(self) -> socket.socket:
+        """A connection to it, which waits at most a second for anything; `OSError` when there is none."""
+        raise NotImplementedError
 
     @property
     def process_id(self) -> int | None:
@@ -92,7 +97,7 @@ class P4RuntimeSwitch(Switch):
         """Start the process; `wait` (or Mininet, for all switches at once) waits until it answers.
 
         Raises:
-            SwitchFailed: the program is missing or the port is taken.
+            SwitchFailed: the program is missing or the address is taken.
         """
         if self.answers():
             raise SwitchFailed(f"{self.name}: something else listens at {self.address}; is a lab running?")
@@ -132,9 +137,9 @@ class P4RuntimeSwitch(Switch):
         return switches
 
     def answers(self) -> bool:
-        """Whether an HTTP/2 server, as gRPC's is, answers at the port."""
+        """Whether an HTTP/2 server, as gRPC's is, answers there."""
         try:
-            with socket.create_connection(("127.0.0.1", self.grpc_port), timeout=1) as connection:
+            with self.connect() as connection:
                 connection.sendall(_HTTP2_PREFACE)
                 answer = connection.recv(9)
         except OSError:
@@ -169,7 +174,27 @@ class P4RuntimeSwitch(Switch):
 
 
 class SoftSwitch(P4RuntimeSwitch):
-    """p4fabric's embedded switch."""
+    """p4fabric's embedded switch, at a Unix socket: whoever connects may write, so only its user can."""
+
+    @property
+    def address(self) -> str:
+        """The socket, in the folder of its log."""
+        return f"unix:{self._socket_path}"
+
+    @property
+    def _socket_path(self) -> Path:
+        return self.log_path.with_suffix(".sock").absolute()
+
+    def connect(self) -> socket.socket:
+        """A connection to it, which waits at most a second for anything; `OSError` when there is none."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(1)
+            connection.connect(str(self._socket_path))
+        except OSError:
+            connection.close()
+            raise
+        return connection
 
     def command(self) -> Sequence[str]:
         """`p4fabric switch run`, with a queue where the link has a bandwidth."""
@@ -187,12 +212,25 @@ class SoftSwitch(P4RuntimeSwitch):
 
 
 class Bmv2Switch(P4RuntimeSwitch):
-    """bmv2's simple_switch_grpc. Its queues count packets, not bits: rates are those of 1,500-byte frames."""
+    """bmv2's simple_switch_grpc. Its queues count packets, not bits: rates are those of 1,500-byte frames.
+
+    It cannot listen at a Unix socket, so it is at a TCP port of 127.0.0.1, where every process of this
+    machine may write.
+    """
 
     def __init__(self, name: str, thrift_port: int | None = None, **params: Any) -> None:
         """Make the node; the Thrift port (for queue rates) is by default 1000 above the gRPC port."""
         super().__init__(name, **params)
         self.thrift_port = thrift_port if thrift_port is not None else self.grpc_port + 1000
+
+    @property
+    def address(self) -> str:
+        """Its TCP port."""
+        return f"127.0.0.1:{self.grpc_port}"
+
+    def connect(self) -> socket.socket:
+        """A connection to it, which waits at most a second for anything; `OSError` when there is none."""
+        return socket.create_connection(("127.0.0.1", self.grpc_port), timeout=1)
 
     def command(self) -> Sequence[str]:
         """`simple_switch_grpc`, without a pipeline: the controller brings it."""

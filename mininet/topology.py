@@ -53,8 +53,9 @@ class LeafSpine(Topo):
             host_bw: Mbit/s of hosts' links (0: no limit).
             fabric_bw: Mbit/s of links between switches (0: no limit).
             queue_depth: packets that a queue of a limited link holds.
-            first_grpc_port: of the first leaf; the others follow, spines last.
-            log_folder: where switches log.
+            first_grpc_port: of the first leaf where switches need TCP ports (bmv2's do); the others follow,
+                spines last.
+            log_folder: where switches log, and have their Unix sockets.
         """
         plan = plan or grid(leaves, hosts)
         if max(host.port for host in plan) >= FIRST_UPLINK or max(host.leaf for host in plan) > leaves:

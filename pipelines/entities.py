@@ -18,6 +18,7 @@ __all__ = [
     "Action",
     "CloneSession",
     "Counter",
+    "CounterCell",
     "DigestConfig",
     "Entity",
     "EntityKey",
@@ -170,6 +171,38 @@ class Counter:
 
     packets: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CounterCell:
+    """Base of the generated indirect counters: one cell of an array."""
+
+    COUNTER_ID: ClassVar[int]
+    COUNTER_NAME: ClassVar[str]
+    SIZE: ClassVar[int]
+
+    index: int
+
+    def __post_init__(self) -> None:
+        """Refuse a cell that the array does not have.
+
+        Raises:
+            ValueError: the index is outside of the array.
+        """
+        if not 0 <= self.index < self.SIZE:
+            raise ValueError(f"{self.COUNTER_NAME} has cells 0 to {self.SIZE - 1}, not {self.index}")
+
+    @property
+    def key(self) -> EntityKey:
+        """The array and the index."""
+        return (self.COUNTER_ID, self.index)
+
+    def encode_key(self) -> p4r.Entity:
+        """Encode what a read asks for (section 9.4)."""
+        entity = p4r.Entity()
+        entity.counter_entry.counter_id = self.COUNTER_ID
+        entity.counter_entry.index.index = self.index
+        return entity
 
 
 @dataclass(frozen=True)

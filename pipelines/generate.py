@@ -1,7 +1,8 @@
 """Generates the typed bindings of a pipeline from its P4Info: `python -m pipelines.generate P4INFO OUTPUT`.
 
-A table becomes a `TableEntry` class, an action an `Action`, a digest a `DigestMessage`, a controller
-header a `PacketMetadata`. A P4 `type name_t` becomes the class `Name` of `pipelines.values`.
+A table becomes a `TableEntry` class, an action an `Action`, an indirect counter a `CounterCell`, a digest a
+`DigestMessage`, a controller header a `PacketMetadata`. A P4 `type name_t` becomes the class `Name` of
+`pipelines.values`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pipelines.entities import (
-    Action, DigestMessage, Lpm, MatchField, PacketMetadata, Parameter, TableEntry, Ternary, Weighted,
+    Action, {cells}DigestMessage, Lpm, MatchField, PacketMetadata, Parameter, TableEntry, Ternary, Weighted,
 )
 from pipelines.values import {values}
 '''
@@ -136,6 +137,16 @@ def _tables(p4info: p4i.P4Info) -> Iterator[str]:
         yield f"    HAS_COUNTER: ClassVar[bool] = {table.preamble.id in counters}"
 
 
+def _counters(p4info: p4i.P4Info) -> Iterator[str]:
+    for counter in p4info.counters:
+        yield "\n\n@dataclass(frozen=True, slots=True)"
+        yield f"class {camel(counter.preamble.alias)}(CounterCell):"
+        yield f'    """A cell of `{counter.preamble.name}`, which has {counter.size:,}."""\n'
+        yield f"    COUNTER_ID: ClassVar[int] = {counter.preamble.id}"
+        yield f"    COUNTER_NAME: ClassVar[str] = {counter.preamble.name!r}"
+        yield f"    SIZE: ClassVar[int] = {counter.size}"
+
+
 def _digests(p4info: p4i.P4Info) -> Iterator[str]:
     for digest in p4info.digests:
         struct = p4info.type_info.structs[digest.type_spec.struct.name]
@@ -172,12 +183,13 @@ def _packet_metadata(p4info: p4i.P4Info) -> Iterator[str]:
 
 def generate(p4info: p4i.P4Info, name: str) -> str:
     """The text of the bindings module."""
-    lines = [*_actions(p4info), *_tables(p4info), *_digests(p4info), *_packet_metadata(p4info)]
-    body = "\n".join(lines)
+    parts = (_actions, _tables, _counters, _digests, _packet_metadata)
+    body = "\n".join(line for part in parts for line in part(p4info))
     used = [value for value in pipelines.values.__all__ if value in body]
     tables = ", ".join(camel(table.preamble.alias) for table in p4info.tables)
     index = f"\n\nTABLES: dict[int, type[TableEntry]] = {{table.TABLE_ID: table for table in ({tables})}}\n"
-    return _HEADER.format(name=name, values=", ".join(used)) + body + "\n" + index
+    cells = "CounterCell, " if p4info.counters else ""
+    return _HEADER.format(name=name, cells=cells, values=", ".join(used)) + body + "\n" + index
 
 
 def main(arguments: list[str]) -> None:

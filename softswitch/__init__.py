@@ -7,6 +7,7 @@ when they begin and `Refusal` when a pipeline, an update or a request is not tak
 from softswitch.blocking import SoftSwitch
 from softswitch.server.errors import Refusal
 from softswitch.server.ports import BadOption, QueueLimits
+from softswitch.server.server import Tls
 from softswitch.switch import AsyncSoftSwitch
 
-__all__ = ["AsyncSoftSwitch", "BadOption", "QueueLimits", "Refusal", "SoftSwitch"]
+__all__ = ["AsyncSoftSwitch", "BadOption", "QueueLimits", "Refusal", "SoftSwitch", "Tls"]

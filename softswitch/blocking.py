@@ -29,8 +29,9 @@ from finsy.p4entity import (
 )
 from finsy.proto import p4r
 
+from softswitch.server.listen import ListenAddress
 from softswitch.server.ports import Ports, QueueLimits
-from softswitch.server.server import SoftSwitchServer, SwitchOptions, read_config
+from softswitch.server.server import SoftSwitchServer, SwitchOptions, Tls, read_config
 
 MEMORY_PORTS: Mapping[int, str | None] = dict.fromkeys(range(1, 9))
 """Ports 1 to 8, without interfaces."""
@@ -54,6 +55,8 @@ class SoftSwitch:
         device_id: int = 1,
         cpu_port: int = 510,
         listen: str = "127.0.0.1:0",
+        tls: Tls | None = None,
+        insecure: bool = False,
     ) -> None:
         """Make the switch; nothing happens before `with`.
 
@@ -62,10 +65,12 @@ class SoftSwitch:
             p4info: its P4Info, in text form.
             interfaces: the interface of each port; None is a memory port, for `send` and `collect`.
             queues: rates and depths of ports' egress queues; those of other ports have no limit of rate.
-            listen: HOST:PORT for P4Runtime; port 0 takes a free one.
+            listen: HOST:PORT for P4Runtime, where port 0 takes a free one, or unix:PATH.
+            tls: certificates to serve it with.
+            insecure: listen where other machines can connect, without mutual TLS: all of them may write.
 
         Raises:
-            BadOption: a file cannot be read.
+            BadOption: a file cannot be read, or `listen` is no address.
         """
         if (device_config is None) != (p4info is None):
             raise ValueError("device_config and p4info belong together")
@@ -76,7 +81,10 @@ class SoftSwitch:
             ports=Ports(dict(interfaces), dict(queues or {})),
             cpu_port=cpu_port,
             config=config,
+            tls=tls,
+            insecure=insecure,
         )
+        ListenAddress.parse(listen)
         self._received: queue.Queue[p4r.StreamMessageResponse] = queue.Queue(MOST_RECEIVED)
         self._stack = ExitStack()
         self._running: tuple[BlockingPortal, SoftSwitchServer] | None = None
@@ -99,7 +107,7 @@ class SoftSwitch:
 
     @property
     def address(self) -> str:
-        """Where it serves P4Runtime: HOST:PORT."""
+        """Where it serves P4Runtime, as gRPC's clients take it: HOST:PORT or unix:PATH."""
         return self._parts[1].address
 
     @property

@@ -30,9 +30,17 @@ class AsyncSoftSwitch:
         p4info: p4i.P4Info | None = None,
         device_config: bytes = b"",
         tls: Tls | None = None,
+        insecure: bool = False,
     ) -> None:
         """Make the switch; nothing happens before `async with`. With `p4info` and `device_config` it runs a
-        pipeline at once."""
+        pipeline at once.
+
+        `listen` is HOST:PORT or unix:PATH. Whoever connects there may write: where other machines can reach
+        it, `tls` with an authority for clients is needed, or `insecure` to accept that.
+
+        Raises:
+            BadOption: `listen` is no address.
+        """
         config = None
         if p4info is not None:
             config = p4r.ForwardingPipelineConfig(p4info=p4info, p4_device_config=device_config)
@@ -44,12 +52,13 @@ class AsyncSoftSwitch:
                 cpu_port=cpu_port,
                 config=config,
                 tls=tls,
+                insecure=insecure,
             )
         )
 
     @property
     def address(self) -> str:
-        """Where it serves P4Runtime: HOST:PORT."""
+        """Where it serves P4Runtime, as gRPC's clients take it: HOST:PORT or unix:PATH."""
         return self._server.address
 
     def inject(self, port: int, frame: bytes) -> bool:

@@ -30,9 +30,10 @@ from controller.api.documents import (
     SwitchList,
     TopologyDocument,
 )
-from controller.api.gate import BodyLimit, TokenGate
+from controller.api.drops import DropsDocument
+from controller.api.gate import BodyBudget, BodyLimit, TokenGate
 from controller.api.openapi import INTENT_BODY, INTENTS_BODY, describe
-from controller.api.stream import event_stream
+from controller.api.stream import EventResponse, StreamSlots, event_stream
 from controller.fabric import Fabric, IntentConflict, Outcome, UnknownIntent
 from controller.intents import KINDS, FieldError, IntentError
 from controller.names import IntentKey, TenantName
@@ -50,9 +51,10 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     409: {"model": ErrorDocument, "description": "It does not stand together with other intents."},
     413: {"model": ErrorDocument, "description": "The body is too large."},
     422: {"model": ErrorDocument, "description": "A document is wrong by itself."},
-    503: {"model": ErrorDocument, "description": "The store does not work."},
+    503: {"model": ErrorDocument, "description": "The store does not work, or too much is in flight."},
 }
-_OPEN_PATHS = ("/healthz", "/docs", "/openapi.json")
+_HEALTH = "/healthz"
+_OPEN_PATHS = ("/docs", "/openapi.json")
 _OPEN_BELOW = "/docs/"
 
 
@@ -64,7 +66,13 @@ DryRun = Annotated[bool, Query(alias="dryRun", description="say what would happe
 
 
 def create_app(
-    fabric: Fabric, token: str, *, max_request_bytes: int = 8 << 20, heartbeat: float = _HEARTBEAT
+    fabric: Fabric,
+    token: str,
+    *,
+    max_request_bytes: int = 8 << 20,
+    max_bytes_in_flight: int = 64 << 20,
+    max_event_streams: int = 128,
+    heartbeat: float = _HEARTBEAT,
 ) -> FastAPI:
     """Make the application.
 
@@ -72,6 +80,8 @@ def create_app(
         fabric: what it speaks for; it must be running while requests are served.
         token: what clients must show.
         max_request_bytes: the largest body.
+        max_bytes_in_flight: what requests may take together, beyond a small part of each.
+        max_event_streams: how many clients may follow events at once.
         heartbeat: seconds of silence on the event stream before a comment is sent.
     """
     app = FastAPIOffline(
@@ -82,13 +92,13 @@ def create_app(
         static_url="/docs/assets",
     )
     app.include_router(_intents(fabric))
-    app.include_router(_observations(fabric, heartbeat))
+    app.include_router(_observations(fabric, heartbeat, max_event_streams))
     app.include_router(_operations(fabric))
     _answer_errors(app)
     describe(app)
-    app.add_middleware(BodyLimit, limit=max_request_bytes)
+    app.add_middleware(BodyLimit, limit=max_request_bytes, budget=BodyBudget(max_bytes_in_flight))
     # Added last, so it comes first: nobody without a token gets anything read.
-    app.add_middleware(TokenGate, token=token, open_paths=_OPEN_PATHS, open_below=_OPEN_BELOW)
+    app.add_middleware(TokenGate, token=token, health=_HEALTH, open_paths=_OPEN_PATHS, open_below=_OPEN_BELOW)
     return app
 
 
@@ -153,8 +163,9 @@ def _intents(fabric: Fabric) -> APIRouter:
     return router
 
 
-def _observations(fabric: Fabric, heartbeat: float) -> APIRouter:
+def _observations(fabric: Fabric, heartbeat: float, max_event_streams: int) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["fabric"], responses=_errors())
+    slots = StreamSlots(max_event_streams)
 
     @router.get("/switches")
     async def list_switches() -> SwitchList:
@@ -175,10 +186,19 @@ def _observations(fabric: Fabric, heartbeat: float) -> APIRouter:
             over=[EpisodeDocument.of(episode) for episode in monitor.over],
         )
 
+    @router.get("/drops", responses=_errors(404))
+    async def get_drops(
+        switch: Annotated[str | None, Query(description="only this switch's")] = None,
+    ) -> DropsDocument:
+        """What switches drop, by port and reason, as it was read last; those that drop most first."""
+        if switch is not None and switch not in (names := [view.name for view in fabric.switches]):
+            raise HTTPException(404, f"there is no switch {switch!r}; there are {', '.join(names) or 'none'}")
+        return DropsDocument.of(await fabric.drops(), lambda name: switch in (None, name))
+
     @router.get(
         "/events",
         response_class=StreamingResponse,
-        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **_errors(503)},
     )
     async def follow_events(
         types: Annotated[str, Query(description="names of event types, with commas; all if empty")] = "",
@@ -188,7 +208,7 @@ def _observations(fabric: Fabric, heartbeat: float) -> APIRouter:
         wanted = frozenset(name.strip() for name in types.split(",") if name.strip())
         stream = event_stream(fabric.bus, after=last_event_id, types=wanted, heartbeat=heartbeat)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+        return EventResponse(stream, slots, headers=headers)
 
     return router
 
@@ -201,7 +221,7 @@ def _operations(fabric: Fabric) -> APIRouter:
         """For Prometheus."""
         return Response(fabric.metrics.page(), media_type=CONTENT_TYPE)
 
-    @router.get("/healthz")
+    @router.get(_HEALTH)
     async def healthz() -> dict[str, str]:
         """Whether the controller runs; needs no token, and says nothing else."""
         return {"status": "ok"}
@@ -227,18 +247,21 @@ def _answer_errors(app: FastAPI) -> None:
     """All errors in one form; what nobody foresaw says nothing of the inside."""
 
     def answer(status: int, errors: Sequence[FieldError]) -> JSONResponse:
-        return JSONResponse({"errors": [error.as_dict() for error in errors]}, status)
+        return JSONResponse(IntentError(errors).as_dict(), status)
+
+    def refuse(status: int, error: IntentError) -> JSONResponse:
+        return JSONResponse(error.as_dict(), status)
 
     @app.exception_handler(IntentError)
     async def refused(request: Request, error: IntentError) -> JSONResponse:
         match error:
             case BodyError():
-                return answer(400, error.errors)
+                return refuse(400, error)
             case UnknownIntent():
-                return answer(404, error.errors)
+                return refuse(404, error)
             case IntentConflict():
-                return answer(409, error.errors)
-        return answer(422, error.errors)
+                return refuse(409, error)
+        return refuse(422, error)
 
     @app.exception_handler(StoreError)
     async def not_kept(request: Request, error: StoreError) -> JSONResponse:

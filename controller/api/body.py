@@ -6,14 +6,28 @@ a kind of intent.
 
 from __future__ import annotations
 
+import asyncio
 import json
+from math import isfinite
 from typing import Any, NoReturn
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from controller.intents import FieldError, IntentError
+from controller.shown import shorten, shown
 
-__all__ = ["BodyError", "read_document", "read_documents"]
+__all__ = ["MOST_DOCUMENTS", "BodyError", "read_document", "read_documents"]
+
+MOST_DOCUMENTS = 10_000
+"""Of one request."""
+MOST_VALUES = 500_000
+"""Numbers, strings, lists and objects of one body."""
+MOST_MEMBERS = 64
+"""Of one object; no object of the API has half as many."""
+_BYTES_OF_A_VALUE = 100
+"""What a value takes in memory once it is read, at most, on average."""
+_QUICKLY_READ = 64 << 10
+"""Bytes that are read in the event loop; what is longer is read beside it."""
 
 
 class BodyError(IntentError):
@@ -32,6 +46,9 @@ async def read_documents(request: Request) -> list[object]:
     documents: list[object] = content if isinstance(content, list) else [content]
     if not documents:
         raise BodyError([FieldError("body", [], "must hold at least one document")])
+    if len(documents) > MOST_DOCUMENTS:
+        message = f"holds {len(documents)} documents; at most {MOST_DOCUMENTS} are allowed in one request"
+        raise BodyError([FieldError("body", None, message)])
     return documents
 
 
@@ -46,7 +63,7 @@ async def read_document(request: Request, *, kind: str, tenant: str, name: str) 
         raise BodyError([FieldError("body", content, "must be a mapping with kind, name, tenant and spec")])
     named = {"kind": kind, "tenant": tenant, "name": name}
     errors = [
-        FieldError(field, content[field], f"must be {said!r}, as the path says")
+        FieldError(field, content[field], f"must be {shown(said)}, as the path says")
         for field, said in named.items()
         if content.get(field, said) != said
     ]
@@ -56,13 +73,65 @@ async def read_document(request: Request, *, kind: str, tenant: str, name: str) 
 
 
 async def _read(request: Request) -> Any:
-    body = await request.body()
+    body = bytearray()
     try:
-        return json.loads(body, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        shown = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
-        raise BodyError([FieldError("body", None, f"is not JSON: {shown}")]) from None
+        async for part in request.stream():
+            body += part
+    except ClientDisconnect:
+        raise BodyError([FieldError("body", None, "did not come in whole")]) from None
+    values = body.count(b",") + body.count(b"[") + body.count(b"{") + 1
+    if values > MOST_VALUES:
+        _refuse(f"may hold {values} values, by its commas and brackets; at most {MOST_VALUES} are allowed")
+    if charge := request.scope.get("state", {}).get("charge"):
+        charge(values * _BYTES_OF_A_VALUE)
+    if len(body) <= _QUICKLY_READ:
+        return _parse(body)
+    return await asyncio.to_thread(_parse, body)
+
+
+def _parse(body: bytearray) -> Any:
+    """Read JSON as RFC 8259 has it, and as I-JSON (RFC 7493) where that leaves the meaning open."""
+    try:
+        text = body.decode("utf-8-sig")
+        content = json.loads(
+            text, parse_constant=_no_number, parse_float=_number, object_pairs_hook=_no_key_twice
+        )
+        if "\\ud" in text or "\\uD" in text:
+            # Escapes may make what no UTF-8 is: half of a surrogate pair.
+            json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeDecodeError as error:
+        _refuse(f"is not JSON: it must be UTF-8, and byte {error.start + 1} is not")
+    except UnicodeEncodeError as error:
+        _refuse(f"is not JSON: {shown(error.object[error.start])} is half of a surrogate pair, no character")
+    except RecursionError:
+        _refuse("is not JSON: it is nested too deep")
+    except ValueError as error:
+        utf_16 = "; it must be UTF-8" if 0 in body[:4] else ""
+        _refuse(f"is not JSON: {shorten(str(error), 300)}{utf_16}")
+    return content
+
+
+def _refuse(message: str) -> NoReturn:
+    raise BodyError([FieldError("body", None, message)])
 
 
 def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a JSON number")
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{shorten(text)} is beyond the numbers that can be read")
+    return number
+
+
+def _no_key_twice(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(members) > MOST_MEMBERS:
+        raise ValueError(f"an object has {len(members)} members; at most {MOST_MEMBERS} are allowed")
+    found = dict(members)
+    if len(found) < len(members):
+        seen: set[str] = set()
+        twice = next(key for key, _ in members if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"key {shown(twice)} is given twice in one object")
+    return found

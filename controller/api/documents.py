@@ -5,19 +5,22 @@ Names are camelCase as in intents, times are RFC 3339 in UTC. This module must n
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
+from controller.api.base import Document as _Document
+from controller.api.base import Time
+from controller.api.base import time_text as _time
+from controller.api.drops import drop_event_fields
 from controller.fabric import Applied, IntentStatus, IntentView, SwitchView
-from controller.names import IntentKey
+from controller.names import IntentKey, PortRef
 from controller.telemetry import events as e
 from controller.telemetry.bus import Lost, Published
 from controller.telemetry.congestion import Episode, Flow
 from controller.telemetry.counters import Count
 from controller.topology.model import Host, Link, Topology
+from controller.topology.sighting import RefusedClaim
 
 __all__ = [
     "AppliedDocument",
@@ -33,19 +36,6 @@ __all__ = [
     "TopologyDocument",
     "event_document",
 ]
-
-
-class _Document(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True)
-
-
-def _time(seconds: float | None) -> str | None:
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-Time = Annotated[float, PlainSerializer(_time, return_type=str)]
 
 
 class FieldProblem(_Document):
@@ -371,10 +361,32 @@ def _event_fields(event: e.Event) -> dict[str, Any]:
         case e.HostLearned(host) | e.HostForgotten(host):
             return HostDocument.of(host).model_dump()
         case e.HostMoved(host, before):
-            was = End(switch=before.switch, port=before.port).model_dump()
-            return {**HostDocument.of(host).model_dump(), "before": was}
+            return {**HostDocument.of(host).model_dump(), "before": _end(before)}
+        case e.AddressMoved(address, host, mac, before):
+            was = {"mac": str(mac), **_end(before)}
+            return {**HostDocument.of(host).model_dump(), "address": str(address), "before": was}
+        case e.AddressClaimRefused(claim):
+            return _refused_claim(claim)
         case e.CongestionOnset(episode) | e.CongestionUpdate(episode) | e.CongestionCleared(episode):
             return EpisodeDocument.of(episode).model_dump()
+        case e.TrafficDropped() | e.TrafficDropsCleared():
+            return drop_event_fields(event)
+
+
+def _refused_claim(claim: RefusedClaim) -> dict[str, Any]:
+    return {
+        "tenant": claim.network.tenant,
+        "network": claim.network.name,
+        "address": None if claim.address is None else str(claim.address),
+        "mac": str(claim.mac),
+        "claimedAt": _end(claim.claimed_at),
+        "heldAt": None if claim.held_at is None else _end(claim.held_at),
+        "reason": claim.reason,
+    }
+
+
+def _end(port: PortRef) -> dict[str, Any]:
+    return End(switch=port.switch, port=port.port).model_dump()
 
 
 def _key(key: IntentKey) -> dict[str, str]:

@@ -6,14 +6,48 @@ This module must never know what an event means.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import dataclass
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from controller.api.documents import event_document
+from controller.api.gate import busy
 from controller.telemetry.bus import EventBus, Lost, Published
 
-__all__ = ["event_stream"]
+__all__ = ["EventResponse", "StreamSlots", "event_stream"]
 
 _RETRY_MILLISECONDS = 1000
+
+
+@dataclass
+class StreamSlots:
+    """How many clients may follow events at once, and how many do."""
+
+    limit: int
+    taken: int = 0
+
+
+class EventResponse(StreamingResponse):
+    """A stream of events, or 503 where too many are open."""
+
+    def __init__(self, events: AsyncIterator[bytes], slots: StreamSlots, headers: Mapping[str, str]) -> None:
+        """Take what to send, and the slots to take one of."""
+        super().__init__(events, media_type="text/event-stream", headers=headers)
+        self._slots = slots
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        if self._slots.taken >= self._slots.limit:
+            refused = busy("events", f"are followed by {self._slots.taken} clients, as many as may at once")
+            await refused(scope, receive, send)
+            return
+        self._slots.taken += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._slots.taken -= 1
 
 
 async def event_stream(

@@ -46,7 +46,8 @@ def _tell_where(refusal: ApiRefusal, found: Sequence[Found]) -> None:
         place = _INDEX.match(field)
         index = int(place[1]) if place else 0
         where = found[index] if index < len(found) and (place or len(found) == 1) else "refused"
-        print(f"{where}: {_INDEX.sub('', field)} {error.get('message')}", file=sys.stderr)
+        text = f"{_INDEX.sub('', field)} {error.get('message')}".strip()
+        print(f"{where}: {text}", file=sys.stderr)
 
 
 def _wait(

@@ -31,7 +31,9 @@ class ApiRefusal(Exception):
     """The API refused, and said why."""
 
     def __init__(self, status: int, errors: list[Mapping[str, Any]]) -> None:
-        super().__init__("\n".join(f"{error.get('field')} {error.get('message')}" for error in errors))
+        super().__init__(
+            "\n".join(f"{error.get('field')} {error.get('message')}".strip() for error in errors)
+        )
         self.status, self.errors = status, errors
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from controller.api import ListenError, TokenError, create_app, listen, read_token, serve
 from controller.config import ConfigError, FabricConfig
+from controller.descriptors import raise_limit
 from controller.fabric import running_fabric
+from controller.logs import BoundedRate
 from controller.store import StoreError
 
 __all__ = ["run"]
@@ -33,6 +35,9 @@ def run(path: Path, log_level: str, *, new_store: bool = False, confirm_removal:
     logging.basicConfig(
         level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(BoundedRate())
+    raise_limit()
     try:
         config = FabricConfig.load(path)
     except ConfigError as error:
@@ -57,13 +62,20 @@ async def _run(config: FabricConfig, *, new_store: bool, confirm_removal: bool) 
     with listen(config.api) as listener:
         running = running_fabric(config, new_store=new_store, confirm_removal=confirm_removal)
         async with running as fabric:
-            app = create_app(fabric, token, max_request_bytes=config.api.max_request_bytes)
+            app = create_app(
+                fabric,
+                token,
+                max_request_bytes=config.api.max_request_bytes,
+                max_bytes_in_flight=config.api.max_bytes_in_flight,
+                max_event_streams=config.api.max_event_streams,
+            )
             host, port = listener.getsockname()[:2]
             scheme = "http" if config.api.tls is None else "https"
             shown = f"[{host}]" if ":" in host else host
             print(f"p4fabric controller at {scheme}://{shown}:{port}/docs, token in {config.api.token_file}")
             sys.stdout.flush()
-            await serve(app, config.api, listener, stop, fabric.bus.close)
+            switches = len(config.switches)
+            await serve(app, config.api, listener, stop, fabric.bus.close, switches=switches)
 
 
 def _leaves(failures: BaseExceptionGroup[BaseException]) -> list[BaseException]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from controller.cli.client import Client, Connection, Usage, failures_told
 from controller.cli.documents import read_documents
 from controller.cli.get import find
 from controller.cli.kinds import KIND_NAMES, kind_named
+from controller.shown import shorten, shown
 
 __all__ = ["run"]
 
@@ -32,12 +34,13 @@ def run(
 
 def _order(document: Any) -> int:
     kind = document.get("kind") if isinstance(document, dict) else None
-    if kind not in KIND_NAMES or not {"tenant", "name"} <= document.keys():
-        raise Usage(f"{document!r} names no intent: kind, tenant and name are needed")
+    named = kind in KIND_NAMES and all(isinstance(document.get(part), str) for part in ("tenant", "name"))
+    if not named:
+        raise Usage(f"{shown(document)} names no intent: kind, tenant and name are needed")
     return KIND_NAMES.index(kind)
 
 
 def _delete(client: Client, document: dict[str, Any]) -> None:
-    path = f"{document['kind']}/{document['tenant']}/{document['name']}"
-    client.delete(f"/api/v1/{path}")
-    print(f"{path} deleted")
+    parts = [document[part] for part in ("kind", "tenant", "name")]
+    client.delete("/api/v1/" + "/".join(quote(part, safe="") for part in parts))
+    print(f"{shorten('/'.join(parts), 200)} deleted")

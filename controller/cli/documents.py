@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from controller.cli.client import Usage
+from controller.shown import shorten
+from controller.strict_yaml import UnusableYaml, load_all, read_bounded
 
 __all__ = ["Found", "read_documents"]
 
@@ -32,7 +32,7 @@ class Found:
     def __str__(self) -> str:
         if not isinstance(self.document, dict):
             return f"{self.source} document {self.number}"
-        named = [str(self.document.get(part, "?")) for part in ("kind", "tenant", "name")]
+        named = [shorten(str(self.document.get(part, "?"))) for part in ("kind", "tenant", "name")]
         return f"{self.source} document {self.number} ({'/'.join(named)})"
 
 
@@ -50,7 +50,7 @@ def read_documents(names: Sequence[str]) -> list[Found]:
 
 def _read(name: str) -> Iterator[Found]:
     if name == "-":
-        yield from _parse(sys.stdin.buffer.read(), "standard input")
+        yield from _parse(read_bounded(sys.stdin.buffer), "standard input")
         return
     path = Path(name)
     files = [path]
@@ -58,7 +58,8 @@ def _read(name: str) -> Iterator[Found]:
         files = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES and file.is_file())
     for file in files:
         try:
-            content = file.read_bytes()
+            with file.open("rb") as opened:
+                content = read_bounded(opened)
         except OSError as error:
             raise Usage(f"{file}: {error.strerror}") from None
         yield from _parse(content, str(file))
@@ -66,9 +67,9 @@ def _read(name: str) -> Iterator[Found]:
 
 def _parse(content: bytes, source: str) -> Iterator[Found]:
     try:
-        documents = list(yaml.safe_load_all(content))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise Usage(f"{source} is not YAML: {error}") from None
+        documents = load_all(content)
+    except UnusableYaml as error:
+        raise Usage(f"{source} is not YAML that can be applied: {error}") from None
     number = 0
     for document in documents:
         # A file may hold a list of documents as well; what is empty between `---` is nothing.

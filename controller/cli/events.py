@@ -63,11 +63,31 @@ def _what(event: Mapping[str, Any]) -> str:
             where = f"{event['mac']} at {_end(event)} in {event['tenant']}/{event['network']}"
             before = f", before at {_end(event['before'])}" if "before" in event else ""
             return f"{where} {' '.join(event['addresses'])}{before}"
+        case "AddressMoved":
+            had = f"{event['before']['mac']} at {_end(event['before'])}"
+            return f"{event['address']} to {event['mac']} at {_end(event)}, before of {had}"
+        case "AddressClaimRefused":
+            where = f"at {_end(event['claimedAt'])} in {event['tenant']}/{event['network']}"
+            return f"{event['address'] or '-'} by {event['mac']} {where}: {event['reason']}"
         case "CongestionOnset" | "CongestionUpdate" | "CongestionCleared":
             return _congestion(event)
+        case "TrafficDropped":
+            return (
+                f"{_drop(event)}: {event['packets']} packets in {event['seconds']:.1f} s, "
+                f"{event['packetsPerSecond']:.0f}/s"
+            )
+        case "TrafficDropsCleared":
+            return (
+                f"{_drop(event)}: {event['packets']} packets in {event['seconds']:.1f} s, "
+                f"at most {event['peakPacketsPerSecond']:.0f}/s"
+            )
         case "EventsLost":
             return "some events were lost" if event["count"] is None else f"{event['count']} events were lost"
     return json.dumps(event)
+
+
+def _drop(event: Mapping[str, Any]) -> str:
+    return f"{_end(event)} {event['direction']} {event['reason']}"
 
 
 def _congestion(event: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`p4fabric top`: switches, congestion, intents and counters at a glance."""
+"""`p4fabric top`: switches, congestion, drops, intents and counters at a glance."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ __all__ = ["run"]
 _COUNTED = ("FirewallPolicy", "Service", "UpfSession")
 _MOST_COUNTERS = 20
 _MOST_EPISODES = 8
+_MOST_DROPS = 8
 
 
 def run(connection: Connection, once: bool, interval: float) -> int:
@@ -57,6 +58,8 @@ def _screen(client: Client, rates: _Rates) -> RenderableType:
         _switches(topology),
         Text(),
         _congestion(client.get("/api/v1/congestion")),
+        Text(),
+        _drops(client.get("/api/v1/drops")["drops"]),
         Text(),
         _counters(client, intents, rates),
     ]
@@ -108,6 +111,24 @@ def _congestion(congestion: Mapping[str, Any]) -> RenderableType:
             f"{episode['durationSeconds']:.1f}",
             Text(", ".join(flow_text(flow) for flow in episode["flows"][:2])),
         )
+    return shown
+
+
+def _drops(drops: list[Mapping[str, Any]]) -> RenderableType:
+    if not drops:
+        return Text("No drops seen", "green")
+    shown = table("Dropped", "PORT", "DIRECTION", "REASON", "#PACKETS", "#PACKETS/S")
+    for drop in drops[:_MOST_DROPS]:
+        rate = drop["packetsPerSecond"]
+        shown.add_row(
+            f"{drop['switch']}:{drop['port']}",
+            drop["direction"],
+            Text(drop["reason"], "red" if drop["aboveThreshold"] else ""),
+            str(drop["packets"]),
+            "-" if rate is None else f"{rate:.0f}",
+        )
+    if len(drops) > _MOST_DROPS:
+        shown.add_row(Text(f"and {len(drops) - _MOST_DROPS} more", "dim"))
     return shown
 
 

@@ -132,12 +132,16 @@ class Compiler:
 
 
 def _agreed(switch: SwitchName, holders: Mapping[Slot, Entity]) -> Entity:
-    """The entity that all want.
+    """The entity that all want; what hosts say counts only where nobody else wants anything.
 
     Raises:
         CompileError: they do not agree.
     """
-    (first, entity), *others = holders.items()
+    stated = {slot: entity for slot, entity in holders.items() if not slot.is_heard}
+    if not stated:
+        # Hosts that contradict each other cost themselves what they say, not others their changes.
+        return holders[min(holders, key=lambda slot: (str(slot.owner), str(slot.part)))]
+    (first, entity), *others = stated.items()
     for slot, other in others:
         if other != entity:
             names = f"{first.owner or 'the fabric'} and {slot.owner or 'the fabric'}"

@@ -37,11 +37,19 @@ __all__ = ["Slot", "Task", "tasks"]
 P = TypeVar("P")
 
 
+_HOST, _ROUTES = "host", "routes"
+
+
 class Slot(NamedTuple):
     """Which part of which intent; of no intent where the fabric itself needs it."""
 
     owner: IntentKey | None
     part: tuple[object, ...] = ()
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether what hosts say decides if it is there: it must never stand against what intents say."""
+        return self.part[:1] in ((_HOST,), (_ROUTES,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +159,7 @@ def _networks(place: TenantPlace) -> Iterator[AnyTask]:
         )
         yield Task(Slot(network.key), part, compile_network)
         if network.spec.routes:
-            yield Task(Slot(network.key, ("routes",)), _routes(place, network), compile_routes)
+            yield Task(Slot(network.key, (_ROUTES,)), _routes(place, network), compile_routes)
 
 
 def _cut_off(place: TenantPlace, network: Network) -> Iterator[tuple[SwitchName, SwitchName]]:
@@ -199,7 +207,7 @@ def _hosts(place: TenantPlace) -> Iterator[AnyTask]:
             claimed,
             tuple(address for address in claimed if place.is_routed_to(host, address)),
         )
-        yield Task(Slot(host.network, ("host", host.mac)), part, compile_host)
+        yield Task(Slot(host.network, (_HOST, host.mac)), part, compile_host)
 
 
 def _policies(place: TenantPlace) -> Iterator[AnyTask]:

@@ -27,7 +27,7 @@ __all__ = ["Sightings", "believed"]
 
 @dataclass(frozen=True, slots=True)
 class Sightings:
-    """The believed hosts of a tenant, and whose each address is."""
+    """The believed hosts of a tenant, and whose each address is, link-local ones aside."""
 
     hosts: tuple[Host, ...]
     owners: dict[IpAddress, Host]
@@ -44,19 +44,32 @@ def believed(tenant: TenantName, catalogue: Catalogue, heard: Iterable[Host]) ->
             stated[host.key] = host
             taken.update(dict.fromkeys(host.addresses, host))
     found = dict(stated)
+    local: set[tuple[IntentKey, IpAddress]] = set()
     for host in sorted(heard, key=lambda host: host.key):
         known = networks.get(host.network)
         attachment = attachments.get((host.network, host.attachment))
         if known is None or attachment is None or not _plausible(host, attachment, stated.get(host.key)):
             continue
-        addresses = frozenset(
+        addresses = found[host.key].addresses if host.key in found else frozenset()
+        if not addresses:
+            addresses = frozenset(
+                address
+                for address in host.addresses
+                if taken.get(address, host).key == host.key
+                and known.not_a_host(address) is None
+                and not _owned_by_the_fabric(address, known, catalogue)
+            )
+        # A link-local address means a host in each network; the first to have it keeps it.
+        on_the_link = {
             address
             for address in host.addresses
-            if taken.get(address, host).key == host.key
-            and known.subnet_of(address) is not None
-            and not _owned_by_the_fabric(address, known, catalogue)
-        )
-        kept = Host(host.mac, host.network, host.attachment, addresses)
+            if address.version == 6
+            and address.is_link_local
+            and known.has_family(6)
+            and (host.network, address) not in local
+        }
+        local.update((host.network, address) for address in on_the_link)
+        kept = Host(host.mac, host.network, host.attachment, addresses | on_the_link)
         found[kept.key] = kept
         taken.update(dict.fromkeys(addresses, kept))
     return Sightings(tuple(found[key] for key in sorted(found)), taken)
@@ -74,8 +87,8 @@ def _plausible(host: Host, attachment: Attachment, known: Host | None) -> bool:
     if host.mac.is_multicast or host.mac in (0, ROUTER_MAC):
         return False
     if known is not None:
-        # What was stated stands; only addresses may be left to be learned, at the stated port.
-        return not known.addresses and known.attachment == host.attachment
+        # What was stated stands; only what was not may be learned, at the stated port.
+        return known.attachment == host.attachment
     return attachment.mac is None
 
 

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from controller.compiler import Compiler
 from controller.compiler.desired import CompileError, CounterSource, DesiredState, counters_of
 from controller.config import FabricConfig
+from controller.fabric.announcements import StatusAnnouncements
 from controller.fabric.edge import Edge
 from controller.fabric.figures import Figures, switch_view
 from controller.fabric.ledger import IntentConflict, Ledger, Outcome, Revision, parse_all
@@ -31,6 +32,9 @@ from controller.store import Snapshot, SqliteStore, Store, StoreError
 from controller.telemetry.bus import EventBus
 from controller.telemetry.congestion import CongestionMonitor, Queue
 from controller.telemetry.counters import Count
+from controller.telemetry.drop_counts import PointCount
+from controller.telemetry.drop_watch import DropWatch
+from controller.telemetry.drops import DropPoint, drop_points
 from controller.telemetry.events import (
     IntentDeleted,
     IntentStatusChanged,
@@ -74,7 +78,7 @@ async def running_fabric(
             try:
                 yield fabric
             finally:
-                fabric.bus.close()
+                fabric.close()
                 main.cancel()
     finally:
         await store.close()
@@ -89,7 +93,8 @@ class Fabric:
         self._ledger = Ledger()
         self._compiler = Compiler()
         self._desired = DesiredState({}, {})
-        self._board = StatusBoard(self._status_changed)
+        self._announcements = StatusAnnouncements(self._announce)
+        self._board = StatusBoard(self._announcements.changed)
         self._guard = guard
         self._switches = {
             switch.switch_name: FabricSwitch(switch, self, self._progressed, guard)
@@ -101,6 +106,9 @@ class Fabric:
             report_interval=self._report_interval,
             read_counters=self._read_counters,
             all_sources=self._all_sources,
+            switches=tuple(self._switches),
+            drop_points=self._drop_points,
+            read_cells=lambda name, cells: self._switches[name].read_cells(cells),
         )
         self._sight = Sight(
             (switch.switch() for switch in config.switches),
@@ -108,6 +116,7 @@ class Fabric:
             self._send,
             self.bus.publish,
             self._topology_changed,
+            lambda switch, since: self._switches[switch].heard_all(since),
         )
         self._changing = asyncio.Lock()
         self._dirty = asyncio.Event()
@@ -139,12 +148,17 @@ class Fabric:
         self._adopt(desired)
         self._dirty.set()
 
+    def close(self) -> None:
+        """Tell nobody anything more; readers of events end."""
+        self._announcements.close()
+        self.bus.close()
+
     async def run(self) -> None:
         """Control the fabric for ever. Ends by cancellation only; switches keep what they have."""
         async with asyncio.TaskGroup() as tasks:
             for switch in self._switches.values():
                 tasks.create_task(switch.run(), name=f"switch {switch.name}")
-            tasks.create_task(self._sight.run(), name="discovery")
+            tasks.create_task(self._sight.run(), name="sight")
             tasks.create_task(self._follow_topology(), name="recompilation")
             tasks.create_task(self._observation.run(), name="observation")
 
@@ -188,6 +202,7 @@ class Fabric:
             await self._store.commit(revision.change)
             self._ledger = revision.ledger
             self._board.forget(key)
+            self._announcements.forget(key)
             self.bus.publish(IntentDeleted(key))
             self._adopt_with_edge(desired)
 
@@ -229,6 +244,14 @@ class Fabric:
     def congestion(self) -> CongestionMonitor:
         """Episodes that go on, and the last ones."""
         return self._observation.congestion
+
+    async def drops(self) -> DropWatch:
+        """What switches drop, by port and reason."""
+        return await self._observation.read_drops()
+
+    def last_drops(self) -> tuple[PointCount, ...]:
+        """What was dropped, as it was read last; the worst first."""
+        return self._observation.drops.counts()
 
     @property
     def bus(self) -> EventBus:
@@ -290,7 +313,7 @@ class Fabric:
             if since is not None:
                 self.metrics.reconciled(progress.switch, time.monotonic() - since)
 
-    def _status_changed(self, key: IntentKey, status: IntentStatus) -> None:
+    def _announce(self, key: IntentKey, status: IntentStatus) -> None:
         self.bus.publish(IntentStatusChanged(key, status.generation, status.state, status.reasons))
 
     def _topology_changed(self) -> None:
@@ -382,3 +405,6 @@ class Fabric:
         self, switch: SwitchName, entries: Collection[TableEntry]
     ) -> Mapping[EntityKey, Counter]:
         return await self._switches[switch].read_counters(entries)
+
+    def _drop_points(self, switch: SwitchName) -> list[DropPoint]:
+        return drop_points(self.topology.switches[switch], self._sight.edge_ports(switch))

@@ -10,6 +10,7 @@ from controller.fabric.views import SwitchView
 from controller.names import IntentKey
 from controller.telemetry.congestion import Episode
 from controller.telemetry.counters import Count
+from controller.telemetry.drop_counts import PointCount
 from pipelines.values import Port
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class Figures:
     def active_congestion(self) -> tuple[Episode, ...]:
         """Episodes that go on."""
         return self._fabric.congestion.active
+
+    def drops(self) -> tuple[PointCount, ...]:
+        """What was dropped, by port and reason."""
+        return self._fabric.last_drops()
 
     @property
     def events_lost(self) -> int:

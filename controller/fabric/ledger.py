@@ -28,6 +28,9 @@ from controller.store import Change, Number, Snapshot, StoredIntent, StoreUnusab
 
 __all__ = ["IntentConflict", "Ledger", "Outcome", "Revision", "UnknownIntent", "parse_all"]
 
+_ENOUGH_ERRORS = 1000
+"""Errors after which the rest of a list of documents is not read any more."""
+
 
 class IntentConflict(IntentError):
     """The intent is right by itself, but not beside the others."""
@@ -88,7 +91,7 @@ class Ledger:
             for intent in in_order(intents):
                 allocations = allocate(intent, allocations)
         except IntentError as error:
-            raise IntentConflict(error.errors) from None
+            raise IntentConflict(error.errors, error.more) from None
         written = [intent for intent in intents if outcomes[intent.key] is not Outcome.UNCHANGED]
         generations = {key: self.generations.get(key, 0) + 1 for key in (intent.key for intent in written)}
         stored = [StoredIntent(i.key, i.document(), generations[i.key]) for i in written]
@@ -109,7 +112,7 @@ class Ledger:
         try:
             check_delete(key, self.catalogue)
         except IntentError as error:
-            raise IntentConflict(error.errors) from None
+            raise IntentConflict(error.errors, error.more) from None
         catalogue = self.catalogue.without(key)
         allocations = release(self.allocations, catalogue.values())
         generations = {known: number for known, number in self.generations.items() if known != key}
@@ -148,11 +151,15 @@ def parse_all(documents: Sequence[object]) -> list[IntentDocument]:
     """
     intents: list[IntentDocument] = []
     errors: list[FieldError] = []
+    more = 0
     for index, document in enumerate(documents):
         try:
             intents.append(parse_intent(document))
         except IntentError as error:
             errors += (e.inside(f"[{index}]") if len(documents) > 1 else e for e in error.errors)
+            more += error.more
+        if len(errors) > _ENOUGH_ERRORS:
+            break
     if errors:
-        raise IntentError(errors)
+        raise IntentError(errors, more)
     return intents

@@ -6,20 +6,43 @@ This module must never know entries or what intents say, except where tenants ar
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from controller.fabric.edge import Edge
+from controller.fabric.notices import Notices
+from controller.intents import ROUTER_MAC
 from controller.names import IntentKey, PortRef, SwitchName
+from controller.p4runtime.errors import P4RuntimeError
 from controller.store import Change
-from controller.telemetry.events import Event, HostForgotten, HostLearned, HostMoved, LinkDown, LinkUp
+from controller.telemetry.events import (
+    AddressClaimRefused,
+    AddressMoved,
+    Event,
+    HostForgotten,
+    HostLearned,
+    HostMoved,
+    LinkDown,
+    LinkUp,
+)
 from controller.topology.discovery import Discovery
 from controller.topology.hosts import HostLearning
 from controller.topology.model import Host, HostKey, Link, Switch, Topology
+from controller.topology.question import question
+from controller.topology.sighting import Refusal, RefusedClaim
+from controller.topology.takeover import Question
 from pipelines.fabric.bindings import HostSeen
 from pipelines.values import IPv4Address, IPv6Address, MacAddress, Port, VlanId
 
 __all__ = ["Sight"]
+
+_log = logging.getLogger(__name__)
+
+_SENDING = 1.0
+"""Seconds that a question may wait for its switch's stream."""
 
 
 class Sight:
@@ -32,6 +55,7 @@ class Sight:
         send: Callable[[PortRef, bytes], Awaitable[None]],
         on_event: Callable[[Event], None],
         on_change: Callable[[], None],
+        heard_all: Callable[[SwitchName, float], bool],
     ) -> None:
         """Make it, knowing the switches only.
 
@@ -41,6 +65,7 @@ class Sight:
             send: puts a frame out of a port.
             on_event: told what was seen.
             on_change: told that the topology is another one.
+            heard_all: whether all that a switch has reported since a moment was handed on.
         """
         self.topology = Topology.of(switches)
         self._saved = self.topology
@@ -48,7 +73,19 @@ class Sight:
         self._on_event = on_event
         self._on_change = on_change
         self._discovery = Discovery(send, self._link_up, self._link_down, is_edge=self._is_edge, key=key)
-        self._learning = HostLearning(self._network_of, self._refuse, self._host, on_gone=self._host_gone)
+        self._send = send
+        self._notices = Notices()
+        self._claimed = asyncio.Event()
+        self._learning = HostLearning(
+            self._network_of,
+            self._refuse,
+            self._host,
+            on_gone=self._host_gone,
+            on_address_moved=self._address_moved,
+            on_refused=self._claim_refused,
+            on_claim=self._claimed.set,
+            heard_all=heard_all,
+        )
 
     def restore(self, hosts: Iterable[Host], links: Iterable[Link], edge: Edge) -> None:
         """Believe what was seen before a restart, as far as switches and networks are still there.
@@ -78,8 +115,32 @@ class Sight:
                 self._host_gone(host.key)
 
     async def run(self) -> None:
-        """Probe links for ever. Ends by cancellation only."""
-        await self._discovery.run()
+        """Probe links, and judge claims to hosts' addresses, for ever. Ends by cancellation only."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._discovery.run(), name="discovery")
+            tasks.create_task(self._judge_claims(), name="claims to hosts' addresses")
+
+    async def _judge_claims(self) -> None:
+        async with asyncio.TaskGroup() as asking:
+            while True:
+                self._claimed.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(self._learning.due):
+                        await self._claimed.wait()
+                for asked in self._learning.tick():
+                    asking.create_task(self._ask(asked))
+
+    async def _ask(self, asked: Question) -> None:
+        """Ask a host whether it is still there; if that cannot be done, it does not answer."""
+        network, mac = asked.host
+        if self._edge is None or not self._edge.has(network, asked.place):
+            return
+        frame = question(mac, asked.address, ROUTER_MAC, self._edge.tag_at(network, asked.place))
+        try:
+            async with asyncio.timeout(_SENDING):
+                await self._send(asked.place, frame)
+        except (P4RuntimeError, TimeoutError) as error:
+            _log.debug("%s was not asked at %s: %s", mac, asked.place, error)
 
     def connected(self, name: SwitchName, ports: Collection[Port] | None) -> None:
         """A switch can be probed; `ports` are those that may have links."""
@@ -127,6 +188,10 @@ class Sight:
         """The store knows all of a topology."""
         self._saved = topology
 
+    def edge_ports(self, switch: SwitchName) -> frozenset[Port]:
+        """The ports of a switch at which networks are open."""
+        return self._edge.ports_of(switch) if self._edge is not None else frozenset()
+
     def _is_edge(self, port: PortRef) -> bool:
         return self._edge is not None and self._edge.is_edge(port)
 
@@ -135,8 +200,10 @@ class Sight:
 
     def _refuse(
         self, network: IntentKey, port: PortRef, mac: MacAddress, address: IPv4Address | IPv6Address | None
-    ) -> str | None:
-        return self._edge.refuse(network, port, mac, address) if self._edge is not None else "not ready"
+    ) -> Refusal | None:
+        if self._edge is None:
+            return Refusal("not ready")
+        return self._edge.refuse(network, port, mac, address)
 
     def _link_up(self, link: Link) -> None:
         self.topology = self.topology.with_link(link)
@@ -151,6 +218,20 @@ class Sight:
         self.topology = self.topology.with_host(host)
         moved = before is not None and before.attachment != host.attachment
         self._changed(HostMoved(host, before.attachment) if moved and before else HostLearned(host))
+
+    def _address_moved(self, host: Host, address: IPv4Address | IPv6Address, before: Host) -> None:
+        self._on_event(AddressMoved(address, host, before.mac, before.attachment))
+
+    def _claim_refused(self, claim: RefusedClaim) -> None:
+        if self._notices.wanted(claim, asyncio.get_running_loop().time()):
+            _log.warning(
+                "%s at %s in %s: %s",
+                claim.address or claim.mac,
+                claim.claimed_at,
+                claim.network,
+                claim.reason,
+            )
+            self._on_event(AddressClaimRefused(claim))
 
     def _host_gone(self, key: HostKey) -> None:
         host = self.topology.hosts.get(key)

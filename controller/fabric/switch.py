@@ -25,7 +25,7 @@ from controller.p4runtime.backoff import Backoff
 from controller.reconcile import Progress, Reconciler, RemovalGuard
 from controller.targets import TargetError
 from pipelines import fabric
-from pipelines.entities import Counter, Entity, EntityKey, TableEntry
+from pipelines.entities import Counter, CounterCell, Entity, EntityKey, TableEntry
 from pipelines.values import Port
 
 __all__ = ["FabricSwitch"]
@@ -111,6 +111,10 @@ class FabricSwitch:
         now = self._session.dropped_messages if self._session is not None else 0
         return self._dropped_before + now
 
+    def heard_all(self, since: float) -> bool:
+        """Whether no digest since a moment of the event loop's clock waits, or may be lost."""
+        return self._session is None or self._session.heard_all(since)
+
     def set_desired(self, desired: Mapping[EntityKey, Entity]) -> None:
         """Ask for another state; not blocking."""
         self._desired, self._outdated = desired, True
@@ -132,6 +136,14 @@ class FabricSwitch:
             P4RuntimeError: the switch did not answer.
         """
         return await self._connected_session().read_counters(entries)
+
+    async def read_cells(self, cells: Collection[CounterCell]) -> Mapping[EntityKey, Counter]:
+        """Read cells of indirect counters.
+
+        Raises:
+            P4RuntimeError: the switch did not answer.
+        """
+        return await self._connected_session().read_cells(cells)
 
     async def run(self) -> None:
         """Run session and reconciler for ever. Ends by cancellation only."""

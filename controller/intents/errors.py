@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["FieldError", "IntentError", "field_path"]
+from controller.shown import LONGEST_MESSAGE, shorten, shown_value
+
+__all__ = ["MOST_ERRORS", "FieldError", "IntentError", "field_path"]
+
+MOST_ERRORS = 20
+"""Errors that a refusal carries; of more it says only how many."""
 
 
 def field_path(parts: Iterable[str | int]) -> str:
@@ -32,26 +37,42 @@ class FieldError:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.field} {self.message}"
+        field, message = self._bounded()
+        return f"{field} {message}" if field else message
 
     def as_dict(self) -> dict[str, object]:
-        """The error as JSON has it; values that JSON cannot carry are written as text."""
-        plain = self.value is None or isinstance(self.value, str | bool | float | dict | list)
-        value = int(self.value) if type(self.value) is int else self.value if plain else str(self.value)
-        return {"field": self.field, "value": value, "message": self.message}
+        """The error as JSON has it: short, and with nothing in it that JSON cannot carry."""
+        field, message = self._bounded()
+        return {"field": field, "value": shown_value(self.value), "message": message}
 
     def inside(self, prefix: str) -> FieldError:
         """The same error of a document that is itself part of something, such as `[2]` of a list."""
         return FieldError(f"{prefix}.{self.field}", self.value, self.message)
 
+    def _bounded(self) -> tuple[str, str]:
+        return shorten(self.field, LONGEST_MESSAGE), shorten(self.message, LONGEST_MESSAGE)
+
 
 class IntentError(Exception):
-    """An intent was refused; nothing of it was accepted. It carries all problems found, at least one."""
+    """An intent was refused; nothing of it was accepted. It carries at least one problem.
 
-    def __init__(self, errors: Sequence[FieldError]) -> None:
-        super().__init__("; ".join(str(error) for error in errors))
-        self.errors = tuple(errors)
+    All problems that were found, up to MOST_ERRORS of them.
+    """
+
+    def __init__(self, errors: Sequence[FieldError], more: int = 0) -> None:
+        """Take what was found, and how many errors an earlier cut left out."""
+        self.errors = tuple(errors[:MOST_ERRORS])
+        self.more = more + len(errors) - len(self.errors)
+        """How many were found beyond those."""
+        super().__init__("; ".join(str(error) for error in self.listed()))
+
+    def listed(self) -> list[FieldError]:
+        """What to show: the errors, and one that says how many more there are, if there are."""
+        if not self.more:
+            return list(self.errors)
+        noun = "error" if self.more == 1 else "errors"
+        return [*self.errors, FieldError("", None, f"… and {self.more} more {noun}")]
 
     def as_dict(self) -> dict[str, object]:
         """The body of an error response: `{"errors": [{"field", "value", "message"}]}`."""
-        return {"errors": [error.as_dict() for error in self.errors]}
+        return {"errors": [error.as_dict() for error in self.listed()]}

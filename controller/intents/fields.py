@@ -30,6 +30,7 @@ from pipelines.values import L4Port, MacAddress, Port, Qfi, Teid, VlanId
 __all__ = [
     "LABEL_NOTATION",
     "Address",
+    "AtMost",
     "Count",
     "IpAddress",
     "IpPrefix",
@@ -110,6 +111,28 @@ class Text:
     ) -> JsonSchemaValue:
         """A string, with the notation's format or pattern."""
         return {"type": "string", **self.schema}
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """A list's largest number of items, checked before any of them is looked at."""
+
+    items: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Refuse a longer list."""
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The list, with `maxItems`."""
+        return {**handler(schema), "maxItems": self.items}
+
+    def _check(self, value: object) -> object:
+        if isinstance(value, list | tuple) and len(value) > self.items:
+            raise ValueError(f"has {len(value)} items; at most {self.items} are allowed")
+        return value
 
 
 def _label(text: str) -> str:

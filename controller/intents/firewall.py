@@ -14,7 +14,7 @@ from pydantic import Field
 
 from controller.intents.document import IntentDocument, Need, Part
 from controller.intents.errors import FieldError, field_path
-from controller.intents.fields import Count, IpPrefix, Label, PortRange, RulePrefix
+from controller.intents.fields import AtMost, Count, IpPrefix, Label, PortRange, RulePrefix
 from controller.intents.network import Network, vrf_need
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ __all__ = ["Endpoint", "FirewallPolicy", "FirewallRule", "FirewallSpec"]
 MAXIMUM_PRIORITY = (1 << 14) - 1
 MAXIMUM_RANK = (1 << 7) - 1
 MAXIMUM_RULES = 1 << 10
+MOST_PORT_RANGES = 64
+"""Of one rule."""
 
 
 class Endpoint(Part):
@@ -45,7 +47,9 @@ class FirewallRule(Part):
     protocol: Literal["tcp", "udp", "icmp"] | None = Field(
         None, description="icmp is ICMP in IPv4 and ICMPv6 in IPv6"
     )
-    ports: tuple[PortRange, ...] = Field((), description="destination ports of tcp or udp")
+    ports: Annotated[tuple[PortRange, ...], AtMost(MOST_PORT_RANGES)] = Field(
+        (), description="destination ports of tcp or udp"
+    )
     established: bool = Field(
         False, description="only tcp segments with ACK or RST: not the first of a connection"
     )
@@ -57,7 +61,7 @@ class FirewallSpec(Part):
     priority: Annotated[int, Count(1, MAXIMUM_PRIORITY)] = Field(
         1000, description="larger is checked first; among equals, the policy that came first"
     )
-    rules: tuple[FirewallRule, ...] = Field(min_length=1, max_length=MAXIMUM_RULES)
+    rules: Annotated[tuple[FirewallRule, ...], AtMost(MAXIMUM_RULES)] = Field(min_length=1)
 
 
 class FirewallPolicy(IntentDocument):

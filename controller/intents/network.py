@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from controller.intents.addresses import edge_of
+from controller.intents.addresses import edge_of, not_a_host
 from controller.intents.document import Claim, IntentDocument, Need, Part
 from controller.intents.errors import FieldError, field_path
 from controller.intents.fields import (
     Address,
+    AtMost,
     Count,
     IpAddress,
     IpPrefix,
@@ -42,6 +43,14 @@ ROUTER_MAC = MacAddress.parse("02:00:5e:00:00:01")
 A_GATEWAY = "a gateway"
 A_HOSTS_ADDRESS = "a host's address"
 AN_N3_ADDRESS = "an N3 address"
+A_ROUTED_PREFIX = "a routed prefix"
+
+MOST_SUBNETS = 64
+MOST_GATEWAYS = 64
+MOST_ATTACHMENTS = 4096
+MOST_ADDRESSES = 64
+"""Of one attachment's host."""
+MOST_ROUTES = 1024
 
 
 def address_resource(tenant: TenantName, address: IpAddress) -> tuple[object, ...]:
@@ -67,8 +76,10 @@ class Attachment(Part):
         None, description="the tag that frames carry at this port; untagged if left out"
     )
     mac: Mac | None = Field(None, description="the one host at this port; learned if left out")
-    addresses: tuple[Address, ...] = Field((), description="the addresses of the host `mac`")
-    trusted: tuple[Trust, ...] = Field(
+    addresses: Annotated[tuple[Address, ...], AtMost(MOST_ADDRESSES)] = Field(
+        (), description="the addresses of the host `mac`"
+    )
+    trusted: Annotated[tuple[Trust, ...], AtMost(len(Trust))] = Field(
         (), description="what only this port's host may say in the network; nobody may where it is left out"
     )
 
@@ -88,12 +99,14 @@ class Route(Part):
 class NetworkSpec(Part):
     """What a network consists of."""
 
-    subnets: tuple[Subnet, ...] = Field((), description="none: hosts are bridged, never routed")
-    gateways: tuple[Address, ...] = Field(
+    subnets: Annotated[tuple[Subnet, ...], AtMost(MOST_SUBNETS)] = Field(
+        (), description="none: hosts are bridged, never routed"
+    )
+    gateways: Annotated[tuple[Address, ...], AtMost(MOST_GATEWAYS)] = Field(
         (), description="addresses that the fabric answers for and routes at"
     )
-    attachments: tuple[Attachment, ...] = ()
-    routes: tuple[Route, ...] = ()
+    attachments: Annotated[tuple[Attachment, ...], AtMost(MOST_ATTACHMENTS)] = ()
+    routes: Annotated[tuple[Route, ...], AtMost(MOST_ROUTES)] = ()
     flood_rate: Annotated[int, Count(1, 1_000_000)] = Field(
         1000,
         description="broadcast, multicast and unknown unicast frames a second that a port may send",
@@ -110,6 +123,17 @@ class Network(IntentDocument):
         """The subnet that an address lies in, or None."""
         return next((subnet for subnet in self.spec.subnets if address in subnet), None)
 
+    def not_a_host(self, address: IpAddress) -> str | None:
+        """Why no host of this network can have an address, or None if one can."""
+        subnet = self.subnet_of(address)
+        if subnet is None:
+            return f"{address} is outside the subnets of {self.key}"
+        return not_a_host(address) or edge_of(address, subnet)
+
+    def has_family(self, version: int) -> bool:
+        """Whether an address family (4 or 6) has a subnet here."""
+        return any(subnet.version == version for subnet in self.spec.subnets)
+
     def has_gateway(self, version: int) -> bool:
         """Whether hosts of an address family (4 or 6) have a gateway here."""
         return any(gateway.version == version for gateway in self.spec.gateways)
@@ -124,7 +148,11 @@ class Network(IntentDocument):
             yield from self._attachment_claims(index, attachment)
         for index, route in enumerate(self.spec.routes):
             where = field_path(("spec", "routes", index, "prefix"))
-            yield Claim(("route", self.tenant, route.prefix), "a routed prefix", where, route.prefix)
+            yield Claim(("route", self.tenant, route.prefix), A_ROUTED_PREFIX, where, route.prefix)
+            if route.prefix.num_addresses == 1:
+                # One address, which is then no virtual IP, no UE's and no N3 address.
+                address = route.prefix.network_address
+                yield Claim(address_resource(self.tenant, address), A_ROUTED_PREFIX, where, route.prefix)
 
     def _attachment_claims(self, index: int, attachment: Attachment) -> Iterator[Claim]:
         def where(*parts: str | int) -> str:

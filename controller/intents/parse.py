@@ -53,7 +53,12 @@ def parse_intent(document: object) -> IntentDocument:
         return model.model_validate(dict(document))
     except ValidationError as found:
         errors = found.errors(include_url=False, include_context=True)
-        raise IntentError([_in_our_words(model, error) for error in errors]) from None
+        raise IntentError([_in_our_words(model, e) for e in errors if not _counts_bad_items(e)]) from None
+
+
+def _counts_bad_items(error: ErrorDetails) -> bool:
+    """Whether pydantic finds a list too short only because its items are wrong, which is told anyway."""
+    return error["type"] == "too_short" and len(error["input"]) >= error.get("ctx", {})["min_length"]
 
 
 def _in_our_words(model: type[BaseModel], error: ErrorDetails) -> FieldError:

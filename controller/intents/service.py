@@ -17,7 +17,7 @@ from pydantic import Field
 from controller.intents.addresses import edge_of
 from controller.intents.document import Claim, IntentDocument, Need, Part
 from controller.intents.errors import FieldError, field_path
-from controller.intents.fields import Count, IpAddress, Ipv4, TransportPort
+from controller.intents.fields import AtMost, Count, IpAddress, Ipv4, TransportPort
 from controller.intents.network import A_HOSTS_ADDRESS, Network, address_resource, vrf_need
 from controller.names import TenantName
 
@@ -45,7 +45,7 @@ class ServiceSpec(Part):
     virtual_ip: Ipv4
     protocol: Literal["tcp", "udp"]
     port: TransportPort
-    pool: tuple[PoolMember, ...] = Field(min_length=1, max_length=MAXIMUM_SHARES)
+    pool: Annotated[tuple[PoolMember, ...], AtMost(MAXIMUM_SHARES)] = Field(min_length=1)
 
 
 class Service(IntentDocument):

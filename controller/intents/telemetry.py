@@ -12,19 +12,27 @@ from pydantic import Field
 
 from controller.intents.document import IntentDocument, Part
 from controller.intents.errors import FieldError
-from controller.intents.fields import Count, PortNumber, SwitchLabel
+from controller.intents.fields import AtMost, Count, PortNumber, SwitchLabel
 
 if TYPE_CHECKING:
     from controller.intents.catalogue import Catalogue
 
 __all__ = ["TelemetryWatch", "WatchSpec"]
 
+MOST_SWITCHES = 1024
+MOST_PORTS = 509
+"""As many as there are on a switch."""
+
 
 class WatchSpec(Part):
     """Where to look, and the thresholds; a queue that passes either is reported."""
 
-    switches: tuple[SwitchLabel, ...] = Field((), description="none named: all switches")
-    ports: tuple[PortNumber, ...] = Field((), description="none named: all ports in use")
+    switches: Annotated[tuple[SwitchLabel, ...], AtMost(MOST_SWITCHES)] = Field(
+        (), description="none named: all switches"
+    )
+    ports: Annotated[tuple[PortNumber, ...], AtMost(MOST_PORTS)] = Field(
+        (), description="none named: all ports in use"
+    )
     queue_depth: Annotated[int, Count(1, 0xFFFFFFFF)] = Field(32, description="packets in the queue")
     queue_delay_microseconds: Annotated[int, Count(1, 0xFFFFFFFF)] = Field(
         5000, description="time that a packet waited"

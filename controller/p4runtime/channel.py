@@ -53,7 +53,7 @@ class Endpoint:
     name: SwitchName
     device_id: int
     address: str
-    """`host:port`; an IPv6 host in brackets."""
+    """`host:port`, an IPv6 host in brackets; or `unix:PATH`."""
     tls: Tls | None = None
 
 

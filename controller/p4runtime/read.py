@@ -17,6 +17,7 @@ from controller.p4runtime.update import Code
 from pipelines.entities import (
     CloneSession,
     Counter,
+    CounterCell,
     DigestConfig,
     Entity,
     EntityKey,
@@ -25,7 +26,7 @@ from pipelines.entities import (
 )
 from pipelines.fabric.bindings import TABLES, CongestionReport, HostSeen
 
-__all__ = ["ReadResult", "count_entries", "read_all", "read_counters"]
+__all__ = ["ReadResult", "count_entries", "read_all", "read_cells", "read_counters"]
 
 _COUNTERS_A_REQUEST = 1000
 _DECODED_AT_ONCE = 500
@@ -128,6 +129,36 @@ async def read_counters(
             if key is not None:
                 count = found.direct_counter_entry.data
                 counters[key] = Counter(count.packet_count, count.byte_count)
+    return counters
+
+
+async def read_cells(
+    stub: p4r_grpc.P4RuntimeStub, device_id: int, cells: Collection[CounterCell], timeout: float
+) -> dict[EntityKey, Counter]:
+    """Read cells of indirect counters, by their keys; a cell that the switch leaves out is left out here.
+
+    Args:
+        stub: the switch.
+        device_id: its number there.
+        cells: of any arrays.
+        timeout: seconds for each request.
+
+    Raises:
+        P4RuntimeError: a request failed.
+    """
+    requests = [cell.encode_key() for cell in cells]
+    counters: dict[EntityKey, Counter] = {}
+    for start in range(0, len(requests), _COUNTERS_A_REQUEST):
+        answer: list[p4r.Entity] = []
+        try:
+            await _read(stub, device_id, requests[start : start + _COUNTERS_A_REQUEST], timeout, into=answer)
+        except grpc.aio.AioRpcError as failure:
+            raise error_of(failure, "reading counters") from failure
+        for found in answer:
+            entry = found.counter_entry
+            counters[entry.counter_id, entry.index.index] = Counter(
+                entry.data.packet_count, entry.data.byte_count
+            )
     return counters
 
 

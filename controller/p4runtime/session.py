@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from controller.p4runtime.errors import (
 from controller.p4runtime.limit import RateLimit
 from controller.p4runtime.pipeline import Pipeline, push, running_cookie
 from controller.p4runtime.ports import follow_ports
-from controller.p4runtime.read import ReadResult, count_entries, read_all, read_counters
+from controller.p4runtime.read import ReadResult, count_entries, read_all, read_cells, read_counters
 from controller.p4runtime.state import PacketIn, Phase, SessionListener, SessionState
 from controller.p4runtime.stream import (
     ElectionIdTaken,
@@ -41,7 +42,7 @@ from controller.p4runtime.stream import (
 from controller.p4runtime.update import Code, Update, UpdateError
 from controller.p4runtime.write import write_batches
 from controller.targets.target import Target
-from pipelines.entities import Counter, EntityKey, TableEntry
+from pipelines.entities import Counter, CounterCell, EntityKey, TableEntry
 from pipelines.values import Port
 
 __all__ = ["SwitchSession", "Timing"]
@@ -52,6 +53,8 @@ _WAITING_MESSAGES = 1024
 _DIFFERENT_COMPLAINTS = 20
 _PACKETS_A_SECOND, _PACKETS_AT_ONCE = 50.0, 100
 """Of one port: a host may send LLDP frames as fast as it likes, and the fabric's own must come through."""
+_REPORTS_A_SECOND, _REPORTS_AT_ONCE = 500.0, 250
+"""Packet-ins and digests that a switch sends without losing any. Who causes more drowns what others say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,9 @@ class SwitchSession:
         self._digests: asyncio.Queue[p4r.DigestList] = asyncio.Queue(_WAITING_MESSAGES)
         self._packet_limit = RateLimit[Port](_PACKETS_A_SECOND, _PACKETS_AT_ONCE)
         self._dropped = 0
+        self._reports = RateLimit[None](_REPORTS_A_SECOND, _REPORTS_AT_ONCE)
+        self._flooded_at = -math.inf
+        """When reports came last that were too many, or found no room here."""
         self._complaints: set[str] = set()
         self._waiters: set[asyncio.Future[None]] = set()
 
@@ -140,6 +146,16 @@ class SwitchSession:
     def dropped_messages(self) -> int:
         """Packet-ins of a port that sends too many, and all that came faster than the listener took it."""
         return self._dropped
+
+    def heard_all(self, since: float) -> bool:
+        """Whether the listener has had all that the switch reports by digest, as far as one can tell.
+
+        Reports get lost, or come late, where there are too many, here or in the switch.
+
+        Args:
+            since: a moment of the event loop's clock.
+        """
+        return self._digests.empty() and self._flooded_at < since
 
     async def wait_until(self, wanted: Callable[[SessionState], bool]) -> SessionState:
         """Wait until the state is as wanted; at once if it is already."""
@@ -226,6 +242,15 @@ class SwitchSession:
                 timeout=self._timing.write,
             )
 
+    async def read_cells(self, cells: Collection[CounterCell]) -> Mapping[EntityKey, Counter]:
+        """Read cells of indirect counters, by their keys.
+
+        Raises:
+            P4RuntimeError: the switch did not answer, or not with counters.
+        """
+        async with self._request(Phase.PRIMARY, Phase.BACKUP) as connection:
+            return await read_cells(connection.stub, self._endpoint.device_id, cells, self._timing.write)
+
     async def packet_out(self, port: Port, frame: bytes) -> None:
         """Send a frame out of a port. Nobody says whether it left.
 
@@ -305,12 +330,11 @@ class SwitchSession:
                         await stream.send(self._arbitration.request())
                     self._see_standing()
                 case "packet":
+                    self._count_reports(1)
                     self._take_packet(message.packet)
                 case "digest":
-                    try:
-                        self._digests.put_nowait(message.digest)
-                    except asyncio.QueueFull:
-                        self._dropped += 1
+                    self._count_reports(len(message.digest.data))
+                    self._take_digests(message.digest)
                 case "error":
                     code = Code(message.error.canonical_code)
                     self._complain(f"stream error {code.name}: {message.error.message}")
@@ -339,6 +363,19 @@ class SwitchSession:
             self._dropped += 1
         else:
             self._packets.put_nowait(packet)
+
+    def _count_reports(self, number: int) -> None:
+        now = asyncio.get_running_loop().time()
+        if not all(self._reports.allows(None, now) for _ in range(number)):
+            self._flooded_at = now
+            self._complain(f"more than {_REPORTS_A_SECOND:g} reports come in a second: some may be lost")
+
+    def _take_digests(self, digests: p4r.DigestList) -> None:
+        if self._digests.full():
+            self._dropped += 1
+            self._flooded_at = asyncio.get_running_loop().time()
+        else:
+            self._digests.put_nowait(digests)
 
     async def _deliver_packets(self) -> None:
         """Hand packet-ins to the listener, one at a time."""

@@ -9,9 +9,14 @@ from dataclasses import dataclass
 
 from controller.names import IntentKey, PortRef, SwitchName
 from controller.telemetry.congestion import Episode
+from controller.telemetry.drops import DropPoint
 from controller.topology.model import Host, Link
+from controller.topology.sighting import RefusedClaim
+from pipelines.values import IPv4Address, IPv6Address, MacAddress
 
 __all__ = [
+    "AddressClaimRefused",
+    "AddressMoved",
     "CongestionCleared",
     "CongestionOnset",
     "CongestionUpdate",
@@ -25,6 +30,8 @@ __all__ = [
     "LinkUp",
     "SwitchConnected",
     "SwitchDisconnected",
+    "TrafficDropped",
+    "TrafficDropsCleared",
 ]
 
 
@@ -91,6 +98,26 @@ class HostMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressMoved:
+    """An IP address belongs to another host now: the one that had it did not answer for it."""
+
+    address: IPv4Address | IPv6Address
+    host: Host
+    mac_before: MacAddress
+    before: PortRef
+
+
+@dataclass(frozen=True, slots=True)
+class AddressClaimRefused:
+    """Somebody shows an address that is another's: a conflict, or an attack from `claimed_at`.
+
+    Told once a minute for each port and address, however often it is shown.
+    """
+
+    claim: RefusedClaim
+
+
+@dataclass(frozen=True, slots=True)
 class HostForgotten:
     """A host is believed no more."""
 
@@ -118,6 +145,30 @@ class CongestionCleared:
     episode: Episode
 
 
+@dataclass(frozen=True, slots=True)
+class TrafficDropped:
+    """A port drops more packets for one reason than the threshold allows."""
+
+    point: DropPoint
+    packets: int
+    """Between the two reads that showed it, `seconds` apart."""
+    seconds: float
+    rate: float
+    """Packets a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficDropsCleared:
+    """It has been below the threshold for a while."""
+
+    point: DropPoint
+    packets: int
+    """All that were dropped until now."""
+    seconds: float
+    """From the onset to the last read above the threshold."""
+    peak_rate: float
+
+
 Event = (
     IntentStatusChanged
     | IntentDeleted
@@ -127,8 +178,12 @@ Event = (
     | LinkDown
     | HostLearned
     | HostMoved
+    | AddressMoved
+    | AddressClaimRefused
     | HostForgotten
     | CongestionOnset
     | CongestionUpdate
     | CongestionCleared
+    | TrafficDropped
+    | TrafficDropsCleared
 )

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from controller.names import IntentKey, SwitchName
 from controller.telemetry.congestion import Episode, Queue
 from controller.telemetry.counters import Count
+from controller.telemetry.drop_counts import PointCount
 
 __all__ = ["CONTENT_TYPE", "Metrics", "SwitchFigures", "View"]
 
@@ -53,6 +54,9 @@ class View(Protocol):
 
     def all_counts(self) -> Iterable[tuple[IntentKey, tuple[Count, ...]]]: ...
     def active_congestion(self) -> Iterable[Episode]: ...
+    def drops(self) -> Iterable[PointCount]:
+        """Ports and reasons that have dropped at least one packet."""
+
     @property
     def events_lost(self) -> int: ...
     @property
@@ -119,6 +123,7 @@ class _FabricCollector(Collector):
         yield from self._switches()
         yield from self._intents()
         yield from self._congestion()
+        yield self._drops()
         view = self._view
         yield CounterMetricFamily("p4fabric_events", "Events published.", view.events_published)
         yield CounterMetricFamily(
@@ -191,3 +196,14 @@ class _FabricCollector(Collector):
             depth.add_metric(labels, episode.depth if episode else 0)
             delay.add_metric(labels, episode.delay_us / 1e6 if episode else 0)
         yield from (episodes, depth, delay)
+
+    def _drops(self) -> Metric:
+        dropped = CounterMetricFamily(
+            "p4fabric_dropped_packets",
+            "Packets that a switch dropped, by port and reason.",
+            labels=["switch", "port", "direction", "reason"],
+        )
+        for count in self._view.drops():
+            port, direction, reason = count.point
+            dropped.add_metric([port.switch, str(port.port), direction, reason.label], count.packets)
+        return dropped

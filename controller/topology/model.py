@@ -63,7 +63,9 @@ class Switch:
         """The ports where another switch may be, edge ports aside."""
         if self.link_ports is not None:
             return self.link_ports
-        return DEFAULT_PORTS if self.ports is None else self.ports
+        # The usual ones also where the switch does not have them all: what it has is not known right after
+        # a start, and nothing should change then.
+        return {*DEFAULT_PORTS, *(self.ports or ())}
 
     def lacks(self, port: Port) -> str | None:
         """That the switch has no such port, in words; None if it has, or does not say which it has."""

@@ -105,7 +105,15 @@ control HostReport(in headers_t hdr, in metadata_t meta, in standard_metadata_t 
         if (!of_arp && !of_nd) {
             return;
         }
-        bit<32> cell = (bit<32>) standard_metadata.ingress_port << 1 | (of_nd ? 32w1 : 32w0);
+        // What a host answers the controller is counted apart: others can make it say much, but not to the
+        // router, since nobody may ask as the router.
+        bit<2> kind = 0;
+        if (hdr.ethernet.dst_addr == meta.network.router_mac) {
+            kind = 2;
+        } else if (of_nd) {
+            kind = 1;
+        }
+        bit<32> cell = (bit<32>) standard_metadata.ingress_port << 2 | (bit<32>) kind;
         bool conforms;
         report_policer.apply(cell, standard_metadata.ingress_global_timestamp,
                              REPORT_INTERVAL, REPORT_TOLERANCE, conforms);

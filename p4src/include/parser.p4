@@ -281,9 +281,11 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
 
     state parse_gtpu_options {
         packet.extract(hdr.gtpu_options);
-        transition select(hdr.gtpu_options.next_extension) {
-            0: parse_inner;
-            GTPU_EXTENSION_PDU_SESSION_CONTAINER: parse_gtpu_pdu_session;
+        // The type of the next extension means nothing unless the E flag is set (TS 29.281, section 5.1).
+        transition select(hdr.gtpu.extension_flag, hdr.gtpu_options.next_extension) {
+            (0, _): parse_inner;
+            (1, 0): parse_inner;
+            (1, GTPU_EXTENSION_PDU_SESSION_CONTAINER): parse_gtpu_pdu_session;
             default: accept;
         }
     }

@@ -31,7 +31,7 @@ const int CONGESTION_WATCH_TABLE_SIZE = 512;      // one entry a port
 #define MAXIMUM_GROUP_SIZE 64                     // members of one selector group
 const bit<32> QUEUE_COUNT = 4096;                 // 512 ports of 8 queues
 const bit<32> PORT_COUNT = 512;
-const bit<32> REPORT_POLICER_COUNT = 1024;        // 512 ports, ARP and Neighbor Discovery each
+const bit<32> REPORT_POLICER_COUNT = 2048;        // 512 ports; ARP, Neighbor Discovery, answers to the fabric
 
 // How often what reaches the controller may come from one port, in microseconds: see policer.p4.
 const bit<48> PROBE_INTERVAL = 50000;             // 20 LLDP frames a second, 11 at once

@@ -75,7 +75,7 @@ control UpfUplink(inout headers_t hdr, inout metadata_t meta, in standard_metada
                 if (hdr.gtpu.isValid() && hdr.inner_ipv4.isValid() && !meta.inner_ip.unreadable
                     && standard_metadata.parser_error == error.NoError) {
                     // UDP and GTP-U, and what GTP-U has besides.
-                    bit<16> overhead = meta.ip.header_length + 16;
+                    bit<16> overhead = 16;
                     if (hdr.gtpu_options.isValid()) {
                         overhead = overhead + 4;
                     }
@@ -83,9 +83,15 @@ control UpfUplink(inout headers_t hdr, inout metadata_t meta, in standard_metada
                         overhead = overhead + 4;
                     }
                     if (hdr.inner_ipv4.ihl >= 5 && meta.inner_ip.header_length <= hdr.inner_ipv4.total_length
-                        && overhead <= meta.ip_length
-                        && hdr.inner_ipv4.total_length <= meta.ip_length - overhead) {
+                        && hdr.udp.length <= meta.ip_length - meta.ip.header_length
+                        && overhead <= hdr.udp.length
+                        && hdr.inner_ipv4.total_length <= hdr.udp.length - overhead) {
                         upf_uplink_sessions.apply();
+                        // A UE gives nobody addresses either.
+                        if (reason == DROP_NONE && hdr.udp.isValid()
+                            && (bit<16>) hdr.udp.dst_port == UDP_PORT_DHCP_CLIENT) {
+                            reason = DROP_DHCP_SERVER;
+                        }
                     }
                 }
             }

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from pipelines.entities import (
     Action,
+    CounterCell,
     DigestMessage,
     Lpm,
     MatchField,
@@ -957,6 +958,24 @@ class CongestionWatch(TableEntry):
     HAS_PRIORITY: ClassVar[bool] = False
     HAS_SELECTOR: ClassVar[bool] = False
     HAS_COUNTER: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class IngressDrops(CounterCell):
+    """A cell of `FabricIngress.ingress_drops`, which has 16,384."""
+
+    COUNTER_ID: ClassVar[int] = 311937623
+    COUNTER_NAME: ClassVar[str] = "FabricIngress.ingress_drops"
+    SIZE: ClassVar[int] = 16384
+
+
+@dataclass(frozen=True, slots=True)
+class EgressDrops(CounterCell):
+    """A cell of `FabricEgress.egress_drops`, which has 16,384."""
+
+    COUNTER_ID: ClassVar[int] = 315799405
+    COUNTER_NAME: ClassVar[str] = "FabricEgress.egress_drops"
+    SIZE: ClassVar[int] = 16384
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from softswitch.server.errors import Refusal
+from softswitch.server.limits import raise_descriptor_limit
 from softswitch.server.ports import BadOption, Ports, parse_interfaces, parse_queues
 from softswitch.server.server import SoftSwitchServer, SwitchOptions, Tls, read_config
 
@@ -34,9 +35,14 @@ class OnOff(StrEnum):
 
 def run(
     device_id: Annotated[int, typer.Option(help="The device's number in P4Runtime.", min=1)] = 1,
-    grpc: Annotated[str, typer.Option(help="HOST:PORT to serve P4Runtime on; port 0 takes a free one.")] = (
-        "127.0.0.1:9559"
-    ),
+    grpc: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Where to serve P4Runtime: HOST:PORT (port 0 takes a free one), or unix:PATH for this "
+            "user's processes only. Any process that can connect may write.",
+        ),
+    ] = "127.0.0.1:9559",
     interface: Annotated[
         list[str] | None, typer.Option("--interface", "-i", help="PORT@NAME; once for each port.")
     ] = None,
@@ -64,6 +70,12 @@ def run(
     tls_ca: Annotated[
         Path | None, typer.Option(help="Clients must show a certificate that this authority has signed.")
     ] = None,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure", help="Listen where other machines can connect, without mutual TLS: all may write."
+        ),
+    ] = False,
     log_level: Annotated[LogLevel, typer.Option(help="How much is logged, on stderr.")] = LogLevel.WARNING,
 ) -> None:
     """Run an embedded P4Runtime switch until it is interrupted."""
@@ -85,10 +97,12 @@ def run(
             cpu_port=cpu_port,
             config=read_config(p4info, pipeline) if p4info and pipeline else None,
             tls=Tls(tls_cert, tls_key, tls_ca) if tls_cert and tls_key else None,
+            insecure=insecure,
             cores=cores,
             busy_poll_us=busy_poll,
             notifications=notifications is OnOff.ON,
         )
+        raise_descriptor_limit()
         asyncio.run(_serve(options))
     except (BadOption, Refusal) as error:
         typer.echo(f"p4fabric switch run: {error}", err=True)

@@ -35,7 +35,12 @@ PrivateKey = Annotated[Path | None, typer.Option("--tls-key", help="Its private 
 
 
 def trace(
-    where: Annotated[str, typer.Argument(metavar="HOST:PORT|JSON", help="A running switch, or a bmv2 JSON.")],
+    where: Annotated[
+        str,
+        typer.Argument(
+            metavar="ADDRESS|JSON", help="A running switch (HOST:PORT, unix:PATH), or a bmv2 JSON."
+        ),
+    ],
     port: FromPort = None,
     src: Source = None,
     dst: Destination = None,

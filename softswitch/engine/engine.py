@@ -360,14 +360,14 @@ class NativeEngine:
         return int(self._native.engine_fd(self._handle(), 1))
 
     def drain(self, limit: int = 1024) -> list[Event]:
-        """Take at most `limit` packet-ins and digests, oldest first."""
+        """Take at most `limit` packet-ins and digests, in the order that `api.Engine` says."""
         events: list[Event] = []
         handle = self._handle()
         with self._lock:
             _clear(self.events_fd)
             while len(events) < limit and (record := self._take(handle, 1)) is not None:
                 kind, number, content = record
-                event = self._digest(number, content) if kind else PacketIn(content)
+                event = self._digest(number, content) if kind else PacketIn(content, number)
                 if event is not None:
                     events.append(event)
             if len(events) == limit:

@@ -28,8 +28,9 @@ class PacketIo:
     """Between the running engine and the primaries."""
 
     def __init__(
-        self, packet_in: Callable[[p4r.PacketIn], None], digest: Callable[[p4r.DigestList], bool]
+        self, packet_in: Callable[[p4r.PacketIn, int], None], digest: Callable[[p4r.DigestList], bool]
     ) -> None:
+        """`packet_in` takes a packet and the priority that it came up with."""
         self._packet_in = packet_in
         self.digests = Digests(digest)
         self._engine: Engine | None = None
@@ -71,7 +72,7 @@ class PacketIo:
             if not isinstance(event, PacketIn):
                 self.digests.receive(event)
             elif (packet := self._headers[0].decode(event.frame)) is not None:
-                self._packet_in(packet)
+                self._packet_in(packet, event.priority)
             else:
                 self.malformed += 1
                 if self.malformed == 1:

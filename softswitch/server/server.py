@@ -18,24 +18,16 @@ from softswitch.engine.api import Engine, EngineOptions
 from softswitch.gnmi.service import GnmiService
 from softswitch.server.errors import Refusal
 from softswitch.server.front_panel import FrontPanel
+from softswitch.server.limits import GRPC_OPTIONS, MOST_CALLS
+from softswitch.server.listen import ListenAddress
 from softswitch.server.pipeline import Pipelines
 from softswitch.server.ports import BadOption, Ports
+from softswitch.server.rpc import GuardedServer
 from softswitch.server.service import P4RuntimeService
 from softswitch.tracing.follow import TraceService
 
-LARGEST_REQUEST = 64 << 20
-"""Bytes: device configs may be large (specification, section 21.3.2)."""
 GRACE = 0.3
 """Seconds for RPCs to end when the server stops."""
-_GRPC_OPTIONS = (
-    ("grpc.max_receive_message_length", LARGEST_REQUEST),
-    ("grpc.so_reuseport", 0),
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
-    ("grpc.http2.max_ping_strikes", 0),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +66,8 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class SwitchOptions:
-    """What a switch is made of. `listen` is HOST:PORT; port 0 takes a free one."""
+    """What a switch is made of. `listen` is HOST:PORT (port 0 takes a free one) or unix:PATH. Where other
+    machines can reach it, `tls` with an authority is needed, or `insecure`: whoever connects may write."""
 
     device_id: int = 1
     listen: str = "127.0.0.1:9559"
@@ -83,6 +76,7 @@ class SwitchOptions:
     drop_port: int = 511
     config: p4r.ForwardingPipelineConfig | None = None
     tls: Tls | None = None
+    insecure: bool = False
     cores: int = 1
     busy_poll_us: int = 0
     notifications: bool = True
@@ -106,12 +100,13 @@ class SoftSwitchServer:
         )
         self._service: P4RuntimeService | None = None
         self._server: grpc.aio.Server | None = None
+        self._listen = ListenAddress.parse(options.listen)
         self._port = 0
 
     @property
     def address(self) -> str:
-        """Where it listens: HOST:PORT."""
-        return f"{self.options.listen.rpartition(':')[0]}:{self._port}"
+        """Where it listens, as gRPC's clients take it: HOST:PORT or unix:PATH."""
+        return self._listen.with_port(self._port)
 
     @property
     def engine(self) -> Engine:
@@ -173,10 +168,11 @@ class SoftSwitchServer:
             self._server = self._bind()
             if options.config is not None:
                 await self._service.load(options.config)
-            self._service.join(self._server)
-            TraceService(self._running_engine).join(self._server)
+            guarded = GuardedServer(self._server)
+            self._service.join(guarded)
+            TraceService(self._running_engine).join(guarded)
             gnmi = GnmiService(self._panel, self._service.in_state)
-            gnmi_grpc.add_gNMIServicer_to_server(gnmi, self._server)
+            gnmi_grpc.add_gNMIServicer_to_server(gnmi, guarded)
             await self._server.start()
         except BaseException:
             await self.stop()
@@ -202,20 +198,25 @@ class SoftSwitchServer:
         await self.stop()
 
     def _bind(self) -> grpc.aio.Server:
-        server = grpc.aio.server(options=_GRPC_OPTIONS)
-        listen = self.options.listen
-        host, _, port = listen.rpartition(":")
-        if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-            raise BadOption(f"address {listen!r}: HOST:PORT is needed, such as 127.0.0.1:9559")
-        try:
-            if self.options.tls is not None:
-                self._port = server.add_secure_port(listen, self.options.tls.credentials())
-            else:
-                self._port = server.add_insecure_port(listen)
-        except RuntimeError:
-            self._port = 0
+        listen, tls = self._listen, self.options.tls
+        listen.check_open(
+            tls=tls is not None,
+            authority=tls is not None and tls.authority is not None,
+            insecure=self.options.insecure,
+        )
+        credentials = tls.credentials() if tls is not None else None
+        server = grpc.aio.server(options=GRPC_OPTIONS, maximum_concurrent_rpcs=MOST_CALLS)
+        with listen.bindable():
+            try:
+                if credentials is not None:
+                    self._port = server.add_secure_port(listen.text, credentials)
+                else:
+                    self._port = server.add_insecure_port(listen.text)
+            except RuntimeError:
+                self._port = 0
         if not self._port:
-            raise BadOption(f"address {listen}: cannot listen there; is the port in use?")
+            reason = "may this user make a socket there?" if listen.path else "is the port in use?"
+            raise BadOption(f"address {listen.text}: cannot listen there; {reason}")
         return server
 
 

@@ -24,6 +24,7 @@ from softswitch.server.errors import (
     abort,
     batch_status,
     denied,
+    exhausted,
     invalid,
     raise_first,
 )
@@ -32,6 +33,7 @@ from softswitch.server.packet_io import PacketIo
 from softswitch.server.parts import Part, messages
 from softswitch.server.pipeline import Forwarding, Pipelines
 from softswitch.server.received import Received
+from softswitch.server.rpc import GuardedServer
 from softswitch.server.stream import ClientStream
 
 _log = logging.getLogger(__name__)
@@ -41,6 +43,10 @@ _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _Push = p4r.SetForwardingPipelineConfigRequest
 _Get = p4r.GetForwardingPipelineConfigRequest
 T = TypeVar("T")
+MOST_STREAMS = 80
+"""Of clients that have arbitrated (`arbitration.MOST_CLIENTS`) and of some that are about to."""
+ARBITRATION_SECONDS = 30.0
+"""For a new stream's first arbitration update to be accepted."""
 _LAST_WORDS = 5.0
 """Seconds that a client has to read what was said to it before its stream ends with an error."""
 
@@ -62,7 +68,7 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         self._packet_io = PacketIo(self._packet_in, self._digest)
         self._idle_timeouts = IdleTimeouts(self.in_state, self._idle)
 
-    def join(self, server: grpc.aio.Server) -> None:
+    def join(self, server: GuardedServer) -> None:
         """Be served."""
         p4r_grpc.add_P4RuntimeServicer_to_server(self, server)
         write = grpc.unary_unary_rpc_method_handler(self.Write)
@@ -242,7 +248,10 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         self, _: object, context: _Context
     ) -> None:
         """Sections 5 and 16."""
+        if len(self._streams) >= MOST_STREAMS:
+            await abort(context, exhausted(f"there are {MOST_STREAMS} streams already"))
         stream = ClientStream()
+        overdue = asyncio.get_running_loop().call_later(ARBITRATION_SECONDS, _end_stranger, stream)
         self._streams[stream.client] = stream
         sending = asyncio.create_task(self._send(stream, context))
         receiving = asyncio.create_task(self._receive(stream, context))
@@ -254,6 +263,7 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
                 stream.end(failure)
                 await asyncio.wait((sending,), timeout=_LAST_WORDS)
         finally:
+            overdue.cancel()
             for task in (sending, receiving):
                 task.cancel()
             # Before anything is awaited: the call itself may be cancelled there, and a primary that has gone
@@ -330,8 +340,9 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
             error.error.digest_list_ack.digest_list_ack.CopyFrom(ack)
             stream.offer(error)
 
-    def _packet_in(self, packet: p4r.PacketIn) -> None:
-        self._broadcast(p4r.StreamMessageResponse(packet=packet), "controller_packet_metadata", "packet_in")
+    def _packet_in(self, packet: p4r.PacketIn, priority: int) -> None:
+        message = p4r.StreamMessageResponse(packet=packet)
+        self._broadcast(message, "controller_packet_metadata", "packet_in", priority)
 
     def _digest(self, digests: p4r.DigestList) -> bool:
         return self._broadcast(p4r.StreamMessageResponse(digest=digests), "digests", digests.digest_id)
@@ -340,7 +351,9 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         message = p4r.StreamMessageResponse(idle_timeout_notification=idle)
         self._broadcast(message, "tables", idle.table_entry[0].table_id)
 
-    def _broadcast(self, message: p4r.StreamMessageResponse, kind: str, of: int | str) -> bool:
+    def _broadcast(
+        self, message: p4r.StreamMessageResponse, kind: str, of: int | str, priority: int = 0
+    ) -> bool:
         """To every primary in whose role's scope it is; whether anybody took it."""
         if not self._notifications:
             return False
@@ -349,7 +362,7 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
             listener(message)
         for client in self._arbitration.primaries():
             if self._is_in_scope(client, kind, of):
-                taken |= self._streams[client].offer(message)
+                taken |= self._streams[client].offer(message, priority)
         return taken
 
     def _is_in_scope(self, client: Client, kind: str, of: int | str) -> bool:
@@ -359,6 +372,12 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
             return True
         number = running.schema.header_ids.get(of, 0) if isinstance(of, str) else of
         return running.schema.roles.owns(client.role, kind, number)
+
+
+def _end_stranger(stream: ClientStream) -> None:
+    if stream.client.role is None:
+        text = f"no arbitration update within {ARBITRATION_SECONDS:.0f} s"
+        stream.end(Refusal(Code.DEADLINE_EXCEEDED, text))
 
 
 def _stream_error(refusal: Refusal) -> p4r.StreamMessageResponse:

@@ -1,6 +1,7 @@
 """One client's stream: what is to be sent to it waits here, bounded.
 
-Knows which messages may be lost. Must not know what they say.
+Packet-ins of each priority, each digest's lists and all else wait in lanes of their own: what a slow client
+loses of one kind costs it nothing of another. Knows which messages may be lost. Must not know what they say.
 """
 
 from __future__ import annotations
@@ -12,9 +13,13 @@ from finsy.proto import p4r
 
 from softswitch.server.arbitration import Client
 from softswitch.server.errors import Code, Refusal
+from softswitch.server.lanes import Lane, Lanes
 
 MOST_WAITING = 1024
-"""Packet-ins, digest lists and errors that a slow client may be behind with; more are dropped."""
+"""Packet-ins of each priority, and errors and notifications, that a slow client may be behind with; more are
+dropped."""
+MOST_DIGESTS_WAITING = 16384
+"""Of each digest, its messages in all lists that wait; further lists are dropped."""
 MOST_UNREAD = 256
 """Arbitration updates that it may be behind with; more end the stream."""
 
@@ -27,7 +32,7 @@ class ClientStream:
         self.dropped = 0
         """Messages that the client was too slow for."""
         self._notable: deque[p4r.StreamMessageResponse] = deque()
-        self._waiting: deque[p4r.StreamMessageResponse] = deque()
+        self._waiting: Lanes[p4r.StreamMessageResponse] = Lanes()
         self._ready = asyncio.Event()
         self._failure: Refusal | None = None
 
@@ -39,12 +44,13 @@ class ClientStream:
         self._notable.append(message)
         self._ready.set()
 
-    def offer(self, message: p4r.StreamMessageResponse) -> bool:
-        """Anything else; False when the client is too slow and it was dropped."""
-        if len(self._waiting) >= MOST_WAITING:
+    def offer(self, message: p4r.StreamMessageResponse, priority: int = 0) -> bool:
+        """Anything else, a packet-in of this priority among it; False when the client is too slow and it was
+        dropped."""
+        lane, size = _lane(message, priority)
+        if not self._waiting.put(lane, message, size):
             self.dropped += 1
             return False
-        self._waiting.append(message)
         self._ready.set()
         return True
 
@@ -62,6 +68,18 @@ class ClientStream:
             if self._failure is not None:
                 raise self._failure
             if self._waiting:
-                return self._waiting.popleft()
+                return self._waiting.take()
             self._ready.clear()
             await self._ready.wait()
+
+
+def _lane(message: p4r.StreamMessageResponse, priority: int) -> tuple[Lane, int]:
+    """Where a message waits, and how much it takes of the lane's room."""
+    match message.WhichOneof("update"):
+        case "packet":
+            return Lane(priority, "packet", MOST_WAITING), 1
+        case "digest":
+            digest = message.digest
+            return Lane(0, digest.digest_id, MOST_DIGESTS_WAITING), max(1, len(digest.data))
+        case _:
+            return Lane(0, "other", MOST_WAITING), 1

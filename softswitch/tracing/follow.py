@@ -18,6 +18,7 @@ import grpc
 from softswitch.engine.api import BuildError, Engine
 from softswitch.engine.trace.events import TraceFilter
 from softswitch.server.errors import Code, Refusal, abort, exhausted, invalid
+from softswitch.server.rpc import GuardedServer
 from softswitch.tracing.document import Document, trace_document
 
 _log = logging.getLogger(__name__)
@@ -74,10 +75,10 @@ class TraceService:
         self._running = running
         self._busy = False
 
-    def join(self, server: grpc.aio.Server) -> None:
+    def join(self, server: GuardedServer) -> None:
         """Be served."""
         follow = grpc.unary_stream_rpc_method_handler(self.follow)
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {METHOD: follow}),))
+        server.add_registered_method_handlers(SERVICE, {METHOD: follow})
 
     async def follow(self, request: bytes, context: _Context) -> AsyncIterator[bytes]:
         """First an empty object, when tracing has begun; then each trace."""

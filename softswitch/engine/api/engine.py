@@ -189,7 +189,9 @@ class Engine(Protocol):
         ...
 
     def drain(self, limit: int = 1024) -> list[Event]:
-        """Take at most `limit` packet-ins and digests, oldest first."""
+        """Take at most `limit` packet-ins and digests. Packet-ins of priority 7 to 1 come first, in that
+        order; then those of priority 0 and the digests of each list in turns, oldest first. Each priority
+        and each list has room of its own, so that a flood of one costs no other any message."""
         ...
 
     def inject(self, port: int, frame: bytes) -> bool:

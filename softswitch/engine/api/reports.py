@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 @dataclass(frozen=True, slots=True)
 class PacketIn:
-    """A frame that was sent to the CPU port, as deparsed: the packet_in header, if any, is in front."""
+    """A frame that was sent to the CPU port, as deparsed: the packet_in header, if any, is in front.
+    `priority` is that of the CPU port's queue that it was in."""
 
     frame: bytes
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ EXPORT struct engine *engine_new(uint32_t cpu_port, uint32_t drop_port, uint32_t
     engine->collected_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     engine->netlink_fd = netlink_open();
     bool made = ring_open(&engine->injected, CROSSING_RING) && ring_open(&engine->collected, CROSSING_RING) &&
-                ring_open(&engine->events, CROSSING_RING);
+                upward_open(&engine->upward);
     made = made && watch(engine, engine->wake_fd, PORTS) && watch(engine, engine->netlink_fd, PORTS + 1);
     if (!made || engine->events_fd < 0 || engine->collected_fd < 0) {
         engine_free(engine);
@@ -69,7 +69,7 @@ EXPORT void engine_free(struct engine *engine)
     free(engine->tracer);
     ring_close(&engine->injected);
     ring_close(&engine->collected);
-    ring_close(&engine->events);
+    upward_close(&engine->upward);
     close_fd(engine->wake_fd);
     close_fd(engine->events_fd);
     close_fd(engine->collected_fd);
@@ -202,7 +202,7 @@ EXPORT void engine_figures(struct engine *engine, struct engine_report *report)
     report->ingress = engine->ingress_packets;
     report->egress = engine->egress_packets;
     report->recirculated = engine->recirculated;
-    report->events_lost = __atomic_load_n(&engine->events.lost, __ATOMIC_RELAXED);
+    report->events_lost = upward_lost(&engine->upward);
     memcpy(report->drops, engine->drops, sizeof report->drops);
 }
 

@@ -3,8 +3,8 @@
  *
  * Threads. The worker owns everything while it runs. Whoever wants to change something parks it first
  * (engine_park, engine_release: at a burst boundary, by a flag that the worker looks at once a burst); callers
- * of that are serialised by `control`. Three rings cross threads without parking: frames injected, frames sent
- * to memory ports, events for the control plane. */
+ * of that are serialised by `control`. Rings cross threads without parking: frames injected, frames sent to memory
+ * ports, what goes up to the control plane. */
 #ifndef P4_ENGINE_H
 #define P4_ENGINE_H
 
@@ -12,6 +12,7 @@
 
 #include "pipeline.h"
 #include "ring.h"
+#include "upward.h"
 
 enum {
     PORTS = 512,
@@ -53,6 +54,7 @@ struct pool *pool_open(uint32_t phv_size, uint32_t header_room);
 void pool_close(struct pool *pool);
 struct packet *packet_new(struct pipeline *pipeline); /* NULL: the pool is used up */
 void packet_free(struct packet *packet);
+bool pool_scarce(const struct pool *pool); /* the rest is for what must not wait */
 struct packet *packet_copy(struct packet *packet); /* with its headers and metadata */
 void packet_settle(struct packet *packet); /* the room in front as large again as for a new packet */
 void packet_guard(struct packet *packet); /* sanitised builds: whoever reads behind the frame is caught */
@@ -135,7 +137,8 @@ struct engine {
     bool tracing;
 
     /* crossing threads */
-    struct ring injected, collected, events;
+    struct ring injected, collected;
+    struct upward upward;
     int wake_fd, events_fd, collected_fd, epoll_fd, netlink_fd;
     uint64_t injected_count, handled_count, marked_count; /* injected frames dealt with; the same when nothing was left to do */
 

@@ -20,13 +20,13 @@ EXPORT uint64_t engine_inject(struct engine *engine, uint32_t port, const uint8_
 EXPORT int64_t engine_take(struct engine *engine, int events, uint8_t *to, uint32_t size, uint32_t *kind,
                            uint32_t *number)
 {
-    struct ring *ring = events == TAKE_EVENTS ? &engine->events : &engine->collected;
+    struct ring *ring = events == TAKE_EVENTS ? upward_next(&engine->upward) : &engine->collected;
     if (events == TAKE_TRACE) {
         if (!engine->tracer)
             return -1;
         ring = &engine->tracer->ring;
     }
-    const struct record *record = ring_peek(ring);
+    const struct record *record = ring ? ring_peek(ring) : NULL;
     if (!record)
         return -1;
     uint32_t length = record->length < size ? record->length : size;

@@ -13,7 +13,7 @@
 #define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
 #endif
 
-enum { CHUNK = 64, MOST_CHUNKS = 512, TAIL_ROOM = 64, TAG_ROOM = 4 };
+enum { CHUNK = 64, MOST_CHUNKS = 512, KEPT_CHUNKS = 64, TAIL_ROOM = 64, TAG_ROOM = 4 };
 
 static uint32_t round_up(uint32_t value, uint32_t to)
 {
@@ -44,6 +44,11 @@ void pool_close(struct pool *pool)
     }
     free(pool->chunks);
     free(pool);
+}
+
+bool pool_scarce(const struct pool *pool)
+{
+    return pool->outstanding >= (uint64_t)(pool->limit_chunks - KEPT_CHUNKS) * CHUNK;
 }
 
 static bool add_chunk(struct pool *pool)

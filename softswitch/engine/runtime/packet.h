@@ -54,6 +54,7 @@ struct packet {
     uint32_t wire_length;    /* bmv2's packet length: grows and shrinks with setValid and setInvalid */
     uint32_t limit;          /* a clone session's longest copy, NO_TRUNCATION without */
     uint16_t queue_port;
+    uint8_t queue_priority;
     uint64_t enqueued_us;
     uint32_t trace, copy;    /* the trace that it belongs to (0: none), and which copy of its packet it is */
     struct requests requests;

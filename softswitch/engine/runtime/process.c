@@ -97,7 +97,7 @@ static void emit_digest(struct engine *engine, struct packet *packet)
 {
     uint8_t message[LARGEST_DIGEST + 16];
     uint32_t length = packet->pipeline->code->digest(packet->requests.digest_list, packet, message);
-    ring_write(&engine->events, 1, packet->requests.digest_list, message, length);
+    upward_digest(&engine->upward, packet->requests.digest_list, message, length);
     trace(packet, TRACE_DIGEST, packet->requests.digest_list);
     engine->events_new = true;
 }
@@ -195,7 +195,9 @@ static void send_packet(struct engine *engine, struct packet *packet)
     if (number == engine->cpu_port) {
         if (!engine->ports[number] || !engine->ports[number]->used) {
             trace(packet, TRACE_SENT, number);
-            ring_write(&engine->events, 0, number, packet->data, packet->length);
+            uint32_t priority = packet->queue_priority;
+            if (!upward_packet(&engine->upward, priority, packet->data, packet->length))
+                trace(packet, TRACE_DROPPED, DROP_RING_FULL);
             engine->events_new = true;
             packet_free(packet);
             return;

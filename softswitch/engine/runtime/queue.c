@@ -53,7 +53,7 @@ void queue_put(struct engine *engine, struct packet *packet, uint16_t number, ui
     packet->enqueued_us = since_start_us(engine);
     metadata->enq_timestamp = (uint32_t)packet->enqueued_us;
     metadata->enq_qdepth = 0;
-    metadata->priority = (uint8_t)(priority & (PRIORITIES - 1));
+    metadata->priority = packet->queue_priority = (uint8_t)(priority & (PRIORITIES - 1));
     if (!port || (!rated(&port->scheduler) && !port->scheduler.waiting)) {
         /* Also where there is no port: a program may recirculate from egress. */
         trace_queued(packet);
@@ -63,7 +63,9 @@ void queue_put(struct engine *engine, struct packet *packet, uint16_t number, ui
     struct scheduler *scheduler = &port->scheduler;
     struct queue *queue = &scheduler->queues[metadata->priority];
     metadata->enq_qdepth = queue->depth;
-    if (queue->depth >= scheduler->limit) {
+    /* Deep queues of many ports could hold all buffers; the highest priority would find none. */
+    bool scarce = metadata->priority < PRIORITIES - 1 && pool_scarce(packet->pipeline->pool);
+    if (queue->depth >= scheduler->limit || scarce) {
         scheduler->drops++;
         port->drops[DROP_QUEUE_FULL]++;
         drop_packet(engine, packet, DROP_QUEUE_FULL);

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,12 +92,14 @@ async def controller(
 
 
 @contextmanager
-def switch_process(device_id: int = 1) -> Iterator[str]:
-    """A switch without interfaces; its address."""
+def switch_process(device_id: int = 1, interfaces: Sequence[str] = ()) -> Iterator[str]:
+    """A switch with interfaces, such as `1@veth0`, or without any; its address."""
+    ports = [word for interface in interfaces for word in ("-i", interface)]
     address = f"127.0.0.1:{free_tcp_port()}"
     command = [sys.executable, "-m", "softswitch", "run", "--device-id", str(device_id), "--grpc", address]
+    command += ports
     if TARGET == "bmv2":
-        command = ["simple_switch_grpc", "--no-p4", "--device-id", str(device_id)]
+        command = ["simple_switch_grpc", "--no-p4", "--device-id", str(device_id), *ports]
         command += ["--thrift-port", str(free_tcp_port())]
         command += ["--", "--grpc-server-addr", address, "--cpu-port", "510"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=sys.stderr)

@@ -61,6 +61,13 @@ def configuration(address: str) -> str:
 @contextmanager
 def installation(folder: Path, address: str) -> Iterator[Installation]:
     (folder / "fabric.yaml").write_text(configuration(address))
+    with controller_process(folder) as installed:
+        yield installed
+
+
+@contextmanager
+def controller_process(folder: Path) -> Iterator[Installation]:
+    """A controller with the `fabric.yaml` of a folder."""
     process = subprocess.Popen(
         [*P4FABRIC, "controller", "--config", "fabric.yaml", "--log-level", "warning"],
         stdout=subprocess.PIPE, text=True, cwd=folder,

@@ -59,10 +59,10 @@ def cables() -> Iterator[None]:
 
 
 class RealSwitch:
-    """One switch process, which may be killed and started again on its old port."""
+    """One switch process, which may be killed and started again at its old address."""
 
-    def __init__(self, name: str, device_id: int, interfaces: Sequence[str]) -> None:
-        self.endpoint = Endpoint(SwitchName(name), device_id, f"127.0.0.1:{free_tcp_port()}")
+    def __init__(self, name: str, device_id: int, address: str, interfaces: Sequence[str]) -> None:
+        self.endpoint = Endpoint(SwitchName(name), device_id, address)
         self._interfaces = [word for interface in interfaces for word in ("-i", interface)]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -84,8 +84,17 @@ class RealSwitch:
 
 
 @pytest.fixture(scope="session")
-def _processes(cables: None) -> Iterator[tuple[RealSwitch, RealSwitch]]:
-    switches = (RealSwitch("leaf", 11, ["1@scl1", "2@scl2"]), RealSwitch("spine", 12, ["2@scs2"]))
+def _processes(
+    cables: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[RealSwitch, RealSwitch]]:
+    """The leaf at a Unix socket, where the target can; the spine at a TCP port."""
+    addresses = [f"127.0.0.1:{free_tcp_port()}" for _ in range(2)]
+    if TARGET == "softswitch":
+        addresses[0] = f"unix:{tmp_path_factory.mktemp('leaf')}/leaf.sock"
+    switches = (
+        RealSwitch("leaf", 11, addresses[0], ["1@scl1", "2@scl2"]),
+        RealSwitch("spine", 12, addresses[1], ["2@scs2"]),
+    )
     for switch in switches:
         switch.start()
     yield switches

@@ -133,6 +133,17 @@ async def test_everything_is_written_read_back_changed_and_removed(leaf: RealSwi
         assert (await restarted.session.read()).entities == {}
 
 
+async def test_cells_of_indirect_counters_are_read_in_as_many_requests_as_it_takes(leaf: RealSwitch) -> None:
+    controlled = Controlled(leaf)
+    async with running(controlled.run):
+        await controlled.until_primary()
+        last = b.EgressDrops(b.EgressDrops.SIZE - 1)
+        cells = [*(b.IngressDrops(index) for index in range(2500)), last]
+        counters = await controlled.session.read_cells(cells)
+        assert counters.keys() == {cell.key for cell in cells}
+        assert await controlled.session.read_cells([]) == {}
+
+
 async def test_a_full_table_is_a_failure_of_what_did_not_fit(leaf: RealSwitch) -> None:
     many = keyed(*(b.UpfInterfaces(VrfId(i), IPv4Address(i), b.N3()) for i in range(1, 70)))
     controlled = Controlled(leaf)

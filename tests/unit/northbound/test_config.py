@@ -11,6 +11,22 @@ from controller.topology.model import Role
 
 LEAF: dict[str, Any] = {"name": "leaf1", "deviceId": 1, "address": "127.0.0.1:9559", "role": "leaf"}
 
+SAME_SOCKET = (("unix:/run/x.sock", "leaf1", 1), ("unix:///run/x.sock", "leaf2", 2))
+
+
+@pytest.mark.parametrize(
+    ("address", "taken"),
+    [
+        ("unix:/run/p4fabric/leaf1.sock", "unix:/run/p4fabric/leaf1.sock"),
+        ("unix:///run/p4fabric/leaf1.sock", "unix:/run/p4fabric/leaf1.sock"),
+        ("unix:leaf1.sock", "unix:/etc/p4fabric/leaf1.sock"),
+    ],
+)
+def test_a_switch_may_be_at_a_unix_socket(address: str, taken: str) -> None:
+    document = {"switches": [{**LEAF, "address": address}]}
+    config = FabricConfig.read(document, Path("/etc/p4fabric/fabric.yaml"))
+    assert config.switches[0].endpoint().address == taken
+
 
 def test_a_file_names_switches_and_its_paths_are_relative_to_it(tmp_path: Path) -> None:
     file = tmp_path / "fabric.yaml"
@@ -57,6 +73,14 @@ def test_everything_but_the_switches_has_a_default_beside_the_file(tmp_path: Pat
         ({"switches": [{**LEAF, "address": "leaf1"}]}, "switches[0].address", "host:port"),
         ({"switches": [{**LEAF, "address": "::1:9"}]}, "switches[0].address", "host:port"),
         ({"switches": [{**LEAF, "address": "a:70000"}]}, "switches[0].address", "1 to 65535"),
+        ({"switches": [{**LEAF, "address": "unix:"}]}, "switches[0].address", "must be a path"),
+        ({"switches": [{**LEAF, "address": "unix://a.sock"}]}, "switches[0].address", "unix:PATH"),
+        ({"switches": [{**LEAF, "address": "unix:/" + "x" * 107}]}, "switches[0].address", "107 bytes"),
+        (
+            {"switches": [{**LEAF, "address": a, "name": n, "deviceId": d} for a, n, d in SAME_SOCKET]},
+            "switches[1].address",
+            "switches[0]",
+        ),
         ({"switches": [{**LEAF, "target": "p4"}]}, "switches[0].target", "softswitch, bmv2"),
         ({"switches": [{**LEAF, "role": "core"}]}, "switches[0].role", "leaf, spine"),
         ({"switches": [{**LEAF, "ports": [1, 510]}]}, "switches[0].ports[1]", "1 to 509"),
@@ -74,6 +98,8 @@ def test_everything_but_the_switches_has_a_default_beside_the_file(tmp_path: Pat
         ({"api": None}, "api", "must be a mapping"),
         ({"store": {"path": 3}}, "store.path", "must be a path"),
         ({"telemetry": {"clearAfter": 0}}, "telemetry.clearAfter", "greater than 0"),
+        ({"telemetry": {"dropThreshold": -1}}, "telemetry.dropThreshold", "greater than or equal to 0"),
+        ({"telemetry": {"dropClearAfter": 0}}, "telemetry.dropClearAfter", "greater than 0"),
     ],
 )
 def test_what_cannot_be_used_is_named_with_what_would_be_right(

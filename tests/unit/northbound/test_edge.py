@@ -86,4 +86,32 @@ def test_a_host_is_believed_only_where_nobody_else_has_a_better_claim(
 ) -> None:
     shown = None if address is None else ip_address(address)
     found = edge.refuse(network, port(number), mac, shown)
-    assert found is None if reason is None else found is not None and reason in found
+    assert found is None if reason is None else found is not None and reason in found.reason
+
+
+@pytest.mark.parametrize(
+    ("number", "mac", "address", "spoofed", "held_at"),
+    [
+        (1, HOST, "10.0.1.1", True, None),
+        (1, ROUTER, None, True, None),
+        (1, HOST, "10.0.1.3", True, port(3)),
+        (1, PINNED, "10.0.1.9", True, port(2)),
+        (2, HOST, "10.0.1.1", True, None),
+        (2, PINNED, "10.0.1.3", True, port(3)),
+        (3, ADDRESSED, "10.0.1.1", True, None),
+        (3, ADDRESSED, "10.0.1.3", False, None),
+        (3, ADDRESSED, "10.0.1.9", False, None),
+        (2, HOST, "10.0.1.9", False, None),
+        (1, HOST, "10.0.2.1", False, None),
+    ],
+)
+def test_what_is_refused_is_spoofed_where_somebody_else_has_the_address(
+    edge: Edge, number: int, mac: MacAddress, address: str | None, spoofed: bool, held_at: PortRef | None
+) -> None:
+    found = edge.refuse(CLIENTS, port(number), mac, None if address is None else ip_address(address))
+    assert found is not None and (found.spoofed, found.held_at) == (spoofed, held_at)
+
+
+def test_a_port_has_the_tag_that_its_attachment_states(edge: Edge) -> None:
+    assert edge.tag_at(CLIENTS, port(4)) == 40 and edge.tag_at(FLAT, port(4)) == 41
+    assert edge.tag_at(CLIENTS, port(1)) is None

@@ -17,9 +17,11 @@ from finsy.proto import p4d, p4r
 
 from controller.config import FabricConfig
 from controller.fabric import Fabric, IntentState, running_fabric
+from controller.intents import ROUTER_MAC
 from controller.p4runtime import ReadResult, SwitchSession
 from controller.telemetry.bus import Published
 from controller.telemetry.events import (
+    AddressClaimRefused,
     CongestionCleared,
     CongestionOnset,
     HostForgotten,
@@ -29,6 +31,7 @@ from controller.telemetry.events import (
     LinkUp,
     SwitchDisconnected,
 )
+from controller.topology.question import question
 from pipelines.entities import DigestMessage, encode_int
 from pipelines.fabric import bindings as b
 from pipelines.values import IpProtocol, L4Port, MacAddress, Port, VlanId
@@ -151,6 +154,51 @@ async def test_a_host_that_speaks_is_bridged_to_followed_and_still_known_after_a
         assert fake.writes == [] and bridged(fake) == {2}
 
 
+async def test_a_host_is_asked_at_its_port_with_the_tag_that_it_has_there(tmp_path: Path) -> None:
+    async with fake_switch() as fake, running(tmp_path, fake) as found:
+        attachments = [{"switch": "s1", "port": 1, "vlan": 40}, {"switch": "s1", "port": 2}]
+        await found.fabric.apply([network(attachments=attachments)])
+        await found.until_in_sync()
+        fake.say(host_seen(1))
+        await found.until(lambda: bridged(fake) == {1})
+        fake.say(host_seen(2))
+        asked = [await next_question(fake) for _ in range(3)]
+        expected = question(HOST, IPv4Address("10.0.1.7"), ROUTER_MAC, VlanId(40))
+        assert asked == [(1, expected)] * 3
+        # Once it has moved, there is no tag.
+        await found.until(lambda: found.heard(HostMoved))
+        fake.say(host_seen(1))
+        assert await next_question(fake) == (2, question(HOST, IPv4Address("10.0.1.7"), ROUTER_MAC, None))
+        fake.say(host_seen(2))
+        (refused,) = await found.until(lambda: found.heard(AddressClaimRefused))
+        assert (refused.claim.claimed_at.port, refused.claim.held_at.port) == (1, 2)
+        assert len(found.fabric.topology.hosts) == 1 and len(found.heard(HostMoved)) == 1
+
+
+async def next_question(fake: FakeSwitch) -> tuple[int, bytes]:
+    """The next frame that the switch was told to send but link probes: by which port, and what."""
+    async with asyncio.timeout(5):
+        while True:
+            message = await fake.received.get()
+            if message.HasField("packet") and message.packet.payload[12:14] != b"\x88\xcc":
+                port = b.PacketOutMetadata.decode(list(message.packet.metadata)).egress_port
+                return port, message.packet.payload
+
+
+async def test_a_host_moves_away_from_a_switch_that_cannot_be_reached(tmp_path: Path) -> None:
+    async with fake_switch() as one, fake_switch() as other, running(tmp_path, one, other) as found:
+        attachments = [{"switch": name, "port": 1} for name in ("s1", "s2")]
+        await found.fabric.apply([network(attachments=attachments)])
+        await found.until_in_sync()
+        one.say(host_seen(1))
+        await found.until(lambda: found.heard(HostLearned))
+        await one.stop()
+        await found.until(lambda: found.heard(SwitchDisconnected))
+        other.say(host_seen(1))
+        (moved,) = await found.until(lambda: found.heard(HostMoved), seconds=2)
+        assert (moved.before.switch, moved.host.attachment.switch) == ("s1", "s2")
+
+
 async def test_a_host_is_forgotten_where_its_port_is_no_longer_open(tmp_path: Path) -> None:
     async with fake_switch() as fake, running(tmp_path, fake) as found:
         await found.fabric.apply([network()])
@@ -218,8 +266,8 @@ async def test_links_found_by_probes_are_kept_over_a_restart(tmp_path: Path) -> 
     """Two switches whose ports 5 are joined here: what leaves one comes in at the other."""
     async with fake_switch() as one, fake_switch() as other:
         async with joined(one, other), running(tmp_path, one, other) as found:
-            await found.until(lambda: len(found.fabric.topology.links) == 2)
-            assert len(found.heard(LinkUp)) == 2
+            await found.until(lambda: len(found.heard(LinkUp)) == 2)
+            assert len(found.fabric.topology.links) == 2
             await asyncio.sleep(0.1)
             await found.until_in_sync()
             assert _fabric_ports(one) == _fabric_ports(other) == {5}

@@ -27,6 +27,8 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
         self.config: p4r.ForwardingPipelineConfig | None = None
         self.pushes = 0
         self.entities: dict[bytes, p4r.Entity] = {}
+        self.cells: dict[tuple[int, int], int] = {}
+        """Packets by the id and index of an indirect counter's cell; others hold 0."""
         self.writes: list[p4r.WriteRequest] = []
         self.clients: list[Client] = []
         self.received: asyncio.Queue[p4r.StreamMessageRequest] = asyncio.Queue()
@@ -62,6 +64,7 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
         """Forget pipeline and entities, as a process that was restarted."""
         self.config = None
         self.entities.clear()
+        self.cells.clear()
 
     def say(self, message: p4r.StreamMessageResponse) -> None:
         """Send a message to the primary."""
@@ -183,6 +186,9 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
 
     async def Read(self, request: p4r.ReadRequest, context: Context) -> AsyncIterator[p4r.ReadResponse]:
         await self._answers(context)
+        if request.entities[0].HasField("counter_entry"):
+            yield self._cells(request)
+            return
         (wanted,) = request.entities
         kind = wanted.WhichOneof("entity")
         for entity in list(self.entities.values()):
@@ -198,6 +204,13 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
             ).WhichOneof("type"):
                 continue
             yield p4r.ReadResponse(entities=[entity])  # a message an entity: any split is allowed
+
+    def _cells(self, request: p4r.ReadRequest) -> p4r.ReadResponse:
+        response = p4r.ReadResponse(entities=request.entities)
+        for entity in response.entities:
+            cell = entity.counter_entry
+            cell.data.packet_count = self.cells.get((cell.counter_id, cell.index.index), 0)
+        return response
 
 
 def _key(entity: p4r.Entity) -> bytes:

@@ -209,6 +209,31 @@ async def test_a_port_that_floods_the_controller_does_not_keep_others_from_being
         assert session.dropped_messages > 2500
 
 
+async def test_a_switch_that_reports_too_much_may_have_lost_some_of_it(fake: FakeSwitch) -> None:
+    listener, loop = Listener(), asyncio.get_running_loop()
+    session = session_to(fake, listener)
+
+    async def report(lists: int) -> None:
+        """Lists of 64 messages, as the fabric's digests are configured."""
+        for number in range(lists):
+            digests = p4r.StreamMessageResponse()
+            digests.digest.digest_id, digests.digest.list_id = b.HostSeen.DIGEST_ID, number
+            for _ in range(64):
+                digests.digest.data.add()
+            fake.say(digests)
+        for _ in range(lists):
+            while not (await fake.received.get()).HasField("digest_ack"):
+                pass
+
+    async with running(session.run):
+        await session.wait_until(is_primary)
+        before = loop.time()
+        await report(3)
+        assert session.heard_all(before)
+        await report(10)
+        assert not session.heard_all(before) and session.heard_all(loop.time())
+
+
 async def test_a_request_under_way_fails_when_the_connection_goes(fake: FakeSwitch) -> None:
     session = session_to(fake, Listener())
     async with running(session.run):

@@ -1,0 +1,136 @@
+"""HTTP/1.1 as uvicorn speaks it, with time limits on whatever a client has to send or to read.
+
+uvicorn limits only how long a connection may be idle between two requests. This module knows
+uvicorn's protocol for h11. It must never know what is served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from http import HTTPStatus
+from typing import Any
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from controller.api.connections import REQUEST, Client, Connections
+from controller.intents import FieldError
+
+__all__ = ["LimitedProtocol"]
+
+_BUFFERED = 64 << 10
+"""Bytes written to a client beyond what the kernel takes, before writing waits."""
+BODY = "the request's body"
+
+
+class LimitedProtocol(H11Protocol):
+    """One connection; it says to its `Client` what is awaited until when."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        client: Client,
+        connections: Connections,
+    ) -> None:
+        """Serve `config.app`; `connections` is told when the client goes."""
+        super().__init__(config, server_state, app_state)
+        self._client, self._connections, self._limits = client, connections, connections.limits
+        # What the application may do with the connection; uvicorn copies it into each scope's state.
+        self.app_state = {**app_state, "welcome": self._welcome}
+
+    def _welcome(self) -> None:
+        self._connections.welcome(self._client)
+
+    # asyncio.Protocol.
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The client is here, its TLS handshake is over."""
+        super().connection_made(transport)
+        # Over TLS the default is 512 KiB.
+        transport.set_write_buffer_limits(high=_BUFFERED)
+        self._client.served = self
+        if self._client not in self._connections:
+            transport.abort()  # it had to go while it shook hands
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._connections.discard(self._client)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Something came; it may be the beginning of a request, or its end."""
+        super().data_received(data)
+        self._expect(after_data=True)
+
+    def on_response_complete(self) -> None:
+        """An answer is written; the next request may have come already."""
+        super().on_response_complete()
+        self._expect(after_data=False)
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as it is written to."""
+        super().pause_writing()
+        self._connections.stalls(self._client, self.loop.time())
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        super().resume_writing()
+        self._client.stalled_since = None
+
+    def _expect(self, *, after_data: bool) -> None:
+        now, state = self.loop.time(), self.conn.their_state
+        if state is h11.SEND_BODY:
+            self._client.expect(BODY, now + self._limits.body)
+        elif state is h11.IDLE and (after_data or self.conn.trailing_data[0]):
+            self._client.expect(REQUEST, now + self._limits.header)
+        else:
+            self._client.expect_nothing()
+
+    # uvicorn's, so that each answer is JSON.
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP."""
+        self._refuse(HTTPStatus.BAD_REQUEST, f"is not HTTP/1.1: {msg}")
+
+    # controller.api.connections.Served.
+
+    def expire(self, what: str) -> None:
+        """Tell the client that something took too long, and close."""
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, f"took too long: {what} did not come in whole in time")
+        else:
+            self.transport.abort()
+
+    def abort(self) -> None:
+        """Close without a word."""
+        self.transport.abort()
+
+    def unread(self) -> int:
+        """Bytes that wait for the client to read."""
+        return self.transport.get_write_buffer_size()
+
+    def is_idle(self) -> bool:
+        """Whether no request is being made or answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _refuse(self, status: HTTPStatus, message: str) -> None:
+        body = json.dumps({"errors": [FieldError("request", None, message).as_dict()]}).encode()
+        headers = [
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+            ("Connection", "close"),
+        ]
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            answer = h11.Response(status_code=status, headers=headers, reason=status.phrase.encode())
+            events = (answer, h11.Data(data=body), h11.EndOfMessage())
+            self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
+        self.transport.close()

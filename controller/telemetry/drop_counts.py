@@ -1,0 +1,106 @@
+"""Adds up what switches count as dropped, so that no total ever goes back.
+
+A switch that restarts counts from zero; a cell that is smaller than before says so. Time is given, never
+read. This module must never know what reads the cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from controller.names import SwitchName
+from controller.telemetry.drops import DropPoint
+
+__all__ = ["DropCounts", "Growth", "PointCount"]
+
+
+@dataclass(frozen=True, slots=True)
+class PointCount:
+    """What was dropped at one point, as far as it was read."""
+
+    point: DropPoint
+    packets: int
+    """Since the switch started, as this controller saw it first; never less than before."""
+    rate: float | None
+    """Packets a second between the last two reads; None before the second, and while nothing is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What one point dropped between two reads."""
+
+    point: DropPoint
+    packets: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Packets a second."""
+        return self.packets / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    cell: int
+    total: int
+    read_at: float
+    rate: float | None = None
+
+
+class DropCounts:
+    """Feed it what was read; its size is that of the points read."""
+
+    def __init__(self) -> None:
+        """Begin without counts."""
+        self._known: dict[SwitchName, dict[DropPoint, _Known]] = {}
+        self._read_at: dict[SwitchName, float] = {}
+
+    def take(self, switch: SwitchName, cells: Mapping[DropPoint, int], now: float) -> list[Growth]:
+        """Take the cells of one switch, read at one time; returns what grew or stood since the last read.
+
+        A point that is read for the first time has no growth. One that is not read any more drops
+        nothing: its port was closed for that reason.
+        """
+        self._read_at[switch] = now
+        known, grown = self._known.setdefault(switch, {}), []
+        for point, cell in cells.items():
+            before = known.get(point)
+            if before is None:
+                known[point] = _Known(cell, cell, now)
+                continue
+            new = cell - before.cell if cell >= before.cell else cell
+            seconds = now - before.read_at
+            if seconds <= 0:
+                known[point] = replace(before, cell=cell, total=before.total + new)
+                continue
+            growth = Growth(point, new, seconds)
+            known[point] = _Known(cell, before.total + new, now, growth.rate)
+            grown.append(growth)
+        for point in known.keys() - cells.keys():
+            seconds = now - known[point].read_at
+            known[point] = replace(known[point], rate=0.0)
+            if seconds > 0:
+                grown.append(Growth(point, 0, seconds))
+        return grown
+
+    def unanswered(self, switch: SwitchName) -> None:
+        """Forget the rates of a switch that does not answer; its totals stay."""
+        known = self._known.get(switch, {})
+        for point, before in known.items():
+            if before.rate is not None:
+                known[point] = replace(before, rate=None)
+
+    def read_at(self, switch: SwitchName) -> float | None:
+        """When a switch was read last, or None."""
+        return self._read_at.get(switch)
+
+    def nonzero(self) -> tuple[PointCount, ...]:
+        """All points that have dropped at least one packet, the worst first."""
+        found = [
+            PointCount(point, known.total, known.rate)
+            for points in self._known.values()
+            for point, known in points.items()
+            if known.total
+        ]
+        return tuple(sorted(found, key=lambda count: (-(count.rate or 0.0), -count.packets, count.point)))
