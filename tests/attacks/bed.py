@@ -169,12 +169,12 @@ class Bed:
         return {wire: frames for wire, frames in outcome.items() if frames}
 
     def drain(self) -> None:
-        """Forget what has come out so far, and what is on its way."""
+        """Forget what has come out so far, and what is on its way; answer what the controller asked."""
         for port in WIRES:
             serial = self._mark(port)
             for wire in WIRES:
                 if wire != port:
-                    self._up_to(serial, wire)
+                    self._up_to(serial, wire, answer=True)
 
     def send(self, port: int, frame: bytes) -> None:
         """Send a frame into a port, padded to what Ethernet needs."""
@@ -195,7 +195,7 @@ class Bed:
         self.send(port, bytes(head) + _MARKER[2:] + serial)
         return serial
 
-    def _up_to(self, serial: bytes, port: int) -> list[bytes]:
+    def _up_to(self, serial: bytes, port: int, answer: bool = False) -> list[bytes]:
         frames: list[bytes] = []
         while True:
             try:
@@ -207,9 +207,9 @@ class Bed:
                     return frames
             elif not _is_question(frame):
                 frames.append(frame)
-            else:
-                for answer in self._answers(port):
-                    self.send(port, answer)
+            elif answer:
+                for reply in self._answers(port):
+                    self.send(port, reply)
 
     def drops(self, port: int) -> dict[str, int]:
         """Frames dropped so far: by reason, those that came in at a port; in egress, those at any port."""

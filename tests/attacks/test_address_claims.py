@@ -72,7 +72,7 @@ def everybody_is_back(bed: Bed) -> Iterator[None]:
 def as_they_were(bed: Bed, request: pytest.FixtureRequest) -> Iterator[None]:
     """Hosts whose address was claimed by another say that they still have it."""
     yield
-    case = request.node.callspec.params.get("case")
+    case = getattr(request.node, "callspec", None) and request.node.callspec.params["case"]
     if case is not None and case.expected == "ADDRESS_ELSEWHERE":
         introduce(bed)
 
@@ -112,6 +112,15 @@ def claims_of_nobody() -> Iterator[Case]:
 @as_parameters(*claims_of_nobody())
 def test_arp_claims_no_address_that_no_host_has(bed: Bed, case: Case) -> None:
     check(bed, case)
+
+
+def test_a_claim_of_an_end_of_the_subnet_is_not_learned_and_stops_nothing(bed: Bed) -> None:
+    """It would contradict what the network itself says of these addresses, and no change could be compiled."""
+    for ip in ("10.0.1.0", "10.0.1.255"):
+        check(bed, Case(ip, ALICE, arp(ALICE, ip, REQUEST, EVERYBODY), "SOURCE_ADDRESS"))
+    introduce(bed)
+    _, addresses = bed.hosts()[ALICE.mac]
+    assert addresses & {"10.0.1.0", "10.0.1.255"} == set()
 
 
 @as_parameters(
@@ -262,6 +271,21 @@ def test_neighbor_discovery_claims_no_address_that_no_host_has(bed: Bed, case: C
 )
 def test_neighbor_discovery_claims_no_address_of_another_host(bed: Bed, case: Case) -> None:
     check(bed, case)
+
+
+def test_the_link_local_address_of_a_router_is_its_own(bed: Bed) -> None:
+    """It is what hosts have as their default router: who could claim it would need no advertisement."""
+    address = ROUTER_HOST.link
+    check(bed, Case("its own", ROUTER_HOST, advertise(ROUTER_HOST, address, to=ALL_NODES), (1, 2, 3)))
+    for sender in (ALICE, CAROL):
+        for frame in (
+            advertise(sender, address),
+            neighbor(sender, ICMPv6ND_NS(tgt=BOB.ip6) / ICMPv6NDOptSrcLLAddr(lladdr=sender.mac), address),
+            neighbor(sender, ICMPv6ND_RS() / ICMPv6NDOptSrcLLAddr(lladdr=sender.mac), address, ALL_NODES),
+        ):
+            check(bed, Case("another's", sender, frame, "ADDRESS_ELSEWHERE"))
+            introduce(bed)
+    check(bed, Case("its own, still", ROUTER_HOST, advertise(ROUTER_HOST, address), BOB.port))
 
 
 SOLICITATION = ICMPv6ND_NS(tgt=BOB.ip6) / ICMPv6NDOptSrcLLAddr(lladdr=ALICE.mac)
