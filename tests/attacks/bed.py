@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -70,13 +70,20 @@ def _until(wanted: Callable[[], Any], what: str) -> Any:
 class Bed:
     """One leaf with its controller; use it as a context manager."""
 
-    def __init__(self, folder: Path, documents: Sequence[dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        documents: Sequence[dict[str, Any]],
+        answers: Callable[[int], Iterable[bytes]] = lambda port: (),
+    ) -> None:
         """Plan it.
 
         Args:
             folder: where the controller keeps its files.
             documents: the intents that it gets.
+            answers: the frames with which the hosts at a port tell the controller that they are there.
         """
+        self._answers = answers
         self._folder = folder
         self._documents = documents
         self._cleanup = ExitStack()
@@ -162,12 +169,12 @@ class Bed:
         return {wire: frames for wire, frames in outcome.items() if frames}
 
     def drain(self) -> None:
-        """Forget what has come out so far, and what is on its way."""
+        """Forget what has come out so far, and what is on its way; answer what the controller asked."""
         for port in WIRES:
             serial = self._mark(port)
             for wire in WIRES:
                 if wire != port:
-                    self._up_to(serial, wire)
+                    self._up_to(serial, wire, answer=True)
 
     def send(self, port: int, frame: bytes) -> None:
         """Send a frame into a port, padded to what Ethernet needs."""
@@ -188,7 +195,7 @@ class Bed:
         self.send(port, bytes(head) + _MARKER[2:] + serial)
         return serial
 
-    def _up_to(self, serial: bytes, port: int) -> list[bytes]:
+    def _up_to(self, serial: bytes, port: int, answer: bool = False) -> list[bytes]:
         frames: list[bytes] = []
         while True:
             try:
@@ -200,6 +207,9 @@ class Bed:
                     return frames
             elif not _is_question(frame):
                 frames.append(frame)
+            elif answer:
+                for reply in self._answers(port):
+                    self.send(port, reply)
 
     def drops(self, port: int) -> dict[str, int]:
         """Frames dropped so far: by reason, those that came in at a port; in egress, those at any port."""

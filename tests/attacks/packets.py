@@ -11,7 +11,7 @@ from scapy.layers.inet6 import IPv6
 from scapy.packet import Packet, Raw
 
 from tests.attacks.bed import ROUTER
-from tests.attacks.tenants import GNB, N3, UE, UPLINK_TEID, Host
+from tests.attacks.tenants import BOB, GNB, N3, UE, UPLINK_TEID, Host
 
 __all__ = [
     "AUTHENTICATION",
@@ -33,6 +33,7 @@ __all__ = [
     "g_pdu",
     "ipv4",
     "ipv6",
+    "neighbor",
     "options",
     "routed",
     "routing",
@@ -130,3 +131,19 @@ def g_pdu(
 def from_ue(dst: str, upper: Packet | bytes, protocol: int = TCP_NUMBER, **fields: Any) -> Packet:
     """What the UE sends, as the gNB puts it into the tunnel."""
     return g_pdu(ipv4(UE, dst, upper, protocol, **fields))
+
+
+def neighbor(
+    sender: Host,
+    message: Packet,
+    source: str,
+    to: Host | str = BOB,
+    chain: Sequence[Extension] = (),
+    hlim: int = 255,
+) -> Packet:
+    """A message of Neighbor Discovery."""
+    dst = to.ip6 if isinstance(to, Host) else "ff02::1"
+    plain = IPv6(src=source, dst=dst, hlim=hlim) / message
+    if not chain:
+        return sender.ether(to) / plain
+    return sender.ether(to) / ipv6(source, dst, chain, bytes(plain.payload), ICMPV6, hlim=hlim)

@@ -56,29 +56,31 @@ class Host:
     ip: str = ""
     ip6: str = ""
     tag: int | None = None
+    link: str = ""
+    """Its link-local address, if anybody is to know it."""
 
     def ether(self, to: Host | str, **fields: Any) -> Packet:
         """The head of a frame of this host, with its tag: to a host, or to a MAC address."""
         head = Ether(src=self.mac, dst=to.mac if isinstance(to, Host) else to, **fields)
         return head if self.tag is None else head / Dot1Q(vlan=self.tag)
 
-    def announcements(self) -> list[bytes]:
-        """What tells the others of its addresses."""
+    def announcements(self, to: str | None = None) -> list[bytes]:
+        """What tells everybody, or one MAC address, that the host is there with its addresses."""
         frames: list[bytes] = []
-        everybody = "ff:ff:ff:ff:ff:ff"
         if self.ip:
-            frames.append(bytes(self.ether(everybody) / ARP(hwsrc=self.mac, psrc=self.ip, pdst=self.ip)))
-        if self.ip6:
-            claim = ICMPv6ND_NA(R=0, S=0, O=1, tgt=self.ip6) / ICMPv6NDOptDstLLAddr(lladdr=self.mac)
-            ip = IPv6(src=self.ip6, dst="ff02::1", hlim=255)
-            frames.append(bytes(self.ether("33:33:00:00:00:01") / ip / claim))
+            claim = ARP(op=2, hwsrc=self.mac, psrc=self.ip, pdst=self.ip)
+            frames.append(bytes(self.ether(to or "ff:ff:ff:ff:ff:ff") / claim))
+        for address in filter(None, (self.ip6, self.link)):
+            claim6 = ICMPv6ND_NA(R=0, S=0, O=1, tgt=address) / ICMPv6NDOptDstLLAddr(lladdr=self.mac)
+            ip = IPv6(src=address, dst="ff02::1", hlim=255)
+            frames.append(bytes(self.ether(to or "33:33:00:00:00:01") / ip / claim6))
         return frames
 
 
 ALICE = Host(1, "02:00:00:00:01:10", "10.0.1.10", "2001:db8:1::10")
 BOB = Host(2, "02:00:00:00:01:11", "10.0.1.11", "2001:db8:1::11")
 CAROL = Host(3, "02:00:00:00:01:12", "10.0.1.12", "2001:db8:1::12")
-ROUTER_HOST = Host(4, "02:00:00:00:01:14", "10.0.1.14", "2001:db8:1::14")
+ROUTER_HOST = Host(4, "02:00:00:00:01:14", "10.0.1.14", "2001:db8:1::14", link="fe80::14")
 SERVER = Host(5, "02:00:00:00:02:11", "10.0.2.11", "2001:db8:2::11")
 BACKEND = Host(6, "02:00:00:00:02:12", "10.0.2.12", "2001:db8:2::12")
 GNB = Host(7, "02:00:00:00:03:10", "10.0.3.10")

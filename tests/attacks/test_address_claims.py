@@ -1,4 +1,4 @@
-"""What a host says of who has which address: ARP, Neighbor Discovery, routers and DHCP servers."""
+"""What a host says of who has which address, in ARP and in Neighbor Discovery."""
 
 from __future__ import annotations
 
@@ -6,18 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from scapy.layers.dhcp import BOOTP
-from scapy.layers.inet import IP, UDP, IPOption_NOP
 from scapy.layers.inet6 import (
     ICMPv6ND_NA,
     ICMPv6ND_NS,
-    ICMPv6ND_RA,
-    ICMPv6ND_Redirect,
     ICMPv6ND_RS,
     ICMPv6NDOptDstLLAddr,
-    ICMPv6NDOptPrefixInfo,
     ICMPv6NDOptSrcLLAddr,
-    IPv6,
 )
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet
@@ -27,14 +21,10 @@ from tests.attacks.cases import Case, as_parameters, check
 from tests.attacks.conftest import introduce
 from tests.attacks.packets import (
     HOP_BY_HOP,
-    ICMPV6,
-    UDP_NUMBER,
     Extension,
-    datagram,
     fragment,
-    ipv6,
+    neighbor,
     options,
-    routed,
 )
 from tests.attacks.tenants import (
     ALICE,
@@ -47,7 +37,6 @@ from tests.attacks.tenants import (
     SERVER,
     SIX,
     SIX_NEIGHBOR,
-    VAULT,
     WEB,
     WIRE_TAGGED,
     WIRE_UNTAGGED,
@@ -72,7 +61,7 @@ def everybody_is_back(bed: Bed) -> Iterator[None]:
 def as_they_were(bed: Bed, request: pytest.FixtureRequest) -> Iterator[None]:
     """Hosts whose address was claimed by another say that they still have it."""
     yield
-    case = request.node.callspec.params.get("case")
+    case = getattr(request.node, "callspec", None) and request.node.callspec.params["case"]
     if case is not None and case.expected == "ADDRESS_ELSEWHERE":
         introduce(bed)
 
@@ -112,6 +101,15 @@ def claims_of_nobody() -> Iterator[Case]:
 @as_parameters(*claims_of_nobody())
 def test_arp_claims_no_address_that_no_host_has(bed: Bed, case: Case) -> None:
     check(bed, case)
+
+
+def test_a_claim_of_an_end_of_the_subnet_is_not_learned_and_stops_nothing(bed: Bed) -> None:
+    """It would contradict what the network says of these addresses: nothing could be compiled."""
+    for ip in ("10.0.1.0", "10.0.1.255"):
+        check(bed, Case(ip, ALICE, arp(ALICE, ip, REQUEST, EVERYBODY), "SOURCE_ADDRESS"))
+    introduce(bed)
+    _, addresses = bed.hosts()[ALICE.mac]
+    assert addresses & {"10.0.1.0", "10.0.1.255"} == set()
 
 
 @as_parameters(
@@ -186,22 +184,6 @@ def advertise(
     return neighbor(sender, message, source or target, to, chain, **fields)
 
 
-def neighbor(
-    sender: Host,
-    message: Packet,
-    source: str,
-    to: Host | str = BOB,
-    chain: Sequence[Extension] = (),
-    hlim: int = 255,
-) -> Packet:
-    """A message of Neighbor Discovery."""
-    dst = to.ip6 if isinstance(to, Host) else "ff02::1"
-    plain = IPv6(src=source, dst=dst, hlim=hlim) / message
-    if not chain:
-        return sender.ether(to) / plain
-    return sender.ether(to) / ipv6(source, dst, chain, bytes(plain.payload), ICMPV6, hlim=hlim)
-
-
 def advertisements_of_nobody() -> Iterator[Case]:
     for name, target in (
         ("the gateway", GATEWAY6),
@@ -262,6 +244,21 @@ def test_neighbor_discovery_claims_no_address_that_no_host_has(bed: Bed, case: C
 )
 def test_neighbor_discovery_claims_no_address_of_another_host(bed: Bed, case: Case) -> None:
     check(bed, case)
+
+
+def test_the_link_local_address_of_a_router_is_its_own(bed: Bed) -> None:
+    """It is what hosts have as their default router: who could claim it would need no advertisement."""
+    address = ROUTER_HOST.link
+    check(bed, Case("its own", ROUTER_HOST, advertise(ROUTER_HOST, address, to=ALL_NODES), (1, 2, 3)))
+    for sender in (ALICE, CAROL):
+        for frame in (
+            advertise(sender, address),
+            neighbor(sender, ICMPv6ND_NS(tgt=BOB.ip6) / ICMPv6NDOptSrcLLAddr(lladdr=sender.mac), address),
+            neighbor(sender, ICMPv6ND_RS() / ICMPv6NDOptSrcLLAddr(lladdr=sender.mac), address, ALL_NODES),
+        ):
+            check(bed, Case("another's", sender, frame, "ADDRESS_ELSEWHERE"))
+            introduce(bed)
+    check(bed, Case("its own, still", ROUTER_HOST, advertise(ROUTER_HOST, address), BOB.port))
 
 
 SOLICITATION = ICMPv6ND_NS(tgt=BOB.ip6) / ICMPv6NDOptSrcLLAddr(lladdr=ALICE.mac)
@@ -328,78 +325,4 @@ def bent(name: str, frame: Packet) -> Case:
     ),
 )
 def test_neighbor_discovery_that_is_not_plain_is_dropped(bed: Bed, case: Case) -> None:
-    check(bed, case)
-
-
-PREFIX = ICMPv6NDOptPrefixInfo(prefix="2001:db8:66::", prefixlen=64)
-ROUTER_ADVERTISEMENT = ICMPv6ND_RA() / PREFIX
-REDIRECT = ICMPv6ND_Redirect(tgt="fe80::10", dst="2001:db8:2::11")
-
-
-def advertised(sender: Host, message: Packet = ROUTER_ADVERTISEMENT, **more: Any) -> Packet:
-    return neighbor(sender, message, "fe80::99", ALL_NODES, **more)
-
-
-@as_parameters(
-    Case("advertisement of a host", ALICE, advertised(ALICE), "ROUTER_ADVERTISEMENT"),
-    Case("redirect of a host", ALICE, advertised(ALICE, REDIRECT), "ROUTER_ADVERTISEMENT"),
-    Case("advertisement of a stated host", CAROL, advertised(CAROL), "ROUTER_ADVERTISEMENT"),
-    Case("advertisement in an IPv6 network", SIX, advertised(SIX), "ROUTER_ADVERTISEMENT"),
-    Case("advertisement without subnets", WIRE_TAGGED, advertised(WIRE_TAGGED), "ROUTER_ADVERTISEMENT"),
-    Case(
-        "advertisement to one host",
-        ALICE,
-        neighbor(ALICE, ROUTER_ADVERTISEMENT, "fe80::99"),
-        "ROUTER_ADVERTISEMENT",
-    ),
-    Case("behind options", ALICE, advertised(ALICE, chain=[options()]), "NEIGHBOR_DISCOVERY"),
-    Case("behind two headers", ALICE, advertised(ALICE, chain=[options(0), options()]), "NEIGHBOR_DISCOVERY"),
-    Case("a first fragment", ALICE, advertised(ALICE, chain=[fragment(more=True)]), "NEIGHBOR_DISCOVERY"),
-    Case(
-        "redirect behind options",
-        ALICE,
-        advertised(ALICE, REDIRECT, chain=[options()]),
-        "NEIGHBOR_DISCOVERY",
-    ),
-    Case("advertisement of the router", ROUTER_HOST, advertised(ROUTER_HOST), (1, 2, 3)),
-    Case("redirect of the router", ROUTER_HOST, advertised(ROUTER_HOST, REDIRECT), (1, 2, 3)),
-    Case("of the router, hop limit 64", ROUTER_HOST, advertised(ROUTER_HOST, hlim=64), "NEIGHBOR_DISCOVERY"),
-    Case(
-        "of the router, behind options",
-        ROUTER_HOST,
-        advertised(ROUTER_HOST, chain=[options()]),
-        "NEIGHBOR_DISCOVERY",
-    ),
-)
-def test_only_a_trusted_router_advertises_itself(bed: Bed, case: Case) -> None:
-    check(bed, case)
-
-
-def offer(sender: Host, port: int = 68, to: Host | str = EVERYBODY, **fields: Any) -> Packet:
-    dst = to.ip if isinstance(to, Host) else "255.255.255.255"
-    answer = UDP(sport=67, dport=port, chksum=0) / BOOTP(op=2, yiaddr="10.0.1.66", siaddr=sender.ip)
-    return sender.ether(to) / IP(src=sender.ip, dst=dst, **fields) / answer
-
-
-def offer6(sender: Host, chain: Sequence[Extension] = (), port: int = 546) -> Packet:
-    return sender.ether(BOB) / ipv6("fe80::99", "fe80::11", chain, datagram(port, 547), UDP_NUMBER)
-
-
-@as_parameters(
-    Case("an offer of a host", ALICE, offer(ALICE), "DHCP_SERVER"),
-    Case("an offer to one host", ALICE, offer(ALICE, to=BOB), "DHCP_SERVER"),
-    Case("an offer behind options", ALICE, offer(ALICE, options=[IPOption_NOP()] * 4), "DHCP_SERVER"),
-    Case("a first fragment of one", ALICE, offer(ALICE, flags="MF"), "DHCP_SERVER"),
-    Case("an offer without subnets", VAULT, offer(VAULT), "DHCP_SERVER"),
-    Case("an offer, routed", SERVER, routed(SERVER, offer(SERVER, to=ALICE)[IP]), "DHCP_SERVER"),
-    Case("an offer of the trusted server", ROUTER_HOST, offer(ROUTER_HOST), (1, 2, 3)),
-    Case("a datagram to the next port", ALICE, offer(ALICE, 69), NEIGHBORS),
-    Case("DHCPv6 of a host", ALICE, offer6(ALICE), "DHCP_SERVER"),
-    Case("DHCPv6 behind options", ALICE, offer6(ALICE, [options()]), "DHCP_SERVER"),
-    Case("DHCPv6, an atomic fragment", ALICE, offer6(ALICE, [fragment()]), "DHCP_SERVER"),
-    Case("DHCPv6, a first fragment", ALICE, offer6(ALICE, [fragment(more=True)]), "DHCP_SERVER"),
-    Case("DHCPv6 of the trusted server", ROUTER_HOST, offer6(ROUTER_HOST), BOB.port),
-    Case("a datagram to the port of DHCPv6 servers", ALICE, offer6(ALICE, port=547), BOB.port),
-)
-def test_only_a_trusted_server_gives_addresses(bed: Bed, case: Case) -> None:
     check(bed, case)
