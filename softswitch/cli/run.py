@@ -11,10 +11,13 @@ from typing import Annotated
 
 import typer
 
+from softswitch.engine.build import abandon_builds
 from softswitch.server.errors import Refusal
 from softswitch.server.limits import raise_descriptor_limit
 from softswitch.server.ports import BadOption, Ports, parse_interfaces, parse_queues
 from softswitch.server.server import SoftSwitchServer, SwitchOptions, Tls, read_config
+
+_log = logging.getLogger(__name__)
 
 
 class LogLevel(StrEnum):
@@ -114,6 +117,21 @@ async def _serve(options: SwitchOptions) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    serving = asyncio.create_task(_serving(options, stop))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not stop.is_set():
+        await serving
+        return
+    abandon_builds()  # a program that is being compiled must not keep the process
+    try:
+        await serving
+    except Refusal:
+        _log.debug("the switch ended before it served", exc_info=True)
+
+
+async def _serving(options: SwitchOptions, stop: asyncio.Event) -> None:
     async with SoftSwitchServer(options) as server:
         typer.echo(f"switch {options.device_id} serves P4Runtime on {server.address}")
         await stop.wait()

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import grpc
 import typer
 
+from softswitch.cli.interrupt import ends_at_once
 from softswitch.engine.api import BuildError
 from softswitch.engine.trace.events import TraceFilter
 from softswitch.offline import offline_engine, read_frames
@@ -67,12 +68,11 @@ def trace(
             raise BadOption(f"{where} is no file: --pcap, --frame, --p4info and --entries belong to a JSON")
         else:
             documents = live(where, wanted, count, (tls_ca, tls_cert, tls_key))
-        show(documents, count, as_json)
+        with ends_at_once():
+            show(documents, count, as_json)
     except (BadOption, BuildError) as error:
         typer.echo(f"p4fabric switch trace: {error}", err=True)
         raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
 
 
 def trace_filter(port: int | None, src: str | None, dst: str | None, protocol: int | None) -> TraceFilter:

@@ -74,6 +74,7 @@ class TraceService:
         """`running` gives the engine that moves packets now."""
         self._running = running
         self._busy = False
+        self._builds: dict[Engine, asyncio.Task[None]] = {}
 
     def join(self, server: GuardedServer) -> None:
         """Be served."""
@@ -101,23 +102,37 @@ class TraceService:
         engine = self._running()
         if engine is None:
             raise Refusal(Code.FAILED_PRECONDITION, "there is no forwarding pipeline yet")
+        starting: asyncio.Future[None] | None = None
         try:
-            config = engine.info
-            await asyncio.to_thread(engine.start_trace, wanted, most)
-            yield {}
+            config = None
             while most:
-                await asyncio.sleep(INTERVAL)
                 if engine.info is not config:
-                    config = engine.info
-                    await asyncio.to_thread(engine.start_trace, wanted, most)
+                    await self._built(engine)
+                    again, config = config is not None, engine.info
+                    starting = asyncio.ensure_future(asyncio.to_thread(engine.start_trace, wanted, most))
+                    await asyncio.shield(starting)
+                    if not again:
+                        yield {}
+                await asyncio.sleep(INTERVAL)
                 for trace in await asyncio.to_thread(engine.take_traces):
                     most -= 1
                     yield trace_document(trace)
         except BuildError as error:
             raise Refusal(Code.INTERNAL, f"code that traces cannot be built: {error}") from None
         finally:
-            with suppress(RuntimeError):  # the switch has ended
-                engine.stop_trace()
+            if starting is not None:
+                # Whoever goes away while tracing begins must not leave it on.
+                await asyncio.wait((starting,))
+                with suppress(RuntimeError):  # the switch has ended
+                    engine.stop_trace()
+
+    async def _built(self, engine: Engine) -> None:
+        """Until there is code that traces. A build goes on when its client goes away, for the next one."""
+        build = self._builds.get(engine)
+        if build is None:
+            build = self._builds[engine] = asyncio.create_task(asyncio.to_thread(engine.prepare_trace))
+            build.add_done_callback(lambda _: self._builds.pop(engine, None))
+        await asyncio.shield(build)
 
 
 def follow(
