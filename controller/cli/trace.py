@@ -21,9 +21,12 @@ def run(
     protocol: int | None,
     count: int | None,
     as_json: bool,
+    brief: bool,
     tls: tuple[Path | None, Path | None, Path | None],
 ) -> int:
     """Show traces as they come; returns the exit status."""
+    if brief and as_json:
+        raise Usage("--brief and --json exclude each other")
     with failures_told(), ends_at_once():
         with connection.open() as client:
             addresses = {one["name"]: one["address"] for one in client.get("/api/v1/switches")["switches"]}
@@ -31,7 +34,7 @@ def run(
             raise Usage(f"there is no switch {switch!r}; there are {', '.join(sorted(addresses)) or 'none'}")
         try:
             wanted = trace_filter(port, src, dst, protocol)
-            show(live(addresses[switch], wanted, count, tls), count, as_json)
+            show(live(addresses[switch], wanted, count, tls), count, as_json, brief)
         except BadOption as error:
             raise Usage(str(error)) from None
         return 0

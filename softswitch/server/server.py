@@ -24,7 +24,7 @@ from softswitch.server.pipeline import Pipelines
 from softswitch.server.ports import BadOption, Ports
 from softswitch.server.rpc import GuardedServer
 from softswitch.server.service import P4RuntimeService
-from softswitch.tracing.follow import TraceService
+from softswitch.tracing.follow import Traced, TraceService
 
 GRACE = 0.3
 """Seconds for RPCs to end when the server stops."""
@@ -120,6 +120,12 @@ class SoftSwitchServer:
         running = self._pipelines.running
         return running.engine if running is not None else None
 
+    def _traced(self) -> Traced | None:
+        running = self._pipelines.running
+        if running is None:
+            return None
+        return Traced(running.engine, running.device_config, running.config.p4info)
+
     @property
     def config(self) -> p4r.ForwardingPipelineConfig | None:
         """The running pipeline."""
@@ -170,7 +176,7 @@ class SoftSwitchServer:
                 await self._service.load(options.config)
             guarded = GuardedServer(self._server)
             self._service.join(guarded)
-            TraceService(self._running_engine).join(guarded)
+            TraceService(self._traced).join(guarded)
             gnmi = GnmiService(self._panel, self._service.in_state)
             gnmi_grpc.add_gNMIServicer_to_server(gnmi, guarded)
             await self._server.start()
@@ -226,17 +232,21 @@ def read_config(p4info: Path, device_config: Path) -> p4r.ForwardingPipelineConf
     Raises:
         BadOption: a file cannot be read, or is no P4Info.
     """
-    config = p4r.ForwardingPipelineConfig()
     try:
-        raw = p4info.read_bytes()
-        config.p4_device_config = device_config.read_bytes()
+        blob = device_config.read_bytes()
     except OSError as error:
         raise BadOption(f"{error.filename}: {error.strerror}") from None
+    return p4r.ForwardingPipelineConfig(p4info=read_p4info(p4info), p4_device_config=blob)
+
+
+def read_p4info(path: Path) -> p4i.P4Info:
+    """A P4Info from its file; `BadOption` as above."""
     try:
-        config.p4info.CopyFrom(text_format.Parse(raw, p4i.P4Info()))
+        return text_format.Parse(path.read_bytes(), p4i.P4Info())
+    except OSError as error:
+        raise BadOption(f"{error.filename}: {error.strerror}") from None
     except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise BadOption(f"{p4info} is no P4Info in text form: {error}") from None
-    return config
+        raise BadOption(f"{path} is no P4Info in text form: {error}") from None
 
 
-__all__ = ["BadOption", "Refusal", "SoftSwitchServer", "SwitchOptions", "Tls", "read_config"]
+__all__ = ["BadOption", "Refusal", "SoftSwitchServer", "SwitchOptions", "Tls", "read_config", "read_p4info"]

@@ -10,16 +10,20 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any, TypeAlias
 
 import grpc
+from finsy.proto import p4i
 
-from softswitch.engine.api import BuildError, Engine
+from softswitch.engine.api import BuildError, DeviceConfig, Engine
+from softswitch.engine.load import LoadedConfig
 from softswitch.engine.trace.events import TraceFilter
 from softswitch.server.errors import Code, Refusal, abort, exhausted, invalid
 from softswitch.server.rpc import GuardedServer
 from softswitch.tracing.document import Document, trace_document
+from softswitch.tracing.formats import Formats
 
 _log = logging.getLogger(__name__)
 
@@ -67,11 +71,25 @@ def parse_request(request: bytes) -> tuple[TraceFilter, int]:
     return wanted, most
 
 
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A running program: the engine, and what says how its values are written."""
+
+    engine: Engine
+    config: DeviceConfig
+    p4info: p4i.P4Info
+
+    def formats(self) -> Formats:
+        """Those of the program; looks through all of it."""
+        pipeline = self.config.pipeline if isinstance(self.config, LoadedConfig) else None
+        return Formats(pipeline, self.p4info)
+
+
 class TraceService:
     """One switch's traces."""
 
-    def __init__(self, running: Callable[[], Engine | None]) -> None:
-        """`running` gives the engine that moves packets now."""
+    def __init__(self, running: Callable[[], Traced | None]) -> None:
+        """`running` gives what moves packets now."""
         self._running = running
         self._busy = False
         self._builds: dict[Engine, asyncio.Task[None]] = {}
@@ -99,9 +117,10 @@ class TraceService:
             self._busy = False
 
     async def _traces(self, wanted: TraceFilter, most: int) -> AsyncIterator[Document]:
-        engine = self._running()
-        if engine is None:
+        running = self._running()
+        if running is None:
             raise Refusal(Code.FAILED_PRECONDITION, "there is no forwarding pipeline yet")
+        engine, formats = running.engine, None
         starting: asyncio.Future[None] | None = None
         try:
             config = None
@@ -109,6 +128,8 @@ class TraceService:
                 if engine.info is not config:
                     await self._built(engine)
                     again, config = config is not None, engine.info
+                    running = self._running() or running
+                    formats = await asyncio.to_thread(running.formats)
                     starting = asyncio.ensure_future(asyncio.to_thread(engine.start_trace, wanted, most))
                     await asyncio.shield(starting)
                     if not again:
@@ -116,7 +137,7 @@ class TraceService:
                 await asyncio.sleep(INTERVAL)
                 for trace in await asyncio.to_thread(engine.take_traces):
                     most -= 1
-                    yield trace_document(trace)
+                    yield trace_document(trace, formats)
         except BuildError as error:
             raise Refusal(Code.INTERNAL, f"code that traces cannot be built: {error}") from None
         finally:
