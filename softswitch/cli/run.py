@@ -79,12 +79,20 @@ def run(
             "--insecure", help="Listen where other machines can connect, without mutual TLS: all may write."
         ),
     ] = False,
-    log_level: Annotated[LogLevel, typer.Option(help="How much is logged, on stderr.")] = LogLevel.WARNING,
+    log_level: Annotated[
+        LogLevel,
+        typer.Option(
+            help="How much is logged, on stderr. info: clients, elections, pipelines, refused writes, ports; "
+            "debug: also every packet with its tables, actions and drops, which makes forwarding slower."
+        ),
+    ] = LogLevel.INFO,
 ) -> None:
     """Run an embedded P4Runtime switch until it is interrupted."""
     logging.basicConfig(
         level=log_level.value.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    for library in ("asyncio", "grpc"):
+        logging.getLogger(library).setLevel(logging.WARNING)  # what they say below is for their authors
     try:
         if (pipeline is None) != (p4info is None):
             raise BadOption("--pipeline and --p4info belong together")
@@ -104,6 +112,7 @@ def run(
             cores=cores,
             busy_poll_us=busy_poll,
             notifications=notifications is OnOff.ON,
+            log_packets=log_level is LogLevel.DEBUG,
         )
         raise_descriptor_limit()
         asyncio.run(_serve(options))

@@ -21,6 +21,7 @@ from softswitch.server.front_panel import FrontPanel
 from softswitch.server.limits import GRPC_OPTIONS, MOST_CALLS
 from softswitch.server.listen import ListenAddress
 from softswitch.server.pipeline import Pipelines
+from softswitch.server.port_log import PortLog
 from softswitch.server.ports import BadOption, Ports
 from softswitch.server.rpc import GuardedServer
 from softswitch.server.service import P4RuntimeService
@@ -80,6 +81,8 @@ class SwitchOptions:
     cores: int = 1
     busy_poll_us: int = 0
     notifications: bool = True
+    log_packets: bool = False
+    """Every packet is traced into the log, `softswitch.packets` at level debug; forwarding is slower then."""
 
 
 class SoftSwitchServer:
@@ -102,6 +105,8 @@ class SoftSwitchServer:
         self._server: grpc.aio.Server | None = None
         self._listen = ListenAddress.parse(options.listen)
         self._port = 0
+        self._traces: TraceService | None = None
+        self._watch: asyncio.Task[None] | None = None
 
     @property
     def address(self) -> str:
@@ -176,19 +181,29 @@ class SoftSwitchServer:
                 await self._service.load(options.config)
             guarded = GuardedServer(self._server)
             self._service.join(guarded)
-            TraceService(self._traced).join(guarded)
+            self._traces = TraceService(self._traced, log_packets=options.log_packets)
+            self._traces.join(guarded)
             gnmi = GnmiService(self._panel, self._service.in_state)
             gnmi_grpc.add_gNMIServicer_to_server(gnmi, guarded)
             await self._server.start()
+            self._traces.start()
+            self._watch = asyncio.create_task(PortLog(self._panel.figures).run())
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
         """End every RPC, then the engine. Idempotent."""
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
         server, self._server = self._server, None
         if server is not None:
             await server.stop(GRACE)
+        traces, self._traces = self._traces, None
+        if traces is not None:
+            await traces.close()
         service, self._service = self._service, None
         if service is not None:
             await asyncio.sleep(0)
