@@ -88,5 +88,5 @@ def _role(stream: ClientStream) -> str:
 
 def _described(forwarding: Forwarding) -> str:
     info = forwarding.config.p4info
-    name = f" {info.pkg_info.name!r}" if info.pkg_info.name else ""
-    return f", pipeline{name} with {len(info.tables)} tables and {len(info.actions)} actions"
+    name = f"{info.pkg_info.name!r}, " if info.pkg_info.name else ""
+    return f": {name}{len(info.tables)} tables, {len(info.actions)} actions"
