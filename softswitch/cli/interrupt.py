@@ -13,7 +13,8 @@ from softswitch.engine.build import abandon_builds
 
 @contextmanager
 def ends_at_once(status: int = 0) -> Iterator[None]:
-    """Until its end SIGINT ends the process with this status: compilers are killed, nothing is waited for.
+    """Until its end SIGINT ends the process with this status, and SIGTERM as shells have it: compilers are
+    killed, nothing is waited for.
 
     The ordinary way, an exception and then the interpreter's end, waits for what gRPC still has to close,
     up to ten seconds on a busy machine. What was printed is there: commands print a line at a time.
@@ -21,13 +22,14 @@ def ends_at_once(status: int = 0) -> Iterator[None]:
 
     def end(number: int, frame: object) -> None:
         abandon_builds()
-        os._exit(status)
+        os._exit(status if number == signal.SIGINT else 128 + number)
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, end)
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -89,11 +89,14 @@ def interrupted(process: subprocess.Popen[str], number: int = signal.SIGINT) -> 
     return process.wait(timeout=SOON)
 
 
-def test_a_trace_of_a_file_ends_while_its_program_is_compiled(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+def test_a_trace_of_a_file_ends_while_its_program_is_compiled(
+    tmp_path: Path, number: int, status: int
+) -> None:
     compiler = SlowCompiler(tmp_path, "pipeline.c")
     with command(compiler, "trace", PROGRAM, "--frame", FRAME.hex()) as tracing:
         until(compiler.begun.exists)
-        assert interrupted(tracing) == 0
+        assert interrupted(tracing, number) == status
         compiler.check_gone()
 
 
