@@ -57,6 +57,7 @@ class SoftSwitch:
         listen: str = "127.0.0.1:0",
         tls: Tls | None = None,
         insecure: bool = False,
+        log_packets: bool = False,
     ) -> None:
         """Make the switch; nothing happens before `with`.
 
@@ -68,6 +69,7 @@ class SoftSwitch:
             listen: HOST:PORT for P4Runtime, where port 0 takes a free one, or unix:PATH.
             tls: certificates to serve it with.
             insecure: listen where other machines can connect, without mutual TLS: all of them may write.
+            log_packets: trace every packet into the log, `softswitch.packets` at level debug.
 
         Raises:
             BadOption: a file cannot be read, or `listen` is no address.
@@ -83,6 +85,7 @@ class SoftSwitch:
             config=config,
             tls=tls,
             insecure=insecure,
+            log_packets=log_packets,
         )
         ListenAddress.parse(listen)
         self._received: queue.Queue[p4r.StreamMessageResponse] = queue.Queue(MOST_RECEIVED)

@@ -31,12 +31,14 @@ class AsyncSoftSwitch:
         device_config: bytes = b"",
         tls: Tls | None = None,
         insecure: bool = False,
+        log_packets: bool = False,
     ) -> None:
         """Make the switch; nothing happens before `async with`. With `p4info` and `device_config` it runs a
         pipeline at once.
 
         `listen` is HOST:PORT or unix:PATH. Whoever connects there may write: where other machines can reach
         it, `tls` with an authority for clients is needed, or `insecure` to accept that.
+        `log_packets` traces every packet into the log, `softswitch.packets` at level debug.
 
         Raises:
             BadOption: `listen` is no address.
@@ -53,6 +55,7 @@ class AsyncSoftSwitch:
                 config=config,
                 tls=tls,
                 insecure=insecure,
+                log_packets=log_packets,
             )
         )
 

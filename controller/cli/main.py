@@ -162,6 +162,9 @@ def trace(
     protocol: Annotated[int | None, typer.Option(help="Only this IP protocol.", min=0, max=255)] = None,
     count: Annotated[int | None, typer.Option("-c", "--count", help="End after so many.", min=1)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a packet.")] = False,
+    brief: Annotated[
+        bool, typer.Option("-b", "--brief", help="Only tables, actions, drops: a line each.")
+    ] = False,
     tls_ca: Annotated[Path | None, typer.Option(help="Whom to believe that it is the switch.")] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="Who we are, PEM.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
@@ -175,7 +178,7 @@ def trace(
 
     tls = (tls_ca, tls_cert, tls_key)
     connection = Connection(api, token_file, ca_file)
-    raise typer.Exit(run(connection, switch, port, src, dst, protocol, count, as_json, tls))
+    raise typer.Exit(run(connection, switch, port, src, dst, protocol, count, as_json, brief, tls))
 
 
 @app.command(context_settings=_PASS_ON, add_help_option=False)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import typer
-
 from controller.cli.client import Connection, Usage, failures_told
+from softswitch.cli.interrupt import ends_at_once
 from softswitch.cli.trace import live, show, trace_filter
 from softswitch.server.ports import BadOption
 
@@ -22,19 +21,20 @@ def run(
     protocol: int | None,
     count: int | None,
     as_json: bool,
+    brief: bool,
     tls: tuple[Path | None, Path | None, Path | None],
 ) -> int:
     """Show traces as they come; returns the exit status."""
-    with failures_told():
+    if brief and as_json:
+        raise Usage("--brief and --json exclude each other")
+    with failures_told(), ends_at_once():
         with connection.open() as client:
             addresses = {one["name"]: one["address"] for one in client.get("/api/v1/switches")["switches"]}
         if switch not in addresses:
             raise Usage(f"there is no switch {switch!r}; there are {', '.join(sorted(addresses)) or 'none'}")
         try:
             wanted = trace_filter(port, src, dst, protocol)
-            show(live(addresses[switch], wanted, count, tls), count, as_json)
+            show(live(addresses[switch], wanted, count, tls), count, as_json, brief)
         except BadOption as error:
             raise Usage(str(error)) from None
-        except KeyboardInterrupt:
-            typer.echo("", err=True)
         return 0

@@ -11,10 +11,13 @@ from typing import Annotated
 
 import typer
 
+from softswitch.engine.build import abandon_builds
 from softswitch.server.errors import Refusal
 from softswitch.server.limits import raise_descriptor_limit
 from softswitch.server.ports import BadOption, Ports, parse_interfaces, parse_queues
 from softswitch.server.server import SoftSwitchServer, SwitchOptions, Tls, read_config
+
+_log = logging.getLogger(__name__)
 
 
 class LogLevel(StrEnum):
@@ -76,12 +79,20 @@ def run(
             "--insecure", help="Listen where other machines can connect, without mutual TLS: all may write."
         ),
     ] = False,
-    log_level: Annotated[LogLevel, typer.Option(help="How much is logged, on stderr.")] = LogLevel.WARNING,
+    log_level: Annotated[
+        LogLevel,
+        typer.Option(
+            help="How much is logged, on stderr. info: clients, elections, pipelines, refused writes, ports; "
+            "debug: also every packet with its tables, actions and drops, which makes forwarding slower."
+        ),
+    ] = LogLevel.INFO,
 ) -> None:
     """Run an embedded P4Runtime switch until it is interrupted."""
     logging.basicConfig(
         level=log_level.value.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    for library in ("asyncio", "grpc"):
+        logging.getLogger(library).setLevel(logging.WARNING)  # what they say below is for their authors
     try:
         if (pipeline is None) != (p4info is None):
             raise BadOption("--pipeline and --p4info belong together")
@@ -101,6 +112,7 @@ def run(
             cores=cores,
             busy_poll_us=busy_poll,
             notifications=notifications is OnOff.ON,
+            log_packets=log_level is LogLevel.DEBUG,
         )
         raise_descriptor_limit()
         asyncio.run(_serve(options))
@@ -114,6 +126,21 @@ async def _serve(options: SwitchOptions) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    serving = asyncio.create_task(_serving(options, stop))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not stop.is_set():
+        await serving
+        return
+    abandon_builds()  # a program that is being compiled must not keep the process
+    try:
+        await serving
+    except Refusal:
+        _log.debug("the switch ended before it served", exc_info=True)
+
+
+async def _serving(options: SwitchOptions, stop: asyncio.Event) -> None:
     async with SoftSwitchServer(options) as server:
         typer.echo(f"switch {options.device_id} serves P4Runtime on {server.address}")
         await stop.wait()

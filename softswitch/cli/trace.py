@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,13 +14,17 @@ from typing import Annotated, Any
 import grpc
 import typer
 
+from softswitch.cli.interrupt import ends_at_once
+from softswitch.engine import load_config
 from softswitch.engine.api import BuildError
 from softswitch.engine.trace.events import TraceFilter
 from softswitch.offline import offline_engine, read_frames
 from softswitch.server.ports import BadOption
+from softswitch.server.server import read_p4info
 from softswitch.tracing.document import trace_document
 from softswitch.tracing.follow import follow
-from softswitch.tracing.text import trace_text
+from softswitch.tracing.formats import Formats
+from softswitch.tracing.text import brief_text, trace_text
 
 MOST_FRAMES = 10_000
 PORTS = range(511)
@@ -34,6 +41,9 @@ Certificate = Annotated[Path | None, typer.Option("--tls-cert", help="Who we are
 PrivateKey = Annotated[Path | None, typer.Option("--tls-key", help="Its private key, PEM.")]
 
 
+Brief = Annotated[bool, typer.Option("--brief", "-b", help="Only tables, actions, drops: a line each.")]
+
+
 def trace(
     where: Annotated[
         str,
@@ -47,6 +57,7 @@ def trace(
     protocol: Protocol = None,
     count: Count = None,
     as_json: AsJson = False,
+    brief: Brief = False,
     pcap: Annotated[Path | None, typer.Option(help="Of a JSON: the frames, which come in at --port.")] = None,
     frame: Annotated[str | None, typer.Option(help="Of a JSON: one frame, in hexadecimal.")] = None,
     p4info: Annotated[Path | None, typer.Option(help="Of a JSON: its P4Info, needed for entries.")] = None,
@@ -60,19 +71,22 @@ def trace(
     """Show every parser state, table, action, field change, queue and drop of packets."""
     try:
         wanted = trace_filter(port, src, dst, protocol)
+        if brief and as_json:
+            raise BadOption("--brief and --json exclude each other")
         if Path(where).is_file() or where.endswith(".json"):
+            if not Path(where).is_file():
+                raise BadOption(f"{where}: no such file")
             frames = read_frames(pcap, frame, MOST_FRAMES)
             documents = _offline(Path(where), p4info, entries, frames, wanted)
         elif pcap or frame or p4info or entries:
             raise BadOption(f"{where} is no file: --pcap, --frame, --p4info and --entries belong to a JSON")
         else:
             documents = live(where, wanted, count, (tls_ca, tls_cert, tls_key))
-        show(documents, count, as_json)
+        with ends_at_once():
+            show(documents, count, as_json, brief)
     except (BadOption, BuildError) as error:
         typer.echo(f"p4fabric switch trace: {error}", err=True)
         raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
 
 
 def trace_filter(port: int | None, src: str | None, dst: str | None, protocol: int | None) -> TraceFilter:
@@ -89,17 +103,41 @@ def trace_filter(port: int | None, src: str | None, dst: str | None, protocol: i
         raise BadOption(str(error)) from None
 
 
-def show(documents: Iterator[Mapping[str, Any]], count: int | None, as_json: bool) -> None:
+def show(
+    documents: Iterator[Mapping[str, Any]], count: int | None, as_json: bool, brief: bool = False
+) -> None:
     """Print traces as they come, at most `count`."""
-    shown = 0
+    text, shown = brief_text if brief else trace_text, 0
     for document in documents:
         if not document:
             typer.echo("tracing", err=True)
             continue
-        typer.echo(json.dumps(document) if as_json else trace_text(document))
+        typer.echo(json.dumps(document) if as_json else text(document))
         shown += 1
         if shown == count:
             return
+
+
+@contextmanager
+def progress(first: float = 0.5, next_: float = 5.0) -> Iterator[None]:
+    """Say on stderr, after `first` seconds and then every `next_`, that there is nothing to see yet."""
+    over = threading.Event()
+
+    def tell() -> None:
+        begin = time.monotonic()
+        wait = first
+        while not over.wait(wait):
+            wait = next_
+            seconds = time.monotonic() - begin
+            typer.echo(f"compiling code that traces, {seconds:.0f} s (the first time only)", err=True)
+
+    teller = threading.Thread(target=tell, daemon=True, name="progress")
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
 
 
 def live(
@@ -118,7 +156,11 @@ def live(
     with channel:
         try:
             grpc.channel_ready_future(channel).result(timeout=_WAIT)
-            yield from follow(channel, wanted, count)
+            documents = follow(channel, wanted, count)
+            with progress():
+                begun = next(documents)
+            yield begun
+            yield from documents
         except grpc.FutureTimeoutError:
             raise BadOption(f"{address}: nobody answers in {_WAIT:.0f} s") from None
         except grpc.RpcError as error:
@@ -130,7 +172,12 @@ def _offline(
     program: Path, p4info: Path | None, entries: Path | None, frames: list[bytes], wanted: TraceFilter
 ) -> Iterator[Mapping[str, Any]]:
     port = wanted.port if wanted.port is not None else 1
-    with offline_engine(program, p4info, entries) as engine:
+    with ExitStack() as stack:
+        with progress():
+            engine = stack.enter_context(offline_engine(program, p4info, entries))
+            engine.prepare_trace()
+        pipeline = load_config(program.read_bytes()).pipeline
+        formats = Formats(pipeline, read_p4info(p4info) if p4info is not None else None)
         for number in PORTS:
             if number != engine.options.cpu_port:
                 engine.add_port(number, None)
@@ -139,4 +186,4 @@ def _offline(
         for one in frames:
             engine.inject(port, one)
             engine.collect(timeout=10.0)
-            yield from map(trace_document, engine.take_traces())
+            yield from (trace_document(one, formats) for one in engine.take_traces())

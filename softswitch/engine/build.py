@@ -1,7 +1,8 @@
 """Compiles generated C and the runtime with the system's compiler, and keeps the libraries in a cache.
 
 A library's name is the digest of all that it was made of, so it is never out of date; it is written beside
-and renamed, so that processes that build the same one at once do each other no harm.
+and renamed, so that processes that build the same one at once do each other no harm. A compiler runs in a
+process group of its own: when a build is given up, by an exception or by `abandon_builds`, all of it ends.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -74,8 +78,7 @@ class Builder:
             return library
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with tempfile.TemporaryDirectory(prefix=".build-", dir=self.directory) as scratch_name:
-                scratch = Path(scratch_name)
+            with _scratch(self.directory) as scratch:
                 units = sources(scratch)
                 made = scratch / "library.so"
                 self._compile(compiler.split("\0")[0], units, made)
@@ -90,15 +93,77 @@ class Builder:
     def _compile(self, compiler: str, units: list[Path], made: Path) -> None:
         command = [compiler, *self.flags, "-shared", f"-I{RUNTIME}", "-o", str(made), *map(str, units)]
         command += ["-ldl", "-lpthread"]
-        try:
-            result = subprocess.run(
-                command, capture_output=True, text=True, timeout=LONGEST_BUILD, check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise BuildError(f"the C compiler took more than {LONGEST_BUILD} s") from None
-        if result.returncode:
-            lines = result.stderr.strip().splitlines()[:ERROR_LINES]
+        with _running(command) as process:
+            try:
+                _, said = process.communicate(timeout=LONGEST_BUILD)
+            except subprocess.TimeoutExpired:
+                raise BuildError(f"the C compiler took more than {LONGEST_BUILD} s") from None
+        if _compilers.abandoned:
+            raise BuildError("the build was abandoned: the process ends")
+        if process.returncode:
+            lines = said.strip().splitlines()[:ERROR_LINES]
             raise BuildError("the C compiler refused the generated code:\n" + "\n".join(lines))
+
+
+class _Compilers:
+    """Those that run in this process now, and whether there may be any more."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()  # a signal's handler may be what abandons
+        self.running: set[subprocess.Popen[str]] = set()
+        self.scratch: set[Path] = set()
+        self.abandoned = False
+
+
+_compilers = _Compilers()
+
+
+def abandon_builds() -> None:
+    """End every compiler of this process, and start no more: for a process that is about to end."""
+    with _compilers.lock:
+        _compilers.abandoned = True
+        for process in _compilers.running:
+            _kill(process)
+        for scratch in _compilers.scratch:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _scratch(directory: Path) -> Iterator[Path]:
+    """A folder for one build."""
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=directory, ignore_cleanup_errors=True) as name:
+        scratch = Path(name)
+        _compilers.scratch.add(scratch)
+        try:
+            yield scratch
+        finally:
+            _compilers.scratch.discard(scratch)
+
+
+@contextmanager
+def _running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """A compiler, whose whole process group is gone at the end."""
+    with _compilers.lock:
+        if _compilers.abandoned:
+            raise BuildError("no build is begun: the process ends")
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        _compilers.running.add(process)
+    try:
+        yield process
+    finally:
+        with _compilers.lock:
+            _compilers.running.discard(process)
+        if process.returncode is None:
+            _kill(process)
+            process.communicate()
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """The compiler and what it has started; it has not been waited for, so its number is its own."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def find_compiler() -> str:

@@ -330,6 +330,10 @@ class NativeEngine:
 
     # --- traces -------------------------------------------------------------------------------
 
+    def prepare_trace(self) -> None:
+        """Compile the code that traces, if it never was; `BuildError`."""
+        self._tracer.prepare(self._config)
+
     def start_trace(self, wanted: TraceFilter, most: int = MOST_TRACED) -> None:
         """Trace the next `most` packets that are `wanted`; `BuildError` leaves all as it was."""
         self._tracer.start(self._handle(), self._config, wanted, most)

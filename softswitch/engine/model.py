@@ -259,7 +259,14 @@ class Jump:
     target: int
 
 
-Operand = Expression | Header | Element | Stack | Calculation | Register | Counter | Meter | Jump
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What a message says; each `{}` in it stands for one of the values behind it. Free, never trusted."""
+
+    value: str
+
+
+Operand = Expression | Header | Element | Stack | Calculation | Register | Counter | Meter | Jump | Text
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,9 @@
-"""Nodes as gNMI updates, in the three encodings. Must not know where the values come from."""
+"""Nodes as gNMI updates, in the three encodings. Must not know where the values come from.
+
+A leaf in JSON is a native scalar, a container is JSON. JSON is what protobuf makes of an encoding that the
+client has not set, so it cannot be told from no wish at all; clients that set none (finsy's subscriptions,
+Stratum's) expect scalars, as Stratum answers, and those that ask for JSON (gnmic, pygnmi) read both.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +32,10 @@ def leaf_update(path: Path, node: Node, encoding: int) -> gnmi.Update:
     """One leaf."""
     update = gnmi.Update(path=message(path))
     value = update.val
-    if encoding == PROTO:
-        _set_scalar(value, node.value)
-    elif encoding == JSON:
-        value.json_val = _dump(node.value)
-    else:
+    if encoding == JSON_IETF:
         value.json_ietf_val = _dump(_ietf(node))
+    else:
+        _set_scalar(value, node.value)
     return update
 
 

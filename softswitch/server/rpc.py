@@ -19,6 +19,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from softswitch.server.errors import Code, Refusal, abort, exhausted, invalid
+from softswitch.server.logs import BoundedLog
 
 _log = logging.getLogger(__name__)
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -31,32 +32,19 @@ RECEIVING_AT_ONCE = 16
 RECEIVE_SECONDS = 20.0
 """For a call's turn to come, and again for its request to arrive."""
 LOGGED_FAULTS = 5
-"""Tracebacks in `FAULT_SECONDS`; what is beyond is counted in the next line."""
-FAULT_SECONDS = 60.0
+"""Tracebacks in `logs.PERIOD`; what is beyond is counted in the next line."""
 
 
 class FaultLog:
-    """Tracebacks of unforeseen faults, at most `LOGGED_FAULTS` in `FAULT_SECONDS`."""
+    """Tracebacks of unforeseen faults, at most `LOGGED_FAULTS` in `logs.PERIOD`."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` gives seconds."""
-        self._clock = clock
-        self._since = -FAULT_SECONDS
-        self._logged = 0
-        self._unsaid = 0
+        self._lines = BoundedLog(_log, LOGGED_FAULTS, clock)
 
     def write(self, method: str, fault: BaseException) -> None:
         """Log a fault, or count it."""
-        now = self._clock()
-        if now - self._since >= FAULT_SECONDS:
-            self._since, self._logged = now, 0
-        if self._logged >= LOGGED_FAULTS:
-            self._unsaid += 1
-            return
-        self._logged += 1
-        unsaid, self._unsaid = self._unsaid, 0
-        more = f" ({unsaid} more faults were not logged)" if unsaid else ""
-        _log.error("%s: unforeseen fault%s", method, more, exc_info=fault)
+        self._lines.write(logging.ERROR, "%s: unforeseen fault", method, fault=fault)
 
 
 class GuardedServer:

@@ -21,10 +21,11 @@ from softswitch.server.front_panel import FrontPanel
 from softswitch.server.limits import GRPC_OPTIONS, MOST_CALLS
 from softswitch.server.listen import ListenAddress
 from softswitch.server.pipeline import Pipelines
+from softswitch.server.port_log import PortLog
 from softswitch.server.ports import BadOption, Ports
 from softswitch.server.rpc import GuardedServer
 from softswitch.server.service import P4RuntimeService
-from softswitch.tracing.follow import TraceService
+from softswitch.tracing.follow import Traced, TraceService
 
 GRACE = 0.3
 """Seconds for RPCs to end when the server stops."""
@@ -80,6 +81,8 @@ class SwitchOptions:
     cores: int = 1
     busy_poll_us: int = 0
     notifications: bool = True
+    log_packets: bool = False
+    """Every packet is traced into the log, `softswitch.packets` at level debug; forwarding is slower then."""
 
 
 class SoftSwitchServer:
@@ -102,6 +105,8 @@ class SoftSwitchServer:
         self._server: grpc.aio.Server | None = None
         self._listen = ListenAddress.parse(options.listen)
         self._port = 0
+        self._traces: TraceService | None = None
+        self._watch: asyncio.Task[None] | None = None
 
     @property
     def address(self) -> str:
@@ -119,6 +124,12 @@ class SoftSwitchServer:
     def _running_engine(self) -> Engine | None:
         running = self._pipelines.running
         return running.engine if running is not None else None
+
+    def _traced(self) -> Traced | None:
+        running = self._pipelines.running
+        if running is None:
+            return None
+        return Traced(running.engine, running.device_config, running.config.p4info)
 
     @property
     def config(self) -> p4r.ForwardingPipelineConfig | None:
@@ -170,19 +181,29 @@ class SoftSwitchServer:
                 await self._service.load(options.config)
             guarded = GuardedServer(self._server)
             self._service.join(guarded)
-            TraceService(self._running_engine).join(guarded)
+            self._traces = TraceService(self._traced, log_packets=options.log_packets)
+            self._traces.join(guarded)
             gnmi = GnmiService(self._panel, self._service.in_state)
             gnmi_grpc.add_gNMIServicer_to_server(gnmi, guarded)
             await self._server.start()
+            self._traces.start()
+            self._watch = asyncio.create_task(PortLog(self._panel.figures).run())
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
         """End every RPC, then the engine. Idempotent."""
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
         server, self._server = self._server, None
         if server is not None:
             await server.stop(GRACE)
+        traces, self._traces = self._traces, None
+        if traces is not None:
+            await traces.close()
         service, self._service = self._service, None
         if service is not None:
             await asyncio.sleep(0)
@@ -226,17 +247,21 @@ def read_config(p4info: Path, device_config: Path) -> p4r.ForwardingPipelineConf
     Raises:
         BadOption: a file cannot be read, or is no P4Info.
     """
-    config = p4r.ForwardingPipelineConfig()
     try:
-        raw = p4info.read_bytes()
-        config.p4_device_config = device_config.read_bytes()
+        blob = device_config.read_bytes()
     except OSError as error:
         raise BadOption(f"{error.filename}: {error.strerror}") from None
+    return p4r.ForwardingPipelineConfig(p4info=read_p4info(p4info), p4_device_config=blob)
+
+
+def read_p4info(path: Path) -> p4i.P4Info:
+    """A P4Info from its file; `BadOption` as above."""
     try:
-        config.p4info.CopyFrom(text_format.Parse(raw, p4i.P4Info()))
+        return text_format.Parse(path.read_bytes(), p4i.P4Info())
+    except OSError as error:
+        raise BadOption(f"{error.filename}: {error.strerror}") from None
     except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise BadOption(f"{p4info} is no P4Info in text form: {error}") from None
-    return config
+        raise BadOption(f"{path} is no P4Info in text form: {error}") from None
 
 
-__all__ = ["BadOption", "Refusal", "SoftSwitchServer", "SwitchOptions", "Tls", "read_config"]
+__all__ = ["BadOption", "Refusal", "SoftSwitchServer", "SwitchOptions", "Tls", "read_config", "read_p4info"]

@@ -34,6 +34,7 @@ from softswitch.server.parts import Part, messages
 from softswitch.server.pipeline import Forwarding, Pipelines
 from softswitch.server.received import Received
 from softswitch.server.rpc import GuardedServer
+from softswitch.server.service_log import ServiceLog
 from softswitch.server.stream import ClientStream
 
 _log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         self._pushing = asyncio.Lock()
         self._packet_io = PacketIo(self._packet_in, self._digest)
         self._idle_timeouts = IdleTimeouts(self.in_state, self._idle)
+        self._said = ServiceLog()
 
     def join(self, server: GuardedServer) -> None:
         """Be served."""
@@ -99,8 +101,10 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
                 raise invalid(f"atomicity {received.head.atomicity} is not known")
             results = await self.in_state(lambda: self._current().write(received))
         except Refusal as refusal:
+            self._said.write_refused(context.peer(), refusal)
             await abort(context, refusal)
         if any(results):
+            self._said.updates_refused(context.peer(), results)
             await _abort_batch(context, results, "some updates were refused")
         return b""
 
@@ -159,7 +163,9 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
             async with self._pushing:
                 await self._push(request)
         except Refusal as refusal:
+            self._said.push_refused(context.peer(), refusal)
             await abort(context, refusal)
+        self._said.pushed(context.peer(), request, self._pipelines.current)
         return p4r.SetForwardingPipelineConfigResponse()
 
     async def _push(self, request: _Push) -> None:
@@ -193,6 +199,7 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         prepared = await asyncio.to_thread(self._pipelines.prepare, config)
         await self.in_state(lambda: self._pipelines.commit(prepared))
         self._follow_pipeline()
+        self._said.loaded(prepared)
 
     async def _change(self, request: _Push, change: Callable[[], None]) -> None:
         """Compiling takes time: the client must still be primary when its pipeline takes effect."""
@@ -251,6 +258,8 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         if len(self._streams) >= MOST_STREAMS:
             await abort(context, exhausted(f"there are {MOST_STREAMS} streams already"))
         stream = ClientStream()
+        stream.peer = context.peer()
+        self._said.connected(stream)
         overdue = asyncio.get_running_loop().call_later(ARBITRATION_SECONDS, _end_stranger, stream)
         self._streams[stream.client] = stream
         sending = asyncio.create_task(self._send(stream, context))
@@ -269,6 +278,7 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
             # Before anything is awaited: the call itself may be cancelled there, and a primary that has gone
             # would be believed for ever.
             del self._streams[stream.client]
+            self._said.left(stream, was_primary=self._arbitration.is_primary(stream.client))
             self._notify(self._arbitration.remove(stream.client))
             await asyncio.gather(sending, receiving, return_exceptions=True)
         if isinstance(failure, Refusal):
@@ -307,8 +317,13 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
                 await self.in_state(lambda: None)
                 if self._arbitration.promote(change.then):
                     self._notify((change.then,))
-            if set(self._arbitration.primaries()) != before:
+            after = set(self._arbitration.primaries())
+            if after != before:
                 self._packet_io.digests.forget_sent()
+            for one in after - before:
+                self._said.elected(self._streams.get(one))
+            for one in before - after:
+                self._said.deposed(self._streams.get(one))
 
     def _notify(self, clients: tuple[Client, ...]) -> None:
         for client in clients:

@@ -29,6 +29,8 @@ class ClientStream:
 
     def __init__(self) -> None:
         self.client = Client()
+        self.peer = ""
+        """Its address, as gRPC writes it."""
         self.dropped = 0
         """Messages that the client was too slow for."""
         self._notable: deque[p4r.StreamMessageResponse] = deque()

@@ -8,20 +8,25 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any, TypeAlias
 
 import grpc
+from finsy.proto import p4i
 
-from softswitch.engine.api import BuildError, Engine
+from softswitch.engine.api import BuildError, DeviceConfig, Engine
+from softswitch.engine.load import LoadedConfig
 from softswitch.engine.trace.events import TraceFilter
 from softswitch.server.errors import Code, Refusal, abort, exhausted, invalid
 from softswitch.server.rpc import GuardedServer
 from softswitch.tracing.document import Document, trace_document
+from softswitch.tracing.formats import Formats
+from softswitch.tracing.text import trace_text
 
-_log = logging.getLogger(__name__)
+_packets = logging.getLogger("softswitch.packets")
 
 SERVICE, METHOD = "p4fabric.v1.Trace", "Follow"
 INTERVAL = 0.05
@@ -67,18 +72,73 @@ def parse_request(request: bytes) -> tuple[TraceFilter, int]:
     return wanted, most
 
 
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A running program: the engine, and what says how its values are written."""
+
+    engine: Engine
+    config: DeviceConfig
+    p4info: p4i.P4Info
+
+    def formats(self) -> Formats:
+        """Those of the program; looks through all of it."""
+        pipeline = self.config.pipeline if isinstance(self.config, LoadedConfig) else None
+        return Formats(pipeline, self.p4info)
+
+
 class TraceService:
     """One switch's traces."""
 
-    def __init__(self, running: Callable[[], Engine | None]) -> None:
-        """`running` gives the engine that moves packets now."""
+    def __init__(self, running: Callable[[], Traced | None], *, log_packets: bool = False) -> None:
+        """`running` gives what moves packets now; `log_packets`: every packet is traced into the log at level
+        debug, while no client traces."""
+        self._log_packets = log_packets
+        self._logging: asyncio.Task[None] | None = None
+        self._stopped = False
         self._running = running
         self._busy = False
+        self._builds: dict[Engine, asyncio.Task[None]] = {}
 
     def join(self, server: GuardedServer) -> None:
         """Be served."""
         follow = grpc.unary_stream_rpc_method_handler(self.follow)
         server.add_registered_method_handlers(SERVICE, {METHOD: follow})
+
+    def start(self) -> None:
+        """Begin to log packets, if that is wanted."""
+        if self._log_packets:
+            self._logging = asyncio.create_task(self._log_all())
+
+    async def close(self) -> None:
+        """Log packets no more."""
+        self._stopped = True
+        await self._pause()
+
+    async def _pause(self) -> None:
+        """Packets that were traced are logged still."""
+        task, self._logging = self._logging, None
+        if task is None:
+            return
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        running = self._running()
+        if running is not None:
+            formats = running.formats()
+            for trace in running.engine.take_traces():
+                _packets.debug("%s", trace_text(trace_document(trace, formats)).rstrip())
+
+    async def _log_all(self) -> None:
+        while True:
+            try:
+                async with aclosing(self._traces(TraceFilter(), MOST)) as documents:
+                    async for document in documents:
+                        if document:
+                            _packets.debug("%s", trace_text(document).rstrip())
+            except Refusal as refusal:
+                if refusal.code is not Code.FAILED_PRECONDITION:
+                    _packets.warning("packets are not logged: %s", refusal.text)
+                    return
+                await asyncio.sleep(INTERVAL)  # until there is a pipeline
 
     async def follow(self, request: bytes, context: _Context) -> AsyncIterator[bytes]:
         """First an empty object, when tracing has begun; then each trace."""
@@ -90,34 +150,56 @@ class TraceService:
         except Refusal as refusal:
             await abort(context, refusal)
         try:
+            if self._logging is not None:
+                _packets.info("packets are not logged while client %s traces", context.peer())
+                await self._pause()
             async for document in self._traces(wanted, most):
                 yield json.dumps(document).encode()
         except Refusal as refusal:
             await abort(context, refusal)
         finally:
             self._busy = False
+            if not self._stopped:
+                self.start()
 
-    async def _traces(self, wanted: TraceFilter, most: int) -> AsyncIterator[Document]:
-        engine = self._running()
-        if engine is None:
+    async def _traces(self, wanted: TraceFilter, most: int) -> AsyncGenerator[Document, None]:
+        running = self._running()
+        if running is None:
             raise Refusal(Code.FAILED_PRECONDITION, "there is no forwarding pipeline yet")
+        engine, formats = running.engine, None
+        starting: asyncio.Future[None] | None = None
         try:
-            config = engine.info
-            await asyncio.to_thread(engine.start_trace, wanted, most)
-            yield {}
+            config = None
             while most:
-                await asyncio.sleep(INTERVAL)
                 if engine.info is not config:
-                    config = engine.info
-                    await asyncio.to_thread(engine.start_trace, wanted, most)
+                    await self._built(engine)
+                    again, config = config is not None, engine.info
+                    running = self._running() or running
+                    formats = await asyncio.to_thread(running.formats)
+                    starting = asyncio.ensure_future(asyncio.to_thread(engine.start_trace, wanted, most))
+                    await asyncio.shield(starting)
+                    if not again:
+                        yield {}
+                await asyncio.sleep(INTERVAL)
                 for trace in await asyncio.to_thread(engine.take_traces):
                     most -= 1
-                    yield trace_document(trace)
+                    yield trace_document(trace, formats)
         except BuildError as error:
             raise Refusal(Code.INTERNAL, f"code that traces cannot be built: {error}") from None
         finally:
-            with suppress(RuntimeError):  # the switch has ended
-                engine.stop_trace()
+            if starting is not None:
+                # Whoever goes away while tracing begins must not leave it on.
+                await asyncio.wait((starting,))
+                with suppress(RuntimeError):  # the switch has ended
+                    engine.stop_trace()
+
+    async def _built(self, engine: Engine) -> None:
+        """Until there is code that traces. A build goes on when its client goes away, for the next one."""
+        build = self._builds.get(engine)
+        if build is None:
+            build = self._builds[engine] = asyncio.create_task(asyncio.to_thread(engine.prepare_trace))
+            build.add_done_callback(lambda _: self._builds.pop(engine, None))
+        await asyncio.shield(build)
 
 
 def follow(

@@ -1,4 +1,8 @@
-"""A trace's document as text, one line a step, what it changed below it."""
+"""A trace's document as text: one line a step and what it changed below it, or only what decides.
+
+What the compiler made for itself (statements' tables and actions, temporaries) is left out, but for the
+place of statements that have changed something.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-_ADDRESS = re.compile(r"addr|address|(^|[_.])(ip|src|dst)$")
+_FLATTENED = re.compile(r"^(\w+)\._(\w+?)\d+$")
 _INDENT = " " * 13
 Document = Mapping[str, Any]
 
@@ -15,14 +19,55 @@ Document = Mapping[str, Any]
 def trace_text(document: Document) -> str:
     """All of it, with a blank line behind."""
     lines: list[str] = []
-    events = document["events"]
+    events = [one for one in map(_seen, document["events"]) if one is not None]
     for at, event in enumerate(events):
-        copy = f"[copy {event['copy']}] " if event["copy"] > 1 else ""
         for number, line in enumerate(_lines(event, events[at + 1 : at + 3])):
-            lines.append(f"{copy}{line}" if number == 0 else line)
+            lines.append(f"{_copy(event)}{line}" if number == 0 else line)
     if document["truncated"]:
         lines.append("(there was no room for all of it)")
     return "\n".join([f"packet {document['trace']}", *(f"  {line}" for line in lines), ""])
+
+
+def brief_text(document: Document) -> str:
+    """Tables, actions, drops and what else decides where the packet goes: a line each, with no blank line."""
+    lines = []
+    for event in document["events"]:
+        said = _brief(event)
+        if said is not None:
+            lines.append(f"  {_copy(event)}{said}")
+    if document["truncated"]:
+        lines.append("  (there was no room for all of it)")
+    return "\n".join([f"packet {document['trace']}", *lines])
+
+
+def _copy(event: Document) -> str:
+    return f"[copy {event['copy']}] " if event["copy"] > 1 else ""
+
+
+def _seen(event: Document) -> Document | None:
+    """An event without what the compiler made for itself; None: nothing is left."""
+    if event["event"] == "action" and event.get("hidden"):
+        return None
+    if event["event"] == "fields":
+        changes = [one for one in event["changes"] if not one.get("hidden")]
+        return {**event, "changes": changes} if changes else None
+    return event
+
+
+def _brief(event: Document) -> str | None:
+    match event["event"]:
+        case "received" | "action" | "sent" | "dropped" | "log" | "assert_failed" | "cloned" | "multicast":
+            if not event.get("hidden"):
+                return next(_lines(event, ()))
+        case "copied" | "digest" | "resubmitted" | "recirculated":
+            return next(_lines(event, ()))
+        case "parsed" if event["error"] != "NoError":
+            return next(_lines(event, ()))
+        case "table" if not event["hidden"]:
+            key = [f"{one['name']} {_shown(one, one['value'])}" for one in event["key"]]
+            found = "hit" if event["hit"] else "miss"
+            return _row("table", f"{event['table']}: {found}" + (f"  ({', '.join(key)})" if key else ""))
+    return None
 
 
 def _lines(event: Document, following: Sequence[Document]) -> Iterator[str]:
@@ -44,6 +89,10 @@ def _lines(event: Document, following: Sequence[Document]) -> Iterator[str]:
             yield _row("action", f"{event['action']}({', '.join(given)})")
         case "fields":
             yield from _fields(event["changes"])
+        case "log":
+            yield _row("log", f"{event['text']}{_source(event)}")
+        case "assert_failed":
+            yield _row("ASSERT", f"failed: {event['expression']}{_source(event)}")
         case "queued":
             place = f"priority {event['priority']}, {event['depth']} before it"
             yield _row("queued", f"port {event['port']}, {place}")
@@ -79,7 +128,9 @@ def _source(event: Document) -> str:
 
 def _table(event: Document, following: Sequence[Document]) -> Iterator[str]:
     if event["hidden"]:
-        yield _row("statements", event["source"] or event["table"])
+        # Only where they have changed something: the table's own action is left out already.
+        if any(one["event"] == "fields" for one in following[:1]):
+            yield _row("statements", event["source"] or "of the program")
         return
     entry = event["entry"]
     if entry is None:
@@ -124,20 +175,31 @@ def _fields(changes: Sequence[Document]) -> Iterator[str]:
             yield f"{_INDENT}- {one['header']}"
         elif one.get("field") and one["header"] not in new:
             old = "nothing" if one["old"] is None else _shown(one, one["old"])
-            yield f"{_INDENT}  {one['header']}.{one['field']}: {old} -> {_shown(one, one['new'])}"
+            name = _variable(one["header"], one["field"])
+            yield f"{_INDENT}  {name}: {old} -> {_shown(one, one['new'])}"
 
 
 def _integer(value: int | str) -> int:
     return int(value, 16) if isinstance(value, str) else value
 
 
+def _variable(header: str, field: str) -> str:
+    """A field as the program calls it: local variables and metadata lie in a header of the compiler's."""
+    flattened = _FLATTENED.match(field)
+    name = f"{flattened[1]}.{flattened[2]}" if flattened is not None else field
+    return name if header == "scalars" else f"{header}.{name}"
+
+
 def _shown(one: Document, value: int | str) -> str:
     number, bits = _integer(value), one["bits"]
+    match one.get("format"):
+        case "mac":
+            return ":".join(f"{byte:02x}" for byte in number.to_bytes(6, "big"))
+        case "ipv4":
+            return str(IPv4Address(number))
+        case "ipv6":
+            return str(IPv6Address(number))
     name = str(one.get("field") or one.get("name") or "").lower()
-    if bits == 48 and "timestamp" not in name:
-        return ":".join(f"{byte:02x}" for byte in number.to_bytes(6, "big"))
-    if bits in (32, 128) and _ADDRESS.search(name.rstrip("0123456789")):
-        return str(IPv4Address(number) if bits == 32 else IPv6Address(number))
-    if bits > 48 or "type" in name or "hash" in name or "checksum" in name:
+    if bits > 64 or "type" in name or "hash" in name or "checksum" in name:
         return f"{number:#x}"
     return str(number)

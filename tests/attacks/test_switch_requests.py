@@ -12,6 +12,7 @@ from finsy.proto import gnmi, gnmi_grpc, p4r
 
 from softswitch import AsyncSoftSwitch
 from softswitch.server import rpc
+from softswitch.server.logs import PERIOD
 from softswitch.server.rpc import LOGGED_FAULTS, FaultLog
 from softswitch.server.service import P4RuntimeService
 from tests.switch.server.client import Client
@@ -107,7 +108,7 @@ def test_faults_are_logged_again_after_a_while_with_the_number_of_those_that_wer
     for _ in range(LOGGED_FAULTS + 7):
         faults.write("x/Y", ValueError("z"))
     assert len(caplog.records) == LOGGED_FAULTS
-    now = rpc.FAULT_SECONDS
+    now = PERIOD
     faults.write("x/Y", ValueError("z"))
     assert "7 more" in caplog.messages[-1] and caplog.records[-1].levelno == logging.ERROR
 

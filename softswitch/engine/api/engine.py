@@ -163,6 +163,11 @@ class Engine(Protocol):
         ...
 
     # traces
+    def prepare_trace(self) -> None:
+        """Compile the running program's code that traces, which is kept: seconds when it never was. Whoever
+        gives up meanwhile has changed nothing. `BuildError`."""
+        ...
+
     def start_trace(self, wanted: TraceFilter, most: int = ...) -> None:
         """Trace the next `most` packets that are `wanted`, instead of what was traced before. No packet and
         no state is lost. Compiles code that traces when it never was (seconds: run it in a thread);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from softswitch.engine.api import MeterUnit, PipelineError
 from softswitch.engine.generate.calculations import Calculations
@@ -25,12 +26,17 @@ from softswitch.engine.model import (
     Primitive,
     Register,
     Stack,
+    Text,
     Union,
 )
+
+if TYPE_CHECKING:
+    from softswitch.engine.generate.tracing import Tracing
 
 SIGNATURE = "struct pipeline *pipeline, struct packet *packet, struct phv *phv"
 
 
+MESSAGES = ("log_msg", "assert", "assume")
 LONGEST_LOOP = 1 << 16  # jumps back, in one call of an action
 
 
@@ -55,8 +61,11 @@ Target = FieldRef | ElementField
 class Actions:
     """Writes actions and single primitives."""
 
-    def __init__(self, names: Names, expressions: Expressions, calculations: Calculations) -> None:
+    def __init__(
+        self, names: Names, expressions: Expressions, calculations: Calculations, tracing: Tracing
+    ) -> None:
         self.names = names
+        self.tracing = tracing
         self.expressions = expressions
         self.calculations = calculations
 
@@ -98,6 +107,9 @@ class Actions:
 
     def primitive(self, step: Primitive) -> Iterator[str]:
         """The statements of one primitive."""
+        if step.name in MESSAGES:
+            yield from self._message(step)
+            return
         method = getattr(self, "_" + step.name.lstrip("_"), None)
         if method is None:
             raise PipelineError("actions", f"primitive {step.name!r} is not supported")
@@ -116,6 +128,17 @@ class Actions:
         else:
             stored = f"@ = ({field_type(target.field.bitwidth)}){value};"
         return self.expressions.stored(target, stored)
+
+    def _message(self, step: Primitive) -> Iterator[str]:
+        """`log_msg`, and `assert` and `assume` that fail: told in traces, and nowhere else. A mistake of the
+        program ends no switch."""
+        if step.name != "log_msg":
+            (condition,) = step.operands
+            yield from self.tracing.failed(step, self.expressions.truth(condition))  # type: ignore[arg-type]
+            return
+        shown = [one for one in step.operands if not isinstance(one, Text)]
+        values = [self.expressions.low_bits(one, 128) for one in shown]  # type: ignore[arg-type]
+        yield from self.tracing.message(step, values)
 
     def _number(self, one: Operand) -> str:
         return self.expressions.fitted(one, 64)  # type: ignore[arg-type]
@@ -260,14 +283,6 @@ class Actions:
 
     def _no_op(self) -> Iterator[str]:
         yield from ()
-
-    _log_msg = _no_op
-
-    def _assert(self, condition: Expression) -> Iterator[str]:
-        """A mistake of the program ends no switch."""
-        yield from ()
-
-    _assume = _assert
 
     def _exit(self) -> Iterator[str]:
         yield "packet->requests.exited = true;"

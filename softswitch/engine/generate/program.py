@@ -31,7 +31,7 @@ class _Program:
         self.names = Names(pipeline)
         self.expressions = Expressions(self.names)
         self.calculations = Calculations(self.names)
-        self.actions = Actions(self.names, self.expressions, self.calculations)
+        self.actions = Actions(self.names, self.expressions, self.calculations, self.tracing)
         self.tables = Tables(
             pipeline, self.names, self.expressions, self.calculations, self.actions, self.tracing
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from softswitch.engine.generate.actions import data_words
+from softswitch.engine.generate.actions import MESSAGES, data_words
 from softswitch.engine.generate.names import Names
 from softswitch.engine.model import (
     Action,
@@ -19,6 +19,7 @@ from softswitch.engine.model import (
     Header,
     ParserState,
     Pipeline,
+    Primitive,
     Table,
 )
 
@@ -44,6 +45,14 @@ def numbered_conditionals(pipeline: Pipeline) -> list[Conditional]:
     return [node for node in nodes if isinstance(node, Conditional)]
 
 
+def numbered_messages(pipeline: Pipeline) -> list[Primitive]:
+    """Calls of log_msg, assert and assume by number."""
+    steps = [step for action in pipeline.actions for step in action.primitives]
+    steps += [step for state in pipeline.parser.states.values() for step in state.operations]
+    steps += pipeline.deparser_steps
+    return [step for step in steps if step.name in MESSAGES]
+
+
 def traced_fields(pipeline: Pipeline) -> list[TracedField]:
     """What the layout says a place of, in its order: validities and fields of fixed width."""
     found = []
@@ -61,6 +70,7 @@ class Tracing:
         self._pipeline = pipeline
         self._traced = traced
         self._states = {name: number for number, name in enumerate(numbered_states(pipeline))}
+        self._messages = {id(one): number for number, one in enumerate(numbered_messages(pipeline))}
         self._conditionals = {id(one): number for number, one in enumerate(numbered_conditionals(pipeline))}
 
     def include(self) -> Iterator[str]:
@@ -107,6 +117,22 @@ class Tracing:
             yield f"{indent}if (packet->trace)"
             size = 8 * data_words(action)
             yield f"{indent}    trace_put(packet, TRACE_ACTION, {action.index}, {data}, {size});"
+
+    def message(self, step: Primitive, values: list[str]) -> Iterator[str]:
+        """log_msg is called, with values of 128 bits."""
+        if not self._traced:
+            return
+        number = self._messages[id(step)]
+        yield "if (packet->trace) {"
+        yield f"    const unsigned __int128 values[] = {{{', '.join(values) or '0'}}};"
+        yield f"    trace_put(packet, TRACE_LOG, {number}, values, {16 * len(values)});"
+        yield "}"
+
+    def failed(self, step: Primitive, truth: str) -> Iterator[str]:
+        """An assertion may have failed."""
+        if self._traced:
+            yield f"if (packet->trace && !{truth})"
+            yield f"    trace_put(packet, TRACE_ASSERT, {self._messages[id(step)]}, NULL, 0);"
 
     def fields(self) -> Iterator[str]:
         """Fields may have changed."""

@@ -18,12 +18,16 @@ from softswitch.engine.model import (
     Operand,
     Primitive,
     Stack,
+    Text,
 )
 
 WIDEST_PARAMETER = 2048
+LONGEST_TEXT, MOST_VALUES = 500, 32
+"""Of a message: characters and values. What is beyond is not shown."""
 
 # What each operand is: field (written), value, header (a real one), union, stack, calculation, register,
-# counter, meter, list (a kept field list's id), digest (a digest list's id), jump, ignored.
+# counter, meter, list (a kept field list's id), digest (a digest list's id), jump, text, values (any number
+# of them), ignored.
 SIGNATURES: dict[str, tuple[str, ...]] = {
     "assign": ("field", "value"),
     "assign_VL": ("field", "field"),
@@ -56,7 +60,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "modify_field_rng_uniform": ("field", "value", "value"),
     "_jump": ("jump",),
     "_jump_if_zero": ("value", "jump"),
-    "log_msg": ("ignored", "ignored"),
+    "log_msg": ("text", "values"),
 }
 
 
@@ -97,7 +101,11 @@ def read_primitive(
     for kind, one in zip(signature, at["parameters"].list(len(signature)), strict=True):
         if kind == "ignored":
             continue
-        if kind == "union":
+        if kind == "text":
+            operands.append(Text(str(one["value"].value)[:LONGEST_TEXT]))
+        elif kind == "values":
+            operands.extend(_read_values(one, scope, widths))
+        elif kind == "union":
             operands.extend(read_union(one, scope, widths))
         else:
             operands.append(_read_operand(kind, one, scope, widths, length, position))
@@ -111,6 +119,13 @@ def read_primitive(
     if name != "assign_VL" and any(isinstance(o, FieldRef) and o.field.variable for o in operands):
         at["parameters"].fail("a field of variable width can only be assigned to another one")
     return Primitive(name, tuple(operands), read_source(at))
+
+
+def _read_values(at: Cursor, scope: Scope, widths: tuple[int, ...]) -> list[Operand]:
+    """What a message shows; the compiler writes {} where it shows nothing."""
+    if not at["value"].value:
+        return []
+    return [read_expression(one, scope, widths) for one in at["value"].list()[:MOST_VALUES]]
 
 
 def _read_operand(

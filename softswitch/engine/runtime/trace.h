@@ -28,6 +28,8 @@ enum trace_kind {
     TRACE_SENT,      /* value: port */
     TRACE_DROPPED,   /* value: reason */
     TRACE_END,       /* of one copy */
+    TRACE_LOG,       /* value: the message's number; values of 128 bits */
+    TRACE_ASSERT,    /* value: the number of the assertion that failed */
 };
 
 struct trace_head { /* of each record */

@@ -1,7 +1,9 @@
-"""Records put together to whole traces: those of one packet and all its copies."""
+"""Records put together to whole traces: those of one packet and all its copies, in the packets' order."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from softswitch.engine.trace import events as e
@@ -9,6 +11,8 @@ from softswitch.engine.trace.decode import HEAD, Decoder, Kind, Malformed, Snaps
 
 MOST_OPEN = 1024
 """Traces that are not whole yet; beyond that the oldest are given up as they are."""
+LONGEST_WAIT = 1.0
+"""Seconds that a whole trace waits for those of earlier packets, such as one in a long queue."""
 
 
 @dataclass(slots=True)
@@ -28,12 +32,15 @@ class _Open:
 class Assembler:
     """Takes the records of one pipeline in their order, and gives traces when they are whole."""
 
-    def __init__(self, decoder: Decoder, drop_port: int) -> None:
+    def __init__(self, decoder: Decoder, drop_port: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds."""
         self._decoder = decoder
         self._drop_port = drop_port
+        self._clock = clock
         self._open: dict[int, _Open] = {}
         self._next = -1
-        self._ready: list[e.PacketTrace] = []
+        self._whole: dict[int, tuple[float, e.PacketTrace]] = {}
+        """By number: when it became whole, and the trace."""
 
     def add(self, kind: int, number: int, record: bytes) -> None:
         """One record of trace `number`."""
@@ -54,18 +61,30 @@ class Assembler:
         except (Malformed, LookupError):
             found.trace.truncated = True
         if not found.alive:
-            self._ready.append(self._open.pop(number).trace)
+            self._end(self._open.pop(number).trace)
 
     def take(self) -> list[e.PacketTrace]:
-        """Traces that have become whole."""
-        ready, self._ready = self._ready, []
-        return ready
+        """Traces that are whole, in the order in which their packets came in.
+
+        One waits at most `LONGEST_WAIT` for earlier packets to leave, and then goes before them. It does not
+        wait for truncated ones, whose end may be what is missing.
+        """
+        late = self._clock() - LONGEST_WAIT
+        overdue = max((number for number, (since, _) in self._whole.items() if since <= late), default=0)
+        first = min((number for number, one in self._open.items() if not one.trace.truncated), default=None)
+        ready = [
+            number for number in sorted(self._whole) if first is None or number < first or number <= overdue
+        ]
+        return [self._whole.pop(number)[1] for number in ready]
+
+    def _end(self, trace: e.PacketTrace) -> None:
+        self._whole[trace.number] = (self._clock(), trace)
 
     def _begin(self, number: int, time_ns: int) -> None:
         if len(self._open) >= MOST_OPEN:
             oldest = self._open.pop(next(iter(self._open))).trace
             oldest.truncated = True
-            self._ready.append(oldest)
+            self._end(oldest)
         self._open[number] = _Open(e.PacketTrace(number), time_ns)
 
     def _step(self, of: _Open, kind: Kind, copy: int, value: int, time_ns: int, content: bytes) -> None:

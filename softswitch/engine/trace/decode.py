@@ -16,13 +16,15 @@ from softswitch.engine.generate.tables import KeyPlace, layout
 from softswitch.engine.generate.tracing import (
     TracedField,
     numbered_conditionals,
+    numbered_messages,
     numbered_states,
     traced_fields,
 )
-from softswitch.engine.model import Key, Pipeline, Source
+from softswitch.engine.model import ElementField, FieldRef, Key, Pipeline, Primitive, Source, Text
 from softswitch.engine.model import Table as TableModel
 from softswitch.engine.native import DROP_REASONS
 from softswitch.engine.trace import events as e
+from softswitch.engine.trace.expressions import assertion_text, condition_text, is_temporary
 
 VALID = "$valid$"
 _PRIORITY_BIAS = 1 << 31
@@ -52,6 +54,8 @@ class Kind(IntEnum):
     SENT = 15
     DROPPED = 16
     END = 17
+    LOG = 18
+    ASSERT = 19
 
 
 class Malformed(Exception):
@@ -70,8 +74,10 @@ class Decoder:
         self._pipeline = pipeline
         self._states = numbered_states(pipeline)
         self._conditionals = numbered_conditionals(pipeline)
+        self._messages = numbered_messages(pipeline)
         self._errors = {number: name for name, number in pipeline.errors.items()}
         self._actions = {one.index: one for one in pipeline.actions}
+        self._hidden = _hidden_actions(pipeline)
         self._tables = {one.index: one for one in pipeline.tables}
         self._fields = traced_fields(pipeline)
         self._places = [tuple(places[2 * at : 2 * at + 2]) for at in range(len(self._fields))]
@@ -88,12 +94,18 @@ class Decoder:
             case Kind.PARSED:
                 return e.Parsed(self._errors.get(value, str(value)))
             case Kind.CONDITION:
-                source = self._conditionals[value >> 1].source
-                return e.Condition(source.fragment if source else "", place(source), bool(value & 1))
+                node = self._conditionals[value >> 1]
+                return e.Condition(condition_text(node), place(node.source), bool(value & 1))
             case Kind.TABLE:
                 return self._table(self._tables[value], _words(content))
             case Kind.ACTION:
                 return self._action(value, _words(content))
+            case Kind.LOG:
+                step = self._messages[value]
+                return e.Logged(_message(step, _words(content)), place(step.source))
+            case Kind.ASSERT:
+                step = self._messages[value]
+                return e.AssertFailed(assertion_text(step), place(step.source))
             case Kind.CLONED:
                 return e.Cloned(value)
             case Kind.MULTICAST:
@@ -163,7 +175,7 @@ class Decoder:
                 raise Malformed
             parameters.append(e.Value(name, width, _joined(content[at : at + count])))
             at += count
-        return e.Action(action.name, tuple(parameters))
+        return e.Action(action.name, tuple(parameters), action.index in self._hidden)
 
     # --- fields ---------------------------------------------------------------------------------
 
@@ -193,12 +205,45 @@ class Decoder:
                     found.append(e.Change(one.header.name, VALID, 1, int(was), int(is_)))
             elif is_ and _shown(one) and (old != new or not was):
                 known = old if was else None
-                found.append(e.Change(one.header.name, one.field.name, one.field.bitwidth, known, new))
+                name = one.field.name
+                temporary = is_temporary(one.header, name)
+                found.append(e.Change(one.header.name, name, one.field.bitwidth, known, new, temporary))
         return e.Fields(tuple(found)) if found else None
 
 
 def _shown(one: TracedField) -> bool:
     return one.field is not None and not one.field.name.startswith("_padding")
+
+
+def _hidden_actions(pipeline: Pipeline) -> set[int]:
+    """Those that only the compiler's own tables run, by index."""
+    own: set[int] = set()
+    others: set[int] = set()
+    for table in pipeline.tables:
+        into = own if pipeline.info.tables[table.name].hidden else others
+        into |= {action.index for action in table.actions}
+    return own - others
+
+
+def _message(step: Primitive, given: Sequence[int]) -> str:
+    """A message with its values in the places of {}."""
+    first, *operands = step.operands
+    text = first.value if isinstance(first, Text) else ""
+    if len(given) < 2 * len(operands):
+        raise Malformed
+    for at, one in enumerate(operands):
+        value = _joined(given[2 * at : 2 * at + 2])
+        text = text.replace("{}", str(_narrowed(one, value)), 1)
+    return text
+
+
+def _narrowed(one: object, value: int) -> int:
+    """A value of 128 bits as its expression's type has it."""
+    field = one.field if isinstance(one, FieldRef | ElementField) else None
+    if field is None or field.bitwidth > 128:
+        return value
+    value &= (1 << field.bitwidth) - 1
+    return value - (1 << field.bitwidth) if field.signed and value >> field.bitwidth - 1 else value
 
 
 def place(source: Source | None) -> str:

@@ -98,22 +98,24 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """The table's action was run."""
+    """The table's action was run. `hidden`: the compiler made it of plain statements."""
 
     action: str
     parameters: tuple[Value, ...]
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """A field has another value; `old` is None where the header was not valid. `field` `$valid$` of a header
-    is its validity."""
+    is its validity. `temporary`: the compiler made it, the program has no such variable."""
 
     header: str
     field: str
     bitwidth: int
     old: int | None
     new: int
+    temporary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,22 @@ class Fields:
     """What the step before has changed in headers and metadata."""
 
     changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """The program logged a message (log_msg)."""
+
+    text: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssertFailed:
+    """An assertion of the program (assert, assume) does not hold; the packet goes on."""
+
+    expression: str
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +224,8 @@ Step = (
     | Table
     | Action
     | Fields
+    | Logged
+    | AssertFailed
     | Cloned
     | Multicast
     | Copied

@@ -34,12 +34,16 @@ class Tracer:
         self._buffer = c.create_string_buffer(LARGEST_RECORD)
         self._assembler: Assembler | None = None
 
-    def start(self, engine: Any, config: LoadedConfig, wanted: TraceFilter, most: int) -> None:
-        """See `api.Engine.start_trace`."""
+    def prepare(self, config: LoadedConfig) -> str:
+        """See `api.Engine.prepare_trace`; the path of the code."""
         pipeline = config.pipeline
-        path = str(
+        return str(
             self._builder.pipeline(config.digest, lambda: generate(pipeline, traced=True), traced=True)
         )
+
+    def start(self, engine: Any, config: LoadedConfig, wanted: TraceFilter, most: int) -> None:
+        """See `api.Engine.start_trace`."""
+        pipeline, path = config.pipeline, self.prepare(config)
         count = 2 * len(traced_fields(pipeline))
         places = (c.c_uint32 * count).in_dll(c.CDLL(path), LAYOUT)
         with self._lock:

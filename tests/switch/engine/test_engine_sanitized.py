@@ -19,6 +19,7 @@ SECONDS = 5
     [
         *(PROGRAMS / f"{name}.json" for name in ("constructs", "headers", "state")),
         ROOT / "pipelines" / "fabric" / "fabric.json",
+        ROOT / "tests" / "switch" / "trace" / "programs" / "shown.json",
     ],
     ids=lambda path: path.stem,
 )

@@ -12,6 +12,7 @@ import grpc
 from finsy.proto import gnmi, gnmi_grpc
 
 PROTO, JSON, IETF = gnmi.Encoding.PROTO, gnmi.Encoding.JSON, gnmi.Encoding.JSON_IETF
+STREAM, ONCE, POLL = 0, 1, 2
 _ELEMENT = re.compile(r"([^/\[]+)((?:\[[^\]]*\])*)")
 
 
@@ -60,18 +61,22 @@ class Gnmi:
     async def get(
         self, *paths: str, encoding: int = PROTO, type: int = 0, prefix: str = ""
     ) -> dict[str, Any]:
+        response = await self.stub.Get(self.request(*paths, encoding=encoding, type=type, prefix=prefix))
+        assert all(one.timestamp for one in response.notification)
+        found: dict[str, Any] = {}
+        for one in response.notification:
+            found |= leaves(one)
+        return found
+
+    @staticmethod
+    def request(*paths: str, encoding: int = PROTO, type: int = 0, prefix: str = "") -> gnmi.GetRequest:
         request = gnmi.GetRequest(
             path=map(path, paths),
             encoding=encoding,  # type: ignore[arg-type]
             type=type,  # type: ignore[arg-type]
         )
         request.prefix.CopyFrom(path(prefix))
-        response = await self.stub.Get(request)
-        assert all(one.timestamp for one in response.notification)
-        found: dict[str, Any] = {}
-        for one in response.notification:
-            found |= leaves(one)
-        return found
+        return request
 
     async def set(
         self,

@@ -9,13 +9,12 @@ import pytest
 from finsy.proto import gnmi as messages
 
 from softswitch import AsyncSoftSwitch
-from tests.switch.gnmi.client import Gnmi
+from tests.switch.gnmi.client import ONCE, POLL, Gnmi
 from tests.switch.server.kinds import frame
 
 MAC = 0x800000000001
 ONE = "/interfaces/interface[name=port1]"
 ENABLED, PACKETS = f"{ONE}/state/enabled", f"{ONE}/state/counters/in-pkts"
-STREAM, ONCE, POLL = 0, 1, 2
 CHANGE, SAMPLE, TARGET = messages.ON_CHANGE, messages.SAMPLE, messages.TARGET_DEFINED
 SECOND = 10**9
 

@@ -64,6 +64,9 @@ class Call:
         self.closing, self.closed = asyncio.Event(), asyncio.Event()
         self.task = asyncio.ensure_future(service.StreamChannel(None, cast(Any, self)))
 
+    def peer(self) -> str:
+        return "ipv4:127.0.0.1:1"
+
     async def read(self) -> object:
         return await self.requests.get()
 

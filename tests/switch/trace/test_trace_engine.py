@@ -41,6 +41,7 @@ ROOT = Path(__file__).parents[3]
 JSONS = [
     *(PROGRAMS / f"{name}.json" for name in ("constructs", "headers", "state")),
     ROOT / "pipelines" / "fabric" / "fabric.json",
+    Path(__file__).parent / "programs" / "shown.json",
 ]
 ALL = e.TraceFilter()
 

@@ -170,6 +170,9 @@ def test_the_command_traces_the_frames_of_a_file(tmp_path: Path) -> None:
     files = ("--p4info", P4INFO, "--entries", entries, "--pcap", pcap)
     code, said = run(PROGRAM, *files)
     assert (code, said.count("PanelIngress.cables: hit")) == (0, 2), said
+    code, said = run(PROGRAM, *files, "--brief")
+    tables = [line for line in said.splitlines() if "table  " in line]
+    assert (code, len(tables), "state " in said) == (0, 2, False), said
     code, said = run(PROGRAM, *files, "--dst", "10.0.1.3")
     assert (code, said.count("PanelIngress.cables: hit")) == (0, 1), said
     code, said = run(PROGRAM, *files, "--port", 7, "--json")
@@ -182,6 +185,8 @@ def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
         (("127.0.0.1:1", "--port", 1), "nobody answers"),
         (("127.0.0.1:1", "--frame", "00"), "belong to a JSON"),
         ((PROGRAM,), "a frame is needed"),
+        (("nosuch.json",), "nosuch.json: no such file"),
+        ((PROGRAM, "--frame", "00" * 60, "--brief", "--json"), "exclude each other"),
         ((PROGRAM, "--frame", "00" * 60, "--src", "x"), "--src"),
         (("127.0.0.1:1", "--tls-ca", tmp_path / "no.pem"), "no.pem"),
     ]:
