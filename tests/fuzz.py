@@ -23,11 +23,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     programs = [
-        *(PROGRAMS / f"{name}.json" for name in ("constructs", "headers", "state")),
+        *(PROGRAMS / f"{name}.json" for name in ("constructs", "headers", "profiles", "state")),
         ROOT / "pipelines" / "fabric" / "fabric.json",
     ]
     runs: list[tuple[object, ...]] = [(ENGINE, program) for program in programs]
-    runs += [(JSON, program) for program in programs[:3]]
+    runs += [(JSON, program) for program in programs[:-1]]
     runs += [(SERVER, name) for name in ("kinds", "fabric")]
     share = options.seconds / len(runs)
     for number, (module, subject) in enumerate(runs):

@@ -30,6 +30,7 @@ from softswitch.engine.api import (
 )
 from softswitch.engine.encode_table import WORD, Refused, TableCode, arguments, invalid, masked, number
 from softswitch.engine.generate.actions import data_words, words
+from softswitch.engine.generate.tables import profile_actions
 from softswitch.engine.model import Action, Pipeline, Profile
 
 CHANGES = {Change.INSERT: 0, Change.MODIFY: 1, Change.DELETE: 2}
@@ -49,7 +50,7 @@ class Encoder:
         self.tables = {one.name: TableCode(one, infos[one.name]) for one in pipeline.tables}
         self.profiles: dict[str, tuple[Profile, dict[str, Action], int, int]] = {}
         for profile in pipeline.profiles:
-            actions = {a.name: a for t in pipeline.tables if t.profile == profile for a in t.actions}
+            actions = profile_actions(pipeline, profile)
             data = max((data_words(one) for one in actions.values()), default=0)
             size = pipeline.info.profiles[profile.name].max_size
             self.profiles[profile.name] = profile, actions, data, size

@@ -17,7 +17,7 @@ SECONDS = 5
 @pytest.mark.parametrize(
     "json",
     [
-        *(PROGRAMS / f"{name}.json" for name in ("constructs", "headers", "state")),
+        *(PROGRAMS / f"{name}.json" for name in ("constructs", "headers", "profiles", "state")),
         ROOT / "pipelines" / "fabric" / "fabric.json",
     ],
     ids=lambda path: path.stem,
