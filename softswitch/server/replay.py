@@ -71,7 +71,7 @@ def _entries(state: State, into: Store) -> Iterator[p4r.Update]:
             continue
         entries = state.store.tables[number].entries
         there = into.tables[number].entries if number in into.tables else {}
-        for key, wire in initial_entries(table):
+        for _, key, wire in initial_entries(table):
             if key not in entries and key in there:
                 yield _update(p4r.Update.DELETE, wire)
         for key, wire in entries.items():

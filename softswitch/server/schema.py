@@ -1,11 +1,12 @@
 """A pipeline as P4Runtime sees it: P4Info's objects by id, each with its codec and the engine's name for it.
 
-`Schema` refuses a P4Info that does not describe the engine's pipeline. Must not know the state of anything.
+`Schema` refuses a P4Info that does not describe the engine's pipeline. P4Info need not show all of it: the
+compiler leaves out what is @hidden. Must not know the state of anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -205,9 +206,9 @@ class Schema:
         known = {one.name for one in self.engine.tables[table.preamble.name].actions}
         codecs = {}
         for ref in table.action_refs:
-            if ref.id not in self._codecs:
-                raise invalid(f"P4Info: {place}: there is no action {ref.id}")
-            codec = self._codecs[ref.id]
+            codec = self._codecs.get(ref.id)
+            if codec is None:
+                continue  # p4c refers to @hidden actions, too
             if codec.name not in known:
                 raise invalid(f"P4Info: {place}: the device config's table has no action {codec.name}")
             codecs[ref.id] = codec
@@ -228,10 +229,12 @@ class Schema:
             said = "has" if known.selector else "has not"
             raise invalid(f"P4Info: {place} ({name}): with_selector, but the device config {said} a selector")
         users = [one for one in self.info.tables if one.implementation_id == profile.preamble.id]
-        if sorted(one.preamble.name for one in users) != sorted(known.tables):
-            raise invalid(f"P4Info: {place} ({name}): the device config's tables are {list(known.tables)}")
-        if not users:
-            raise invalid(f"P4Info: {place} ({name}): no table uses it")
+        strangers = {one.preamble.name for one in users} - set(known.tables)
+        if strangers:
+            raise invalid(
+                f"P4Info: {place} ({name}): the device config's tables are {list(known.tables)}, "
+                f"{min(strangers)!r} is none of them"
+            )
         members = profile.WhichOneof("selector_size_semantics") == "sum_of_members"
         return ProfileSchema(
             profile.preamble.id,
@@ -242,8 +245,22 @@ class Schema:
             members,
             profile.sum_of_members.max_member_weight if members else 0,
             profile.weights_disallowed,
-            self._action_set(place, users[0]),
+            self._member_actions(place, name, users),
         )
+
+    def _member_actions(self, place: str, name: str, users: Sequence[p4i.Table]) -> ActionSet:
+        """The actions of a profile's members: those of its tables. Where P4Info shows none of the tables,
+        those that it shows of the actions."""
+        sets = [self._action_set(place, one) for one in users]
+        if sets:
+            codecs = {number: codec for one in sets for number, codec in one.codecs.items()}
+            default_only = frozenset.intersection(*(one.default_only for one in sets))
+            table_only = frozenset.intersection(*(one.table_only for one in sets))
+            return ActionSet(sets[0].table, codecs, default_only, table_only)
+        tables = [self.engine.tables[one] for one in self.engine.profiles[name].tables]
+        known = {action.name for table in tables for action in table.actions}
+        codecs = {number: codec for number, codec in self._codecs.items() if codec.name in known}
+        return ActionSet(name, codecs, frozenset(), frozenset())
 
     def _table(
         self, place: str, table: p4i.Table, has_counter: bool, meter: p4i.MeterSpec | None
@@ -379,10 +396,6 @@ class Schema:
     def _check_unsupported(self) -> None:
         if self.info.externs:
             raise invalid("P4Info: externs are not supported")
-        seen = {one.preamble.name for one in self.info.tables}
-        for name, table in self.engine.tables.items():
-            if table.key and not table.hidden and name not in seen:
-                raise invalid(f"P4Info: the device config's table {name!r} is missing")
 
 
 def _find(objects: Mapping[int, T], number: int, name: str) -> T:
