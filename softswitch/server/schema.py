@@ -286,7 +286,7 @@ class Schema:
             MatchCodec(name, fields, known.needs_priority),
             self._action_set(place, table),
             profile,
-            table.is_const_table or known.const_entries,
+            table.is_const_table,
             # Section 9.1.3: the default of an indirect table is a constant NoAction.
             bool(table.const_default_action_id) or known.const_default_action or profile is not None,
             has_counter,

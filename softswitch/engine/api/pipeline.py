@@ -51,8 +51,8 @@ class TableInfo:
     """A table; those that the compiler made for itself have `hidden` set and take no entries.
 
     `needs_priority` says that entries carry a priority (some field is ternary, range or optional).
-    `const_entries`: the program fixes the entries, writes are refused. `entries` are the entries that the
-    program itself lists (const or initial); the engine has inserted them when it comes up.
+    `entries` are those that the program itself lists; the engine has inserted them when it comes up. Whether
+    they are const, so that writes are to be refused, the JSON does not say: P4Info does.
     """
 
     id: int
@@ -63,7 +63,6 @@ class TableInfo:
     needs_priority: bool
     default_action: DefaultAction | None
     const_default_action: bool
-    const_entries: bool
     entries: tuple[InitialEntry, ...]
     has_direct_counter: bool
     direct_meter: MeterUnit | None
@@ -82,7 +81,7 @@ class DefaultAction:
 
 @dataclass(frozen=True, slots=True)
 class InitialEntry:
-    """An entry which the program lists; `priority` as P4Runtime counts (larger wins)."""
+    """An entry which the program lists; `priority` as P4Runtime counts: the larger wins, the last has 1."""
 
     match: tuple[FieldMatch, ...]
     priority: int
