@@ -22,7 +22,7 @@ from softswitch.engine.api import (
     Ternary,
 )
 from softswitch.server.bytestrings import encode, is_canonical, shown
-from softswitch.server.errors import Refusal, denied, invalid
+from softswitch.server.errors import Refusal, denied, invalid, out_of_range
 from softswitch.server.keys import PRIORITY_BYTES, Key, packer
 
 FieldDecoder = Callable[[p4r.FieldMatch], FieldMatch]
@@ -104,7 +104,7 @@ class MatchCodec:
 def _bad(raw: bytes, field: Field) -> Refusal:
     if not raw:
         return invalid(f"an {field.match.value} match needs values that are not empty byte strings")
-    return invalid(f"{shown(raw)} does not fit in {field.bitwidth} bits")
+    return out_of_range(f"{shown(raw)} does not fit in {field.bitwidth} bits")
 
 
 def _wrong_kind(given: p4r.FieldMatch, wanted: str) -> Refusal | None:
@@ -260,7 +260,7 @@ class ActionCodec:
                 raise invalid(f"{self.name}: {label}: an empty byte string is no value")
             if value >= limit:
                 bits = limit.bit_length() - 1
-                raise invalid(f"{self.name}: {label}: {shown(raw)} does not fit in {bits} bits")
+                raise out_of_range(f"{self.name}: {label}: {shown(raw)} does not fit in {bits} bits")
             if values[place] is not None:
                 raise invalid(f"{self.name}: parameter {label} is given twice")
             if not raw[0] and len(raw) > 1:

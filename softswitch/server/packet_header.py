@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from finsy.proto import p4i, p4r
 
 from softswitch.server import bytestrings
-from softswitch.server.errors import Refusal, invalid
+from softswitch.server.errors import invalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,7 @@ class PacketHeader:
             raw = values.pop(field.id, None)
             if raw is None:
                 raise invalid(f"metadata {field.id} ({field.name}) is missing")
-            try:
-                header |= bytestrings.decode(raw, field.bitwidth, f"metadata {field.name}") << field.shift
-            except Refusal as refusal:
-                raise invalid(refusal.text) from None
+            header |= bytestrings.decode(raw, field.bitwidth, f"metadata {field.name}") << field.shift
         if values:
             raise invalid(f"the packet_out header has no metadata {min(values)}")
         return header.to_bytes(self.size, "big")

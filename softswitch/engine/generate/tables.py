@@ -302,14 +302,20 @@ class Tables:
         yield "    }"
 
     def _direct(self, table: Table, indent: str, counted: str, cell: str) -> Iterator[str]:
-        """The direct resources of the entry that the packet has met, or of the default entry."""
+        """The direct resources of the entry that the packet has met, or of the default entry, whose meter
+        leaves the packet alone until it is configured."""
         if table.counted:
             yield f"{indent}count_packet(&{counted}->packets, &{counted}->bytes, packet);"
         if table.meter is not None:
             colour = f"meter_run(pipeline, (struct meter *){cell}, {meter_amount(table.meter.unit)})"
             target = table.meter.target
             mask = literal((1 << min(target.field.bitwidth, 2)) - 1)
+            if counted == "missed":
+                yield f"{indent}if (((const struct meter *){cell})->kind != METER_OFF) {{"
+                indent += "    "
             yield f"{indent}{self.actions.store(target, f'({colour} & {mask})')}"
+            if counted == "missed":
+                yield f"{indent[:-4]}}}"
 
     @staticmethod
     def entry_words(table: Table) -> int:
