@@ -83,10 +83,9 @@ class _Program:
         plain = [declaration for place, declaration in self.names.members if place is Place.PLAIN]
         if plain:
             start = f"offsetof(struct phv, {self.names.first})"
-            variable = self.names.variable
-            end = (
-                f"offsetof(struct phv, {self.names.headers[variable[0].name]})" if variable else "sizeof *phv"
-            )
+            # Local variables of variable width are metadata, which stand in front of all headers.
+            behind = next((one for one in self.names.variable if not one.metadata), None)
+            end = f"offsetof(struct phv, {self.names.headers[behind.name]})" if behind else "sizeof *phv"
             yield f"    memset((uint8_t *)phv + {start}, 0, {end} - {start});"
         if not self.names.variable:
             return
