@@ -28,7 +28,7 @@ def main() -> None:
     ]
     runs: list[tuple[object, ...]] = [(ENGINE, program) for program in programs]
     runs += [(JSON, program) for program in programs[:-1]]
-    runs += [(SERVER, name) for name in ("kinds", "fabric")]
+    runs += [(SERVER, name) for name in ("kinds", "signed", "entries", "fabric")]
     share = options.seconds / len(runs)
     for number, (module, subject) in enumerate(runs):
         seed = options.seed * len(runs) + number

@@ -10,9 +10,10 @@ from typing import Literal, Protocol
 
 from finsy.proto import p4r
 
+from softswitch.server.objects import TableSchema
 from softswitch.server.parts import messages
 from softswitch.server.read import Reader
-from softswitch.server.schema import Schema, TableSchema
+from softswitch.server.schema import Schema
 from softswitch.server.store import Store, initial_entries
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from finsy.proto import p4r
 
 from softswitch.server.keys import Key
-from softswitch.server.schema import Schema, TableSchema
+from softswitch.server.objects import TableSchema
+from softswitch.server.schema import Schema
 
 
 @dataclass(frozen=True, slots=True)

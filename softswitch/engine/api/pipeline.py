@@ -22,19 +22,23 @@ class MatchKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class KeyField:
-    """A field of a table's key; `name` is the compiler's, which equals the P4Info's."""
+    """A field of a table's key; `name` is the compiler's, which equals the P4Info's. Values of a `signed` one
+    are given as its bits, in two's complement, and so are those of signed parameters."""
 
     name: str
     bitwidth: int
     match: MatchKind
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of an action."""
+    """A parameter of an action. One that is `cast` is signed, too, unless its type has a name in P4Info."""
 
     name: str
     bitwidth: int
+    signed: bool = False
+    cast: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +160,18 @@ class DigestInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderField:
+    """A field of a header on the wire."""
+
+    name: str
+    bitwidth: int
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineInfo:
-    """All that can be written, read or received, by the JSON's names; `digests` by list id."""
+    """All that can be written, read or received, by the JSON's names; `digests` by list id. `headers` are the
+    fields of every header type."""
 
     tables: Mapping[str, TableInfo]
     actions: Mapping[str, ActionInfo]
@@ -168,6 +182,7 @@ class PipelineInfo:
     value_sets: Mapping[str, ValueSetInfo]
     digests: Mapping[int, DigestInfo]
     errors: Mapping[str, int]
+    headers: Mapping[str, tuple[HeaderField, ...]]
 
 
 class DeviceConfig(Protocol):

@@ -217,7 +217,7 @@ class Tables:
         ranges: list[str] = []
         for key, where in zip(table.key, sizes.places, strict=True):
             if where.ranged:
-                ranges.append(self._key_value(key))
+                ranges.append(self._range_value(key))
             elif key.bitwidth > 128:
                 name = f"wide_{where.word}"
                 yield f"    const struct big {name} = {self.expressions.big.value(key.expression)};"
@@ -328,6 +328,11 @@ class Tables:
         if key.mask is not None:
             value = f"({value} & {literal(key.mask)})"
         return value
+
+    def _range_value(self, key: Key) -> str:
+        """A value whose order among unsigned numbers is that of the field's."""
+        value = self._key_value(key)
+        return f"({value} ^ {literal(key.bias)})" if key.bias else value
 
     def _resolve(self, table: Table) -> Iterator[str]:
         assert table.profile is not None

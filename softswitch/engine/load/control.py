@@ -244,7 +244,7 @@ class ControlReader:
         self.table_infos[table.name] = TableInfo(
             id=at["id"].integer(0, (1 << 31) - 1),
             name=table.name,
-            key=tuple(KeyField(one.name, one.bitwidth, one.match) for one in table.key),
+            key=tuple(KeyField(one.name, one.bitwidth, one.match, one.signed) for one in table.key),
             actions=tuple(self.described[action.name] for action in table.actions),
             max_size=table.max_size,
             needs_priority=needs_priority,
@@ -300,9 +300,9 @@ def _arguments(at: Cursor, action: Action) -> tuple[int, ...]:
     values = []
     for one, width in zip(at.list(len(action.widths)), action.widths, strict=True):
         value = one.hexadecimal()
-        if not 0 <= value < 1 << width:
+        if not -(1 << width - 1) <= value < 1 << width:
             one.fail(f"wider than the parameter's {width} bits")
-        values.append(value)
+        values.append(value % (1 << width))
     return tuple(values)
 
 
@@ -312,9 +312,9 @@ def _read_match(at: Cursor, key: Key) -> FieldMatch:
 
     def number(name: str) -> int:
         value = at[name].hexadecimal()
-        if not 0 <= value <= whole:
+        if not -key.bias <= value <= whole:
             at[name].fail(f"wider than the field's {key.bitwidth} bits")
-        return value
+        return value & whole
 
     if kind == "valid":
         return Exact(int(at["key"].boolean()))
