@@ -31,7 +31,7 @@ from controller.names import SwitchName
 from controller.p4runtime.channel import Endpoint, Tls
 from controller.shown import shown
 from controller.targets import TARGET_NAMES, Target, target_named
-from controller.topology.model import Role, Switch
+from controller.topology.model import HIGHEST_DEVICE_ID, Role, Switch
 from pipelines.values import Port
 
 __all__ = [
@@ -143,7 +143,7 @@ class SwitchConfig(_Section):
     """One switch: who it is, where it is, and what kind it is."""
 
     name: SwitchLabel
-    device_id: int = Field(ge=1, le=0xFFFF)
+    device_id: int = Field(ge=0, le=HIGHEST_DEVICE_ID)
     address: Annotated[str, AfterValidator(_switch_address)]
     """`host:port`, or `unix:PATH` for a switch on this machine; a relative path starts at the file."""
     target: Annotated[str, BeforeValidator(_target_name)] = "softswitch"

@@ -14,6 +14,7 @@ from google.protobuf import text_format
 
 from softswitch.engine import NativeEngine, load_config, open_engine
 from softswitch.engine.api import EngineOptions, PipelineError
+from softswitch.server.device_config import unwrapped
 from softswitch.server.errors import Refusal, raise_first
 from softswitch.server.ports import BadOption
 from softswitch.server.schema import Schema
@@ -34,7 +35,7 @@ def offline_engine(
     if entries is not None and p4info is None:
         raise BadOption("entries are named by a P4Info: --p4info is needed")
     try:
-        loaded = load_config(device_config.read_bytes())
+        loaded = load_config(unwrapped(device_config.read_bytes()))
     except OSError as error:
         raise BadOption(f"{device_config}: {error.strerror}") from None
     except PipelineError as error:

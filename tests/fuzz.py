@@ -23,12 +23,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     programs = [
-        *(PROGRAMS / f"{name}.json" for name in ("constructs", "headers", "state")),
+        *(PROGRAMS / f"{name}.json" for name in ("constructs", "headers", "profiles", "state")),
         ROOT / "pipelines" / "fabric" / "fabric.json",
     ]
     runs: list[tuple[object, ...]] = [(ENGINE, program) for program in programs]
-    runs += [(JSON, program) for program in programs[:3]]
-    runs += [(SERVER, name) for name in ("kinds", "fabric")]
+    runs += [(JSON, program) for program in programs[:-1]]
+    runs += [(SERVER, name) for name in ("kinds", "signed", "entries", "fabric")]
     share = options.seconds / len(runs)
     for number, (module, subject) in enumerate(runs):
         seed = options.seed * len(runs) + number

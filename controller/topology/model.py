@@ -31,6 +31,10 @@ class Role(StrEnum):
     SPINE = "spine"
 
 
+HIGHEST_DEVICE_ID = 0xFFFE
+"""A switch's device id numbers the group of paths towards it (16 bits, not 0)."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Switch:
     """One switch of the fabric; `connected` is about its control channel, not about its links."""
@@ -48,15 +52,18 @@ class Switch:
         """Refuse a device id that cannot number the paths towards this switch.
 
         Raises:
-            ValueError: the device id is not 1 to 65535.
+            ValueError: the device id is not 0 to 65534.
         """
-        if not 1 <= self.device_id <= 0xFFFF:
-            raise ValueError(f"the device id of {self.name} is 1 to 65535, not {self.device_id}")
+        if not 0 <= self.device_id <= HIGHEST_DEVICE_ID:
+            raise ValueError(
+                f"the device id of {self.name} is 0 to {HIGHEST_DEVICE_ID}, not {self.device_id}"
+            )
 
     @property
     def group(self) -> EcmpGroupId:
-        """The number, on every other switch, of the group of equal-cost ports towards this one."""
-        return EcmpGroupId(self.device_id)
+        """The number, on every other switch, of the group of equal-cost ports towards this one: its device
+        id. Group 0 is none, so that device 0 has the number behind the highest id."""
+        return EcmpGroupId(self.device_id or HIGHEST_DEVICE_ID + 1)
 
     @property
     def linkable_ports(self) -> Iterable[Port]:

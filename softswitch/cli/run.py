@@ -37,7 +37,7 @@ class OnOff(StrEnum):
 
 
 def run(
-    device_id: Annotated[int, typer.Option(help="The device's number in P4Runtime.", min=1)] = 1,
+    device_id: Annotated[int, typer.Option(help="The device's number in P4Runtime.", min=0)] = 1,
     grpc: Annotated[
         str,
         typer.Option(

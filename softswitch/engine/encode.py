@@ -30,6 +30,7 @@ from softswitch.engine.api import (
 )
 from softswitch.engine.encode_table import WORD, Refused, TableCode, arguments, invalid, masked, number
 from softswitch.engine.generate.actions import data_words, words
+from softswitch.engine.generate.tables import profile_actions
 from softswitch.engine.model import Action, Pipeline, Profile
 
 CHANGES = {Change.INSERT: 0, Change.MODIFY: 1, Change.DELETE: 2}
@@ -49,7 +50,7 @@ class Encoder:
         self.tables = {one.name: TableCode(one, infos[one.name]) for one in pipeline.tables}
         self.profiles: dict[str, tuple[Profile, dict[str, Action], int, int]] = {}
         for profile in pipeline.profiles:
-            actions = {a.name: a for t in pipeline.tables if t.profile == profile for a in t.actions}
+            actions = profile_actions(pipeline, profile)
             data = max((data_words(one) for one in actions.values()), default=0)
             size = pipeline.info.profiles[profile.name].max_size
             self.profiles[profile.name] = profile, actions, data, size
@@ -58,15 +59,15 @@ class Encoder:
         self.meters = {one.name: one for one in pipeline.meters}
         self.value_sets = {one.name: one for one in pipeline.value_sets}
 
-    def encode(self, operation: Operation, initial: bool = False) -> list[int]:
-        """The operation's words, or `Refused`. `initial` allows what the program itself does."""
-        kind, item, change, body = self._body(operation, initial)
+    def encode(self, operation: Operation) -> list[int]:
+        """The operation's words, or `Refused`."""
+        kind, item, change, body = self._body(operation)
         return [kind, item, change, len(body), *body]
 
-    def _body(self, operation: Operation, initial: bool) -> tuple[int, int, int, list[int]]:
+    def _body(self, operation: Operation) -> tuple[int, int, int, list[int]]:
         match operation:
             case WriteEntry():
-                return self._entry(operation, initial)
+                return self._entry(operation)
             case SetDefaultAction():
                 code = self._table(operation.table)
                 if code.info.const_default_action:
@@ -125,10 +126,8 @@ class Encoder:
             raise Refused(Status.NOT_FOUND, f"there is no table {name!r}")
         return code
 
-    def _entry(self, operation: WriteEntry, initial: bool) -> tuple[int, int, int, list[int]]:
+    def _entry(self, operation: WriteEntry) -> tuple[int, int, int, list[int]]:
         code = self._table(operation.table)
-        if code.info.const_entries and not initial:
-            raise Refused(Status.PERMISSION_DENIED, f"{operation.table}: the entries are const")
         if not code.table.key:
             raise invalid(f"{operation.table} has no key and takes no entries")
         head, match = code.priority(operation.priority), code.match(operation.match)

@@ -61,13 +61,18 @@ class TableCode:
         sizes = self.layout
         key, mask = [0] * sizes.key_words, [0] * sizes.key_words
         ranges = [0] * (2 * sizes.range_words)
-        for field, place, given in zip(self.info.key, sizes.places, match, strict=True):
+        for field, key_field, place, given in zip(
+            self.info.key, self.table.key, sizes.places, match, strict=True
+        ):
             whole = (1 << field.bitwidth) - 1
             try:
                 if place.ranged:
-                    low, high = (0, whole) if given is None else self._range(given)
+                    low, high = (0, whole) if given is None else self._range(given, key_field.bias)
                     if not 0 <= low <= high <= whole:
-                        raise invalid(f"{low}..{high} is no range of {field.bitwidth} bits")
+                        raise invalid(
+                            f"{low ^ key_field.bias}..{high ^ key_field.bias} is no range of "
+                            f"{field.bitwidth}{' signed' * field.signed} bits"
+                        )
                     ranges[2 * place.word : 2 * place.word + 2] = low, high
                     continue
                 value, bits = masked(given, field.match, field.bitwidth, whole)
@@ -81,10 +86,11 @@ class TableCode:
         return [*key, *ranges, *mask]
 
     @staticmethod
-    def _range(given: FieldMatch) -> tuple[int, int]:
+    def _range(given: FieldMatch, bias: int) -> tuple[int, int]:
+        """The ends, in the order of unsigned numbers."""
         if not isinstance(given, Range):
             raise invalid(f"a range is needed, not {given!r}")
-        return given.low, given.high
+        return given.low ^ bias, given.high ^ bias
 
     def priority(self, priority: int) -> int:
         """The priority, when the table has any."""

@@ -163,7 +163,7 @@ class NativeEngine:
             for entry in table.entries:
                 call = ActionCall(entry.action, entry.arguments)
                 operation = WriteEntry(Change.INSERT, table.name, entry.match, call, entry.priority)
-                words.extend(encoder.encode(operation, initial=True))
+                words.extend(encoder.encode(operation))
         count = sum(len(table.entries) for table in tables)
         outcomes = (NativeOutcome * max(count, 1))()
         self._native.engine_swap(handle, pipeline, _pointer(words), len(words), outcomes, count)
@@ -354,6 +354,8 @@ class NativeEngine:
 
     def inject(self, port: int, frame: bytes) -> bool:
         """A frame arrives on a memory port."""
+        if not frame:
+            return False
         count = self._native.engine_inject(self._handle(), port, frame, len(frame)) if port >= 0 else 0
         self._injected = max(self._injected, count)
         return bool(count)

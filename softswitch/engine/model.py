@@ -139,6 +139,7 @@ class Argument:
 
     index: int
     bitwidth: int
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +344,16 @@ class Key:
     bitwidth: int
     match: MatchKind
     mask: int | None
+
+    @property
+    def signed(self) -> bool:
+        """Whether its values are numbers in two's complement."""
+        return not isinstance(self.expression, Validity) and self.expression.field.signed
+
+    @property
+    def bias(self) -> int:
+        """What turns values over so that their order is that of unsigned numbers: the sign bit."""
+        return 1 << self.bitwidth - 1 if self.signed else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from finsy.proto import p4r
 
 from softswitch.engine.api import DigestMessage
 from softswitch.server.errors import invalid
-from softswitch.server.schema import DigestSchema
+from softswitch.server.objects import DigestSchema
 
 MOST_MESSAGES = 1000
 """Of one list, whatever the client asks for."""

@@ -7,7 +7,7 @@ are valid but not canonical are replaced in the message itself, so that what is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from finsy.proto import p4r
@@ -22,7 +22,8 @@ from softswitch.engine.api import (
     Ternary,
 )
 from softswitch.server.bytestrings import encode, is_canonical, shown
-from softswitch.server.errors import Refusal, denied, invalid
+from softswitch.server.codings import Coding
+from softswitch.server.errors import Refusal, denied, invalid, out_of_range
 from softswitch.server.keys import PRIORITY_BYTES, Key, packer
 
 FieldDecoder = Callable[[p4r.FieldMatch], FieldMatch]
@@ -33,12 +34,18 @@ _number = int.from_bytes
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A match field: P4Info's id and name, and how the engine matches it."""
+    """A match field: P4Info's id and name, and how the engine matches it. `coding` is None for unsigned
+    numbers, which have quicker ways."""
 
     id: int
     name: str
     bitwidth: int
     match: MatchKind
+    coding: Coding | None = None
+
+    def encode(self, value: int) -> bytes:
+        """The canonical byte string of a value."""
+        return encode(value) if self.coding is None else self.coding.encode(value)
 
 
 class MatchCodec:
@@ -49,7 +56,7 @@ class MatchCodec:
         self.fields = tuple(fields)
         self.has_priority = has_priority
         self._count = len(self.fields)
-        self._decoders = {one.id: (place, _DECODERS[one.match](one)) for place, one in enumerate(self.fields)}
+        self._decoders = {one.id: (place, _decoder(one)) for place, one in enumerate(self.fields)}
         self._packers = tuple(packer(one.match, one.bitwidth) for one in self.fields)
         self._required = tuple(p for p, one in enumerate(self.fields) if one.match is MatchKind.EXACT)
 
@@ -104,7 +111,7 @@ class MatchCodec:
 def _bad(raw: bytes, field: Field) -> Refusal:
     if not raw:
         return invalid(f"an {field.match.value} match needs values that are not empty byte strings")
-    return invalid(f"{shown(raw)} does not fit in {field.bitwidth} bits")
+    return out_of_range(f"{shown(raw)} does not fit in {field.bitwidth} bits")
 
 
 def _wrong_kind(given: p4r.FieldMatch, wanted: str) -> Refusal | None:
@@ -215,32 +222,81 @@ _DECODERS: dict[MatchKind, Callable[[Field], FieldDecoder]] = {
 }
 
 
+def _decoder(field: Field) -> FieldDecoder:
+    return _DECODERS[field.match](field) if field.coding is None else _coded(field, field.coding)
+
+
+def _coded(field: Field, coding: Coding) -> FieldDecoder:
+    """Of a field whose values are no unsigned numbers: they become such, and are checked as such."""
+    plain = _DECODERS[field.match](Field(field.id, field.name, field.bitwidth, field.match))
+    names = {MatchKind.TERNARY: ("value", "mask"), MatchKind.RANGE: ("low", "high")}.get(
+        field.match, ("value",)
+    )
+
+    def decode(given: p4r.FieldMatch) -> FieldMatch:
+        part = getattr(given, field.match.value)
+        if given.WhichOneof("field_match_type") != field.match.value:
+            raise _wrong_kind(given, field.match.value) or invalid("the match is missing")
+        values = [coding.decode(getattr(part, name), name) for name in names]
+        if field.match is MatchKind.RANGE:
+            return _signed_range(part, field, coding, *values)
+        for name, value in zip(names, values, strict=True):
+            setattr(part, name, encode(value))
+        match = plain(given)
+        for name, value in zip(names, values, strict=True):
+            setattr(part, name, coding.encode(value))
+        return match
+
+    return decode
+
+
+def _signed_range(
+    part: p4r.FieldMatch.Range, field: Field, coding: Coding, low: int, high: int
+) -> FieldMatch:
+    """A range between signed numbers, whose order is another than that of their bits."""
+    sign = 1 << field.bitwidth - 1
+    if low ^ sign > high ^ sign:
+        raise invalid("the low bound is above the high bound")
+    if (low, high) == (sign, sign - 1):
+        raise invalid("the range holds every value; a field that matches all is left out")
+    part.low, part.high = coding.encode(low), coding.encode(high)
+    return Range(low, high)
+
+
 def _encode(field: Field, value: FieldMatch) -> p4r.FieldMatch:
     message = p4r.FieldMatch(field_id=field.id)
     match value:
         case Exact(number) if field.match is MatchKind.OPTIONAL:
-            message.optional.value = encode(number)
+            message.optional.value = field.encode(number)
         case Exact(number):
-            message.exact.value = encode(number)
+            message.exact.value = field.encode(number)
         case Lpm(number, length):
-            message.lpm.value, message.lpm.prefix_len = encode(number), length
+            message.lpm.value, message.lpm.prefix_len = field.encode(number), length
         case Ternary(number, _) if field.match is MatchKind.OPTIONAL:
-            message.optional.value = encode(number)
+            message.optional.value = field.encode(number)
         case Ternary(number, mask):
-            message.ternary.value, message.ternary.mask = encode(number), encode(mask)
+            message.ternary.value, message.ternary.mask = field.encode(number), field.encode(mask)
         case Range(low, high):
-            message.range.low, message.range.high = encode(low), encode(high)
+            message.range.low, message.range.high = field.encode(low), field.encode(high)
     return message
 
 
 class ActionCodec:
     """An action and its parameters."""
 
-    def __init__(self, id_: int, name: str, parameters: Sequence[tuple[int, str, int]]) -> None:
-        """Parameters are (id, name, bits), in the engine's order."""
+    def __init__(
+        self,
+        id_: int,
+        name: str,
+        parameters: Sequence[tuple[int, str, int]],
+        codings: Mapping[int, Coding] | None = None,
+    ) -> None:
+        """Parameters are (id, name, bits), in the engine's order. `codings` by id are those of parameters
+        that are no unsigned numbers."""
         self.id = id_
         self.name = name
         self.parameters = tuple(parameters)
+        self.codings = dict(codings or {})
         self._places = {
             number: (place, 1 << bits, label) for place, (number, label, bits) in enumerate(parameters)
         }
@@ -255,16 +311,21 @@ class ActionCodec:
             except KeyError:
                 raise invalid(f"{self.name} has no parameter {one.param_id}") from None
             raw = one.value
-            value = _number(raw)
+            if one.param_id in self.codings:
+                coding = self.codings[one.param_id]
+                value = coding.decode(raw, f"{self.name}: {label}")
+                one.value, raw = coding.encode(value), encode(value)
+            else:
+                value = _number(raw)
             if not raw:
                 raise invalid(f"{self.name}: {label}: an empty byte string is no value")
             if value >= limit:
                 bits = limit.bit_length() - 1
-                raise invalid(f"{self.name}: {label}: {shown(raw)} does not fit in {bits} bits")
+                raise out_of_range(f"{self.name}: {label}: {shown(raw)} does not fit in {bits} bits")
             if values[place] is not None:
                 raise invalid(f"{self.name}: parameter {label} is given twice")
             if not raw[0] and len(raw) > 1:
-                one.value = encode(value)
+                one.value = encode(value)  # never of one with a coding
             values[place] = value
         arguments = tuple(value for value in values if value is not None)
         if len(arguments) != len(values):
@@ -276,7 +337,10 @@ class ActionCodec:
         """P4Runtime's action, canonical."""
         action = p4r.Action(action_id=self.id)
         for (number, _, _), value in zip(self.parameters, arguments, strict=True):
-            action.params.add(param_id=number, value=encode(value))
+            coding = self.codings.get(number)
+            action.params.add(
+                param_id=number, value=encode(value) if coding is None else coding.encode(value)
+            )
         return action
 
 

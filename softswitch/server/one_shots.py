@@ -12,8 +12,8 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from softswitch.engine.api import ActionCall, Change, GroupMember, Operation, WriteGroup, WriteMember
 from softswitch.server.bytestrings import decode, encode, is_canonical
 from softswitch.server.errors import Refusal, exhausted, invalid, unimplemented
+from softswitch.server.objects import ProfileSchema
 from softswitch.server.plan import Scene
-from softswitch.server.schema import ProfileSchema
 from softswitch.server.store import OneShot
 
 HEAVIEST = 1 << 20

@@ -6,12 +6,12 @@ declaration. Must not know what a value is for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from finsy.proto import p4d, p4i, p4t
 
-from softswitch.server import bytestrings
+from softswitch.server.codings import Coding, Signed, TypeCodings, Unsigned
 from softswitch.server.errors import invalid
 
 DEEPEST = 16
@@ -39,71 +39,78 @@ class DataType:
         return tuple(self.decode(message, name))
 
 
-def data_type(spec: p4t.P4DataTypeSpec, info: p4i.P4Info, depth: int = 0) -> DataType:
-    """The type of a spec; `UnsupportedType` says why not."""
+def data_type(
+    spec: p4t.P4DataTypeSpec, info: p4i.P4Info, types: TypeCodings, widths: Sequence[int]
+) -> DataType:
+    """The type of a spec; `UnsupportedType` says why not. `widths` are the device config's, leaf by leaf: of
+    translated types P4Info does not tell them."""
+    return _data_type(spec, info, types, iter(widths), 0)
+
+
+def _data_type(
+    spec: p4t.P4DataTypeSpec, info: p4i.P4Info, codings: TypeCodings, widths: Iterator[int], depth: int
+) -> DataType:
     if depth > DEEPEST:
         raise UnsupportedType(f"types are nested more than {DEEPEST} deep")
     kind = spec.WhichOneof("type_spec")
     types = info.type_info
     match kind:
         case "bitstring":
+            next(widths, 0)
             return _bitstring(spec.bitstring)
         case "bool":
+            next(widths, 0)
             return _boolean()
         case "new_type":
             named = types.new_types.get(spec.new_type.name)
             if named is None:
                 raise UnsupportedType(f"there is no type {spec.new_type.name!r}")
-            if named.WhichOneof("representation") != "original_type":
-                raise UnsupportedType(f"type {spec.new_type.name} is translated")
-            return data_type(named.original_type, info, depth + 1)
+            if named.WhichOneof("representation") == "original_type":
+                return _data_type(named.original_type, info, codings, widths, depth + 1)
+            width = next(widths, 0)
+            if not width:
+                raise UnsupportedType(f"type {spec.new_type.name} is translated, and its width is not known")
+            return _number(codings.translated(spec.new_type.name, width), width, "bitstring")
         case "serializable_enum":
             name = spec.serializable_enum.name
             if name not in types.serializable_enums:
                 raise UnsupportedType(f"there is no enum {name!r}")
-            return _bits(types.serializable_enums[name].underlying_type.bitwidth, "enum_value")
+            next(widths, 0)
+            width = types.serializable_enums[name].underlying_type.bitwidth
+            return _number(Unsigned(width), width, "enum_value")
         case "struct":
             if spec.struct.name not in types.structs:
                 raise UnsupportedType(f"there is no struct {spec.struct.name!r}")
             members = types.structs[spec.struct.name].members
             return _struct(
-                [(one.name, data_type(one.type_spec, info, depth + 1)) for one in members], "struct"
+                [(one.name, _data_type(one.type_spec, info, codings, widths, depth + 1)) for one in members],
+                "struct",
             )
         case "tuple":
-            inner = [(str(at), data_type(one, info, depth + 1)) for at, one in enumerate(spec.tuple.members)]
+            inner = [
+                (str(at), _data_type(one, info, codings, widths, depth + 1))
+                for at, one in enumerate(spec.tuple.members)
+            ]
             return _struct(inner, "tuple")
     raise UnsupportedType(f"values of type {kind} are not supported")
 
 
 def _bitstring(spec: p4t.P4BitstringLikeTypeSpec) -> DataType:
     if spec.HasField("bit"):
-        return _bits(spec.bit.bitwidth, "bitstring")
+        return _number(Unsigned(spec.bit.bitwidth), spec.bit.bitwidth, "bitstring")
     if spec.HasField("int"):
-        return _signed(spec.int.bitwidth)
+        return _number(Signed(spec.int.bitwidth), spec.int.bitwidth, "bitstring")
     raise UnsupportedType("varbit values are not supported")
 
 
-def _bits(width: int, field: str) -> DataType:
+def _number(coding: Coding, width: int, field: str) -> DataType:
     def encode(values: Iterator[int]) -> p4d.P4Data:
-        raw = bytestrings.encode(next(values))
+        raw = coding.encode(next(values))
         return p4d.P4Data(bitstring=raw) if field == "bitstring" else p4d.P4Data(enum_value=raw)
 
     def decode(message: p4d.P4Data, name: str) -> list[int]:
         _expect(message, field, name)
-        raw = message.bitstring if field == "bitstring" else message.enum_value
-        return [bytestrings.decode(raw, width, name)]
-
-    return DataType((width,), encode, decode)
-
-
-def _signed(width: int) -> DataType:
-    def encode(values: Iterator[int]) -> p4d.P4Data:
-        value = next(values)
-        return p4d.P4Data(bitstring=bytestrings.encode_signed(value - (value >> width - 1 << width)))
-
-    def decode(message: p4d.P4Data, name: str) -> list[int]:
-        _expect(message, "bitstring", name)
-        return [bytestrings.decode_signed(message.bitstring, width, name) % (1 << width)]
+        return [coding.decode(message.bitstring if field == "bitstring" else message.enum_value, name)]
 
     return DataType((width,), encode, decode)
 

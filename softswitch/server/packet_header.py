@@ -3,12 +3,13 @@ header bits and back. Must not know streams or the engine."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from finsy.proto import p4i, p4r
 
-from softswitch.server import bytestrings
+from softswitch.engine.api import HeaderField as EngineField
+from softswitch.server.codings import Coding, TypeCodings, Unsigned
 from softswitch.server.errors import Refusal, invalid
 
 
@@ -20,6 +21,7 @@ class HeaderField:
     name: str
     bitwidth: int
     shift: int
+    coding: Coding
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +32,28 @@ class PacketHeader:
     fields: tuple[HeaderField, ...]
 
     @classmethod
-    def of(cls, described: p4i.ControllerPacketMetadata | None) -> PacketHeader:
-        """From P4Info; `Refusal` where the fields make up no whole number of bytes."""
+    def of(cls, described: p4i.ControllerPacketMetadata | None, types: TypeCodings) -> PacketHeader:
+        """From P4Info, and from the device config's header type of the same fields: only that tells the
+        widths of translated fields, and which are signed. `Refusal` where there is none, or where the fields
+        make up no whole number of bytes."""
         if described is None:
             return cls(0, ())
-        name = described.preamble.name
-        total = sum(one.bitwidth for one in described.metadata)
-        if total % 8 or any(one.bitwidth <= 0 for one in described.metadata):
-            raise invalid(f"P4Info: controller_packet_metadata {name}: {total} bits are no whole bytes")
+        place = f"P4Info: controller_packet_metadata {described.preamble.name}"
         if len({one.id for one in described.metadata}) != len(described.metadata):
-            raise invalid(f"P4Info: controller_packet_metadata {name}: an id is taken twice")
-        fields, left = [], total
-        for one in described.metadata:
-            left -= one.bitwidth
-            fields.append(HeaderField(one.id, one.name, one.bitwidth, left))
+            raise invalid(f"{place}: an id is taken twice")
+        there = _header_type(place, described, types)
+        total = left = sum(one.bitwidth for one in there)
+        if total % 8 or any(one.bitwidth <= 0 for one in there):
+            raise invalid(f"{place}: {total} bits are no whole bytes")
+        fields = []
+        for here, field in zip(described.metadata, there, strict=True):
+            left -= field.bitwidth
+            coding = types.coding(
+                f"{place}: {here.name}", here.bitwidth, here.type_name.name, field.bitwidth, field.signed
+            )
+            fields.append(
+                HeaderField(here.id, here.name, field.bitwidth, left, coding or Unsigned(field.bitwidth))
+            )
         return cls(total // 8, tuple(fields))
 
     def encode(self, metadata: Iterable[p4r.PacketMetadata]) -> bytes:
@@ -59,7 +69,7 @@ class PacketHeader:
             if raw is None:
                 raise invalid(f"metadata {field.id} ({field.name}) is missing")
             try:
-                header |= bytestrings.decode(raw, field.bitwidth, f"metadata {field.name}") << field.shift
+                header |= field.coding.decode(raw, f"metadata {field.name}") << field.shift
             except Refusal as refusal:
                 raise invalid(refusal.text) from None
         if values:
@@ -74,5 +84,26 @@ class PacketHeader:
         header = int.from_bytes(frame[: self.size], "big")
         for field in self.fields:
             value = header >> field.shift & (1 << field.bitwidth) - 1
-            packet.metadata.add(metadata_id=field.id, value=bytestrings.encode(value))
+            packet.metadata.add(metadata_id=field.id, value=field.coding.encode(value))
         return packet
+
+
+def _header_type(
+    place: str, described: p4i.ControllerPacketMetadata, types: TypeCodings
+) -> Sequence[EngineField]:
+    """The fields of the device config's header type that has these fields."""
+    names = [one.name for one in described.metadata]
+    for fields in types.headers.values():
+        if [one.name for one in fields] == names and all(
+            types.is_translated(here.type_name.name) or here.bitwidth == there.bitwidth
+            for here, there in zip(described.metadata, fields, strict=True)
+        ):
+            return fields
+    for one in described.metadata:
+        if types.is_translated(one.type_name.name):
+            raise invalid(
+                f"{place}: the width of {one.name}, of translated type {one.type_name.name}, is not known: "
+                "the device config has no header type of these fields"
+            )
+    # The program does not use the header.
+    return [EngineField(one.name, one.bitwidth, False) for one in described.metadata]

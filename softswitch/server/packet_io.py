@@ -64,6 +64,8 @@ class PacketIo:
                 Code.INVALID_ARGUMENT,
                 f"the packet has {len(packet.payload)} bytes, {LARGEST_PACKET} are the most",
             )
+        if not header and not packet.payload:
+            raise Refusal(Code.INVALID_ARGUMENT, "the packet is empty")
         if not self._engine.packet_out(header + packet.payload):
             raise Refusal(Code.RESOURCE_EXHAUSTED, "the CPU port has no room for the packet")
 

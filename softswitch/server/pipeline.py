@@ -14,6 +14,7 @@ from finsy.proto import p4r
 
 from softswitch.engine import entry_layouts, load_config, open_engine
 from softswitch.engine.api import BuildError, DeviceConfig, Engine, EngineOptions, PipelineError, PortError
+from softswitch.server.device_config import unwrapped
 from softswitch.server.errors import Code, Refusal, Result, invalid, not_found
 from softswitch.server.front_panel import FrontPanel
 from softswitch.server.plain_reader import load
@@ -70,7 +71,7 @@ class Pipelines:
     def prepare(self, config: p4r.ForwardingPipelineConfig) -> Forwarding:
         """Verify a config and bring it to life in an engine without ports. `Refusal` says what is wrong."""
         try:
-            device_config = load_config(config.p4_device_config)
+            device_config = load_config(unwrapped(config.p4_device_config))
         except PipelineError as error:
             raise invalid(f"p4_device_config: {error}") from None
         schema = Schema(config.p4info, device_config.info)

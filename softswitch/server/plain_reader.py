@@ -19,7 +19,8 @@ from softswitch.engine.api import EncodedBatch, EngineOptions, MatchKind
 from softswitch.engine.build import Builder
 from softswitch.server.entries import ActionSet, MatchCodec
 from softswitch.server.keys import PRIORITY_BYTES, packed_size
-from softswitch.server.schema import Schema, TableSchema
+from softswitch.server.objects import TableSchema
+from softswitch.server.schema import Schema
 
 NATIVE = Path(__file__).parent / "native"
 MOST_FIELDS, MOST_FIELD_BITS = 64, 16 * 64
@@ -178,7 +179,7 @@ class _Flat:
 
     def _add_actions(self, actions: ActionSet, layout: EntryLayout) -> None:
         for number, codec in actions.codecs.items():
-            if number in actions.default_only or len(codec.parameters) > MOST_FIELDS:
+            if number in actions.default_only or codec.codings or len(codec.parameters) > MOST_FIELDS:
                 continue
             call, word = layout.actions[codec.name], 0
             first = len(self._parameters)
@@ -190,7 +191,7 @@ class _Flat:
 
 def _is_plain(table: TableSchema) -> bool:
     """Whether its entries can be: they have actions of their own, no meters, which a MODIFY without a
-    configuration would reset, and sizes that the reader knows."""
+    configuration would reset, and sizes and codings that the reader knows."""
     fields = table.match.fields
     widest = max((one.bitwidth for one in fields), default=0)
     ranges = [one.bitwidth for one in fields if one.match is MatchKind.RANGE]
@@ -199,6 +200,7 @@ def _is_plain(table: TableSchema) -> bool:
         and table.engine.direct_meter is None
         and not table.const_entries
         and 0 < len(fields) <= MOST_FIELDS
+        and all(one.coding is None for one in fields)
         and widest <= MOST_FIELD_BITS
         and max(ranges, default=0) <= 64
     )

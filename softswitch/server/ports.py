@@ -40,12 +40,21 @@ class Ports:
     xdp: frozenset[int] = frozenset()
 
     def check(self) -> None:
-        """`BadOption` when an interface is missing, or this process may not open it."""
+        """`BadOption` when an interface is missing or given twice, or this process may not open it."""
+        taken: dict[str, int] = {}
         for number, interface in self.interfaces.items():
             if not 0 <= number <= HIGHEST_PORT:
                 raise BadOption(f"port {number} is not in 0..{HIGHEST_PORT}")
-            if interface is not None:
-                _try_interface(number, interface)
+            if interface is None:
+                continue
+            if not interface:
+                raise BadOption(f"port {number}: the interface's name is empty; None makes a memory port")
+            if interface in taken:
+                raise BadOption(
+                    f"port {number}: {interface} is the interface of port {taken[interface]} already"
+                )
+            taken[interface] = number
+            _try_interface(number, interface)
         for number in self.queues:
             if number not in self.interfaces:
                 raise BadOption(f"queue {number}: there is no port {number}")
@@ -84,7 +93,7 @@ def parse_interfaces(texts: list[str]) -> dict[int, str | None]:
 
 
 def parse_queues(texts: list[str]) -> dict[int, QueueLimits]:
-    """`1:rate=10mbit,depth=64` (bit/s or, with `pps`, packets/s); `BadOption` quotes what is wrong."""
+    """`1:rate=10mbit,depth=64` (a unit of bit/s, or `pps`: packets/s); `BadOption` quotes what is wrong."""
     queues: dict[int, QueueLimits] = {}
     for text in texts:
         number, _, settings = text.partition(":")
@@ -103,6 +112,11 @@ def _limits(text: str, settings: str) -> QueueLimits:
     for setting in settings.split(","):
         name, _, value = setting.partition("=")
         if name == "rate" and (match := _RATE.fullmatch(value)):
+            if match[2] is None and match[3] is None:
+                raise BadOption(
+                    f"queue {text!r}: the rate {value} has no unit: {value}mbit, {value}kbit, {value}bit or "
+                    f"{value}pps"
+                )
             amount, unit = int(match[1]), (match[2] or "").lower()
             if unit == "pps":
                 found["rate_pps"] = amount

@@ -10,9 +10,10 @@ from finsy.proto import p4r
 from softswitch.engine.api import CounterValue, Engine, MeterConfig
 from softswitch.server.errors import unimplemented
 from softswitch.server.meters import encode_rates
+from softswitch.server.objects import CounterSchema, MeterSchema, RegisterSchema
 from softswitch.server.parts import Part
 from softswitch.server.roles import Scope
-from softswitch.server.schema import CounterSchema, MeterSchema, RegisterSchema, Schema
+from softswitch.server.schema import Schema
 from softswitch.server.write_others import checked_index
 
 

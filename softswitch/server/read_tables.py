@@ -8,13 +8,13 @@ from typing import Any
 from finsy.proto import p4r
 
 from softswitch.engine.api import DEFAULT_HANDLE, CounterValue, Engine, MeterConfig
-from softswitch.server.bytestrings import encode
 from softswitch.server.errors import invalid, not_found, unimplemented
 from softswitch.server.keys import PRIORITY_BYTES, Key
 from softswitch.server.meters import encode_rates
+from softswitch.server.objects import TableSchema
 from softswitch.server.parts import Part, field, tag, wire
 from softswitch.server.roles import Scope
-from softswitch.server.schema import Schema, TableSchema
+from softswitch.server.schema import Schema
 from softswitch.server.store import Store
 
 _TABLE_ENTRY = tag(p4r.Entity, "table_entry")
@@ -126,8 +126,10 @@ class TableReader:
         if initial.action_id:
             entry.action.action.action_id = initial.action_id
             for one in initial.arguments:
-                value = encode(int.from_bytes(one.value, "big"))
-                entry.action.action.params.add(param_id=one.param_id, value=value)
+                entry.action.action.params.add(param_id=one.param_id, value=one.value)
+            codec = table.actions.codecs.get(initial.action_id)
+            if codec is not None:
+                codec.decode(entry.action.action)  # which leaves it canonical
         elif table.engine.default_action is not None:
             name, arguments = table.engine.default_action.action, table.engine.default_action.arguments
             for codec in table.actions.codecs.values():

@@ -10,9 +10,10 @@ from typing import Literal, Protocol
 
 from finsy.proto import p4r
 
+from softswitch.server.objects import TableSchema
 from softswitch.server.parts import messages
 from softswitch.server.read import Reader
-from softswitch.server.schema import Schema, TableSchema
+from softswitch.server.schema import Schema
 from softswitch.server.store import Store, initial_entries
 
 
@@ -71,7 +72,7 @@ def _entries(state: State, into: Store) -> Iterator[p4r.Update]:
             continue
         entries = state.store.tables[number].entries
         there = into.tables[number].entries if number in into.tables else {}
-        for key, wire in initial_entries(table):
+        for _, key, wire in initial_entries(table):
             if key not in entries and key in there:
                 yield _update(p4r.Update.DELETE, wire)
         for key, wire in entries.items():

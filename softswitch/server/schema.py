@@ -1,22 +1,31 @@
 """A pipeline as P4Runtime sees it: P4Info's objects by id, each with its codec and the engine's name for it.
 
-`Schema` refuses a P4Info that does not describe the engine's pipeline. Must not know the state of anything.
+`Schema` refuses a P4Info that does not describe the engine's pipeline. P4Info need not show all of it: the
+compiler leaves out what is @hidden. Must not know the state of anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from finsy.proto import p4i
 
 from softswitch.engine.api import MatchKind, MeterUnit, PipelineInfo, TableInfo
+from softswitch.server.codings import Coding, Names, TypeCodings
 from softswitch.server.entries import ActionCodec, ActionSet, Field, MatchCodec
 from softswitch.server.errors import invalid, not_found
 from softswitch.server.info_ids import check_ids
-from softswitch.server.meters import MeterType
-from softswitch.server.p4data import DataType, UnsupportedType, data_type
+from softswitch.server.objects import (
+    CounterSchema,
+    DigestSchema,
+    MeterSchema,
+    ProfileSchema,
+    RegisterSchema,
+    TableSchema,
+    ValueSetSchema,
+)
+from softswitch.server.p4data import UnsupportedType, data_type
 from softswitch.server.packet_header import PacketHeader
 from softswitch.server.roles import Roles
 
@@ -31,88 +40,6 @@ _MATCH_KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileSchema:
-    """An action profile; with `selector` it takes groups. Sizes as section 6.4.3 has them, 0: no limit."""
-
-    id: int
-    name: str
-    selector: bool
-    size: int
-    max_group_size: int
-    sum_of_members: bool
-    max_member_weight: int
-    weights_disallowed: bool
-    actions: ActionSet
-
-
-@dataclass(frozen=True, slots=True)
-class TableSchema:
-    """A table."""
-
-    id: int
-    name: str
-    match: MatchCodec
-    actions: ActionSet
-    profile: ProfileSchema | None
-    const_entries: bool
-    const_default: bool
-    has_counter: bool
-    meter: MeterType | None
-    has_idle_timeout: bool
-    engine: TableInfo
-    initial_default: p4i.TableActionCall
-    """As P4Info has it: ids, and byte strings that need not be canonical."""
-
-
-@dataclass(frozen=True, slots=True)
-class CounterSchema:
-    """An indirect counter."""
-
-    id: int
-    name: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class MeterSchema:
-    """An indirect meter."""
-
-    id: int
-    name: str
-    size: int
-    type: MeterType
-
-
-@dataclass(frozen=True, slots=True)
-class ValueSetSchema:
-    """A parser value set of at most `size` members; each is matched as an entry without priority is."""
-
-    id: int
-    name: str
-    member: MatchCodec
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class RegisterSchema:
-    """A register; `type` is None where its cells are no P4Data that this server can make."""
-
-    id: int
-    name: str
-    size: int
-    type: DataType | None
-
-
-@dataclass(frozen=True, slots=True)
-class DigestSchema:
-    """A digest."""
-
-    id: int
-    name: str
-    type: DataType
-
-
 class Schema:
     """All of a pipeline's objects, by P4Info id."""
 
@@ -122,8 +49,19 @@ class Schema:
         self.engine = engine
         check_ids(info)
         self.roles = Roles(info)
-        self._actions = {one.preamble.id: one for one in info.actions}
-        self._codecs = {one.preamble.id: self._action(at, one) for at, one in enumerate(info.actions)}
+        self.types = TypeCodings(info.type_info, engine.headers)
+        # Of tables without a key and of actions that no table uses, the compiler may have left nothing.
+        tables = [
+            (f"tables[{at}] ({one.preamble.name})", one)
+            for at, one in enumerate(info.tables)
+            if one.match_fields or one.preamble.name in engine.tables
+        ]
+        used = {ref.id for _, table in tables for ref in table.action_refs}
+        self._codecs = {
+            one.preamble.id: self._action(at, one)
+            for at, one in enumerate(info.actions)
+            if one.preamble.id in used or one.preamble.name in engine.actions
+        }
         direct = {one.direct_table_id for one in info.direct_counters}
         metered = {one.direct_table_id: one.spec for one in info.direct_meters}
         profiles = {one.preamble.id: one for one in info.action_profiles}
@@ -131,8 +69,7 @@ class Schema:
         for at, profile in enumerate(info.action_profiles):
             self.profiles[profile.preamble.id] = self._profile(f"action_profiles[{at}]", profile)
         self.tables: dict[int, TableSchema] = {}
-        for at, table in enumerate(info.tables):
-            place = f"tables[{at}] ({table.preamble.name})"
+        for place, table in tables:
             if table.implementation_id and table.implementation_id not in profiles:
                 raise invalid(f"P4Info: {place}: there is no action profile {table.implementation_id}")
             self.tables[table.preamble.id] = self._table(
@@ -146,8 +83,8 @@ class Schema:
         self._check_unsupported()
         headers = {one.preamble.name: one for one in info.controller_packet_metadata}
         self.header_ids = {name: one.preamble.id for name, one in headers.items()}
-        self.packet_in = PacketHeader.of(headers.get("packet_in"))
-        self.packet_out = PacketHeader.of(headers.get("packet_out"))
+        self.packet_in = PacketHeader.of(headers.get("packet_in"), self.types)
+        self.packet_out = PacketHeader.of(headers.get("packet_out"), self.types)
 
     # --- look-ups -------------------------------------------------------------------------------
 
@@ -191,23 +128,28 @@ class Schema:
             raise invalid(
                 f"{place}: {len(action.params)} params, the device config has {len(known.parameters)}"
             )
-        parameters = []
+        parameters: list[tuple[int, str, int]] = []
+        codings: dict[int, Coding] = {}
         for here, there in zip(action.params, known.parameters, strict=True):
             if here.name != there.name:
                 raise invalid(f"{place}: param {here.name!r}, the device config has {there.name!r}")
-            self._check_width(
-                f"{place}: param {here.name}", here.bitwidth, here.type_name.name, there.bitwidth
+            signed = there.signed or (there.cast and not here.type_name.name)
+            coding = self.types.coding(
+                f"{place}: param {here.name}",
+                *(here.bitwidth, here.type_name.name, there.bitwidth, signed),
             )
             parameters.append((here.id, here.name, there.bitwidth))
-        return ActionCodec(action.preamble.id, name, parameters)
+            if coding is not None:
+                codings[here.id] = coding
+        return ActionCodec(action.preamble.id, name, parameters, codings)
 
     def _action_set(self, place: str, table: p4i.Table) -> ActionSet:
         known = {one.name for one in self.engine.tables[table.preamble.name].actions}
         codecs = {}
         for ref in table.action_refs:
-            if ref.id not in self._codecs:
-                raise invalid(f"P4Info: {place}: there is no action {ref.id}")
-            codec = self._codecs[ref.id]
+            codec = self._codecs.get(ref.id)
+            if codec is None:
+                continue  # p4c refers to @hidden actions, too
             if codec.name not in known:
                 raise invalid(f"P4Info: {place}: the device config's table has no action {codec.name}")
             codecs[ref.id] = codec
@@ -228,10 +170,12 @@ class Schema:
             said = "has" if known.selector else "has not"
             raise invalid(f"P4Info: {place} ({name}): with_selector, but the device config {said} a selector")
         users = [one for one in self.info.tables if one.implementation_id == profile.preamble.id]
-        if sorted(one.preamble.name for one in users) != sorted(known.tables):
-            raise invalid(f"P4Info: {place} ({name}): the device config's tables are {list(known.tables)}")
-        if not users:
-            raise invalid(f"P4Info: {place} ({name}): no table uses it")
+        strangers = {one.preamble.name for one in users} - set(known.tables)
+        if strangers:
+            raise invalid(
+                f"P4Info: {place} ({name}): the device config's tables are {list(known.tables)}, "
+                f"{min(strangers)!r} is none of them"
+            )
         members = profile.WhichOneof("selector_size_semantics") == "sum_of_members"
         return ProfileSchema(
             profile.preamble.id,
@@ -242,8 +186,22 @@ class Schema:
             members,
             profile.sum_of_members.max_member_weight if members else 0,
             profile.weights_disallowed,
-            self._action_set(place, users[0]),
+            self._member_actions(place, name, users),
         )
+
+    def _member_actions(self, place: str, name: str, users: Sequence[p4i.Table]) -> ActionSet:
+        """The actions of a profile's members: those of its tables. Where P4Info shows none of the tables,
+        those that it shows of the actions."""
+        sets = [self._action_set(place, one) for one in users]
+        if sets:
+            codecs = {number: codec for one in sets for number, codec in one.codecs.items()}
+            default_only = frozenset.intersection(*(one.default_only for one in sets))
+            table_only = frozenset.intersection(*(one.table_only for one in sets))
+            return ActionSet(sets[0].table, codecs, default_only, table_only)
+        tables = [self.engine.tables[one] for one in self.engine.profiles[name].tables]
+        known = {action.name for table in tables for action in table.actions}
+        codecs = {number: codec for number, codec in self._codecs.items() if codec.name in known}
+        return ActionSet(name, codecs, frozenset(), frozenset())
 
     def _table(
         self, place: str, table: p4i.Table, has_counter: bool, meter: p4i.MeterSpec | None
@@ -269,7 +227,7 @@ class Schema:
             MatchCodec(name, fields, known.needs_priority),
             self._action_set(place, table),
             profile,
-            table.is_const_table or known.const_entries,
+            table.is_const_table,
             # Section 9.1.3: the default of an indirect table is a constant NoAction.
             bool(table.const_default_action_id) or known.const_default_action or profile is not None,
             has_counter,
@@ -294,19 +252,17 @@ class Schema:
             same = kind is there.match or (kind, there.match) == (MatchKind.OPTIONAL, MatchKind.TERNARY)
             if kind is None or not same:
                 raise invalid(f"{where}: the device config matches it {there.match.value}")
-            self._check_width(where, here.bitwidth, here.type_name.name, there.bitwidth)
-            fields.append(Field(here.id, here.name, there.bitwidth, kind))
+            coding = self._match_coding(where, here, kind, there.bitwidth, there.signed)
+            fields.append(Field(here.id, here.name, there.bitwidth, kind, coding))
         return fields
 
-    def _check_width(self, where: str, width: int, type_name: str, there: int) -> None:
-        """A translated type may have another width: its numbers are taken as they are, if they fit."""
-        named = self.info.type_info.new_types
-        if type_name and type_name in named and named[type_name].HasField("translated_type"):
-            if named[type_name].translated_type.WhichOneof("sdn_type") == "sdn_string":
-                raise invalid(f"{where}: type {type_name} is translated to strings, which is not supported")
-            return
-        if width != there:
-            raise invalid(f"{where}: {width} bits, the device config has {there}")
+    def _match_coding(
+        self, where: str, here: p4i.MatchField, kind: MatchKind, there: int, signed: bool
+    ) -> Coding | None:
+        coding = self.types.coding(where, here.bitwidth, here.type_name.name, there, signed)
+        if isinstance(coding, Names) and kind not in (MatchKind.EXACT, MatchKind.OPTIONAL):
+            raise invalid(f"{where}: strings are matched exact or optional only, not {kind.value}")
+        return coding
 
     def _counters(self) -> Iterable[CounterSchema]:
         for at, one in enumerate(self.info.counters):
@@ -341,8 +297,8 @@ class Schema:
                 kind = _MATCH_KINDS.get(here.match_type)
                 if kind is None or kind is MatchKind.RANGE:
                     raise invalid(f"{where}: value sets are matched exact, lpm, ternary or optional only")
-                self._check_width(where, here.bitwidth, here.type_name.name, width)
-                fields.append(Field(here.id, here.name or str(here.id), width, kind))
+                coding = self._match_coding(where, here, kind, width, False)
+                fields.append(Field(here.id, here.name or str(here.id), width, kind, coding))
             yield ValueSetSchema(one.preamble.id, name, MatchCodec(name, fields, False), known.max_size)
 
     def _registers(self) -> Iterable[RegisterSchema]:
@@ -353,7 +309,7 @@ class Schema:
                     f"P4Info: registers[{at}]: the device config has no register {one.preamble.name!r}"
                 )
             try:
-                type_ = data_type(one.type_spec, self.info)
+                type_ = data_type(one.type_spec, self.info, self.types, (known.bitwidth,))
             except UnsupportedType:
                 type_ = None
             if type_ is not None and type_.widths != (known.bitwidth,):
@@ -365,12 +321,14 @@ class Schema:
     def _digests(self) -> Iterable[DigestSchema]:
         for at, one in enumerate(self.info.digests):
             name = one.preamble.name
+            lists = [known for known in self.engine.digests.values() if known.name == name]
+            widths = lists[0].bitwidths if lists else ()
             try:
-                type_ = data_type(one.type_spec, self.info)
+                type_ = data_type(one.type_spec, self.info, self.types, widths)
             except UnsupportedType as error:
                 raise invalid(f"P4Info: digests[{at}] ({name}): {error}") from None
-            for known in self.engine.digests.values():
-                if known.name == name and known.bitwidths != type_.widths:
+            for known in lists:
+                if known.bitwidths != type_.widths:
                     raise invalid(
                         f"P4Info: digests[{at}] ({name}): the device config's fields are {known.bitwidths}"
                     )
@@ -379,10 +337,6 @@ class Schema:
     def _check_unsupported(self) -> None:
         if self.info.externs:
             raise invalid("P4Info: externs are not supported")
-        seen = {one.preamble.name for one in self.info.tables}
-        for name, table in self.engine.tables.items():
-            if table.key and not table.hidden and name not in seen:
-                raise invalid(f"P4Info: the device config's table {name!r} is missing")
 
 
 def _find(objects: Mapping[int, T], number: int, name: str) -> T:

@@ -16,6 +16,7 @@ from google.protobuf import text_format
 
 from softswitch.engine.api import Engine, EngineOptions
 from softswitch.gnmi.service import GnmiService
+from softswitch.server.claims import Claims
 from softswitch.server.errors import Refusal
 from softswitch.server.front_panel import FrontPanel
 from softswitch.server.limits import GRPC_OPTIONS, MOST_CALLS
@@ -91,6 +92,7 @@ class SoftSwitchServer:
     def __init__(self, options: SwitchOptions) -> None:
         self.options = options
         self._panel = FrontPanel(options.ports)
+        self._claims = Claims()
         self._pipelines = Pipelines(
             self._panel,
             EngineOptions(
@@ -169,13 +171,14 @@ class SoftSwitchServer:
             Refusal: the pipeline cannot be run.
         """
         options = self.options
-        if options.device_id < 1 or options.device_id >= 1 << 64:
-            raise BadOption(f"device id {options.device_id} is not in 1..2^64-1")
+        if not 0 <= options.device_id < 1 << 64:
+            raise BadOption(f"device id {options.device_id} is not in 0..2^64-1")
         options.ports.check()
-        self._service = P4RuntimeService(
-            options.device_id, self._pipelines, notifications=options.notifications
-        )
+        self._claims.claim(options.ports)
         try:
+            self._service = P4RuntimeService(
+                options.device_id, self._pipelines, notifications=options.notifications
+            )
             self._server = self._bind()
             if options.config is not None:
                 await self._service.load(options.config)
@@ -208,6 +211,7 @@ class SoftSwitchServer:
         if service is not None:
             await asyncio.sleep(0)
             service.close()
+        self._claims.release()
 
     async def __aenter__(self) -> Self:
         await self.start()

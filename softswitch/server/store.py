@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from finsy.proto import p4r
 
 from softswitch.server.keys import Key
-from softswitch.server.schema import Schema, TableSchema
+from softswitch.server.objects import TableSchema
+from softswitch.server.schema import Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ class Store:
             number: p4r.ValueSetEntry(value_set_id=number).SerializeToString() for number in schema.value_sets
         }
         for number, table in schema.tables.items():
-            for key, wire in initial_entries(table):
+            for _, key, wire in initial_entries(table):
                 self.tables[number].put(key, wire, -1)
 
     def adopt(self, handles: Callable[[str], Sequence[int]]) -> None:
@@ -136,19 +137,23 @@ class Store:
         for number, table in self._schema.tables.items():
             state = self.tables[number]
             entries = list(initial_entries(table))
-            for key, _ in entries:
+            for _, key, _ in entries:
                 state.remove(key)
-            for (key, wire), handle in zip(entries, handles(table.name), strict=True):
-                if handle >= 0:
-                    state.put(key, wire, handle)
+            found = handles(table.name)
+            for place, key, wire in entries:
+                if found[place] >= 0:
+                    state.put(key, wire, found[place])
 
 
-def initial_entries(table: TableSchema) -> Iterator[tuple[Key, bytes]]:
-    """The entries that the program itself brings along: their keys, and the entries serialised."""
+def initial_entries(table: TableSchema) -> Iterator[tuple[int, Key, bytes]]:
+    """The entries that the program itself brings along: their places in its list, their keys, and the entries
+    serialised. Those whose actions P4Info does not show are left out: they cannot be told."""
     by_name = {codec.name: codec for codec in table.actions.codecs.values()}
-    for one in table.engine.entries:
+    for place, one in enumerate(table.engine.entries):
+        if one.action not in by_name:
+            continue
         entry = p4r.TableEntry(table_id=table.id, priority=one.priority, is_const=table.const_entries)
         entry.match.extend(table.match.encode(one.match))
         entry.action.action.CopyFrom(by_name[one.action].encode(one.arguments))
         priority = one.priority if table.match.has_priority else 0
-        yield table.match.key(one.match, priority), entry.SerializeToString()
+        yield place, table.match.key(one.match, priority), entry.SerializeToString()

@@ -13,8 +13,9 @@ from finsy.proto import p4r
 from softswitch.engine.api import Atomicity, Change, Engine, Operation, Outcome, Status, WriteEntry
 from softswitch.server.errors import ABORTED, Code, Refusal, Result, invalid, unimplemented
 from softswitch.server.keys import Key
+from softswitch.server.objects import TableSchema
 from softswitch.server.plan import CHANGES, Plan, Scene
-from softswitch.server.schema import Schema, TableSchema
+from softswitch.server.schema import Schema
 from softswitch.server.store import Store, TableState
 from softswitch.server.write_others import CellUpdates, DigestUpdates, ReplicationUpdates, ValueSetUpdates
 from softswitch.server.write_profiles import ProfileUpdates

@@ -8,9 +8,9 @@ from finsy.proto import p4r
 
 from softswitch.engine.api import Change, GroupMember, Outcome, WriteGroup, WriteMember
 from softswitch.server.errors import exhausted, invalid
+from softswitch.server.objects import ProfileSchema
 from softswitch.server.one_shots import HEAVIEST, add_weight, check_weight, read_share, use_profile
 from softswitch.server.plan import Plan, Scene
-from softswitch.server.schema import ProfileSchema
 from softswitch.server.store import StoredGroup
 
 

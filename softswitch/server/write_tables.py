@@ -24,9 +24,9 @@ from softswitch.engine.api import (
 from softswitch.server.errors import denied, invalid, not_found, unimplemented
 from softswitch.server.keys import Key
 from softswitch.server.meters import decode_rates
+from softswitch.server.objects import TableSchema
 from softswitch.server.one_shots import OneShots, use_profile
 from softswitch.server.plan import Plan, Scene
-from softswitch.server.schema import TableSchema
 from softswitch.server.store import OneShot, TableState
 
 

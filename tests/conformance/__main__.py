@@ -1,6 +1,7 @@
 """Runs the packet tests of a folder and tells which passed:
 
-python -m tests.conformance FOLDER --compiler p4c-bm2-ss [--json FOLDER] [--jobs N] [--at-least PERCENT]
+python -m tests.conformance FOLDER --compiler p4c-bm2-ss [--json FOLDER] [--p4info] [--jobs N]
+    [--at-least PERCENT]
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="holds *.p4 and *.stf")
     parser.add_argument("--compiler", help="makes bmv2 JSON: p4c-bm2-ss")
     parser.add_argument("--json", type=Path, help="a folder with the programs' JSON instead of a compiler")
+    parser.add_argument(
+        "--p4info", action="store_true", help="push programs with their P4Info (NAME.p4info.txtpb)"
+    )
     parser.add_argument("--pattern", default="*bmv2*.p4", help="which programs (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=2, help="tests at once (default: %(default)s)")
     parser.add_argument(
@@ -31,7 +35,7 @@ def main() -> int:
     programs = find_tests(arguments.folder, arguments.pattern)
     if not programs:
         parser.error(f"{arguments.folder} holds no v1model program with a packet test")
-    setting = Setting(arguments.compiler, arguments.json, arguments.sanitize)
+    setting = Setting(arguments.compiler, arguments.json, arguments.sanitize, arguments.p4info)
     results = list(run_tests(programs, setting, arguments.jobs))
     print(table(results))
     passed = sum(one.passed for one in results)

@@ -24,9 +24,7 @@ from softswitch.engine.api import (
 
 from .stf import Add, Call, SetDefault, number
 
-# bmv2 counts priorities down, STF up: its tests are run with 10000 less STF's. The engine counts the
-# program's own entries, which bmv2's JSON numbers, down from its middle.
-FIRST_PRIORITY = (1 << 30) - 10_000
+FIRST_PRIORITY = 1  # STF begins with 0
 DIGIT_BITS = {"x": 4, "o": 3, "b": 1}
 
 

@@ -13,8 +13,13 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from softswitch.engine import load_config
-from softswitch.engine.api import EngineError, EngineOptions
+from softswitch.engine import load_config, open_engine
+from softswitch.engine.api import Engine, EngineError, EngineOptions
+from softswitch.server.errors import Refusal
+from softswitch.server.front_panel import FrontPanel
+from softswitch.server.pipeline import Pipelines
+from softswitch.server.ports import BadOption, Ports
+from softswitch.server.server import read_config
 
 from .entries import Unknown
 from .stf import StfError, read_stf
@@ -41,11 +46,13 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How tests are run: a compiler, or a folder with what it made; `sanitize` as the engine has it."""
+    """How tests are run: a compiler, or a folder with what it made; `sanitize` as the engine has it. With
+    `p4info`, programs are pushed with their P4Info, as a P4Runtime client does it."""
 
     compiler: str | None
     json: Path | None
     sanitize: bool = False
+    p4info: bool = False
 
 
 def find_tests(folder: Path, pattern: str) -> list[Path]:
@@ -70,14 +77,17 @@ def run_test(program: Path, setting: Setting) -> Result:
                 return Result(name, "compile", f"there is no {compiled.name}")
         else:
             compiled = Path(scratch) / f"{name}.json"
-            failed = _compile(program, compiled, setting.compiler or "p4c-bm2-ss")
+            failed = _compile(program, compiled, setting)
             if failed:
                 return Result(name, "compile", failed)
         return _in_process(program, compiled, setting)
 
 
-def _compile(program: Path, compiled: Path, compiler: str) -> str:
-    command = [compiler, "--arch", "v1model", "-o", str(compiled), program.name]
+def _compile(program: Path, compiled: Path, setting: Setting) -> str:
+    command = [setting.compiler or "p4c-bm2-ss", "--arch", "v1model", "-o", str(compiled)]
+    if setting.p4info:
+        command += ["--p4runtime-files", str(_p4info(compiled))]
+    command.append(program.name)
     try:
         done = subprocess.run(
             command,
@@ -91,6 +101,10 @@ def _compile(program: Path, compiled: Path, compiler: str) -> str:
         return str(error)
     errors = [line for line in done.stderr.splitlines() if "error" in line.lower()]
     return "" if not done.returncode else (errors or [f"the compiler ended with {done.returncode}"])[0]
+
+
+def _p4info(compiled: Path) -> Path:
+    return compiled.with_suffix(".p4info.txtpb")
 
 
 def _in_process(program: Path, compiled: Path, setting: Setting) -> Result:
@@ -116,6 +130,15 @@ def _perform(program: Path, compiled: Path, setting: Setting, to: Connection) ->
     to.close()
 
 
+def _open(compiled: Path, setting: Setting) -> Engine:
+    """An engine that holds the program."""
+    options = EngineOptions(sanitize=setting.sanitize)
+    if not setting.p4info:
+        return open_engine(load_config(compiled.read_bytes()), options)
+    pushed = Pipelines(FrontPanel(Ports()), options).prepare(read_config(_p4info(compiled), compiled))
+    return pushed.engine
+
+
 def _judge(program: Path, compiled: Path, setting: Setting) -> Result:
     name = program.stem
     try:
@@ -123,13 +146,11 @@ def _judge(program: Path, compiled: Path, setting: Setting) -> Result:
     except StfError as error:
         return Result(name, "stf", str(error))
     try:
-        switch = Switch(
-            load_config(compiled.read_bytes()), commands, EngineOptions(sanitize=setting.sanitize)
-        )
-    except EngineError as error:
+        engine = _open(compiled, setting)
+    except (EngineError, Refusal, BadOption) as error:
         return Result(name, "load", str(error))
     try:
-        switch.run()
+        Switch(engine, commands).run()
     except (Mismatch, Unknown, EngineError, LookupError, ValueError) as error:
         return Result(name, "run", f"{error}")
     return Result(name)

@@ -6,11 +6,10 @@ import operator
 from collections import defaultdict
 from collections.abc import Callable
 
-from softswitch.engine import LoadedConfig, open_engine
 from softswitch.engine.api import (
     Change,
     CounterValue,
-    EngineOptions,
+    Engine,
     MeterConfig,
     OneRate,
     Operation,
@@ -45,9 +44,10 @@ class Mismatch(Exception):
 class Switch:
     """Performs a test's commands, and keeps what was expected and what came."""
 
-    def __init__(self, config: LoadedConfig, commands: list[Command], options: EngineOptions) -> None:
+    def __init__(self, engine: Engine, commands: list[Command]) -> None:
+        """`engine` has no ports and moves nothing yet; it is closed at the end of `run`."""
         self.commands = commands
-        self.engine = open_engine(config, options)
+        self.engine = engine
         self.expected: dict[int, list[str | None]] = defaultdict(list)
         self.received: dict[int, list[bytes]] = defaultdict(list)
         self.nodes: list[tuple[Replica, ...]] = []

@@ -18,12 +18,12 @@ from .switch import fits
 PROGRAMS = Path(__file__).parents[1] / "switch" / "engine" / "programs"
 
 
-def run(folder: Path, stf: str) -> Result:
+def run(folder: Path, stf: str, *, p4info: bool = False) -> Result:
     """One of the engine's own test programs under an STF file."""
     shutil.copy(PROGRAMS / "state.p4", folder)
     (folder / "state.stf").write_text(stf)
     (program,) = find_tests(folder, "*.p4")
-    return run_test(program, Setting(None, PROGRAMS))
+    return run_test(program, Setting(None, PROGRAMS, p4info=p4info))
 
 
 def test_what_a_program_does_is_compared_with_what_a_test_expects(tmp_path: Path) -> None:
@@ -38,6 +38,7 @@ def test_what_a_program_does_is_compared_with_what_a_test_expects(tmp_path: Path
         packet 1 0006 0000
     """
     assert run(tmp_path, right) == Result("state")
+    assert run(tmp_path, right, p4info=True) == Result("state")
     for changed, reason in (
         (
             right.replace("00 02$", "00 01$"),
@@ -52,6 +53,18 @@ def test_what_a_program_does_is_compared_with_what_a_test_expects(tmp_path: Path
         result = run(tmp_path, changed)
         assert (result.stage, reason in result.reason) == ("run", True), result
     assert run(tmp_path, "fly 1").stage == "stf"
+
+
+def test_a_program_that_cannot_be_pushed_with_its_p4info_fails(tmp_path: Path) -> None:
+    for file in ("state.p4", "state.json", "state.p4info.txtpb"):
+        shutil.copy(PROGRAMS / file, tmp_path)
+    (tmp_path / "state.stf").write_text("wait")
+    setting = Setting(None, tmp_path, p4info=True)
+    assert run_test(tmp_path / "state.p4", setting) == Result("state")
+    p4info = tmp_path / "state.p4info.txtpb"
+    p4info.write_text(p4info.read_text().replace("bitwidth: 9", "bitwidth: 8"))
+    result = run_test(tmp_path / "state.p4", setting)
+    assert (result.stage, "the device config has 9" in result.reason) == ("load", True), result
 
 
 def test_what_cannot_be_compiled_fails(tmp_path: Path) -> None:

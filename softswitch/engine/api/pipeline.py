@@ -22,19 +22,23 @@ class MatchKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class KeyField:
-    """A field of a table's key; `name` is the compiler's, which equals the P4Info's."""
+    """A field of a table's key; `name` is the compiler's, which equals the P4Info's. Values of a `signed` one
+    are given as its bits, in two's complement, and so are those of signed parameters."""
 
     name: str
     bitwidth: int
     match: MatchKind
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of an action."""
+    """A parameter of an action. One that is `cast` is signed, too, unless its type has a name in P4Info."""
 
     name: str
     bitwidth: int
+    signed: bool = False
+    cast: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,8 @@ class TableInfo:
     """A table; those that the compiler made for itself have `hidden` set and take no entries.
 
     `needs_priority` says that entries carry a priority (some field is ternary, range or optional).
-    `const_entries`: the program fixes the entries, writes are refused. `entries` are the entries that the
-    program itself lists (const or initial); the engine has inserted them when it comes up.
+    `entries` are those that the program itself lists; the engine has inserted them when it comes up. Whether
+    they are const, so that writes are to be refused, the JSON does not say: P4Info does.
     """
 
     id: int
@@ -63,7 +67,6 @@ class TableInfo:
     needs_priority: bool
     default_action: DefaultAction | None
     const_default_action: bool
-    const_entries: bool
     entries: tuple[InitialEntry, ...]
     has_direct_counter: bool
     direct_meter: MeterUnit | None
@@ -82,7 +85,7 @@ class DefaultAction:
 
 @dataclass(frozen=True, slots=True)
 class InitialEntry:
-    """An entry which the program lists; `priority` as P4Runtime counts (larger wins)."""
+    """An entry which the program lists; `priority` as P4Runtime counts: the larger wins, the last has 1."""
 
     match: tuple[FieldMatch, ...]
     priority: int
@@ -157,8 +160,18 @@ class DigestInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderField:
+    """A field of a header on the wire."""
+
+    name: str
+    bitwidth: int
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineInfo:
-    """All that can be written, read or received, by the JSON's names; `digests` by list id."""
+    """All that can be written, read or received, by the JSON's names; `digests` by list id. `headers` are the
+    fields of every header type."""
 
     tables: Mapping[str, TableInfo]
     actions: Mapping[str, ActionInfo]
@@ -169,6 +182,7 @@ class PipelineInfo:
     value_sets: Mapping[str, ValueSetInfo]
     digests: Mapping[int, DigestInfo]
     errors: Mapping[str, int]
+    headers: Mapping[str, tuple[HeaderField, ...]]
 
 
 class DeviceConfig(Protocol):

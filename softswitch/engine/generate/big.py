@@ -44,7 +44,8 @@ class Big:
         if isinstance(one, FieldRef | ElementField):
             return self._field(one)
         if isinstance(one, Argument):
-            return f"big_words(argument_{one.index}, {(one.bitwidth + 63) // 64})"
+            loaded = f"big_words(argument_{one.index}, {(one.bitwidth + 63) // 64})"
+            return f"big_extend({loaded}, {one.bitwidth})" if one.signed else loaded
         if isinstance(one, Lookahead):
             return f"big_bits(at->data + at->offset, {one.offset}, {one.bitwidth})"
         assert isinstance(one, Operation)

@@ -93,7 +93,7 @@ class Expressions(Intervals):
 
     @staticmethod
     def _plain(expression: FieldRef | ElementField | Argument) -> bool:
-        return isinstance(expression, Argument) or not expression.field.signed
+        return not (expression.signed if isinstance(expression, Argument) else expression.field.signed)
 
     def _load(self, expression: FieldRef | ElementField | Argument) -> str:
         if isinstance(expression, Argument):
@@ -139,8 +139,8 @@ class Expressions(Intervals):
         if isinstance(expression, FieldRef | ElementField | Argument):
             if self._plain(expression):
                 return f"({kind}){self._load(expression)}", kind
-            assert not isinstance(expression, Argument)
-            return f"({kind})sign_extend({self._load(expression)}, {expression.field.bitwidth})", kind
+            width = expression.bitwidth if isinstance(expression, Argument) else expression.field.bitwidth
+            return f"({kind})sign_extend({self._load(expression)}, {width})", kind
         if isinstance(expression, Lookahead):
             loaded = f"load_bits(at->data + at->offset, {expression.offset}, {expression.bitwidth})"
             return f"({kind}){loaded}", kind

@@ -47,6 +47,11 @@ def literal(value: int) -> str:
     return f"((u128)UINT64_C({value >> 64:#x}) << 64 | UINT64_C({value & ((1 << 64) - 1):#x}))"
 
 
+def _span(width: int, signed: bool) -> Interval:
+    """The values that so many bits can take."""
+    return Interval(-(1 << width - 1), (1 << width - 1) - 1) if signed else Interval(0, (1 << width) - 1)
+
+
 class Intervals:
     """The intervals of expressions, each computed once."""
 
@@ -71,11 +76,10 @@ class Intervals:
         if isinstance(expression, Constant):
             return Interval(expression.value, expression.value)
         if isinstance(expression, FieldRef | ElementField):
-            width = expression.field.bitwidth
-            if expression.field.signed:
-                return Interval(-(1 << (width - 1)), (1 << (width - 1)) - 1)
-            return Interval(0, (1 << width) - 1)
-        if isinstance(expression, Argument | Lookahead):
+            return _span(expression.field.bitwidth, expression.field.signed)
+        if isinstance(expression, Argument):
+            return _span(expression.bitwidth, expression.signed)
+        if isinstance(expression, Lookahead):
             return Interval(0, (1 << expression.bitwidth) - 1)
         if isinstance(expression, StackCount):
             return Interval(0, expression.stack.size)

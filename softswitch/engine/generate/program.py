@@ -12,7 +12,7 @@ from softswitch.engine.generate.intervals import literal
 from softswitch.engine.generate.layout import codecs, structs
 from softswitch.engine.generate.names import Names, Place, comment, string
 from softswitch.engine.generate.parsers import Parsers
-from softswitch.engine.generate.tables import ENTRY_BYTES, Tables
+from softswitch.engine.generate.tables import ENTRY_BYTES, Tables, profile_actions
 from softswitch.engine.generate.tracing import Tracing
 from softswitch.engine.model import ConstantInput, FieldList, FieldRef, Header, Pipeline, Validity
 
@@ -83,10 +83,9 @@ class _Program:
         plain = [declaration for place, declaration in self.names.members if place is Place.PLAIN]
         if plain:
             start = f"offsetof(struct phv, {self.names.first})"
-            variable = self.names.variable
-            end = (
-                f"offsetof(struct phv, {self.names.headers[variable[0].name]})" if variable else "sizeof *phv"
-            )
+            # Local variables of variable width are metadata, which stand in front of all headers.
+            behind = next((one for one in self.names.variable if not one.metadata), None)
+            end = f"offsetof(struct phv, {self.names.headers[behind.name]})" if behind else "sizeof *phv"
             yield f"    memset((uint8_t *)phv + {start}, 0, {end} - {start});"
         if not self.names.variable:
             return
@@ -214,7 +213,7 @@ class _Program:
         pipeline = self.pipeline
         yield "static const struct profile_shape profile_shapes[] = {"
         for profile in pipeline.profiles:
-            actions = [one for table in pipeline.tables if table.profile == profile for one in table.actions]
+            actions = profile_actions(pipeline, profile).values()
             data = max((data_words(one) for one in actions), default=0)
             size = pipeline.info.profiles[profile.name].max_size
             yield f"    {{ {string(profile.name)}, {data}, {size} }},"

@@ -12,7 +12,7 @@ from softswitch.engine.generate.expressions import Expressions
 from softswitch.engine.generate.intervals import literal
 from softswitch.engine.generate.names import Names, comment, place, string
 from softswitch.engine.generate.tracing import Tracing
-from softswitch.engine.model import FieldRef, Key, Pipeline, Table
+from softswitch.engine.model import Action, FieldRef, Key, Pipeline, Profile, Table
 
 ENTRY_BYTES = 48  # sizeof(struct entry), which the generated code asserts
 IDLE_WORDS, METER_WORDS = 3, 10  # as pipeline.h has them
@@ -67,6 +67,17 @@ def layout(table: Table) -> TableLayout:
         used += key.bitwidth
     data = 0 if table.profile else max(data_words(action) for action in table.actions)
     return TableLayout(tuple(places), word + 1, ranges, data)
+
+
+def profile_actions(pipeline: Pipeline, profile: Profile) -> dict[str, Action]:
+    """The actions of a profile's members by name: of each, the copy that members refer to. Each table that
+    uses the profile runs its own copy."""
+    actions: dict[str, Action] = {}
+    for table in pipeline.tables:
+        if table.profile == profile:
+            for action in table.actions:
+                actions.setdefault(action.name, action)
+    return actions
 
 
 def match_kind(table: Table) -> str:
@@ -206,7 +217,7 @@ class Tables:
         ranges: list[str] = []
         for key, where in zip(table.key, sizes.places, strict=True):
             if where.ranged:
-                ranges.append(self._key_value(key))
+                ranges.append(self._range_value(key))
             elif key.bitwidth > 128:
                 name = f"wide_{where.word}"
                 yield f"    const struct big {name} = {self.expressions.big.value(key.expression)};"
@@ -291,14 +302,20 @@ class Tables:
         yield "    }"
 
     def _direct(self, table: Table, indent: str, counted: str, cell: str) -> Iterator[str]:
-        """The direct resources of the entry that the packet has met, or of the default entry."""
+        """The direct resources of the entry that the packet has met, or of the default entry, whose meter
+        leaves the packet alone until it is configured."""
         if table.counted:
             yield f"{indent}count_packet(&{counted}->packets, &{counted}->bytes, packet);"
         if table.meter is not None:
             colour = f"meter_run(pipeline, (struct meter *){cell}, {meter_amount(table.meter.unit)})"
             target = table.meter.target
             mask = literal((1 << min(target.field.bitwidth, 2)) - 1)
+            if counted == "missed":
+                yield f"{indent}if (((const struct meter *){cell})->kind != METER_OFF) {{"
+                indent += "    "
             yield f"{indent}{self.actions.store(target, f'({colour} & {mask})')}"
+            if counted == "missed":
+                yield f"{indent[:-4]}}}"
 
     @staticmethod
     def entry_words(table: Table) -> int:
@@ -312,6 +329,11 @@ class Tables:
             value = f"({value} & {literal(key.mask)})"
         return value
 
+    def _range_value(self, key: Key) -> str:
+        """A value whose order among unsigned numbers is that of the field's."""
+        value = self._key_value(key)
+        return f"({value} ^ {literal(key.bias)})" if key.bias else value
+
     def _resolve(self, table: Table) -> Iterator[str]:
         assert table.profile is not None
         profile = table.profile
@@ -324,7 +346,7 @@ class Tables:
             yield "    else if (target.kind == TARGET_GROUP)"
             yield f"        member = profile_choose(profile, target.ref, {function}(packet, phv));"
         yield "    if (member) {"
-        yield "        target.action = member->action;"
+        yield from self._own_copy(table, profile)
         yield "        data = member->data;"
         yield "    } else if (target.kind != TARGET_ACTION) { /* an empty group: a miss */"
         yield "        hit = false;"
@@ -333,6 +355,27 @@ class Tables:
         yield "        if (target.kind != TARGET_ACTION)"
         yield "            target.action = NO_ACTION;"
         yield "    }"
+
+    def _own_copy(self, table: Table, profile: Profile) -> Iterator[str]:
+        """The member's action as this table has it: the compiler copies actions for each of their tables."""
+        members = profile_actions(self.pipeline, profile)
+        own = {one.name: one.index for one in table.actions}
+        copies = {
+            one.index: own[name] for name, one in members.items() if own.get(name, one.index) != one.index
+        }
+        absent = [one.index for name, one in members.items() if name not in own]
+        others = {**copies, **dict.fromkeys(absent, "NO_ACTION")}
+        if not others:
+            yield "        target.action = member->action;"
+            return
+        yield "        switch (member->action) {"
+        for shared, index in others.items():
+            yield f"        case {shared}:"
+            yield f"            target.action = {index};"
+            yield "            break;"
+        yield "        default:"
+        yield "            target.action = member->action;"
+        yield "        }"
 
     def _dispatch(self, table: Table) -> Iterator[str]:
         sizes = layout(table)

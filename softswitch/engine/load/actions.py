@@ -6,6 +6,7 @@ from softswitch.engine.api import ActionInfo, Parameter
 from softswitch.engine.load.cursor import Cursor
 from softswitch.engine.load.expressions import read_expression, read_header, read_union
 from softswitch.engine.load.scope import Scope, read_source
+from softswitch.engine.load.signs import cast_parameters, signed_parameters
 from softswitch.engine.model import (
     Action,
     Constant,
@@ -72,21 +73,27 @@ def read_actions(root: Cursor, scope: Scope) -> dict[str, ActionInfo]:
         if identity in scope.actions:
             at["id"].fail(f"a second action with id {identity}")
         name = at["name"].text()
+        listed = at["runtime_data"].list()
+        widths = tuple(one["bitwidth"].integer(1, WIDEST_PARAMETER) for one in listed)
+        primitives = _read_primitives(at, scope, widths)
+        if signed := signed_parameters(primitives):
+            # Now that it is known which are, once more.
+            scope.signed = signed
+            primitives = _read_primitives(at, scope, widths)
+            scope.signed = frozenset()
+        casts = cast_parameters(primitives)
         parameters = tuple(
-            Parameter(one["name"].text(), one["bitwidth"].integer(1, WIDEST_PARAMETER))
-            for one in at["runtime_data"].list()
+            Parameter(one["name"].text(), width, place in signed, place in casts and width > 1)
+            for place, (one, width) in enumerate(zip(listed, widths, strict=True))
         )
-        widths = tuple(one.bitwidth for one in parameters)
-        primitives = at["primitives"].list()
-        scope.actions[identity] = Action(
-            index,
-            identity,
-            name,
-            widths,
-            tuple(read_primitive(one, scope, widths, len(primitives), i) for i, one in enumerate(primitives)),
-        )
+        scope.actions[identity] = Action(index, identity, name, widths, primitives)
         described.setdefault(name, ActionInfo(identity, name, parameters))
     return described
+
+
+def _read_primitives(at: Cursor, scope: Scope, widths: tuple[int, ...]) -> tuple[Primitive, ...]:
+    listed = at["primitives"].list()
+    return tuple(read_primitive(one, scope, widths, len(listed), i) for i, one in enumerate(listed))
 
 
 def read_primitive(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from softswitch.engine.api import (
     ActionInfo,
     DefaultAction,
@@ -37,6 +39,7 @@ from softswitch.engine.model import (
 MOST_NODES = 4096
 MOST_KEY_FIELDS = 64
 LARGEST_TABLE = 1 << 24
+USUAL_SIZE = 1024  # of a table whose program gives none
 WIDEST_KEY_FIELD = 2048
 MOST_KEY_BITS = 4096
 PRIORITY_KINDS = {MatchKind.TERNARY, MatchKind.RANGE, MatchKind.OPTIONAL}
@@ -130,7 +133,7 @@ class ControlReader:
             timed=at.optional("support_timeout", False).boolean(),
             meter=self._direct_meter(at),
             profile=profile,
-            max_size=max(1, at["max_size"].integer(0, LARGEST_TABLE)),
+            max_size=self._max_size(at),
             next=following,
             by_hit=by_hit,
             hit=hit,
@@ -140,6 +143,15 @@ class ControlReader:
         self.tables.append(table)
         self._describe(at, table, fixed)
         return table
+
+    @staticmethod
+    def _max_size(at: Cursor) -> int:
+        """The entries that there is room for. Where the program says nothing, the compiler takes the number
+        of its own entries; if they are not const, P4Info promises v1model's usual size."""
+        size, listed = at["max_size"].integer(0, LARGEST_TABLE), at.optional("entries", [])
+        if size and not listed.null() and len(listed.list()) == size:
+            return max(size, USUAL_SIZE)
+        return max(1, size)
 
     def _direct_meter(self, at: Cursor) -> DirectMeter | None:
         if not at.has("direct_meters"):
@@ -225,23 +237,19 @@ class ControlReader:
         if table.default is not None:
             default = DefaultAction(table.default[0].name, table.default[1])
         needs_priority = any(one.match in PRIORITY_KINDS for one in table.key)
-        entries = []
-        listed = at.optional("entries", [])
-        for one in listed.list() if not listed.null() else []:
-            entries.append(self._read_entry(one, table, needs_priority))
+        entries = self._read_entries(at, table, needs_priority)
         if len(entries) > table.max_size:
             at["entries"].fail(f"more entries than the table's size {table.max_size}")
         name = table.profile.name if table.profile else None
         self.table_infos[table.name] = TableInfo(
             id=at["id"].integer(0, (1 << 31) - 1),
             name=table.name,
-            key=tuple(KeyField(one.name, one.bitwidth, one.match) for one in table.key),
+            key=tuple(KeyField(one.name, one.bitwidth, one.match, one.signed) for one in table.key),
             actions=tuple(self.described[action.name] for action in table.actions),
             max_size=table.max_size,
             needs_priority=needs_priority,
             default_action=default,
             const_default_action=fixed,
-            const_entries=bool(entries),
             entries=tuple(entries),
             has_direct_counter=table.counted,
             direct_meter=table.meter.unit if table.meter else None,
@@ -255,7 +263,22 @@ class ControlReader:
                 old.id, name, old.max_size, old.selector, (*old.tables, table.name)
             )
 
-    def _read_entry(self, at: Cursor, table: Table, needs_priority: bool) -> InitialEntry:
+    def _read_entries(self, at: Cursor, table: Table, needs_priority: bool) -> list[InitialEntry]:
+        """The program's own entries, in its order."""
+        listed = at.optional("entries", [])
+        if listed.null():
+            return []
+        entries = [self._read_entry(one, table) for one in listed.list()]
+        if not needs_priority:
+            return entries
+        # In the JSON the smallest number wins, in P4Runtime the largest: the last entry has 1.
+        numbers = [one["priority"].integer(0, (1 << 31) - 1) for one in listed.list()]
+        ranked = sorted(range(len(entries)), key=lambda place: (numbers[place], place))
+        for rank, place in enumerate(ranked):
+            entries[place] = replace(entries[place], priority=len(entries) - rank)
+        return entries
+
+    def _read_entry(self, at: Cursor, table: Table) -> InitialEntry:
         if table.profile:
             at.fail("entries of tables with an action profile are not supported")
         match = tuple(
@@ -266,11 +289,7 @@ class ControlReader:
         action = self._action(call["action_id"])
         if action not in table.actions:
             call["action_id"].fail("not an action of this table")
-        priority = 0
-        if needs_priority:
-            # bmv2 counts the other way round: the smallest number wins.
-            priority = (1 << 30) - at["priority"].integer(0, (1 << 30) - 1)
-        return InitialEntry(match, priority, action.name, _arguments(call["action_data"], action))
+        return InitialEntry(match, 0, action.name, _arguments(call["action_data"], action))
 
 
 def _next(at: Cursor) -> str | None:
@@ -281,9 +300,9 @@ def _arguments(at: Cursor, action: Action) -> tuple[int, ...]:
     values = []
     for one, width in zip(at.list(len(action.widths)), action.widths, strict=True):
         value = one.hexadecimal()
-        if not 0 <= value < 1 << width:
+        if not -(1 << width - 1) <= value < 1 << width:
             one.fail(f"wider than the parameter's {width} bits")
-        values.append(value)
+        values.append(value % (1 << width))
     return tuple(values)
 
 
@@ -293,9 +312,9 @@ def _read_match(at: Cursor, key: Key) -> FieldMatch:
 
     def number(name: str) -> int:
         value = at[name].hexadecimal()
-        if not 0 <= value <= whole:
+        if not -key.bias <= value <= whole:
             at[name].fail(f"wider than the field's {key.bitwidth} bits")
-        return value
+        return value & whole
 
     if kind == "valid":
         return Exact(int(at["key"].boolean()))

@@ -61,7 +61,7 @@ def read_expression(
         if not widths:
             at.fail("there are no action parameters here")
         index = value.integer(0, len(widths) - 1)
-        return Argument(index, widths[index])
+        return Argument(index, widths[index], index in scope.signed)
     if kind == "lookahead" and parser:
         offset, width = value.list(2)
         return Lookahead(offset.integer(0, 1 << 16), width.integer(1, WIDEST_FIELD))

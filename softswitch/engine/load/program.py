@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from softswitch.engine.api import DigestInfo, PipelineError, PipelineInfo, ValueSetInfo
+from softswitch.engine.api import DigestInfo, HeaderField, PipelineError, PipelineInfo, ValueSetInfo
 from softswitch.engine.load.actions import read_actions, read_primitive
 from softswitch.engine.load.arrays import read_arrays
 from softswitch.engine.load.control import ControlReader
@@ -92,6 +92,11 @@ def _read_program(root: Cursor) -> Pipeline:
             for one in scope.digests.values()
         },
         errors=scope.errors,
+        headers={
+            one.type_name: tuple(HeaderField(f.name, f.bitwidth, f.signed) for f in one.fields)
+            for one in scope.headers.values()
+            if not one.metadata
+        },
     )
     return Pipeline(
         program=str(root.optional("program", "").value)[:200],

@@ -60,6 +60,7 @@ class Scope:
     kept_fields: dict[int, FieldList] = field(default_factory=dict)
     digests: dict[int, FieldList] = field(default_factory=dict)
     actions: dict[int, Action] = field(default_factory=dict)
+    signed: frozenset[int] = frozenset()  # parameters of the action that is being read
 
     def header(self, at: Cursor) -> Header:
         """The header instance that this string names."""

@@ -193,3 +193,17 @@ def test_a_random_number_lies_between_its_ends_if_there_is_one(headers: NativeEn
 def test_a_loop_ends(headers: NativeEngine) -> None:
     assert ask(headers, 0x40, number=10).answer == 55
     assert ask(headers, 0x40, number=255).rest == b""  # i <= 255 holds for ever
+
+
+def test_a_local_variable_of_variable_width_is_kept() -> None:
+    with open_engine(program("locals")) as engine:
+        engine.add_port(1, None)
+        engine.add_port(2, None)
+        engine.start()
+        for frame, answer in (
+            (b"\3abcdef!", b"\3defabc!"),
+            (b"\1ab", b"\1ba"),
+            (b"\0", b"\0"),
+        ):
+            assert engine.inject(1, frame)
+            assert engine.collect() == [(2, answer)]

@@ -17,6 +17,7 @@ from softswitch.engine.api import (
     MeterConfig,
     OneRate,
     Operation,
+    SetDefaultAction,
     Status,
     Ternary,
     TwoRates,
@@ -29,6 +30,7 @@ from softswitch.engine.api import (
 from .conftest import program
 
 FRAME = 100
+GREEN, RED = 0, 2
 
 
 @pytest.fixture
@@ -154,3 +156,18 @@ def test_an_idle_entry_is_named_once_for_each_timeout_without_a_hit(state: Nativ
     send(state, 6)
     time.sleep(0.4)
     assert {one.handle for one in state.idle_entries()} == {idle}
+
+
+def test_a_miss_leaves_the_colour_alone_until_the_default_entry_is_metered(state: NativeEngine) -> None:
+    write(state, SetDefaultAction("In.kinds", ActionCall("In.forward", (2,))), forward(7))
+    coloured = bytes(4) + bytes([RED << 6])
+
+    def colour(kind: int) -> int:
+        state.inject(1, kind.to_bytes(2, "big") + coloured[2:].ljust(FRAME, b"\0"))
+        ((_, answer),) = state.collect()
+        return answer[4] >> 4
+
+    assert colour(5) == RED
+    assert colour(7) == GREEN  # a hit, of an entry that is not metered
+    write(state, WriteDirectMeter("In.kinds", None, 0, TwoRates(0, 1, 0, 1)))
+    assert [colour(5), colour(5)] == [GREEN, RED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import grpc
@@ -21,6 +22,7 @@ from finsy.p4entity import P4ValueSetMember
 from finsy.proto import p4r, p4r_grpc
 
 from softswitch import BadOption, QueueLimits, Refusal, SoftSwitch
+from softswitch.server.ports import parse_queues
 
 SWITCH_TESTS = Path(__file__).parents[1]
 KINDS = SWITCH_TESTS / "server" / "programs" / "kinds"
@@ -49,6 +51,54 @@ def test_entries_by_name_decide_where_frames_go() -> None:
         assert cell.packet_count == 4
         switch.write(-route("80:00:00:00:00:00/1", 3))
         assert switch.send(1, FRAME) == [] == switch.read(P4TableEntry("prefixes"))
+
+
+def test_a_frame_that_is_empty_is_refused() -> None:
+    with switch_of(KINDS) as switch:
+        with pytest.raises(ValueError, match="port 1 takes no such frame"):
+            switch.send(1, b"")
+        assert switch.send(1, FRAME) == []
+
+
+def test_device_0_takes_a_device_config_in_p4_tmp_p4deviceconfig(tmp_path: Path) -> None:
+    content = KINDS.with_suffix(".json").read_bytes()
+    size = len(content)
+    wrapped = tmp_path / "kinds.bin"
+    # device_data = 3: a varint of three bytes is its size.
+    wrapped.write_bytes(bytes([0x08, 1, 0x1A, size & 127 | 128, size >> 7 & 127 | 128, size >> 14]) + content)
+    with SoftSwitch(wrapped, KINDS.with_suffix(".p4info.txtpb"), device_id=0) as switch:
+        with grpc.insecure_channel(switch.address) as channel:
+            stub = p4r_grpc.P4RuntimeStub(channel)
+            request = p4r.GetForwardingPipelineConfigRequest(device_id=0)
+            found = stub.GetForwardingPipelineConfig(request)
+            assert found.config.p4_device_config == wrapped.read_bytes()
+            request.device_id = 1
+            with pytest.raises(grpc.RpcError, match="there is no device 1; this one is 0"):
+                stub.GetForwardingPipelineConfig(request)
+        switch.write(+route("80:00:00:00:00:00/1", 2))
+        assert switch.send(1, FRAME) == [(2, FRAME)]
+
+
+def test_interfaces_have_names_and_belong_to_one_port_of_one_switch() -> None:
+    with pytest.raises(BadOption, match="port 1: the interface's name is empty"):
+        SoftSwitch(interfaces={1: ""}).__enter__()
+    with pytest.raises(BadOption, match="port 2: lo is the interface of port 1 already"):
+        SoftSwitch(interfaces={1: "lo", 2: "lo"}).__enter__()
+    taken = rf"port 5 \(lo\): another switch has .* \(process {os.getpid()}\)"
+    with SoftSwitch(interfaces={1: "lo"}), pytest.raises(BadOption, match=taken):
+        SoftSwitch(interfaces={5: "lo"}).__enter__()
+    with SoftSwitch(interfaces={5: "lo"}):
+        pass
+
+
+def test_rates_have_units() -> None:
+    assert parse_queues(["1:rate=10mbit", "2:rate=10bit,depth=5", "3:rate=7pps"]) == {
+        1: QueueLimits(rate_bps=10_000_000),
+        2: QueueLimits(rate_bps=10, depth=5),
+        3: QueueLimits(rate_pps=7),
+    }
+    with pytest.raises(BadOption, match="rate 10 has no unit: 10mbit, 10kbit, 10bit or 10pps"):
+        parse_queues(["1:rate=10"])
 
 
 def test_a_write_is_carried_out_whole_or_not_at_all() -> None:

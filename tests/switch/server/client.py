@@ -37,6 +37,12 @@ def state_config() -> p4r.ForwardingPipelineConfig:
     return _config(ENGINE_PROGRAMS / "state")
 
 
+@cache
+def program_config(name: str) -> p4r.ForwardingPipelineConfig:
+    """A program of `programs/`."""
+    return _config(PROGRAMS / name)
+
+
 def _config(program: Path) -> p4r.ForwardingPipelineConfig:
     p4info = text_format.Parse(program.with_suffix(".p4info.txtpb").read_text(), p4i.P4Info())
     return p4r.ForwardingPipelineConfig(

@@ -4,7 +4,7 @@ came, to the other as messages. Whatever the answers and the state differ in is 
 With `sanitize` as last argument the native reader and the engines are built with ASan and UBSan, whose
 libraries must be preloaded (see tests/switch/engine/fuzz.py):
 
-    .venv/bin/python -m tests.switch.server.fuzz kinds|fabric SECONDS SEED [sanitize]
+    .venv/bin/python -m tests.switch.server.fuzz fabric|PROGRAM SECONDS SEED [sanitize]
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from softswitch.server.front_panel import FrontPanel
 from softswitch.server.pipeline import Forwarding, Pipelines
 from softswitch.server.ports import Ports
 from softswitch.server.received import Received
-from tests.switch.server.client import fabric_config, kinds_config
+from tests.switch.server.client import fabric_config, program_config
 
 ROLES = ("", "", "", "", "", "sdn", "nobody")
 Answer = list[tuple[int, str] | None] | str
@@ -35,7 +35,7 @@ Chance = random.Random
 def config(program: str) -> p4r.ForwardingPipelineConfig:
     """A program, of which some tables are the role "sdn"'s."""
     made = p4r.ForwardingPipelineConfig()
-    made.CopyFrom(kinds_config() if program == "kinds" else fabric_config())
+    made.CopyFrom(fabric_config() if program == "fabric" else program_config(program))
     for table in made.p4info.tables[::2]:
         table.preamble.annotations.append('@p4runtime_role("sdn")')
     return made

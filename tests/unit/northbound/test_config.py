@@ -68,7 +68,8 @@ def test_everything_but_the_switches_has_a_default_beside_the_file(tmp_path: Pat
         ({"switches": [3]}, "switches[0]", "must be a mapping"),
         ({"switches": [{**LEAF, "deviceid": 2}]}, "switches[0].deviceid", "known here: name, deviceId"),
         ({"switches": [{**LEAF, "name": "a b"}]}, "switches[0].name", "letters, digits"),
-        ({"switches": [{**LEAF, "deviceId": 0}]}, "switches[0].deviceId", "greater than or equal to 1"),
+        ({"switches": [{**LEAF, "deviceId": -1}]}, "switches[0].deviceId", "greater than or equal to 0"),
+        ({"switches": [{**LEAF, "deviceId": 65535}]}, "switches[0].deviceId", "less than or equal to 65534"),
         ({"switches": [{**LEAF, "deviceId": "1"}]}, "switches[0].deviceId", "integer"),
         ({"switches": [{**LEAF, "address": "leaf1"}]}, "switches[0].address", "host:port"),
         ({"switches": [{**LEAF, "address": "::1:9"}]}, "switches[0].address", "host:port"),
@@ -111,9 +112,16 @@ def test_what_cannot_be_used_is_named_with_what_would_be_right(
     assert error.field == field and message in error.message
 
 
+def test_device_0_is_a_switch_like_any_other() -> None:
+    config = FabricConfig.read({"switches": [{**LEAF, "deviceId": 0}]}, Path("f.yaml"))
+    (switch,) = (one.switch() for one in config.switches)
+    assert switch.device_id == 0
+    assert switch.group == 65535  # 0 would be no group of paths
+
+
 def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(ConfigError) as refused:
-        FabricConfig.read({"switches": [{**LEAF, "role": "x", "deviceId": 0}], "z": 1}, Path("f.yaml"))
+        FabricConfig.read({"switches": [{**LEAF, "role": "x", "deviceId": -1}], "z": 1}, Path("f.yaml"))
     assert {error.field for error in refused.value.errors} == {
         "switches[0].role",
         "switches[0].deviceId",

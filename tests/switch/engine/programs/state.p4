@@ -87,6 +87,7 @@ control In(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t
     }
 
     apply {
+        meta.direct = hdr.ask.colours[7:6];
         kinds.apply();
         cells.execute_meter((bit<32>)hdr.ask.rest, meta.indirect);
         hdr.ask.colours = (bit<8>)meta.direct << 4 | (bit<8>)meta.indirect;
