@@ -15,13 +15,14 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controller.intents import FieldError
+from controller.limit import RateLimit
 
 __all__ = ["BodyBudget", "BodyLimit", "Busy", "TokenGate", "busy", "refusal"]
 
 FREE_BYTES = 64 << 10
 """Of each request, not taken from the budget: small requests pass however many large ones there are."""
 _RETRY_AFTER = "1"
-DOCUMENTATION_RATE, DOCUMENTATION_BURST = 10.0, 20.0
+DOCUMENTATION_RATE, DOCUMENTATION_BURST = 10.0, 20
 """Requests a second for the documentation without the token, and how many at once after a pause."""
 
 
@@ -47,7 +48,7 @@ class TokenGate:
         """
         self._app, self._token, self._health = app, token.encode(), health
         self._open_paths, self._open_below = frozenset(open_paths), open_below
-        self._documentation = _Rate(DOCUMENTATION_RATE, DOCUMENTATION_BURST)
+        self._documentation = RateLimit[None](DOCUMENTATION_RATE, DOCUMENTATION_BURST)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Judge one request."""
@@ -61,7 +62,7 @@ class TokenGate:
             await self._app(scope, receive, send)
             return
         if scope["type"] == "http" and self._is_open(scope["path"]):
-            if self._documentation.allows():
+            if self._documentation.allows(None, time.monotonic()):
                 await self._app(scope, receive, send)
             else:
                 refused = busy("path", "is asked for too often; show the token, or try again in a second")
@@ -77,23 +78,6 @@ class TokenGate:
     def _shows_token(self, headers: Headers) -> bool:
         scheme, _, shown = headers.get("authorization", "").partition(" ")
         return scheme.lower() == "bearer" and secrets.compare_digest(shown.strip().encode(), self._token)
-
-
-class _Rate:
-    """A token bucket."""
-
-    def __init__(self, rate: float, burst: float) -> None:
-        self._rate, self._burst = rate, burst
-        self._left, self._at = burst, time.monotonic()
-
-    def allows(self) -> bool:
-        now = time.monotonic()
-        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
 
 
 class Busy(Exception):

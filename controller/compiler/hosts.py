@@ -13,8 +13,8 @@ from typing import NamedTuple
 from controller.compiler.desired import Output
 from controller.compiler.entries import EntityLists, route
 from controller.compiler.sources import bound_source, denied_source, elsewhere_source
+from controller.intents.addresses import within
 from controller.intents.fields import IpAddress, IpPrefix
-from controller.intents.network import within
 from controller.names import IntentKey, PortRef, SwitchName
 from controller.topology.model import Host
 from pipelines.fabric import bindings as b

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
+from controller.limit import RateLimit
 from controller.names import IntentKey, PortRef
-from controller.p4runtime.limit import RateLimit
 from controller.topology.sighting import RefusedClaim
 from pipelines.values import MacAddress
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
-__all__ = ["NO_HOSTS", "edge_of", "not_a_host", "not_a_route", "not_a_rule", "not_a_subnet"]
+__all__ = ["NO_HOSTS", "edge_of", "not_a_host", "not_a_route", "not_a_rule", "not_a_subnet", "within"]
 
 IpAddress = IPv4Address | IPv6Address
 IpPrefix = IPv4Network | IPv6Network
@@ -53,9 +53,9 @@ def not_a_host(address: IpAddress) -> str | None:
 def not_a_subnet(prefix: IpPrefix) -> str | None:
     """Why hosts cannot have the addresses of a prefix, or None: none of them may be in `NO_HOSTS`."""
     for reserved, what in _of_family(prefix):
-        if _within(prefix, reserved):
+        if within(prefix, reserved):
             return f"{prefix} is {what}"
-        if _within(reserved, prefix):
+        if within(reserved, prefix):
             return f"{prefix} contains {reserved}, which is {what}"
     return None
 
@@ -63,7 +63,7 @@ def not_a_subnet(prefix: IpPrefix) -> str | None:
 def not_a_route(prefix: IpPrefix) -> str | None:
     """Why nothing can be behind a router, or None: a default route contains what no host has."""
     for reserved, what in _of_family(prefix):
-        if _within(prefix, reserved) and not _is_behind_a_router(prefix):
+        if within(prefix, reserved) and not _is_behind_a_router(prefix):
             return f"{prefix} is {what}"
     return None
 
@@ -74,7 +74,7 @@ def not_a_rule(prefix: IpPrefix) -> str | None:
     Rules may name what never occurs, as lists of bogus sources do; but one for IPv4 written as IPv6 looks
     as if it were about IPv4 packets, and matches none.
     """
-    why = next((what for reserved, what in _of_family(prefix) if _within(prefix, reserved)), "")
+    why = next((what for reserved, what in _of_family(prefix) if within(prefix, reserved)), "")
     if not why.startswith(_EMBEDDED) or _is_behind_a_router(prefix):
         return None
     plain = IPv4Network((int(prefix.network_address) & 0xFFFFFFFF, prefix.prefixlen - 96))
@@ -96,9 +96,14 @@ def _of_family(prefix: IpPrefix) -> Iterator[tuple[IpPrefix, str]]:
     return ((reserved, what) for reserved, what in NO_HOSTS if reserved.version == prefix.version)
 
 
-def _within(inner: IpPrefix, outer: IpPrefix) -> bool:
-    return inner.prefixlen >= outer.prefixlen and inner.network_address in outer
+def within(inner: IpPrefix, outer: IpPrefix) -> bool:
+    """Whether all of a prefix lies in another."""
+    return (
+        inner.version == outer.version
+        and inner.prefixlen >= outer.prefixlen
+        and inner.network_address in outer
+    )
 
 
 def _is_behind_a_router(prefix: IpPrefix) -> bool:
-    return prefix.version == 6 and _within(prefix, _BEHIND_A_ROUTER)
+    return prefix.version == 6 and within(prefix, _BEHIND_A_ROUTER)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from controller.intents.addresses import edge_of, not_a_host
+from controller.intents.addresses import edge_of, not_a_host, within
 from controller.intents.document import Claim, IntentDocument, Need, Part
 from controller.intents.errors import FieldError, field_path
 from controller.intents.fields import (
@@ -252,15 +252,6 @@ def vrf_need(tenant: TenantName) -> Need:
 def overlap(one: IpPrefix, other: IpPrefix) -> bool:
     """Whether two prefixes have addresses in common."""
     return within(one, other) or within(other, one)
-
-
-def within(inner: IpPrefix, outer: IpPrefix) -> bool:
-    """Whether all of a prefix lies in another."""
-    return (
-        inner.version == outer.version
-        and inner.prefixlen >= outer.prefixlen
-        and inner.network_address in outer
-    )
 
 
 def _listed(subnets: tuple[IpPrefix, ...]) -> str:

@@ -15,6 +15,7 @@ from functools import partial
 
 from finsy.proto import p4r, p4r_grpc
 
+from controller.limit import RateLimit
 from controller.names import SwitchName
 from controller.p4runtime.arbitration import Arbitration, Standing
 from controller.p4runtime.backoff import Backoff
@@ -26,7 +27,6 @@ from controller.p4runtime.errors import (
     RequestRefused,
     SwitchUnavailable,
 )
-from controller.p4runtime.limit import RateLimit
 from controller.p4runtime.pipeline import Pipeline, push, running_cookie
 from controller.p4runtime.ports import follow_ports
 from controller.p4runtime.read import ReadResult, count_entries, read_all, read_cells, read_counters

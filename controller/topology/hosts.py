@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 
+from controller.limit import RateLimit
 from controller.names import IntentKey, PortRef, SwitchName
-from controller.p4runtime.limit import RateLimit
 from controller.topology.model import Host, HostKey
 from controller.topology.question import link_local
 from controller.topology.sighting import Contest, Refusal, RefusedClaim, Sighting
