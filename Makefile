@@ -3,10 +3,13 @@
 #
 #   make lab              the main job on real packets       KEEP=1: leave it running   SWITCH=bmv2: on bmv2
 #   make soak             nothing is lost while intents come and go, FOR=300 seconds long
+#   make link-failures    how long flows wait when links between switches fail: 20 failures, at most 50 ms
+#   make failures         controllers and switches are killed, control channels are away: nothing is lost
 #   make test             all tests                          PYTEST=... passes options on
-#   make check            formatting, lint, types
-#   make p4               compile p4src/ into pipelines/ (needs p4c-bm2-ss)
-#   make bench            the figures that the docs quote
+#   make check            formatting, lint, the way of imports, types
+#   make docs             build the documentation's site into site/
+#   make p4               compile p4src/ and examples/ (needs p4c-bm2-ss)
+#   make bench            all figures, in run/bench/report.md   AGAINST=figures.json: fails where one fell
 #   make clean            remove what runs have left
 
 SHELL := /bin/bash
@@ -24,15 +27,18 @@ INSTALLED := .venv/installed
 # What building the embedded switch's native code and making the virtual environment takes ...
 BASE_PACKAGES := gcc libc6-dev python3-venv
 # ... and what labs and tests use besides.
-LAB_PACKAGES := mininet iproute2 ethtool net-tools iputils-ping iperf3 tshark procps python3-yaml
+LAB_PACKAGES := mininet iproute2 ethtool net-tools iputils-ping iperf3 tshark tcpdump curl procps python3-yaml
+# The tests also check the systemd units, the TLS how-to and the metrics (promtool is in prometheus).
+TEST_PACKAGES := systemd openssl prometheus
 PACKAGES := $(BASE_PACKAGES) $(LAB_PACKAGES)
 
 KEEP ?=
 SWITCH ?= softswitch
 PYTEST ?=
 FOR ?= 300
+AGAINST ?=
 
-.PHONY: help lab soak test check p4 bench clean root packages
+.PHONY: help lab soak link-failures failures test check docs p4 bench clean root packages
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -64,28 +70,43 @@ $(INSTALLED): pyproject.toml
 
 lab: packages $(INSTALLED)
 	@$(SYSTEM_PYTHON) mininet/lab.py --switch $(SWITCH) $(if $(KEEP),--keep)
+	@command -v p4fabric >/dev/null || \
+	    printf '  For the command p4fabric in this terminal:\n\n    export PATH="%s:$$PATH"\n\n' "$(CURDIR)/$(BIN)"
 
 soak: packages $(INSTALLED)
 	@$(SYSTEM_PYTHON) mininet/soak.py --seconds $(FOR)
 
+link-failures: packages $(INSTALLED)
+	@$(SYSTEM_PYTHON) mininet/link_failures.py --failures 20
+
+failures: packages $(INSTALLED)
+	@for words in "controller --kills 100 --changes 1000" "switches --kills 20" channels; do \
+	    unshare --net --mount sh -euc 'mount -t sysfs none /sys; ip link set lo up; exec "$$@"' sh \
+	        $(BIN)/python -m tests.fabric.failures $$words; \
+	done
+
+test: PACKAGES += $(TEST_PACKAGES)
 test: packages $(INSTALLED)
 	@$(BIN)/pytest $(PYTEST)
 
 check: $(INSTALLED)
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted as ruff does it: $(BIN)/ruff format ."; exit 1; }
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy controller pipelines softswitch benchmarks tests examples
+	@$(BIN)/lint-imports >.venv/imports.log 2>&1 || { cat .venv/imports.log; exit 1; }
+	@$(BIN)/mypy src/p4fabric benchmarks tests examples
+
+docs: $(INSTALLED)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action ignore --editable '.[docs]'
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "The site is in site/; $(BIN)/mkdocs serve shows it and follows changes"
 
 p4: $(INSTALLED)
-	@$(BIN)/python -m pipelines.compile
+	@$(BIN)/python -m p4fabric.pipelines.compile
 
 bench: packages $(INSTALLED)
-	@$(BIN)/python -m benchmarks.forwarding
-	@$(BIN)/python -m benchmarks.table_writes
-	@$(BIN)/python -m benchmarks.latency
-	@$(BIN)/python -m benchmarks.lookups
+	@$(BIN)/python -m benchmarks.report $(if $(AGAINST),--against $(AGAINST))
 
 # The virtual environment stays: `rm -r .venv` takes it away.
 clean:
-	@rm -rf run build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf run build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -29,6 +29,8 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from benchmarks.figures import Figure, add_option, save
+
 P4FABRIC = str(Path(sys.executable).with_name("p4fabric"))
 POLICIES = 200
 ONE_IN_KNOWS = 8
@@ -175,8 +177,8 @@ def make_calls(running: Running, seconds: float) -> Calls:
         for method, path, body in (
             ("GET", "/healthz", None),
             ("GET", "/api/v1/switches", None),
-            ("GET", "/api/v1/FirewallPolicy/acme/policy-7", None),
-            ("PUT", "/api/v1/Network/acme/servers", change),
+            ("GET", "/api/v1/intents/FirewallPolicy/acme/policy-7", None),
+            ("PUT", "/api/v1/intents/Network/acme/servers", change),
         ):
             begun = time.monotonic()
             try:
@@ -196,6 +198,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=10_000)
     parser.add_argument("--rate", type=float, default=500.0, help="connections opened a second at most")
     parser.add_argument("--seconds", type=float, default=30.0)
+    add_option(parser)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, controller(Path(folder)) as running:
         alone = make_calls(running, options.seconds / 3)
@@ -216,6 +219,15 @@ def main() -> None:
             attacker.join()
         print(f"memory +{grown / MIB:.1f} MiB, {descriptors} file descriptors, log "
               f"{(Path(folder) / 'log').stat().st_size} bytes")  # fmt: skip
+    among = f"beside {options.connections:,} connections"
+    save(
+        options.figures,
+        [
+            Figure("api.alone_p99", "a call, p99", "ms", [alone.p99], less_is_better=True),
+            Figure("api.beside_p99", f"a call {among}, p99", "ms", [beside.p99], less_is_better=True),
+            Figure("api.memory", f"memory {among}", "MiB", [grown / MIB], less_is_better=True, threshold=0.5),
+        ],
+    )
 
 
 if __name__ == "__main__":

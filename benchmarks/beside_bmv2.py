@@ -22,13 +22,14 @@ from ipaddress import IPv4Address, IPv6Address
 from finsy import Action, Match, P4Schema, P4TableEntry
 from finsy.proto import p4r
 
+from benchmarks.figures import Figure, add_option, save
 from benchmarks.forwarding import SWITCH_CORE, Wires, build_tool, received_rate, the_frame
 from benchmarks.p4runtime import Primary, batches, primary
 from benchmarks.programs import pipeline_config
-from pipelines import fabric
-from pipelines.entities import Entity, Lpm, Ternary
-from pipelines.fabric import bindings as b
-from pipelines.values import IpProtocol, MacAddress, Port, VlanId, VrfId
+from p4fabric.pipelines import fabric
+from p4fabric.pipelines.entities import Entity, Lpm, Ternary
+from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import IpProtocol, MacAddress, Port, VlanId, VrfId
 
 GRPC, THRIFT = "127.0.0.1:9591", "9592"
 NETWORK, VRF = VlanId(100), VrfId(1)
@@ -116,23 +117,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--rounds", type=int, default=3)
+    add_option(parser)
     options = parser.parse_args()
     bmv2 = shutil.which("simple_switch_grpc")
     if bmv2 is None:
         sys.exit("simple_switch_grpc (bmv2) is not on PATH: there is nothing to compare with")
-    ours = [sys.executable, "-m", "softswitch", "run", "--device-id", "1", "--grpc", GRPC, *PORTS]
+    ours = [sys.executable, "-m", "p4fabric.softswitch", "run", "--device-id", "1", "--grpc", GRPC, *PORTS]
     theirs = [bmv2, "--no-p4", "--device-id", "1", *PORTS, "--thrift-port", THRIFT, "--log-level", "off"]
     theirs += ["--", "--grpc-server-addr", GRPC, "--cpu-port", "510"]
     with tempfile.TemporaryDirectory() as scratch, Wires():
         tool = build_tool(scratch)
+        figures: list[Figure] = []
         for case in (fabric_case(BACKGROUND), router_case(BACKGROUND)):
-            compare(case, (ours, theirs), tool, options)
+            figures += compare(case, (ours, theirs), tool, options)
+    save(options.figures, figures)
 
 
 def compare(
     case: Case, switches: tuple[Sequence[str], Sequence[str]], tool: str, options: argparse.Namespace
-) -> None:
-    """Ours and theirs, in turns; prints both and the median ratios."""
+) -> list[Figure]:
+    """Ours and theirs, in turns; prints both, prints and gives the ratios."""
     forwarded, written = [], []
     made = batches(case.entities)
     for number in range(options.rounds):
@@ -150,6 +154,10 @@ def compare(
         )
     packets, entries = statistics.median(forwarded), statistics.median(written)
     print(f"{case.name}, median ratios to bmv2: {packets:.1f} in packets, {entries:.2f} in table entries")
+    return [
+        Figure(f"bmv2.{case.name}.packets", f"{case.name}: packets", "ratio", forwarded, threshold=0.3),
+        Figure(f"bmv2.{case.name}.writes", f"{case.name}: table entries", "ratio", written, threshold=0.3),
+    ]
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def checkout(commit: str) -> Iterator[Path]:
 def measure(sources: Path, packets: int, seconds: float) -> tuple[float, float]:
     """Packets/s from memory, and between interfaces."""
     program = _MEASURE.format(packets=packets, seconds=seconds)
-    environment = {**os.environ, "PYTHONPATH": str(sources)}
+    environment = {**os.environ, "PYTHONPATH": f"{sources}:{sources / 'src'}"}
     command = [sys.executable, "-c", program]
     done = subprocess.run(
         command, cwd=sources, env=environment, check=True, stdout=subprocess.PIPE, text=True

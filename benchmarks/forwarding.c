@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FRAME = 2048, FRAMES = 4096, BURST = 64 };
+enum { FRAME = 2048, FRAMES = 4096, LARGEST = 9216, BURST = 64 };
 
 static double now(void)
 {
@@ -92,9 +92,9 @@ int main(int count, char **words)
 {
     uint8_t *ring;
     if (count == 5 && !strcmp(words[1], "send")) {
-        uint8_t frame[FRAME];
+        uint8_t frame[LARGEST];
         int size = 0, fd = open_socket(words[2], 0, NULL);
-        for (const char *at = words[3]; at[0] && at[1] && size < FRAME; at += 2) {
+        for (const char *at = words[3]; at[0] && at[1] && size < LARGEST; at += 2) {
             unsigned byte;
             sscanf(at, "%2x", &byte);
             frame[size++] = (uint8_t)byte;

@@ -1,8 +1,11 @@
 """Packets/s through the embedded switch with fabric.p4: between two veth interfaces, beside a bare AF_PACKET
-forwarder in the same run, by AF_XDP, with a second core (the sender's, too, where there are but two), and
-from memory. Needs root.
+forwarder in the same run, by AF_XDP, with more cores, and from memory. Needs root.
 
-    .venv/bin/python -m benchmarks.forwarding [--seconds 3] [--rounds 3] [--program x.json]
+Each of the switch's threads has a core of its own, the sender of the packets one behind those; with fewer
+cores they share the last one, and the figure says so.
+
+    .venv/bin/python -m benchmarks.forwarding [--seconds 3] [--rounds 3] [--program x.json] [--cores 2 4]
+        [--length 60] [--mtu 1500]
 """
 
 from __future__ import annotations
@@ -20,8 +23,9 @@ from pyroute2 import IPRoute
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 
-from softswitch.engine import LoadedConfig, NativeEngine, load_config, open_engine
-from softswitch.engine.api import (
+from benchmarks.figures import Figure, add_option, save
+from p4fabric.softswitch.engine import LoadedConfig, NativeEngine, load_config, open_engine
+from p4fabric.softswitch.engine.api import (
     ActionCall,
     Change,
     EngineOptions,
@@ -33,10 +37,13 @@ from softswitch.engine.api import (
     Ternary,
     WriteEntry,
 )
-from softswitch.offline import build_times
+from p4fabric.softswitch.offline import build_times
 
 ROOT = Path(__file__).parent.parent
-SWITCH_CORE, OTHER_CORE = 0, 1
+SWITCH_CORE = min(os.sched_getaffinity(0))
+MOST_XDP_MTU = 3822
+SENDERS = "p4fabric-sender"
+"""What the threads are called that send for the worker (runtime/sender.c)."""
 ROUTER, HOST = 0x02005E000001, 0x02000000000B
 NETWORK, VRF = 100, 1
 UNREAD = (None, None, None, None)  # ports, flags, fragments: of no matter
@@ -136,18 +143,27 @@ def fabric_entries(background: int = BACKGROUND) -> list[WriteEntry]:
     return entries
 
 
-def the_frame() -> bytes:
-    """A 64-byte frame that is routed (60 bytes and the checksum that the wire would add)."""
+def the_frame(length: int = 60) -> bytes:
+    """A frame that is routed: by default one of 64 bytes with the checksum that the wire would add."""
     frame = bytes(
         Ether(dst="02:00:5e:00:00:01", src="02:00:00:00:00:0a")
         / IP(src="10.0.1.10", dst="10.0.2.11")
         / UDP(sport=1000, dport=2000, chksum=0)
     )
-    return frame.ljust(60, b"\0")
+    return frame.ljust(length, b"\0")
+
+
+def core(number: int) -> int:
+    """The core for the n-th thread that needs one; the last one for all that there are no more cores for."""
+    cores = sorted(os.sched_getaffinity(0))
+    return cores[min(number, len(cores) - 1)]
 
 
 class Wires:
     """Two veth pairs: ebs0-ebs1 towards the switch, ebs2-ebs3 away from it."""
+
+    def __init__(self, mtu: int = 1500) -> None:
+        self._mtu = mtu
 
     def __enter__(self) -> Wires:
         with IPRoute() as ip:
@@ -155,7 +171,7 @@ class Wires:
                 ip.link("add", ifname=near, kind="veth", peer=far)
                 for name in (near, far):
                     Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
-                    ip.link("set", index=ip.link_lookup(ifname=name)[0], state="up")
+                    ip.link("set", index=ip.link_lookup(ifname=name)[0], state="up", mtu=self._mtu)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -173,9 +189,10 @@ def build_tool(directory: str) -> str:
     return tool
 
 
-def received_rate(tool: str, frame: bytes, seconds: float) -> tuple[float, float]:
-    """Packets/s that reach the far end and packets/s sent, while one sender sends all it can."""
-    on = ["taskset", "-c", str(OTHER_CORE), tool]
+def received_rate(tool: str, frame: bytes, seconds: float, *, busy: int = 1) -> tuple[float, float]:
+    """Packets/s that reach the far end and packets/s sent, while one sender sends all it can, from the first
+    core behind the `busy` ones."""
+    on = ["taskset", "-c", str(core(busy)), tool]
     sender = subprocess.Popen([*on, "send", "ebs0", frame.hex(), str(seconds + 1)], stdout=subprocess.PIPE)
     time.sleep(0.5)
     sink = subprocess.run([tool, "sink", "ebs3", str(seconds)], check=True, capture_output=True)
@@ -186,13 +203,15 @@ def received_rate(tool: str, frame: bytes, seconds: float) -> tuple[float, float
 def through_switch(
     config: LoadedConfig, tool: str, frame: bytes, seconds: float, *, xdp: bool = False, cores: int = 1
 ) -> tuple[float, float]:
-    """veth to veth through the engine, whose worker is kept on one core."""
+    """veth to veth through the engine, each of whose threads is kept on a core of its own."""
     with open_engine(config, EngineOptions(cores=cores)) as engine:
         populate(engine)
         engine.add_port(1, "ebs1", xdp=xdp)
         engine.add_port(2, "ebs2", xdp=xdp)
         pinned(engine.start)
-        return received_rate(tool, frame, seconds)
+        for number, thread in enumerate(threads_called(SENDERS), 1):
+            os.sched_setaffinity(thread, {core(number)})
+        return received_rate(tool, frame, seconds, busy=cores)
 
 
 def through_forwarder(tool: str, frame: bytes, seconds: float) -> tuple[float, float]:
@@ -202,6 +221,12 @@ def through_forwarder(tool: str, frame: bytes, seconds: float) -> tuple[float, f
         result = received_rate(tool, frame, seconds)
         forwarder.wait(timeout=seconds + 10)
         return result
+
+
+def threads_called(name: str) -> list[int]:
+    """This process's threads of that name, in the order in which they began."""
+    tasks = sorted(Path("/proc/self/task").iterdir(), key=lambda task: int(task.name))
+    return [int(task.name) for task in tasks if (task / "comm").read_text().strip() == name]
 
 
 def pinned(start: Callable[[], None]) -> None:
@@ -236,36 +261,78 @@ def from_memory(config: LoadedConfig, frame: bytes, packets: int) -> float:
         return rates[0]
 
 
+def usual_cores() -> list[int]:
+    """Two, and four where there are as many."""
+    return [2, 4] if len(os.sched_getaffinity(0)) >= 4 else [2]
+
+
+def shared(cores: int) -> str:
+    """Says so where the machine has no core left for the sender of the packets."""
+    return "" if cores < len(os.sched_getaffinity(0)) else " (one shared with the packets' sender)"
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--program", type=Path, default=ROOT / "pipelines" / "fabric" / "fabric.json")
+    parser.add_argument("--cores", type=int, nargs="*", default=usual_cores(), help="how many, beside one")
+    parser.add_argument("--length", type=int, default=60, help="bytes of a frame")
+    parser.add_argument("--mtu", type=int, default=1500)
+    add_option(parser)
     options = parser.parse_args()
-    text, frame = options.program.read_bytes(), the_frame()
+    text, frame = options.program.read_bytes(), the_frame(options.length)
     config = load_config(text)
     cold, warm = build_times(text)
     print(f"push: {cold:.2f} s cold, {warm:.3f} s warm")
     with open_engine(config) as engine:
-        print(f"writes: {populate(engine):,.0f} entries/s (through Python, batches of 500)")
-    print(f"from memory: {from_memory(config, frame, 1_000_000):,.0f} packets/s")
-    ratios = []
-    with tempfile.TemporaryDirectory() as scratch, Wires():
+        writes = populate(engine)
+    print(f"writes: {writes:,.0f} entries/s (through Python, batches of 500)")
+    memory = from_memory(config, frame, 1_000_000)
+    print(f"from memory: {memory:,.0f} packets/s")
+    rates, beside_bare, by_xdp = [], [], []
+    by_cores: dict[int, list[float]] = {cores: [] for cores in options.cores}
+    with tempfile.TemporaryDirectory() as scratch, Wires(options.mtu):
         tool = build_tool(scratch)
         for number in range(options.rounds):
             bare, bare_sent = through_forwarder(tool, frame, options.seconds)
             ours, sent = through_switch(config, tool, frame, options.seconds)
-            by_xdp, _ = through_switch(config, tool, frame, options.seconds, xdp=True)
-            by_two, _ = through_switch(config, tool, frame, options.seconds, cores=2)
-            ratios.append(ours / bare)
-            print(
+            rates.append(ours)
+            beside_bare.append(ours / bare)
+            said = (
                 f"round {number + 1}: veth to veth {ours:,.0f} of {sent:,.0f} packets/s, "
-                f"bare forwarder {bare:,.0f} of {bare_sent:,.0f}, ratio {ours / bare:.2f}; "
-                f"by AF_XDP {by_xdp:,.0f}, ratio to AF_PACKET {by_xdp / ours:.2f}; "
-                f"with 2 cores {by_two:,.0f}, ratio to one {by_two / ours:.2f}"
+                f"bare forwarder {bare:,.0f} of {bare_sent:,.0f}, ratio {ours / bare:.2f}"
             )
-    print(f"median ratio to the bare forwarder: {statistics.median(ratios):.2f}")
+            if options.mtu <= MOST_XDP_MTU:
+                rate, _ = through_switch(config, tool, frame, options.seconds, xdp=True)
+                by_xdp.append(rate / ours)
+                said += f"; by AF_XDP {rate:,.0f}, ratio to AF_PACKET {rate / ours:.2f}"
+            for cores, ratios in by_cores.items():
+                rate, _ = through_switch(config, tool, frame, options.seconds, cores=cores)
+                ratios.append(rate / ours)
+                said += f"; with {cores} cores{shared(cores)} {rate:,.0f}, ratio to one {rate / ours:.2f}"
+            print(said, flush=True)
+    print(f"median ratio to the bare forwarder: {statistics.median(beside_bare):.2f}")
+    figures = [
+        Figure("forwarding.cold_push", "pushed for the first time", "s", [cold], less_is_better=True),
+        Figure("forwarding.warm_push", "pushed again", "s", [warm], less_is_better=True),
+        Figure("forwarding.memory", "from memory, one core", "packets/s", [memory]),
+        Figure("forwarding.veth", "veth to veth, one core", "packets/s", rates),
+        Figure(
+            "forwarding.beside_bare",
+            "beside a bare AF_PACKET forwarder",
+            "ratio",
+            beside_bare,
+            threshold=0.25,
+        ),
+    ]
+    if by_xdp:
+        figures.append(Figure("forwarding.xdp", "AF_XDP beside AF_PACKET", "ratio", by_xdp))
+    for cores, ratios in by_cores.items():
+        title = f"{cores} cores{shared(cores)} beside one"
+        figures.append(Figure(f"forwarding.cores{cores}", title, "ratio", ratios))
+    save(options.figures, figures)
 
 
 if __name__ == "__main__":

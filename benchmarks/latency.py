@@ -17,18 +17,19 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.figures import Figure, add_option, save
 from benchmarks.forwarding import (
-    OTHER_CORE,
     ROOT,
     SWITCH_CORE,
     Wires,
     build_tool,
+    core,
     pinned,
     populate,
     the_frame,
 )
-from softswitch.engine import LoadedConfig, load_config, open_engine
-from softswitch.engine.api import EngineOptions
+from p4fabric.softswitch.engine import LoadedConfig, load_config, open_engine
+from p4fabric.softswitch.engine.api import EngineOptions
 
 PAUSE_US = 1000
 BUSY_POLL_US = 5000
@@ -60,7 +61,7 @@ def measured(tool: str, out: str, into: str, packets: int) -> Latency:
     command = [
         "taskset",
         "-c",
-        str(OTHER_CORE),
+        str(core(1)),
         tool,
         out,
         into,
@@ -117,9 +118,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--idle", type=float, default=10.0)
     parser.add_argument("--program", type=Path, default=ROOT / "pipelines" / "fabric" / "fabric.json")
+    add_option(parser)
     options = parser.parse_args()
     config = load_config(options.program.read_bytes())
-    added, added_busy = [], []
+    medians, added, added_busy, beside = [], [], [], []
     with tempfile.TemporaryDirectory() as scratch, Wires():
         tool, forwarding = build(scratch), build_tool(scratch)
         for number in range(options.rounds):
@@ -128,7 +130,9 @@ def main() -> None:
             xdp = through_switch(config, tool, options.packets, xdp=True)
             bare = through_forwarder(forwarding, tool, options.packets)
             busy = through_switch(config, tool, options.packets, busy_poll_us=BUSY_POLL_US)
+            medians.append(switch.median - cable.median)
             added.append(switch.p99 - cable.p99)
+            beside.append(bare.median / switch.median)
             added_busy.append(busy.p99 - cable.p99)
             print(
                 f"round {number + 1}: cable median {cable.median:.0f} us, p99 {cable.p99:.0f} us; "
@@ -141,7 +145,21 @@ def main() -> None:
             f"median of the p99 that the switch adds: {statistics.median(added):.0f} us, "
             f"with a busy poll of {BUSY_POLL_US} us {statistics.median(added_busy):.0f} us"
         )
-        print(f"idle: {idle_share(config, options.idle):.2%} of one core")
+        idle = idle_share(config, options.idle)
+        print(f"idle: {idle:.2%} of one core")
+    save(
+        options.figures,
+        [
+            Figure("latency.median", "added to a packet, median", "us", medians, less_is_better=True),
+            Figure("latency.p99", "added to a packet, p99", "us", added, less_is_better=True),
+            Figure("latency.busy_p99", "the same, busy polling, p99", "us", added_busy, less_is_better=True),
+            Figure(
+                "latency.beside_bare", "a bare forwarder's median beside the switch's", "ratio", beside,
+                threshold=0.25,
+            ),
+            Figure("latency.idle", "of a core when idle", "%", [100 * idle], less_is_better=True),
+        ],
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 
+from benchmarks.figures import Figure, add_option, save
 from benchmarks.forwarding import pinned
 from benchmarks.programs import program
-from softswitch.engine import NativeEngine, open_engine
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine import NativeEngine, open_engine
+from p4fabric.softswitch.engine.api import (
     ActionCall,
     Change,
     EntryAction,
@@ -151,8 +152,8 @@ def filled(engine: NativeEngine, load: Load) -> float:
 
 def compare(
     name: str, made: Callable[[int, random.Random], Load], sizes: tuple[int, int], options: argparse.Namespace
-) -> None:
-    """Rates with few and with many entries, in turns; prints both and the median ratio."""
+) -> list[Figure]:
+    """Rates with few and with many entries, in turns; prints and gives both and the ratio."""
     config, ratios, rates = program(name), [], []
     loads = [made(size, random.Random(size)) for size in sizes]
     with ExitStack() as stack:
@@ -172,6 +173,11 @@ def compare(
         f"{name}: {sizes[0]:,} entries {few:,.0f} packets/s, {sizes[1]:,} entries {many:,.0f}, "
         f"median ratio {statistics.median(ratios):.2f} (written at {writes[1]:,.0f} entries/s)"
     )
+    of_many = f"{name}, {sizes[1]:,} entries"
+    return [
+        Figure(f"lookups.{name}", of_many, "packets/s", [pair[1] for pair in rates]),
+        Figure(f"lookups.{name}_ratio", f"{of_many} beside {sizes[0]}", "ratio", ratios, threshold=0.25),
+    ]
 
 
 def main() -> None:
@@ -179,14 +185,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--packets", type=int, default=1_000_000)
+    add_option(parser)
     options = parser.parse_args()
+    figures: list[Figure] = []
 
     def everything() -> None:
-        compare("exact", exact, (10, 100_000), options)
-        compare("l3", routes, (10, 100_000), options)
-        compare("ternary", rules, (10, 10_000), options)
+        figures.extend(compare("exact", exact, (10, 100_000), options))
+        figures.extend(compare("l3", routes, (10, 100_000), options))
+        figures.extend(compare("ternary", rules, (10, 10_000), options))
 
     pinned(everything)
+    save(options.figures, figures)
 
 
 if __name__ == "__main__":

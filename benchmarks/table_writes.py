@@ -19,11 +19,12 @@ from pathlib import Path
 
 from finsy.proto import p4r, p4r_grpc
 
+from benchmarks.figures import Figure, add_option, save
 from benchmarks.p4runtime import BATCH, Primary, batches, primary
-from pipelines import fabric
-from pipelines.entities import Entity
-from pipelines.fabric import bindings as b
-from pipelines.values import MacAddress, Port, VlanId
+from p4fabric.pipelines import fabric
+from p4fabric.pipelines.entities import Entity
+from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import MacAddress, Port, VlanId
 
 ATOMICITIES = {
     "continue": p4r.WriteRequest.CONTINUE_ON_ERROR,
@@ -36,7 +37,8 @@ FIRST_MAC = 0x020000000000
 @contextmanager
 def switch() -> Iterator[tuple[int, str]]:
     """A switch in a process of its own: its process id and address."""
-    command = [sys.executable, "-m", "softswitch", "run", "--grpc", "127.0.0.1:0"]
+    command = [sys.executable, "-m", "p4fabric.softswitch", "run", "--grpc", "127.0.0.1:0"]
+    command += ["--log-level", "warning"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -98,6 +100,7 @@ def main() -> None:
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--batch", type=int, default=BATCH)
     parser.add_argument("--atomicity", choices=ATOMICITIES, default="continue")
+    add_option(parser)
     options = parser.parse_args()
     entries, atomicity = options.entries, ATOMICITIES[options.atomicity]
     wanted = [one.encode() for one in entities(entries)]
@@ -108,17 +111,32 @@ def main() -> None:
     with switch() as (process, address), primary(address) as client:
         client.push(config(entries))
         before = resident(process)
+        figures = []
         for kind in ("INSERT", "MODIFY"):
-            _measure(kind, entries, process, client, made[kind])
-        print(f"memory: {resident(process):,.0f} MiB with {entries:,} entries, {before:,.0f} MiB with none")
+            figures += _measure(kind, entries, process, client, made[kind])
+        full = resident(process)
+        print(f"memory: {full:,.0f} MiB with {entries:,} entries, {before:,.0f} MiB with none")
+        each = (full - before) * 2**20 / entries
+        figures.append(
+            Figure(
+                "table_writes.memory",
+                "memory of an entry",
+                "bytes",
+                [each],
+                less_is_better=True,
+                threshold=0.1,
+            )
+        )
         found, seconds = read(client.stub)
         assert found == entries
         print(f"read: {found / seconds:,.0f} entries/s")
-        _measure("DELETE", entries, process, client, made["DELETE"])
+        figures.append(Figure("table_writes.read", "entries read", "entries/s", [found / seconds]))
+        figures += _measure("DELETE", entries, process, client, made["DELETE"])
         print(f"memory: {resident(process, 'VmHWM'):,.0f} MiB at most")
+    save(options.figures, figures)
 
 
-def _measure(kind: str, entries: int, process: int, client: Primary, made: list[bytes]) -> None:
+def _measure(kind: str, entries: int, process: int, client: Primary, made: list[bytes]) -> list[Figure]:
     before, begin = processor_seconds(process), time.perf_counter()
     client.write(made)
     seconds = time.perf_counter() - begin
@@ -127,6 +145,11 @@ def _measure(kind: str, entries: int, process: int, client: Primary, made: list[
     print(
         f"{kind.lower()}: {rate:,.0f} entries/s, {of_processor:,.0f} a second of the switch's processor time"
     )
+    name, title = f"table_writes.{kind.lower()}", f"entries written, {kind}"
+    return [
+        Figure(name, title, "entries/s", [rate]),
+        Figure(f"{name}_cpu", f"{title}, by the switch's processor time", "entries/s", [of_processor]),
+    ]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The controller's configuration: a YAML file that names the switches, where to listen, what to keep where.
 
 This module knows what the file may say, and puts what is wrong with it in words that an operator
-can act on. It must never open anything but that file.
+can act on. It opens no other file.
 """
 
 from __future__ import annotations
@@ -10,35 +10,46 @@ import os
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
     model_validator,
 )
-from pydantic.alias_generators import to_camel
 
-from controller import strict_yaml
-from controller.intents.errors import FieldError, IntentError, field_path
-from controller.intents.fields import SwitchLabel
-from controller.names import SwitchName
-from controller.p4runtime.channel import Endpoint, Tls
-from controller.shown import shown
-from controller.targets import TARGET_NAMES, Target, target_named
-from controller.topology.model import HIGHEST_DEVICE_ID, Role, Switch
-from pipelines.values import Port
+from p4fabric.controller import strict_yaml
+from p4fabric.controller.access_config import (
+    ClientConfig,
+    OidcConfig,
+    OidcRoleConfig,
+    TenantConfig,
+    TenantPortsConfig,
+    check_tenants,
+)
+from p4fabric.controller.config_section import FilePath, Section, beside_the_file
+from p4fabric.controller.expected_links import HIGHEST_PORT, ExpectedLink, check_links
+from p4fabric.controller.intents.errors import FieldError, IntentError, field_path
+from p4fabric.controller.intents.fields import SwitchLabel
+from p4fabric.controller.log_format import FORMATS, LEVELS
+from p4fabric.controller.names import SwitchName
+from p4fabric.controller.p4runtime.channel import Endpoint, Tls
+from p4fabric.controller.shown import shown
+from p4fabric.controller.targets import TARGET_NAMES, Target, target_named
+from p4fabric.controller.topology.model import HIGHEST_DEVICE_ID, Role, Switch
+from p4fabric.pipelines.values import Port
 
 __all__ = [
     "ApiConfig",
     "ConfigError",
     "FabricConfig",
+    "HostsConfig",
     "ListenAddress",
+    "LogConfig",
     "StoreConfig",
     "SwitchConfig",
     "TelemetryConfig",
@@ -53,23 +64,6 @@ class ConfigError(Exception):
         super().__init__("\n".join(f"{path}: {error}" for error in found.listed()))
         self.path = path
         self.errors = found.errors
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel, extra="forbid", frozen=True, arbitrary_types_allowed=True, strict=True
-    )
-
-
-def _beside_the_file(value: object, info: ValidationInfo) -> Path:
-    """A path; a relative one starts at the configuration's folder, not where the process was started."""
-    if not isinstance(value, str) or not value:
-        raise ValueError("must be a path, written as a string")
-    folder: Path = (info.context or {}).get("folder", Path())
-    return folder / Path(value).expanduser()
-
-
-FilePath = Annotated[Path, BeforeValidator(_beside_the_file)]
 
 
 def _host_and_port(value: object, *, lowest: int) -> tuple[str, int]:
@@ -99,13 +93,13 @@ def _switch_address(value: str, info: ValidationInfo) -> str:
         name = name.removeprefix("//")
         if not name.startswith("/"):
             raise ValueError("must be unix:PATH or unix:///PATH, such as unix:/run/p4fabric/leaf1.sock")
-    path = _beside_the_file(name, info).absolute()
+    path = beside_the_file(name, info).absolute()
     if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
         raise ValueError(f"must have a path of at most {_LONGEST_SOCKET_PATH} bytes, as Unix sockets do")
     return f"{_UNIX}{path}"
 
 
-class TlsConfig(_Section):
+class TlsConfig(Section):
     """PEM files for a switch's gRPC channel."""
 
     authority: FilePath
@@ -121,8 +115,8 @@ class TlsConfig(_Section):
 
 
 def _port(value: object) -> Port:
-    if type(value) is not int or not 1 <= value <= 509:
-        raise ValueError("must be a port number of 1 to 509")
+    if type(value) is not int or not 1 <= value <= HIGHEST_PORT:
+        raise ValueError(f"must be a port number of 1 to {HIGHEST_PORT}")
     return Port(value)
 
 
@@ -139,7 +133,7 @@ def _role(value: object) -> Role:
         raise ValueError(f"must be one of {', '.join(Role)}") from None
 
 
-class SwitchConfig(_Section):
+class SwitchConfig(Section):
     """One switch: who it is, where it is, and what kind it is."""
 
     name: SwitchLabel
@@ -202,18 +196,20 @@ def _listen_address(value: object) -> ListenAddress:
     return ListenAddress(value)
 
 
-class ApiTlsConfig(_Section):
+class ApiTlsConfig(Section):
     """PEM files that the API is served with."""
 
     certificate: FilePath
     private_key: FilePath
+    client_authority: FilePath | None = None
+    """The CA that clients' certificates must be signed by; without it, none are asked for."""
 
 
 def _default_file(name: str) -> Any:
     return Field(default=name, validate_default=True)
 
 
-class ApiConfig(_Section):
+class ApiConfig(Section):
     """The REST API: where it listens, and what opens it."""
 
     listen: Annotated[ListenAddress, BeforeValidator(_listen_address)] = ListenAddress("127.0.0.1:8080")
@@ -227,10 +223,10 @@ class ApiConfig(_Section):
     """What all requests in flight may take together, beyond the first 64 KiB of each."""
     max_unread_bytes: int = Field(32 << 20, ge=1 << 20, le=1 << 34)
     """What all answers may take together that clients have not read yet."""
-    max_connections: int = Field(512, ge=8, le=1 << 16)
+    max_connections: int = Field(2048, ge=8, le=1 << 16)
     """At once; fewer where there are too few file descriptors."""
-    max_event_streams: int = Field(128, ge=1, le=1 << 16)
-    """Clients that follow events at once."""
+    max_event_streams: int = Field(1536, ge=1, le=1 << 16)
+    """Clients that follow events or intents at once; three quarters of all connections at most."""
     header_timeout: float = Field(10.0, gt=0, le=3600, strict=False)
     """Seconds for a TLS handshake, and for a request's headers."""
     body_timeout: float = Field(30.0, gt=0, le=3600, strict=False)
@@ -239,6 +235,14 @@ class ApiConfig(_Section):
     """Seconds that a connection may stay open between two requests."""
     write_timeout: float = Field(30.0, gt=0, le=3600, strict=False)
     """Seconds in which a client must read on."""
+    clients: tuple[ClientConfig, ...] = Field((), strict=False)
+    """Who the holders of client certificates are; others are nobody."""
+    oidc: OidcConfig | None = None
+    """A provider whose tokens are accepted."""
+    login_failures: int = Field(20, ge=1, le=10_000)
+    """Wrong credentials that one address may show at once; one more each second."""
+    audit_entries: int = Field(10_000, ge=16, le=1 << 20)
+    """Changes that `/api/v1/audit` remembers."""
 
     @model_validator(mode="after")
     def _closed_to_others(self) -> ApiConfig:
@@ -249,42 +253,110 @@ class ApiConfig(_Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _clients_are_asked(self) -> ApiConfig:
+        if self.clients and (self.tls is None or self.tls.client_authority is None):
+            raise ValueError("needs api.tls.clientAuthority, as it names clients: nobody would be asked")
+        return self
 
-class StoreConfig(_Section):
+
+class StoreConfig(Section):
     """Where intents, numbers and the last known topology are kept."""
 
     path: FilePath = _default_file("p4fabric.db")
 
 
-class TelemetryConfig(_Section):
+def _one_of(*known: str) -> BeforeValidator:
+    def check(value: object) -> object:
+        if value not in known:
+            raise ValueError(f"must be one of {', '.join(known)}")
+        return value
+
+    return BeforeValidator(check)
+
+
+class LogConfig(Section):
+    """What the controller writes to its standard error; the command line's options come first."""
+
+    level: Annotated[str, _one_of(*LEVELS)] = "info"
+    format: Annotated[str, _one_of(*FORMATS)] = "text"
+
+
+_SHORTEST_SAMPLE = 0.1
+"""Seconds; the embedded switch samples no faster."""
+
+
+def _sample_interval(value: float) -> float:
+    if 0 < value < _SHORTEST_SAMPLE:
+        raise ValueError(f"must be 0 or at least {_SHORTEST_SAMPLE} seconds")
+    return value
+
+
+class TelemetryConfig(Section):
     """Seconds, but for the counts."""
 
     clear_after: float = Field(1.0, gt=0, le=3600, strict=False)
     """Silence after which congestion is over (never less than two report intervals of the queue)."""
     counter_interval: float = Field(5.0, ge=0, le=3600, strict=False)
     """Between reads of all counters, for metrics and events of drops; 0: only when asked, no such events."""
+    counter_share: float = Field(0.05, gt=0, le=1, strict=False)
+    """Of the time that reads of intents' counters may take: the more there are, the rarer they are read."""
+    port_interval: Annotated[float, AfterValidator(_sample_interval)] = Field(
+        5.0, ge=0, le=3600, strict=False
+    )
+    """Between samples of what ports and queues count, for metrics; 0: none are taken."""
     event_history: int = Field(4096, ge=16, le=1 << 20)
-    """Events kept for subscribers that are slow or come back."""
+    """Events of each class kept for subscribers that are slow or come back."""
+    series_kinds: tuple[Literal["FirewallPolicy", "Service", "UpfSession"], ...] = (
+        "FirewallPolicy",
+        "Service",
+    )
+    """Kinds whose intents have metrics of their own; all kinds have metrics by tenant."""
+    most_series: int = Field(2000, ge=0, le=1 << 20)
+    """Counters of intents with metrics of their own."""
     drop_threshold: float = Field(100.0, ge=0, le=1e9, strict=False)
     """Packets a second that one port drops for one reason before there is an event; 0: never one."""
     drop_clear_after: float = Field(30.0, gt=0, le=3600, strict=False)
     """Below the threshold, before that event is over."""
 
 
-class FabricConfig(_Section):
+class HostsConfig(Section):
+    """The hosts that are learned."""
+
+    ageing: float = Field(300.0, ge=0, le=86_400, strict=False)
+    """Seconds of silence after which a host is asked, and forgotten if it does not answer; 0: never."""
+    per_port: int = Field(128, ge=1, le=4096)
+    """The most that are learned at one port."""
+
+
+class TablesConfig(Section):
+    """How the entries of the switches' tables are shared."""
+
+    tenant_share: float = Field(1.0, gt=0, le=1, strict=False)
+    """Of each table's size, for the intents of one tenant; more are refused."""
+
+
+class FabricConfig(Section):
     """The whole file."""
 
     switches: tuple[SwitchConfig, ...] = Field((), strict=False)
+    links: tuple[ExpectedLink, ...] = Field((), strict=False)
+    """Those that should be up; if none are named, those that were seen before."""
+    tenants: tuple[TenantConfig, ...] = Field((), strict=False)
+    """Where those who act for a tenant may attach its networks."""
     api: ApiConfig
     store: StoreConfig
+    hosts: HostsConfig
+    tables: TablesConfig
     telemetry: TelemetryConfig
+    log: LogConfig
 
     @model_validator(mode="before")
     @classmethod
     def _all_sections(cls, document: object) -> object:
         """Sections left out are read as empty, so that their default paths start at the file too."""
         if isinstance(document, dict):
-            return {"api": {}, "store": {}, "telemetry": {}, **document}
+            return {"api": {}, "store": {}, "hosts": {}, "tables": {}, "telemetry": {}, "log": {}, **document}
         return document
 
     @model_validator(mode="after")
@@ -297,6 +369,8 @@ class FabricConfig(_Section):
                     where = f"switches[{index}].{written}"
                     raise ValueError(f"{where} {value} is that of switches[{seen[value]}] already")
                 seen[value] = index
+        check_tenants(self.tenants, {switch.switch_name for switch in self.switches})
+        check_links(self.links, {switch.switch_name: switch.ports for switch in self.switches})
         return self
 
     @classmethod
@@ -327,7 +401,9 @@ class FabricConfig(_Section):
             ConfigError: it says something that cannot be used.
         """
         if not isinstance(document, dict):
-            message = "must be a mapping with switches, api, store, telemetry"
+            message = (
+                "must be a mapping with switches, links, tenants, api, store, hosts, tables, telemetry, log"
+            )
             raise ConfigError(path, [FieldError("file", document, message)])
         try:
             return cls.model_validate(document, context={"folder": path.absolute().parent})
@@ -342,8 +418,15 @@ _KNOWN: dict[str, type[BaseModel]] = {
     "switches.tls": TlsConfig,
     "api": ApiConfig,
     "api.tls": ApiTlsConfig,
+    "api.clients": ClientConfig,
+    "api.oidc": OidcConfig,
+    "api.oidc.roles": OidcRoleConfig,
+    "tenants": TenantConfig,
+    "tenants.attachments": TenantPortsConfig,
     "store": StoreConfig,
+    "hosts": HostsConfig,
     "telemetry": TelemetryConfig,
+    "log": LogConfig,
 }
 
 
@@ -360,7 +443,7 @@ def _in_words(error: Any) -> FieldError:
             return FieldError(field, error["input"], f"is not a known field; known here: {known}")
         case "value_error":
             message = str(error["ctx"]["error"])
-            if not field or message.startswith("switches["):
+            if not field or message.startswith(("switches[", "links[", "tenants[")):
                 field, _, message = message.partition(" ")
             elif not isinstance(error["input"], dict):
                 message = f"{message}, not {shown(error['input'])}"

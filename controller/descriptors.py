@@ -1,6 +1,6 @@
 """File descriptors: how many this process may have, and how many of them clients of the API may take.
 
-This module must never know what a descriptor is for beyond that.
+This module does not know what a descriptor is for beyond that.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A log that cannot be made to grow without bound by what repeats itself.
 
-This module must never know what is logged.
+This module does not know what is logged.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["BoundedRate"]
+__all__ = ["UNBOUNDED", "BoundedRate"]
 
+UNBOUNDED = {"p4fabric_unbounded": True}
+"""For a record's `extra`: it is never held back, as something else bounds how often it comes."""
 WINDOW = 60.0
 """Seconds in which records are counted."""
 SAME = 5
@@ -46,7 +48,7 @@ class BoundedRate(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Judge a record."""
-        if record.levelno < logging.INFO:
+        if record.levelno < logging.INFO or hasattr(record, *UNBOUNDED):
             return True
         now = self._clock()
         if now - self._window >= WINDOW:

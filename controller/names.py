@@ -1,18 +1,19 @@
-"""Names that every part of the controller shares: switches, tenants, intents, ports of switches."""
+"""Names that every part of the controller shares: switches, tenants, intents, ports of switches.
+
+Those of several parts are tuples: they are looked up all the time, and tuples are hashed and compared in C.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NewType
+from typing import NamedTuple, NewType
 
-from pipelines.values import Port
+from p4fabric.pipelines.values import Port
 
 SwitchName = NewType("SwitchName", str)
 TenantName = NewType("TenantName", str)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class IntentKey:
+class IntentKey(NamedTuple):
     """Which intent: a name is unique for its kind and tenant."""
 
     kind: str
@@ -23,8 +24,7 @@ class IntentKey:
         return f"{self.kind}/{self.tenant}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class PortRef:
+class PortRef(NamedTuple):
     """One port of one switch, written `leaf1:3`."""
 
     switch: SwitchName

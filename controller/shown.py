@@ -1,7 +1,7 @@
 """Values that a stranger wrote, made fit to be shown: in an answer, a log, a terminal.
 
 What comes out is short, holds no control characters and no lone surrogates, and JSON can carry it,
-whatever went in. This module must never know what a value means.
+whatever went in. This module does not know what a value means.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """YAML that means one thing, read in bounded time: only what JSON has, and no key twice.
 
 A document is judged by its events before anything is built of it, so that neither nesting nor
-aliases cost more than the text they are written in. This module must never know what a document
+aliases cost more than the text they are written in. This module does not know what a document
 should say.
 """
 
@@ -15,7 +15,7 @@ from typing import IO, Any, NoReturn
 import yaml
 from yaml.constructor import ConstructorError
 
-from controller.shown import shorten, shown
+from p4fabric.controller.shown import shorten, shown
 
 __all__ = ["LONGEST_FILE", "UnusableYaml", "load", "load_all", "read_bounded"]
 

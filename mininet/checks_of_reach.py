@@ -1,6 +1,6 @@
 """Who reaches whom, and who does not: networks, firewall, virtual IP, UEs.
 
-This module knows what the example intents promise. It must never know how the fabric keeps it.
+This module knows what the example intents promise. It does not know how the fabric keeps it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What happens when something is wrong: an overloaded link, a controller that dies, a link that fails.
 
-This module knows what the fabric promises for such times. It must never know how it keeps it.
+This module knows what the fabric promises for such times. It does not know how it keeps it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ lets a switch wait for half a second. What is lost then has been lost by the fab
 DRAIN = 0.7
 """Seconds for what is still under way after the last datagram."""
 LONGEST_OUTAGE = 6.0
-"""Seconds until a failed link must be avoided: the loss of three probes, a second apart, and some."""
+"""Seconds until a failed link must be avoided: the wait for the next probe, eight that are lost, and some."""
 
 
 def congestion(scene: Scene, queue_depth: int) -> Check:
@@ -35,7 +35,7 @@ def congestion(scene: Scene, queue_depth: int) -> Check:
     leaf, offered = f"leaf{sink.leaf}", 2 * sink.bandwidth
     at_queue = {"switch": leaf, "port": sink.port}
     # What earlier traffic has filled is over first: its episode would go on, and nothing new begin.
-    scene.controller.wait_until("/api/v1/congestion", lambda found: not found["active"], 15)
+    scene.controller.wait_until("/api/v1/congestion?active=true", lambda found: not found["items"], 15)
     with scene.controller.events("CongestionOnset", "CongestionUpdate", "CongestionCleared") as events:
         # Without --forceflush it says that it listens only when it ends.
         server = ("iperf3", "--forceflush", "-s", "-1", "-p", str(IPERF_PORT))
@@ -198,24 +198,24 @@ def controller_restart(scene: Scene) -> Check:
         figures={"sent": traffic.sent, "lost": lost, "seconds_to_active": round(took, 2)},
         expected="no datagram lost in any direction, all switches in sync and all intents active",
         seen=f"lost {lost}, missing numbers {missing}, "
-        f"switches {[(s['name'], s['state'], s['inSync']) for s in state['switches']]}, "
+        f"switches {[(s['name'], s['state'], s['inSync']) for s in state['items']]}, "
         f"intents {_not_active(intents)}",
     )
 
 
 def _all_in_sync(found: dict[str, Any]) -> bool:
-    switches = found["switches"]
+    switches = found["items"]
     return bool(switches) and all(switch["connected"] and switch["inSync"] for switch in switches)
 
 
 def _all_active(found: dict[str, Any]) -> bool:
-    return bool(found["intents"]) and not _not_active(found)
+    return bool(found["items"]) and not _not_active(found)
 
 
 def _not_active(found: dict[str, Any]) -> list[str]:
     return [
         f"{intent['kind']} {intent['name']} {intent['status']['state']} {intent['status']['reasons']}"
-        for intent in found["intents"]
+        for intent in found["items"]
         if intent["status"]["state"] != "active"
     ]
 
@@ -233,9 +233,7 @@ def link_failure(scene: Scene) -> Check:
         finally:
             scene.net.configLinkStatus("leaf1", spine, "up")
     gap, lost = traffic.longest_gap, sum(traffic.lost().values())
-    links = scene.controller.wait_until("/api/v1/topology", lambda found: len(found["links"]) == 12, 10)[
-        "links"
-    ]
+    links = scene.controller.wait_until("/api/v1/links", lambda found: len(found["items"]) == 12, 10)["items"]
     return Check(
         "link_failure",
         "A failed link is avoided",

@@ -1,6 +1,6 @@
 """The lab's controller: `p4fabric controller` as a process, and its API as the lab asks it.
 
-This module knows the configuration file and the REST paths. It must never know what is checked.
+This module knows the configuration file and the REST paths. It does not know what is checked.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Controller:
 
     def counters(self, kind: str, tenant: str, name: str) -> dict[str, int]:
         """Packets by counter, read from the switches now."""
-        found = self.get(f"/api/v1/counters/{kind}/{tenant}/{name}")
+        found = self.get(f"/api/v1/intents/{kind}/{tenant}/{name}/counters")
         return {count["counter"]: count["packets"] for count in found["counters"]}
 
     def wait_until(self, path: str, ready: Callable[[Any], bool], seconds: float = _PATIENCE) -> Any:

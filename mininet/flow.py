@@ -6,12 +6,13 @@
 Each says what it saw as one line of JSON. Every datagram carries its number and when it was sent, by the
 machine's monotonic clock. A sender that was kept waiting goes on from there and does not make up for it:
 what is lost was lost on the way, not to a burst that the machine's scheduler has made.
-This program knows sockets. It must never know what should happen.
+This program knows sockets. It does not know what should happen.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import select
 import socket
@@ -31,6 +32,8 @@ _SO_RCVBUFFORCE = 33
 def send(arguments: argparse.Namespace) -> dict[str, object]:
     """Send datagrams at a rate."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    if arguments.from_port:
+        sock.bind(("", arguments.from_port))
     sock.connect((arguments.address, arguments.port))
     padding = bytes(max(0, arguments.size - _HEAD.size))
     interval = round(1e9 / arguments.rate)
@@ -41,7 +44,9 @@ def send(arguments: argparse.Namespace) -> dict[str, object]:
             held_up += 1
             due = now
         while due <= now:
-            sock.send(_HEAD.pack(number, time.monotonic_ns()) + padding)
+            # That nobody listens is the receiver's to tell.
+            with contextlib.suppress(ConnectionRefusedError):
+                sock.send(_HEAD.pack(number, time.monotonic_ns()) + padding)
             number += 1
             due += interval
         time.sleep(max(0, due - time.monotonic_ns()) / 1e9)
@@ -112,6 +117,7 @@ def main() -> None:
     sender.add_argument("--rate", type=float, default=1700, help="datagrams a second")
     sender.add_argument("--size", type=int, default=1458, help="bytes of each")
     sender.add_argument("--seconds", type=float, default=10)
+    sender.add_argument("--from-port", type=int, default=0, help="source port; by default any")
     receiver = commands.add_parser("receive")
     receiver.set_defaults(act=receive)
     receiver.add_argument("port", type=int)

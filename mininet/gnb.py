@@ -1,6 +1,6 @@
 """A gNB with UEs: each UE has a TUN device in its own namespace, and its packets travel as real GTP-U.
 
-    gnb.py --address 10.0.3.10 --sessions examples/upf.yaml --ue 10.45.0.2=4711 --ue 10.45.0.3=4712
+    gnb.py --address 10.0.3.10 --sessions intents/upf.yaml --ue 10.45.0.2=4711 --ue 10.45.0.3=4712
 
 Run it in the gNB's network namespace; 4711 is the process (or the name of the `ip netns`, or the path)
 whose namespace is the UE's. The TEIDs, QFIs and the UPF's address come from the UpfSessions of the file;

@@ -1,6 +1,6 @@
 """Mininet's hosts and links as the fabric needs them: real frames, gateways, bandwidth where it is measured.
 
-This module knows interfaces and addresses. It must never know switches' ways, nor what is tested.
+This module knows interfaces and addresses. It knows nothing of switches' ways, nor what is tested.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from types import FrameType
 from typing import IO
 
 from machine import CannotRun, check_machine, free_ports, only_lab, remove_interfaces, remove_leftovers
-from processes import P4FABRIC, REPOSITORY, Ended, end
+from processes import INTENTS, P4FABRIC, Ended, end
 
 try:
     from mininet.cli import CLI
@@ -33,6 +33,7 @@ try:
 except ImportError:
     sys.exit("lab: Mininet is not there for this Python; `apt-get install mininet` and /usr/bin/python3")
 
+import checks_of_intents as entries
 import checks_of_reach as reach
 import checks_of_trouble as trouble
 from control import Controller
@@ -142,25 +143,10 @@ class Lab:
     def _apply(self, scene: Scene) -> Check:
         """`p4fabric apply`, as a user does; whether all get active shows when hosts are known."""
         scene.controller.command("apply", "-f", str(self._options.intents))
-        intents = scene.controller.get("/api/v1/intents")["intents"]
-        refused = [
-            f"{intent['kind']} {intent['name']}: {reason}"
-            for intent in intents
-            for reason in intent["status"]["reasons"]
-            if "refuse" in reason
-        ]
-        kinds: dict[str, int] = {}
-        for intent in intents:
-            kinds[intent["kind"]] = kinds.get(intent["kind"], 0) + 1
-        return Check(
-            "intents",
-            "The example intents are accepted",
-            passed=bool(intents) and not refused,
-            shown=", ".join(f"{count} {kind}" for kind, count in kinds.items()),
-            figures={"kinds": kinds},
-            expected="every document accepted, no switch refusing an entry",
-            seen=", ".join(refused) or "no intents",
+        settled = scene.controller.wait_until(
+            "/api/v1/switches", lambda found: entries.settled(found["items"])
         )
+        return entries.accepted(scene.controller.get("/api/v1/intents")["items"], settled["items"])
 
     def _with_gnb(self, scene: Scene) -> Check:
         """Switch the gNB on, then try its UEs."""
@@ -208,7 +194,7 @@ class Lab:
 
     export P4FABRIC_API={url} P4FABRIC_TOKEN_FILE={token}
     {command} get                      # intents and how far they are
-    {command} get firewallpolicy       # one kind; with a name: its document and counters
+    {command} describe fw telnet       # one intent: its document, owners, events and counters
     {command} events                   # what happens; try `link leaf1 spine1 down` at the prompt
     {command} top                      # switches, congestion and counters
     {url}/docs           # the REST API
@@ -236,14 +222,13 @@ class Lab:
 
 def fabric_found(scene: Scene) -> Check:
     """All switches run the pipeline, all links between them are found."""
-    found = scene.controller.wait_until(
-        "/api/v1/topology",
-        lambda topology: (
-            len(topology["links"]) == DIRECTED_LINKS
-            and all(switch["connected"] and switch["inSync"] for switch in topology["switches"])
-        ),
-    )
-    switches, links = found["switches"], found["links"]
+    links = scene.controller.wait_until("/api/v1/links", lambda found: len(found["items"]) == DIRECTED_LINKS)[
+        "items"
+    ]
+    switches = scene.controller.wait_until(
+        "/api/v1/switches",
+        lambda found: all(switch["connected"] and switch["inSync"] for switch in found["items"]),
+    )["items"]
     ready = [switch["name"] for switch in switches if switch["connected"] and switch["inSync"]]
     return Check(
         "pipelines_and_links",
@@ -261,19 +246,19 @@ def fabric_found(scene: Scene) -> Check:
 def sessions(scene: Scene) -> list[str]:
     """The PDU sessions that the fabric serves, as gnb.py takes them."""
     fields = ("ueAddress", "n3Address", "uplinkTeid", "downlinkTeid", "qfi")
-    intents = scene.controller.get("/api/v1/intents?kind=UpfSession")["intents"]
+    intents = scene.controller.get("/api/v1/intents?kind=UpfSession")["items"]
     return [",".join(str(intent["spec"][field]) for field in fields) for intent in intents]
 
 
 def main() -> int:
     """Run the lab; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="lab", description="The fabric on real packets, and proof that it works."
+        prog="p4fabric lab", description="Run the fabric on real packets, and check that it works."
     )
     parser.add_argument("--switch", choices=sorted(SWITCHES), default="softswitch", help=WHICH)
     parser.add_argument("--keep", action="store_true", help="leave it running, with Mininet's prompt")
-    parser.add_argument("--intents", type=Path, default=REPOSITORY / "examples", help="intents to apply")
-    parser.add_argument("--run", type=Path, default=REPOSITORY / "run" / "lab", help="folder for logs")
+    parser.add_argument("--intents", type=Path, default=INTENTS, help="intents to apply")
+    parser.add_argument("--run", type=Path, default=Path("run/lab"), help="folder for logs")
     parser.add_argument("--report", type=Path, help="write the results as JSON")
     options = parser.parse_args()
     setLogLevel("error")

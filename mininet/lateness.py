@@ -1,6 +1,6 @@
 """How long switches' packet threads could have run and were not let: the kernel's own figures (schedstat).
 
-This module knows processes and threads. It must never know what they are late for. A hypervisor that takes
+This module knows processes and threads. It does not know what they are late for. A hypervisor that takes
 the processor away from the whole machine does not show here.
 """
 

@@ -1,6 +1,6 @@
 """What a lab needs of the machine, and what it must not meet there.
 
-This module knows programs, ports, names of interfaces. It must never know what the lab does.
+This module knows programs, ports, names of interfaces. It does not know what the lab does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hosts import ALIAS
-from processes import P4FABRIC, REPOSITORY
+from processes import P4FABRIC
 
 __all__ = ["CannotRun", "check_machine", "free_ports", "only_lab", "remove_interfaces", "remove_leftovers"]
 
@@ -37,7 +37,7 @@ def check_machine(switch: str) -> None:
     missing += [f"the program {name}" for name in _PROGRAMS if shutil.which(name) is None]
     if P4FABRIC is None:
         missing.append(
-            f"p4fabric, in {REPOSITORY}/.venv, on PATH or named by P4FABRIC (`make lab` installs it)"
+            "p4fabric, in the checkout's .venv, on PATH or named by P4FABRIC (`make lab` installs it)"
         )
     if not Path("/dev/net/tun").exists():
         missing.append("/dev/net/tun, for the UEs")

@@ -1,8 +1,8 @@
 """Mininet's switch nodes for P4Runtime: p4fabric's embedded switch, and bmv2's simple_switch_grpc.
 
 A node is one switch process whose ports are the node's interfaces; a controller (any P4Runtime client)
-finds it at `address`. This module knows how the processes are started, and that they answer. It must
-never know a pipeline, nor what the switches are for.
+finds it at `address`. This module knows how the processes are started, and that they answer. It knows no
+pipeline, nor what the switches are for.
 """
 
 from __future__ import annotations
@@ -15,10 +15,14 @@ import subprocess
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 from mininet.node import Switch
-from processes import P4FABRIC, dies_with_us, end
+
+if __package__:  # as p4fabric.lab.p4runtime_switch
+    from .processes import P4FABRIC, dies_with_us, end
+else:
+    from processes import P4FABRIC, dies_with_us, end
 
 __all__ = ["SWITCHES", "Bmv2Switch", "P4RuntimeSwitch", "SoftSwitch", "SwitchFailed"]
 
@@ -36,6 +40,8 @@ class SwitchFailed(Exception):
 class P4RuntimeSwitch(Switch):
     """A switch that speaks P4Runtime on this machine; what differs between switches stands in subclasses."""
 
+    needs: ClassVar[str]
+    """What it runs, and where that comes from; for a message when it is missing."""
     starting_time = 20.0
     """Seconds until its gRPC server must answer, also when five start at once on two cores."""
 
@@ -67,6 +73,22 @@ class P4RuntimeSwitch(Switch):
         self.log_path = Path(log_folder) / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
+
+    @classmethod
+    def executable(cls) -> str | None:
+        """The path of what it runs, if that is here."""
+        raise NotImplementedError
+
+    def found_program(self) -> str:
+        """The path of what it runs.
+
+        Raises:
+            SwitchFailed: it is missing.
+        """
+        path = self.executable()
+        if path is None:
+            raise SwitchFailed(f"{self.name}: it needs {self.needs}")
+        return path
 
     @property
     def address(self) -> str:
@@ -174,12 +196,67 @@ class P4RuntimeSwitch(Switch):
 
 
 class SoftSwitch(P4RuntimeSwitch):
-    """p4fabric's embedded switch, at a Unix socket: whoever connects may write, so only its user can."""
+    """p4fabric's embedded switch, at a Unix socket: whoever connects may write, so only its user can.
+
+    With `listen`, such as 127.0.0.1:50051, it is there instead, where any process of this machine may write.
+    """
+
+    needs = (
+        "the command p4fabric, which is neither in this checkout's .venv (`make lab` installs it) nor on "
+        "PATH, nor named by the variable P4FABRIC"
+    )
+
+    @classmethod
+    def executable(cls) -> str | None:
+        """The command p4fabric."""
+        return P4FABRIC
+
+    def __init__(
+        self,
+        name: str,
+        program: str | Path | None = None,
+        p4info: str | Path | None = None,
+        entries: str | Path | Sequence[str | Path] = (),
+        pcap: str | Path | None = None,
+        cpu_port: int = CPU_PORT,
+        log_packets: bool = False,
+        grpc_port: int | None = None,
+        listen: str | None = None,
+        **params: Any,
+    ) -> None:
+        """Make the node; nothing runs yet.
+
+        Args:
+            name: such as s1.
+            program: P4 source, or the JSON that p4c made of it; without one, a controller pushes it.
+            p4info: of a JSON; by default the file beside it.
+            entries: files of what it is given when it starts: P4Runtime's text format, p4lang/tutorials'
+                JSON, or commands of simple_switch_CLI.
+            pcap: a folder for what its ports receive and send.
+            cpu_port: where packet-ins and packet-outs are.
+            log_packets: log every packet with its tables, actions and drops.
+            grpc_port: of other switches; this one takes `listen`.
+            listen: HOST:PORT instead of the Unix socket.
+            params: those of P4RuntimeSwitch.
+
+        Raises:
+            SwitchFailed: entries are given, and no program.
+        """
+        super().__init__(name, grpc_port=grpc_port, **params)
+        self._program = program
+        self._p4info = p4info
+        self._entries = [entries] if isinstance(entries, str | Path) else list(entries)
+        self._pcap = pcap
+        self._cpu_port = cpu_port
+        self._log_packets = log_packets
+        self._listen = listen
+        if self._entries and program is None:
+            raise SwitchFailed(f"{name}: entries need a program")
 
     @property
     def address(self) -> str:
-        """The socket, in the folder of its log."""
-        return f"unix:{self._socket_path}"
+        """The socket, in the folder of its log, or what it is to listen at."""
+        return self._listen or f"unix:{self._socket_path}"
 
     @property
     def _socket_path(self) -> Path:
@@ -187,6 +264,9 @@ class SoftSwitch(P4RuntimeSwitch):
 
     def connect(self) -> socket.socket:
         """A connection to it, which waits at most a second for anything; `OSError` when there is none."""
+        if self._listen and not self._listen.startswith("unix:"):
+            host, _, port = self._listen.rpartition(":")
+            return socket.create_connection((host.strip("[]"), int(port)), timeout=1)
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connection.settimeout(1)
@@ -198,17 +278,37 @@ class SoftSwitch(P4RuntimeSwitch):
 
     def command(self) -> Sequence[str]:
         """`p4fabric switch run`, with a queue where the link has a bandwidth."""
-        if P4FABRIC is None:
-            raise SwitchFailed(
-                f"{self.name}: p4fabric is not installed here; `make lab` does, or set P4FABRIC"
-            )
-        words = [P4FABRIC, "switch", "run", "--device-id", str(self.device_id), "--grpc", self.address]
+        words = [self.found_program(), "switch", "run", "--device-id", str(self.device_id)]
+        words += ["--grpc", self.address]
         for number, intf in self.data_ports().items():
             words += ["-i", f"{number}@{intf.name}"]
         for number, intf in self.data_ports().items():
             if bandwidth := getattr(intf, "bandwidth", None):
                 words += ["--queue", f"{number}:rate={round(bandwidth * 1000)}kbit,depth={self.queue_depth}"]
+        if self._pcap is not None:
+            Path(self._pcap).mkdir(parents=True, exist_ok=True)
+            words += ["--pcap", str(self._pcap)]
+        if self._log_packets:
+            words += ["--log-level", "debug"]
+        if self._cpu_port != CPU_PORT:
+            words += ["--cpu-port", str(self._cpu_port)]
         return words
+
+    def after_start(self) -> None:
+        """Push its program and write its entries.
+
+        Raises:
+            SwitchFailed: the program or an entry is refused.
+        """
+        if self._program is None:
+            return
+        words = [self.found_program(), "net", "program", self.address, str(self._program)]
+        words += ["--device-id", str(self.device_id), *map(str, self._entries)]
+        if self._p4info is not None:
+            words += ["--p4info", str(self._p4info)]
+        said = subprocess.run(words, capture_output=True, text=True, check=False)
+        if said.returncode:
+            raise SwitchFailed(f"{self.name}: {said.stderr.strip()}")
 
 
 class Bmv2Switch(P4RuntimeSwitch):
@@ -217,6 +317,16 @@ class Bmv2Switch(P4RuntimeSwitch):
     It cannot listen at a Unix socket, so it is at a TCP port of 127.0.0.1, where every process of this
     machine may write.
     """
+
+    needs = (
+        "simple_switch_grpc (bmv2) on PATH; p4lang's packages have it, or a build of "
+        "https://github.com/p4lang/behavioral-model with PI"
+    )
+
+    @classmethod
+    def executable(cls) -> str | None:
+        """`simple_switch_grpc`, from PATH."""
+        return shutil.which("simple_switch_grpc")
 
     def __init__(self, name: str, thrift_port: int | None = None, **params: Any) -> None:
         """Make the node; the Thrift port (for queue rates) is by default 1000 above the gRPC port."""
@@ -234,13 +344,7 @@ class Bmv2Switch(P4RuntimeSwitch):
 
     def command(self) -> Sequence[str]:
         """`simple_switch_grpc`, without a pipeline: the controller brings it."""
-        program = shutil.which("simple_switch_grpc")
-        if program is None:
-            raise SwitchFailed(
-                f"{self.name}: simple_switch_grpc (bmv2) is not on PATH; p4lang's packages have it, "
-                "or a build of https://github.com/p4lang/behavioral-model with PI"
-            )
-        words = [program, "--no-p4", "--device-id", str(self.device_id)]
+        words = [self.found_program(), "--no-p4", "--device-id", str(self.device_id)]
         for number, intf in self.data_ports().items():
             words += ["-i", f"{number}@{intf.name}"]
         words += ["--thrift-port", str(self.thrift_port), "--log-level", "warn", "--log-console", "--"]
@@ -277,7 +381,7 @@ class Bmv2Switch(P4RuntimeSwitch):
 
 
 def _beside_the_switch(name: str) -> str | None:
-    program = shutil.which("simple_switch_grpc")
+    program = Bmv2Switch.executable()
     beside = Path(program).resolve().parent / name if program else None
     return str(beside) if beside is not None and os.access(beside, os.X_OK) else None
 

@@ -1,6 +1,6 @@
 """Who is where in the lab: hosts, UEs and bandwidths, as values.
 
-This module knows names, ports and addresses, and nothing that runs. The example intents (`examples/`)
+This module knows names, ports and addresses, and nothing that runs. The example intents (`intents/`)
 speak of the same places.
 """
 

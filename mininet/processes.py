@@ -1,6 +1,6 @@
 """The processes of a lab: what they run with, that they end when the lab ends, and only they.
 
-This module knows processes and where p4fabric is installed. It must never know what they do.
+This module knows processes and where p4fabric is installed. It does not know what they do.
 """
 
 from __future__ import annotations
@@ -11,19 +11,24 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
-__all__ = ["P4FABRIC", "REPOSITORY", "Ended", "dies_with_us", "end", "output_of"]
+__all__ = ["INTENTS", "P4FABRIC", "Ended", "dies_with_us", "end", "output_of"]
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+_HERE = Path(__file__).resolve().parent
+INTENTS = _HERE / "intents"
+"""What the lab applies unless told otherwise."""
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
 
 def _p4fabric() -> str | None:
-    """The command of the environment given, of the checkout's own, or of PATH."""
-    own = REPOSITORY / ".venv" / "bin" / "p4fabric"
-    return os.environ.get("P4FABRIC") or (str(own) if own.exists() else shutil.which("p4fabric"))
+    """The command that is named by P4FABRIC, the checkout's own, that of this Python, or that of PATH."""
+    own = _HERE.parent / ".venv" / "bin" / "p4fabric"
+    beside = Path(sys.executable).with_name("p4fabric")
+    installed = next((str(path) for path in (own, beside) if path.exists()), None)
+    return os.environ.get("P4FABRIC") or installed or shutil.which("p4fabric")
 
 
 P4FABRIC = _p4fabric()

@@ -1,6 +1,6 @@
 """What the lab found: one line a check as it comes, and the same as JSON.
 
-This module knows results and the terminal. It must never know how something is checked.
+This module knows results and the terminal. It does not know how something is checked.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The running lab as the checks see it: run something in a host, ask the controller, touch a link.
 
-This module knows Mininet, the controller and the programs that make traffic. It must never know what is
+This module knows Mininet, the controller and the programs that make traffic. It does not know what is
 expected of them.
 """
 

@@ -31,7 +31,7 @@ from types import FrameType
 from typing import Any
 
 from machine import CannotRun, check_machine, free_ports, only_lab, remove_interfaces, remove_leftovers
-from processes import REPOSITORY, Ended, dies_with_us, end, output_of
+from processes import INTENTS, Ended, dies_with_us, end, output_of
 
 try:
     from mininet.log import setLogLevel
@@ -52,6 +52,7 @@ FIRST_API_PORT, FIRST_GRPC_PORT = 8080, 9559
 UDP_PORT = 7000
 KINDS = ("Service", "UpfSession", "FirewallPolicy", "TelemetryWatch")
 """What comes and goes."""
+REPOSITORY = Path(__file__).resolve().parent.parent
 SETTLED_S = 30.0
 """Until a change must be on all switches."""
 
@@ -107,10 +108,9 @@ class Soak:
         for controller, links in ((lab, 12), (reference, 4)):
             self._stack.callback(controller.stop)
             controller.start()
-            controller.wait_until(
-                "/api/v1/topology", lambda found, links=links: len(found["links"]) == links and in_sync(found)
-            )
-        lab.command("apply", "-f", str(REPOSITORY / "examples"))
+            controller.wait_until("/api/v1/links", lambda found, links=links: len(found["items"]) == links)
+            controller.wait_until("/api/v1/switches", in_sync)
+        lab.command("apply", "-f", str(INTENTS))
         change(reference, "POST", "/api/v1/intents", reference_networks())
         for controller in (lab, reference):
             settle(controller)
@@ -184,7 +184,7 @@ class Soak:
         return process
 
     def _change_until(self, deadline: float) -> None:
-        intents = self._lab.get("/api/v1/intents")["intents"]
+        intents = self._lab.get("/api/v1/intents")["items"]
         documents = [
             {field: intent[field] for field in ("kind", "name", "tenant", "spec")} for intent in intents
         ]
@@ -204,7 +204,7 @@ class Soak:
 
     def _delete(self, documents: list[dict[str, Any]]) -> None:
         for document in documents:
-            change(self._lab, "DELETE", "/api/v1/{kind}/{tenant}/{name}".format_map(document))
+            change(self._lab, "DELETE", "/api/v1/intents/{kind}/{tenant}/{name}".format_map(document))
 
 
 def change(controller: Controller, method: str, path: str, body: object = None) -> None:
@@ -229,7 +229,7 @@ def change(controller: Controller, method: str, path: str, body: object = None) 
 
 def in_sync(found: dict[str, Any]) -> bool:
     """Whether all switches hold what is desired of them."""
-    return all(switch["connected"] and switch["inSync"] for switch in found["switches"])
+    return all(switch["connected"] and switch["inSync"] for switch in found["items"])
 
 
 def settle(controller: Controller) -> None:
@@ -272,7 +272,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--rate", type=float, default=1700, help="datagrams of 1,458 bytes a second")
     parser.add_argument("--pause", type=float, default=0.3, help="seconds between changes")
-    parser.add_argument("--run", type=Path, default=REPOSITORY / "run" / "soak", help="folder for logs")
+    parser.add_argument("--run", type=Path, default=Path("run/soak"), help="folder for logs")
     parser.add_argument("--report", type=Path, help="write all that was seen as JSON")
     options = parser.parse_args()
     setLogLevel("error")

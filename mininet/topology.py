@@ -6,7 +6,7 @@
 No controller is started: it is the one that connects to the switches.
 
 Hosts are at ports 1, 2, ... of leaves; leaf port 11 goes to spine1, 12 to spine2, ...; port N of a spine
-goes to leaf N. This module knows what is plugged in where, and must never know what the fabric does.
+goes to leaf N. This module knows what is plugged in where, and does not know what the fabric does.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(globals().get("__file__", "mininet/topology.py")).re
 import p4runtime_switch
 from hosts import FabricHost, FabricLink, UserEquipment
 from mininet.topo import Topo
+from mn_command import for_mn
 from plan import EDGE_DATA_CENTRE, FIRST_UPLINK, REFERENCE, Plan, grid
 
 __all__ = ["BESIDE", "BesideReference", "EdgeDataCentre", "LeafSpine"]
@@ -127,3 +128,6 @@ class BesideReference(EdgeDataCentre):
 # What `mn --custom` looks for.
 topos = {"leafspine": LeafSpine, "edge": EdgeDataCentre}
 switches = p4runtime_switch.SWITCHES
+
+if "__file__" not in globals():
+    switches = for_mn(switches, sys.argv)

@@ -6,7 +6,7 @@
     traffic.py connect 10.0.2.11 23 -n 10         TCP connections that are given up after one SYN
     traffic.py numbered --port 7000 --peer 10.0.2.11 --rate 100   numbered datagrams, both ways
 
-This program knows sockets. It must never know what should happen.
+This program knows sockets. It does not know what should happen.
 """
 
 from __future__ import annotations

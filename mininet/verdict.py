@@ -1,6 +1,6 @@
 """What a soak has seen, judged: whose is what was lost, the product's or the machine's.
 
-This module knows figures. It must never know how they were gathered.
+This module knows figures. It does not know how they were gathered.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pipeline of a p4fabric leaf or spine, for v1model (softswitch, bmv2).
 //
-//   parser ─► PacketIo ─► PortFilter ─► PacketCheck ─► SourceGuard ─► AddressResolution ─► Gateway ─► UpfUplink
-//               │ LLDP      │ closed       └──(edge ports only)──┘        │ ARP, ND for                   │
-//               ▼           ▼ ports: drop        │ who has which          ▼ fabric's own IPs              ▼
-//           controller                           ▼ address              reply                      TransportCheck
-//                                            controller                                                  ▼
-//             Bridging ◄─ Routing ◄─ UpfDownlink ◄─ Firewall ◄─ LoadBalancer ◄──(edge ports only)─── FlowKey
+//   parser ─► PacketIo ─► PortFilter ─► PacketCheck ─► SourceGuard ─► AddressResolution ─► Gateway ─► HealthReplies
+//               │ LLDP      │ closed       └──(edge ports only)──┘        │ ARP, ND for                 │    │ servers'
+//               ▼           ▼ ports: drop        │ who has which          ▼ fabric's own IPs            │    ▼ answers
+//           controller                           ▼ address              reply                          │ controller
+//                                            controller                                                ▼
+//                                                                     FlowKey ◄─ TransportCheck ◄─ UpfUplink
+//                                                                        ▼
+//             Bridging ◄─ Routing ◄─ UpfDownlink ◄─ Firewall ◄─ LoadBalancer (edge ports only)
 //                │ flood: policed
 //                ▼
 //              queue ─► EgressVlan ─► LoadBalancerReply ─► CongestionWatch ─► UpfEncapsulation ─► deparser
@@ -39,6 +41,7 @@
 #include "include/packet_check.p4"
 #include "include/source_guard.p4"
 #include "include/address_resolution.p4"
+#include "include/health_replies.p4"
 #include "include/flow_key.p4"
 #include "include/firewall.p4"
 #include "include/load_balancer.p4"
@@ -56,6 +59,7 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
     HostReport() host_report;
     AddressResolution() address_resolution;
     Gateway() gateway;
+    HealthReplies() health_replies;
     UpfUplink() upf_uplink;
     TransportCheck() transport_check;
     FlowKey() flow_key;
@@ -95,6 +99,9 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
                 address_resolution.apply(hdr, meta, standard_metadata, done);
                 if (!done) {
                     gateway.apply(hdr, meta);
+                    health_replies.apply(hdr, meta, standard_metadata, done, reason);
+                }
+                if (!done) {
                     upf_uplink.apply(hdr, meta, standard_metadata, reason);
                     if (reason == DROP_NONE && meta.from_edge) {
                         transport_check.apply(hdr, meta, reason);

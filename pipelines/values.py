@@ -2,7 +2,7 @@
 
 Each class stands for one P4 `type` of `p4src/`; all are made from an `int` and turn into one, which is
 how the generated bindings encode them. IP addresses are the standard library's. This module knows
-ranges and notations; it must never know tables, switches or intents.
+ranges and notations; it knows nothing of tables, switches or intents.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""`python -m softswitch run` runs a switch."""
+"""`python -m p4fabric.softswitch run` runs a switch."""
 
-from softswitch.cli.app import app
+from p4fabric.softswitch.cli.app import app
 
-app(prog_name="python -m softswitch")
+app(prog_name="python -m p4fabric.softswitch")

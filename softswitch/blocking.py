@@ -29,9 +29,12 @@ from finsy.p4entity import (
 )
 from finsy.proto import p4r
 
-from softswitch.server.listen import ListenAddress
-from softswitch.server.ports import Ports, QueueLimits
-from softswitch.server.server import SoftSwitchServer, SwitchOptions, Tls, read_config
+from p4fabric.softswitch.clock import VirtualClock
+from p4fabric.softswitch.engine.api import Departure, Engine
+from p4fabric.softswitch.program import program_files
+from p4fabric.softswitch.server.listen import ListenAddress
+from p4fabric.softswitch.server.ports import Ports, QueueLimits
+from p4fabric.softswitch.server.server import SoftSwitchServer, SwitchOptions, Tls, read_config
 
 MEMORY_PORTS: Mapping[int, str | None] = dict.fromkeys(range(1, 9))
 """Ports 1 to 8, without interfaces."""
@@ -58,35 +61,48 @@ class SoftSwitch:
         tls: Tls | None = None,
         insecure: bool = False,
         log_packets: bool = False,
+        pcap: str | PathLike[str] | None = None,
+        clock: VirtualClock | None = None,
     ) -> None:
         """Make the switch; nothing happens before `with`.
 
         Args:
-            device_config: the bmv2 JSON that p4c made; without one, a P4Runtime client pushes it.
-            p4info: its P4Info, in text form.
+            device_config: the bmv2 JSON that p4c made, or P4 source (`.p4`), which is compiled now; without
+                one, a P4Runtime client pushes it.
+            p4info: the JSON's P4Info, in text form.
             interfaces: the interface of each port; None is a memory port, for `send` and `collect`.
             queues: rates and depths of ports' egress queues; those of other ports have no limit of rate.
             listen: HOST:PORT for P4Runtime, where port 0 takes a free one, or unix:PATH.
             tls: certificates to serve it with.
             insecure: listen where other machines can connect, without mutual TLS: all of them may write.
-            log_packets: trace every packet into the log, `softswitch.packets` at level debug.
+            pcap: a folder for pcap files of what each port receives and sends, such as port1_in.pcap.
+            clock: what its time goes by instead of the machine's clock; it stands still until it is advanced.
+            log_packets: trace every packet into the log, `p4fabric.softswitch.packets` at level debug.
 
         Raises:
             BadOption: a file cannot be read, or `listen` is no address.
+            CompileError: the P4 source does not compile.
         """
-        if (device_config is None) != (p4info is None):
-            raise ValueError("device_config and p4info belong together")
-        config = read_config(Path(p4info), Path(device_config)) if p4info and device_config else None
+        config = None
+        if device_config is not None:
+            files = program_files(Path(device_config), Path(p4info) if p4info is not None else None)
+            if files.p4info is None:
+                raise ValueError(f"{device_config}: device_config and p4info belong together")
+            config = read_config(files.p4info, files.device_config)
+        elif p4info is not None:
+            raise ValueError(f"{p4info}: device_config and p4info belong together")
         self._options = SwitchOptions(
             device_id=device_id,
             listen=listen,
-            ports=Ports(dict(interfaces), dict(queues or {})),
+            ports=Ports(dict(interfaces), dict(queues or {}), pcap=Path(pcap) if pcap is not None else None),
             cpu_port=cpu_port,
             config=config,
             tls=tls,
             insecure=insecure,
             log_packets=log_packets,
+            clock=(lambda: clock.now_ns) if clock is not None else None,
         )
+        self._clock = clock
         ListenAddress.parse(listen)
         self._received: queue.Queue[p4r.StreamMessageResponse] = queue.Queue(MOST_RECEIVED)
         self._stack = ExitStack()
@@ -100,11 +116,15 @@ class SoftSwitch:
             portal.call(server.listen, self._receive)
             self._running = (portal, server)
             self._stack = stack.pop_all()
+        if self._clock is not None:
+            self._clock.attach(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._clock is not None:
+            self._clock.detach(self)
         self._running = None
         self._stack.close()
 
@@ -112,6 +132,22 @@ class SoftSwitch:
     def address(self) -> str:
         """Where it serves P4Runtime, as gRPC's clients take it: HOST:PORT or unix:PATH."""
         return self._parts[1].address
+
+    @property
+    def clock(self) -> VirtualClock:
+        """The clock that its time goes by.
+
+        Raises:
+            RuntimeError: it was given none.
+        """
+        if self._clock is None:
+            raise RuntimeError("the switch goes by the machine's clock: give it clock=VirtualClock()")
+        return self._clock
+
+    @property
+    def engine(self) -> Engine:
+        """What moves packets: figures of ports and queues; `RuntimeError` before a pipeline runs."""
+        return self._parts[1].engine
 
     @property
     def _parts(self) -> tuple[BlockingPortal, SoftSwitchServer]:
@@ -128,26 +164,64 @@ class SoftSwitch:
 
     # --- packets --------------------------------------------------------------------------------
 
-    def send(self, port: int, *frames: SupportsBytes, timeout: float = 1.0) -> list[tuple[int, bytes]]:
+    def send(self, port: int, *frames: SupportsBytes, timeout: float = 10.0) -> list[Departure]:
         """Frames arrive on a memory port one by one; what leaves memory ports then, as (port, frame).
 
-        Waits until all have been dealt with, at most `timeout` seconds.
+        Waits until all have been dealt with, at most `timeout` seconds; with a virtual clock all arrive at
+        its time, and what leaves at that time is returned.
 
         Raises:
             ValueError: it is no memory port, or a frame is empty or too large, or there are too many.
         """
+        self.inject(port, *frames)
+        return self.collect(timeout)
+
+    def inject(self, port: int, *frames: SupportsBytes) -> None:
+        """Frames arrive on a memory port; see `send`. Waits for nothing."""
         if self._options.ports.interfaces.get(port, "") is not None:
             raise ValueError(f"port {port} is no memory port")
-        engine = self._parts[1].engine
+        engine = self.engine
         for frame in frames:
             if not engine.inject(port, bytes(frame)):
                 raise ValueError(f"port {port} takes no such frame, or no more at once")
-        return self.collect(timeout)
 
-    def collect(self, timeout: float = 1.0, count: int | None = None) -> list[tuple[int, bytes]]:
+    def collect(self, timeout: float = 10.0, count: int | None = None) -> list[Departure]:
         """What left memory ports, as (port, frame): waits for `count` frames, or until all that was sent has
-        been dealt with (None), at most `timeout` seconds."""
-        return self._parts[1].engine.collect(timeout, count)
+        been dealt with (None), at most `timeout` seconds.
+
+        With a virtual clock and without `count`: what has left by now.
+
+        Raises:
+            TimeoutError: by a virtual clock, a packet is recirculated without end.
+        """
+        if self._clock is not None and count is None:
+            self.move_to(self._clock.now_ns)
+        return self.engine.collect(timeout, count)
+
+    # --- what its clock asks --------------------------------------------------------------------
+
+    def due_ns(self) -> int | None:
+        """When its clock sets something off in the server: idle timeouts, digests' lists.
+
+        For queues the clock need not stop: each frame leaves at its time.
+        """
+        portal, server = self._parts
+        return portal.call(server.due_ns)
+
+    def move_to(self, ns: int) -> None:
+        """Its clock has gone on to a time."""
+        portal, server = self._parts
+        portal.call(server.settle, ns)
+
+    def queue_due_ns(self) -> int | None:
+        """When a queue sends next, by its virtual clock; None: nothing waits."""
+        engine = self._parts[1].running_engine
+        return engine.due_ns() if engine is not None else None
+
+    def departures(self) -> list[Departure]:
+        """What has left memory ports since it was asked, without waiting."""
+        engine = self._parts[1].running_engine
+        return engine.collect(0, 1 << 32) if engine is not None else []
 
     # --- P4Runtime ------------------------------------------------------------------------------
 
@@ -180,7 +254,7 @@ class SoftSwitch:
             decode_entity(one, schema) for one in portal.call(server.read, encode_entities(entities, schema))
         ]
 
-    def receive(self, timeout: float = 1.0) -> Any:
+    def receive(self, timeout: float = 10.0) -> Any:
         """What the switch tells its controller next: finsy's `P4PacketIn`, `P4DigestList` or
         `P4IdleTimeoutNotification`.
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from finsy.proto import p4r
 from google.protobuf import text_format
 
-from softswitch.engine import NativeEngine, load_config, open_engine
-from softswitch.engine.api import EngineOptions, PipelineError
-from softswitch.server.device_config import unwrapped
-from softswitch.server.errors import Refusal, raise_first
-from softswitch.server.ports import BadOption
-from softswitch.server.schema import Schema
-from softswitch.server.server import read_config
-from softswitch.server.store import Store
-from softswitch.server.write import Writer
+from p4fabric.softswitch.engine import NativeEngine, load_config, open_engine
+from p4fabric.softswitch.engine.api import EngineOptions, PipelineError
+from p4fabric.softswitch.server.device_config import unwrapped
+from p4fabric.softswitch.server.errors import Refusal, raise_first
+from p4fabric.softswitch.server.ports import BadOption
+from p4fabric.softswitch.server.schema import Schema
+from p4fabric.softswitch.server.server import read_config
+from p4fabric.softswitch.server.store import Store
+from p4fabric.softswitch.server.write import Writer
 
 
 @contextmanager

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from finsy.proto import p4i, p4r
 
-from softswitch.server.ports import Ports, QueueLimits
-from softswitch.server.server import SoftSwitchServer, SwitchOptions, Tls
+from p4fabric.pipelines.p4c import compile_program, is_p4_file
+from p4fabric.softswitch.engine.api import Departure
+from p4fabric.softswitch.server.ports import BadOption, Ports, QueueLimits
+from p4fabric.softswitch.server.server import SoftSwitchServer, SwitchOptions, Tls, read_config
 
 
 class AsyncSoftSwitch:
@@ -21,6 +26,7 @@ class AsyncSoftSwitch:
 
     def __init__(
         self,
+        program: str | PathLike[str] | None = None,
         *,
         device_id: int = 1,
         interfaces: Mapping[int, str | None] | None = None,
@@ -32,32 +38,42 @@ class AsyncSoftSwitch:
         tls: Tls | None = None,
         insecure: bool = False,
         log_packets: bool = False,
+        pcap: str | PathLike[str] | None = None,
     ) -> None:
-        """Make the switch; nothing happens before `async with`. With `p4info` and `device_config` it runs a
-        pipeline at once.
+        """Make the switch; nothing happens before `async with`. It runs a pipeline at once when it is given
+        one: P4 source as `program` (a `.p4`, which is compiled then), or `p4info` and `device_config`.
 
         `listen` is HOST:PORT or unix:PATH. Whoever connects there may write: where other machines can reach
         it, `tls` with an authority for clients is needed, or `insecure` to accept that.
-        `log_packets` traces every packet into the log, `softswitch.packets` at level debug.
+        `pcap` is a folder for pcap files of what each port receives and sends, such as port1_in.pcap.
+        `log_packets` traces every packet into the log, `p4fabric.softswitch.packets` at level debug.
 
         Raises:
-            BadOption: `listen` is no address.
+            BadOption: `listen` is no address, or `program` no `.p4`.
         """
+        if program is not None and not is_p4_file(program):
+            raise BadOption(
+                f"{program} is no .p4: a device config is given as `device_config`, with `p4info`"
+            )
+        if program is not None and (p4info is not None or device_config):
+            raise ValueError("either `program` or `p4info` and `device_config`")
+        self._program = Path(program) if program is not None else None
         config = None
         if p4info is not None:
             config = p4r.ForwardingPipelineConfig(p4info=p4info, p4_device_config=device_config)
-        self._server = SoftSwitchServer(
-            SwitchOptions(
-                device_id=device_id,
-                listen=listen,
-                ports=Ports(dict(interfaces or {}), dict(queues or {})),
-                cpu_port=cpu_port,
-                config=config,
-                tls=tls,
-                insecure=insecure,
-                log_packets=log_packets,
-            )
+        self._options = SwitchOptions(
+            device_id=device_id,
+            listen=listen,
+            ports=Ports(
+                dict(interfaces or {}), dict(queues or {}), pcap=Path(pcap) if pcap is not None else None
+            ),
+            cpu_port=cpu_port,
+            config=config,
+            tls=tls,
+            insecure=insecure,
+            log_packets=log_packets,
         )
+        self._server = SoftSwitchServer(self._options)
 
     @property
     def address(self) -> str:
@@ -68,12 +84,17 @@ class AsyncSoftSwitch:
         """A frame arrives on a memory port; False when there was no room for it."""
         return self._server.engine.inject(port, frame)
 
-    async def collect(self, timeout: float = 1.0, count: int | None = None) -> list[tuple[int, bytes]]:
+    async def collect(self, timeout: float = 10.0, count: int | None = None) -> list[Departure]:
         """What was sent to memory ports, as (port, frame): waits for `count` frames, or until all that was
         injected has been dealt with (None), at most `timeout` seconds."""
         return await asyncio.to_thread(self._server.engine.collect, timeout, count)
 
     async def __aenter__(self) -> Self:
+        """Raises `CompileError` when the program does not compile, and what a start may raise."""
+        if self._program is not None:
+            made = await asyncio.to_thread(compile_program, self._program)
+            config = read_config(made.p4info, made.device_config)
+            self._server = SoftSwitchServer(replace(self._options, config=config))
         await self._server.start()
         return self
 

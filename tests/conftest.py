@@ -1,10 +1,27 @@
-"""For all tests: `--no-skips`, for machines on which every test can run."""
+"""For all tests: `--no-skips`, for machines on which every test can run, and one p4runtime-shell."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Each run tries the same examples, so a change is judged by itself; `python -m tests.safety` and fuzzers
+# search on. How long examples take says how busy the machine is, and nothing of the code.
+settings.register_profile(
+    "any machine",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("any machine")
+
+INSTALL_P4RUNTIME_SHELL = "python3 -m venv shell && shell/bin/pip install -q p4runtime-shell"
+"""As the first tutorial has it."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,3 +54,14 @@ def pytest_make_collect_report(
     report = yield
     _fail_if_skipped(collector.config, report)
     return report
+
+
+@pytest.fixture(scope="session")
+def p4runtime_shell(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment of its own that has p4runtime-shell: it needs an old protobuf.
+
+    Made once for all tests of a run, since that takes a quarter of a minute.
+    """
+    folder = tmp_path_factory.mktemp("p4runtime-shell")
+    subprocess.run(("bash", "-euc", INSTALL_P4RUNTIME_SHELL), cwd=folder, check=True, timeout=300)
+    return folder / "shell" / "bin" / "python"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipelines.entities import Entity, Lpm
-from pipelines.fabric import bindings as b
-from pipelines.values import IPv4Address, IPv6Address, MacAddress, VlanId, VrfId
+from p4fabric.pipelines.entities import Entity, Lpm
+from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import IPv4Address, IPv6Address, MacAddress, VlanId, VrfId
 
 __all__ = ["any_host", "any_source", "plain_network"]
 

@@ -1,5 +1,5 @@
 """All fuzzers under ASan and UBSan, one after the other, with seeds of their own: packets, writes and traces
-on each program, broken programs, P4Runtime write requests.
+on each program, broken programs, frames to be cut up, P4Runtime write requests.
 
     .venv/bin/python -m tests.fuzz [--seconds 3600] [--seed 1]
 """
@@ -13,6 +13,7 @@ from tests.switch.engine.conftest import PROGRAMS
 from tests.switch.sanitized import ROOT, run_sanitized
 
 ENGINE, JSON, SERVER = "tests.switch.engine.fuzz", "tests.switch.engine.fuzz_json", "tests.switch.server.fuzz"
+SEGMENTS = "tests.switch.engine.fuzz_segments"
 SLACK = 300  # seconds that a fuzzer may take longer: to compile, to end
 
 
@@ -28,16 +29,17 @@ def main() -> None:
     ]
     runs: list[tuple[object, ...]] = [(ENGINE, program) for program in programs]
     runs += [(JSON, program) for program in programs[:-1]]
-    runs += [(SERVER, name) for name in ("kinds", "signed", "entries", "fabric")]
+    runs += [(SEGMENTS,)]
+    runs += [(SERVER, name) for name in ("kinds", "signed", "entries", "translated", "hidden", "fabric")]
     share = options.seconds / len(runs)
-    for number, (module, subject) in enumerate(runs):
-        seed = options.seed * len(runs) + number
+    for number, (module, *subject) in enumerate(runs):
+        seed, shown = options.seed * len(runs) + number, " ".join(map(str, (module, *subject)))
         last = ("sanitize",) if module == SERVER else ()
         try:
-            said = run_sanitized(str(module), subject, share, seed, *last, timeout=share + SLACK)
+            said = run_sanitized(str(module), *subject, share, seed, *last, timeout=share + SLACK)
         except AssertionError as finding:
-            sys.exit(f"{module} {subject} {share:.0f} {seed}: {finding}")
-        print(f"{module} {subject}, {share:.0f} s, seed {seed}: {said.strip()}", flush=True)
+            sys.exit(f"{shown} {share:.0f} {seed}: {finding}")
+        print(f"{shown}, {share:.0f} s, seed {seed}: {said.strip()}", flush=True)
     print("no finding")
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from finsy.proto import p4r
 from google.protobuf import text_format
 
-from pipelines.compile import sources_digest
-from softswitch.engine import LoadedConfig, load_config
+from p4fabric.pipelines.compile import sources_digest
+from p4fabric.softswitch.engine import LoadedConfig, load_config
 
 FOLDER = Path(__file__).parent
 DIGEST = FOLDER / "sources.sha256"

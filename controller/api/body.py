@@ -1,7 +1,6 @@
-"""Reads what a request brings: JSON that is a document or a list of them.
+"""Reads what a request brings: JSON or YAML that is a document or a list of them.
 
-What is wrong is an IntentError, as everything that a user gets wrong. This module must never know
-a kind of intent.
+What is wrong is an IntentError, as everything that a user gets wrong. This module knows no kind of intent.
 """
 
 from __future__ import annotations
@@ -13,10 +12,28 @@ from typing import Any, NoReturn
 
 from starlette.requests import ClientDisconnect, Request
 
-from controller.intents import FieldError, IntentError
-from controller.shown import shorten, shown
+from p4fabric.controller.intents import FieldError, IntentError
+from p4fabric.controller.reasons import Code
+from p4fabric.controller.shown import shorten, shown
+from p4fabric.controller.strict_yaml import UnusableYaml, load_all
 
-__all__ = ["MOST_DOCUMENTS", "BodyError", "read_document", "read_documents"]
+__all__ = [
+    "APPLY_PATCH",
+    "JSON",
+    "MERGE_PATCH",
+    "MOST_DOCUMENTS",
+    "YAML",
+    "BodyError",
+    "UnsupportedMediaType",
+    "media_type",
+    "read_document",
+    "read_documents",
+    "read_patch",
+]
+
+JSON, YAML = "application/json", "application/yaml"
+MERGE_PATCH, APPLY_PATCH = "application/merge-patch+json", "application/apply-patch+json"
+_YAMLS = (YAML, "application/x-yaml", "text/yaml", "text/x-yaml")
 
 MOST_DOCUMENTS = 10_000
 """Of one request."""
@@ -27,23 +44,48 @@ MOST_MEMBERS = 64
 _BYTES_OF_A_VALUE = 100
 """What a value takes in memory once it is read, at most, on average."""
 _QUICKLY_READ = 64 << 10
-"""Bytes that are read in the event loop; what is longer is read beside it."""
+"""Bytes of JSON that are read in the event loop; what is longer is read beside it, and all YAML."""
 
 
 class BodyError(IntentError):
-    """The body is no JSON, or not of the right shape."""
+    """The body cannot be read, or is not of the right shape."""
+
+    code = Code.UNREADABLE_BODY
+
+
+class UnsupportedMediaType(IntentError):
+    """The body is of a type that the route does not read."""
+
+    code = Code.UNSUPPORTED_MEDIA_TYPE
+
+
+def media_type(request: Request, *known: str) -> str:
+    """The type of the body, without parameters; the first known one where the request does not say.
+
+    Raises:
+        UnsupportedMediaType: it is none of those.
+    """
+    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    found = YAML if said in _YAMLS else said or known[0]
+    if found not in known:
+        message = f"must be {' or '.join(known)}"
+        if said == "application/x-www-form-urlencoded":
+            message += "; `curl --json` says so"
+        raise UnsupportedMediaType([FieldError("Content-Type", said, message, Code.UNSUPPORTED_MEDIA_TYPE)])
+    return found
 
 
 async def read_documents(request: Request) -> list[object]:
-    """Read a document, a list of documents, or `{"intents": [...]}`.
+    """Read a document, a list of documents, or `{"items": [...]}`, as lists are answered.
 
     Raises:
+        UnsupportedMediaType: it is neither JSON nor YAML.
         BodyError: something else.
     """
-    content = await _read(request)
-    if isinstance(content, dict) and content.keys() == {"intents"}:
-        content = content["intents"]
-    documents: list[object] = content if isinstance(content, list) else [content]
+    if media_type(request, JSON, YAML) == YAML:
+        documents = [each for one in await _read_yaml(request) for each in _listed(one)]
+    else:
+        documents = _listed(await _read(request))
     if not documents:
         raise BodyError([FieldError("body", [], "must hold at least one document")])
     if len(documents) > MOST_DOCUMENTS:
@@ -52,13 +94,35 @@ async def read_documents(request: Request) -> list[object]:
     return documents
 
 
+def _listed(content: Any) -> list[object]:
+    if isinstance(content, dict) and "kind" not in content and isinstance(content.get("items"), list):
+        return list(content["items"])
+    return content if isinstance(content, list) else [content]
+
+
+async def read_patch(request: Request) -> object:
+    """Read a JSON patch of whatever type.
+
+    Raises:
+        BodyError: it is no JSON.
+    """
+    return await _read(request)
+
+
 async def read_document(request: Request, *, kind: str, tenant: str, name: str) -> object:
     """Read the document that a path names; it may leave out what the path says.
 
     Raises:
+        UnsupportedMediaType: it is neither JSON nor YAML.
         BodyError: it is no document, or says something else than the path.
     """
-    content = await _read(request)
+    if media_type(request, JSON, YAML, APPLY_PATCH) == YAML:
+        contents = await _read_yaml(request)
+        if len(contents) != 1:
+            _refuse(f"holds {len(contents)} documents; one is expected")
+        content = contents[0]
+    else:
+        content = await _read(request)
     if not isinstance(content, dict):
         raise BodyError([FieldError("body", content, "must be a mapping with kind, name, tenant and spec")])
     named = {"kind": kind, "tenant": tenant, "name": name}
@@ -73,20 +137,40 @@ async def read_document(request: Request, *, kind: str, tenant: str, name: str) 
 
 
 async def _read(request: Request) -> Any:
+    body = await _bytes(request)
+    values = body.count(b",") + body.count(b"[") + body.count(b"{") + 1
+    if values > MOST_VALUES:
+        _refuse(f"may hold {values} values, by its commas and brackets; at most {MOST_VALUES} are allowed")
+    _charge(request, values)
+    if len(body) <= _QUICKLY_READ:
+        return _parse(body)
+    return await asyncio.to_thread(_parse, body)
+
+
+async def _read_yaml(request: Request) -> list[Any]:
+    body = bytes(await _bytes(request))
+    # A value takes two bytes at least, but those behind aliases; more than MOST_VALUES are refused.
+    _charge(request, min(len(body) // 2 + 1, MOST_VALUES) if b"*" not in body else MOST_VALUES)
+    try:
+        found = await asyncio.to_thread(load_all, body)
+    except UnusableYaml as error:
+        _refuse(f"is not YAML that can be read: {error}")
+    return [document for document in found if document is not None]
+
+
+def _charge(request: Request, values: int) -> None:
+    if charge := request.scope.get("state", {}).get("charge"):
+        charge(values * _BYTES_OF_A_VALUE)
+
+
+async def _bytes(request: Request) -> bytearray:
     body = bytearray()
     try:
         async for part in request.stream():
             body += part
     except ClientDisconnect:
         raise BodyError([FieldError("body", None, "did not come in whole")]) from None
-    values = body.count(b",") + body.count(b"[") + body.count(b"{") + 1
-    if values > MOST_VALUES:
-        _refuse(f"may hold {values} values, by its commas and brackets; at most {MOST_VALUES} are allowed")
-    if charge := request.scope.get("state", {}).get("charge"):
-        charge(values * _BYTES_OF_A_VALUE)
-    if len(body) <= _QUICKLY_READ:
-        return _parse(body)
-    return await asyncio.to_thread(_parse, body)
+    return body
 
 
 def _parse(body: bytearray) -> Any:

@@ -5,7 +5,7 @@ is *known*. Where room is needed, strangers go first, the oldest first, so a cli
 at once gets through however many are held open beside it; but a part of the room is for strangers,
 as everybody is one at first. Time limits are judged together, a few times a second.
 
-This module must never know HTTP.
+This module knows nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ READ_ON = 16 << 10
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Numbers and seconds; `controller.config.ApiConfig` says what each means."""
+    """Numbers and seconds; `p4fabric.controller.config.ApiConfig` says what each means."""
 
     connections: int
     unread_bytes: int

@@ -1,83 +1,30 @@
-"""What every request passes before it is looked at: the token, and the size of its body.
+"""What the body of every request passes before it is read: how large it may be, alone and with others.
 
-Plain ASGI, so that streams pass untouched. This module must never know what a path means.
+Plain ASGI, so that streams pass untouched. This module does not know what a path means.
 """
 
 from __future__ import annotations
 
-import secrets
-import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from controller.intents import FieldError
-from controller.limit import RateLimit
+from p4fabric.controller.api.problems import refusal
+from p4fabric.controller.reasons import Code
 
-__all__ = ["BodyBudget", "BodyLimit", "Busy", "TokenGate", "busy", "refusal"]
+__all__ = ["BodyBudget", "BodyLimit", "Busy", "busy"]
 
 FREE_BYTES = 64 << 10
 """Of each request, not taken from the budget: small requests pass however many large ones there are."""
 _RETRY_AFTER = "1"
-DOCUMENTATION_RATE, DOCUMENTATION_BURST = 10.0, 20
-"""Requests a second for the documentation without the token, and how many at once after a pause."""
 
 
-def refusal(status: int, field: str, value: object, message: str, **headers: str) -> JSONResponse:
-    """An error as all of them are written."""
-    return JSONResponse({"errors": [FieldError(field, value, message).as_dict()]}, status, headers)
-
-
-def busy(field: str, message: str) -> JSONResponse:
+def busy(field: str, message: str, code: Code = Code.BUSY) -> Response:
     """A refusal that will not last."""
-    return refusal(503, field, None, message, **{"Retry-After": _RETRY_AFTER})
-
-
-class TokenGate:
-    """Lets through who shows the token (RFC 6750, section 2.1), and everybody to some paths."""
-
-    def __init__(
-        self, app: ASGIApp, *, token: str, health: str, open_paths: Collection[str], open_below: str
-    ) -> None:
-        """Take the paths that need no token: `health`, others one by one, and a prefix of more.
-
-        Those others take some work, so who shows no token gets only so many a second.
-        """
-        self._app, self._token, self._health = app, token.encode(), health
-        self._open_paths, self._open_below = frozenset(open_paths), open_below
-        self._documentation = RateLimit[None](DOCUMENTATION_RATE, DOCUMENTATION_BURST)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Judge one request."""
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
-        known = scope["type"] == "http" and self._shows_token(Headers(scope=scope))
-        if known and (welcome := scope.get("state", {}).get("welcome")):
-            welcome()
-        if known or (scope["type"] == "http" and scope["path"] == self._health):
-            await self._app(scope, receive, send)
-            return
-        if scope["type"] == "http" and self._is_open(scope["path"]):
-            if self._documentation.allows(None, time.monotonic()):
-                await self._app(scope, receive, send)
-            else:
-                refused = busy("path", "is asked for too often; show the token, or try again in a second")
-                await refused(scope, receive, send)
-            return
-        message = "must be 'Bearer' and the token of the controller's token file"
-        challenge = {"WWW-Authenticate": 'Bearer realm="p4fabric"'}
-        await refusal(401, "Authorization", None, message, **challenge)(scope, receive, send)
-
-    def _is_open(self, path: str) -> bool:
-        return path in self._open_paths or path.startswith(self._open_below)
-
-    def _shows_token(self, headers: Headers) -> bool:
-        scheme, _, shown = headers.get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and secrets.compare_digest(shown.strip().encode(), self._token)
+    return refusal(code, field, None, message, **{"Retry-After": _RETRY_AFTER})
 
 
 class Busy(Exception):
@@ -145,8 +92,8 @@ class BodyLimit:
         finally:
             self._budget.give_back(body.charged)
 
-    def _too_large(self) -> JSONResponse:
-        return refusal(413, "body", None, f"must be at most {self._limit} bytes")
+    def _too_large(self) -> Response:
+        return refusal(Code.BODY_TOO_LARGE, "body", None, f"must be at most {self._limit} bytes")
 
 
 class _TooLarge(Exception):

@@ -1,13 +1,14 @@
 """HTTP/1.1 as uvicorn speaks it, with time limits on whatever a client has to send or to read.
 
 uvicorn limits only how long a connection may be idle between two requests. This module knows
-uvicorn's protocol for h11. It must never know what is served.
+uvicorn's protocol for h11. It does not know what is served.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
+import logging
+from collections.abc import Callable, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
@@ -16,14 +17,39 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from controller.api.connections import REQUEST, Client, Connections
-from controller.intents import FieldError
+from p4fabric.controller.api.connections import REQUEST, Client, Connections
+from p4fabric.controller.api.problems import MEDIA_TYPE, STATUS, problem_body
+from p4fabric.controller.intents import FieldError
+from p4fabric.controller.log_format import fields
+from p4fabric.controller.reasons import Code
 
-__all__ = ["LimitedProtocol"]
+__all__ = ["LimitedProtocol", "Push"]
 
 _BUFFERED = 64 << 10
 """Bytes written to a client beyond what the kernel takes, before writing waits."""
+_BUFFERED_OF_STREAM = 16 << 10
+"""The same for clients that follow something, of whom there are many."""
 BODY = "the request's body"
+
+Push = Callable[[bytes, bytes], bool]
+"""Writes a piece of the body, given as it is and as a chunk; False if the client does not read."""
+
+
+class _OfClient(logging.LoggerAdapter[logging.Logger]):
+    """uvicorn's lines, with whom they are about: by address, so that those alike count as one."""
+
+    @property
+    def level(self) -> int:
+        """The logger's, which uvicorn asks for."""
+        return self.logger.level
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        """Put the client in front."""
+        client = (self.extra or {})["client"]
+        address = client.client[0] if isinstance(client, LimitedProtocol) and client.client else "unknown"
+        address = address.partition("%")[0]
+        extra = fields("Http", caller={"address": address})
+        return f"{address}: {str(msg).rstrip()}", {**kwargs, "extra": extra}
 
 
 class LimitedProtocol(H11Protocol):
@@ -40,17 +66,40 @@ class LimitedProtocol(H11Protocol):
         """Serve `config.app`; `connections` is told when the client goes."""
         super().__init__(config, server_state, app_state)
         self._client, self._connections, self._limits = client, connections, connections.limits
+        self.logger = _OfClient(self.logger, {"client": self})  # type: ignore[assignment]
         # What the application may do with the connection; uvicorn copies it into each scope's state.
-        self.app_state = {**app_state, "welcome": self._welcome}
+        self.app_state = {**app_state, "welcome": self._welcome, "stream": self._stream}
 
     def _welcome(self) -> None:
         self._connections.welcome(self._client)
+
+    def _stream(self) -> Push:
+        """The answer under way is long and comes in pieces: what writes a piece.
+
+        A thousand clients get the same piece at once, and each call of an ASGI `send` takes several times
+        as long as the write itself. So the piece comes framed as a chunk (RFC 9112, section 7.1), which h11
+        would do for each client anew, and goes to the transport.
+        """
+        self.transport.set_write_buffer_limits(high=_BUFFERED_OF_STREAM)
+        is_chunked = self.scope["http_version"] == "1.1"
+        cycle, flow, transport = self.cycle, self.flow, self.transport
+
+        def push(piece: bytes, chunk: bytes) -> bool:
+            if flow.write_paused or cycle.disconnected or transport.is_closing():
+                return False
+            transport.write(chunk if is_chunked else piece)
+            return True
+
+        return push
 
     # asyncio.Protocol.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The client is here, its TLS handshake is over."""
         super().connection_made(transport)
+        if tls := transport.get_extra_info("ssl_object"):
+            # Empty without a certificate; what is there was verified in the handshake.
+            self.app_state["certificate"] = tls.getpeercert() or None
         # Over TLS the default is 512 KiB.
         transport.set_write_buffer_limits(high=_BUFFERED)
         self._client.served = self
@@ -95,9 +144,9 @@ class LimitedProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP."""
-        self._refuse(HTTPStatus.BAD_REQUEST, f"is not HTTP/1.1: {msg}")
+        self._refuse(Code.BAD_REQUEST, f"is not HTTP/1.1: {msg}")
 
-    # controller.api.connections.Served.
+    # p4fabric.controller.api.connections.Served.
 
     def expire(self, what: str) -> None:
         """Tell the client that something took too long, and close."""
@@ -106,7 +155,7 @@ class LimitedProtocol(H11Protocol):
             cycle.disconnected = True
             cycle.message_event.set()
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            self._refuse(HTTPStatus.REQUEST_TIMEOUT, f"took too long: {what} did not come in whole in time")
+            self._refuse(Code.REQUEST_TIMEOUT, f"took too long: {what} did not come in whole in time")
         else:
             self.transport.abort()
 
@@ -122,10 +171,11 @@ class LimitedProtocol(H11Protocol):
         """Whether no request is being made or answered."""
         return self.cycle is None or self.cycle.response_complete
 
-    def _refuse(self, status: HTTPStatus, message: str) -> None:
-        body = json.dumps({"errors": [FieldError("request", None, message).as_dict()]}).encode()
+    def _refuse(self, code: Code, message: str) -> None:
+        status = HTTPStatus(STATUS[code])
+        body = problem_body(code, [FieldError("request", None, message, code)])
         headers = [
-            ("Content-Type", "application/json"),
+            ("Content-Type", MEDIA_TYPE),
             ("Content-Length", str(len(body))),
             ("Connection", "close"),
         ]

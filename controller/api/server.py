@@ -1,6 +1,6 @@
 """Serves the API inside the fabric's event loop, until told to stop.
 
-This module knows sockets and uvicorn. It must never know what is served.
+This module knows sockets and uvicorn. It does not know what is served.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from controller.api.connections import Acceptor, Client, Connections, Limits
-from controller.api.protocol import LimitedProtocol
-from controller.config import ApiConfig
-from controller.descriptors import connections_within
+from p4fabric.controller.api.connections import FOR_STRANGERS, Acceptor, Client, Connections, Limits
+from p4fabric.controller.api.protocol import LimitedProtocol
+from p4fabric.controller.config import ApiConfig
+from p4fabric.controller.descriptors import connections_within
 
-__all__ = ["ListenError", "listen", "serve"]
+__all__ = ["ListenError", "event_streams", "listen", "serve"]
 
 _log = logging.getLogger(__name__)
 
@@ -85,12 +85,16 @@ async def serve(
         ListenError: the TLS files cannot be used.
     """
     tls = config.tls
+    authority = None if tls is None else tls.client_authority
     try:
         settings = uvicorn.Config(
             app,
             http=LimitedProtocol,
             ssl_certfile=None if tls is None else _readable(tls.certificate),
             ssl_keyfile=None if tls is None else _readable(tls.private_key),
+            ssl_ca_certs=None if authority is None else _readable(authority),
+            # Whoever shows no certificate may have a token.
+            ssl_cert_reqs=ssl.CERT_NONE if authority is None else ssl.CERT_OPTIONAL,
             log_config=None,
             log_level="warning",
             access_log=False,
@@ -123,15 +127,29 @@ async def serve(
         stopping.cancel()
 
 
-def _limits(config: ApiConfig, switches: int) -> Limits:
+def event_streams(config: ApiConfig, switches: int) -> int:
+    """How many clients may follow something at once, so that others still get through.
+
+    Args:
+        config: what is wanted.
+        switches: how many switches the controller needs file descriptors for.
+    """
+    return max(1, min(config.max_event_streams, int(_room(config, switches) * (1 - FOR_STRANGERS))))
+
+
+def _room(config: ApiConfig, switches: int) -> int:
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    room = connections_within(descriptors, switches, config.max_connections)
+    return connections_within(descriptors, switches, config.max_connections)
+
+
+def _limits(config: ApiConfig, switches: int) -> Limits:
+    room = _room(config, switches)
     if room < config.max_connections:
         _log.warning(
             "api.maxConnections is %d, but only %d fit the limit of %d file descriptors beside %d switches",
             config.max_connections,
             room,
-            descriptors,
+            resource.getrlimit(resource.RLIMIT_NOFILE)[0],
             switches,
         )
     return Limits(

@@ -4,69 +4,104 @@ from __future__ import annotations
 
 import re
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from controller.cli.client import ApiRefusal, Client, Connection, failures_told
-from controller.cli.documents import Found, read_documents
-from controller.cli.tables import console, intent_table
+from p4fabric.controller.cli.asking import confirmed
+from p4fabric.controller.cli.connection import Connection
+from p4fabric.controller.cli.documents import Found, read_documents
+from p4fabric.controller.cli.failures import Usage
+from p4fabric.controller.cli.preview import print_summary
+from p4fabric.controller.cli.progress import waited_for
+from p4fabric.controller.cli.tables import as_api, console, intent_table
+from p4fabric.controller.client import ApiError, Resource, SyncClient, Written
+from p4fabric.controller.intents import IntentDocument as Intent
+from p4fabric.controller.names import IntentKey
 
-__all__ = ["run"]
+__all__ = ["run", "tell_where"]
 
 _INDEX = re.compile(r"^\[(\d+)\]\.")
-Key = tuple[str, str, str]
 
 
-def run(connection: Connection, files: Sequence[str], wait: bool, timeout: float, dry_run: bool) -> int:
+def run(
+    connection: Connection,
+    files: Sequence[str],
+    wait: bool,
+    timeout: float,
+    dry_run: bool,
+    owner: str | None,
+    force: bool,
+    prune: bool,
+    yes: bool,
+) -> int:
     """Apply; returns the exit status."""
-    with failures_told():
-        found = read_documents(files)
-        with connection.open() as client:
-            try:
-                body = [each.document for each in found]
-                answer = client.post("/api/v1/intents", body, dryRun="true" if dry_run else None)
-            except ApiRefusal as refusal:
-                _tell_where(refusal, found)
-                return 1
-            intents: list[Mapping[str, Any]] = answer["intents"]
-            ready = True
-            if wait and not dry_run:
-                intents, ready = _wait(client, intents, timeout)
-        console().print(intent_table(intents))
-        if not ready:
-            print(f"not all are active after {timeout:g} s", file=sys.stderr)
-        return 0 if ready else 1
+    if prune and owner is None:
+        raise Usage("--prune deletes what an owner applied before: say whose with --owner")
+    found = read_documents(files)
+    documents = [each.document for each in found]
+    with connection.open() as client:
+        try:
+            if dry_run:
+                preview = client.preview_apply(documents, owner=owner, force=force, entries=0)
+                print_summary(console(), as_api(preview))
+                left = _left(client, owner, _keys(documents)) if prune else []
+                for resource in left:
+                    print(f"{resource.key} would be deleted")
+                return 0
+            written = client.apply(documents, owner=owner, force=force)
+        except ApiError as refusal:
+            tell_where(refusal, found)
+            return 1
+        outcomes = [one.outcome.value for one in written]
+        pruned = _prune(client, owner, written, yes) if prune else []
+        resources = [one.resource for one in written]
+        ready = True
+        if wait:
+            ready = waited_for(client, resources, "active", timeout)
+            now = {one.key: one for one in client.list(Intent)}
+            resources = [now.get(one.key, one) for one in resources]
+        console().print(intent_table([one.document for one in resources], outcomes))
+        for resource in pruned:
+            print(f"{resource.key} deleted")
+    return 0 if ready else 1
 
 
-def _tell_where(refusal: ApiRefusal, found: Sequence[Found]) -> None:
+def _left(client: SyncClient, owner: str | None, applied: set[tuple[str, ...]]) -> list[Resource[Any]]:
+    """What the owner alone owns, and has not applied now."""
+    return [
+        one
+        for one in client.list(Intent, owner=owner)
+        if one.metadata.owners == [owner]
+        and one.status.state != "deleting"
+        and _lower(one.key) not in applied
+    ]
+
+
+def _prune(
+    client: SyncClient, owner: str | None, written: Sequence[Written[Any]], yes: bool
+) -> list[Resource[Any]]:
+    left = _left(client, owner, {_lower(one.resource.key) for one in written})
+    if not left or not confirmed(f"Delete what {owner} applied before:", [one.key for one in left], yes):
+        return []
+    client.delete_all(left)
+    return left
+
+
+def _keys(documents: Sequence[Any]) -> set[tuple[str, ...]]:
+    return {_lower(IntentKey(one["kind"], one["tenant"], one["name"])) for one in documents}
+
+
+def _lower(key: IntentKey) -> tuple[str, ...]:
+    return key.kind.lower(), key.tenant, key.name
+
+
+def tell_where(refusal: ApiError, found: Sequence[Found]) -> None:
     """Errors with the file and document that they are about."""
     for error in refusal.errors:
-        field = str(error.get("field"))
-        place = _INDEX.match(field)
+        place = _INDEX.match(error.field)
         index = int(place[1]) if place else 0
         where = found[index] if index < len(found) and (place or len(found) == 1) else "refused"
-        text = f"{_INDEX.sub('', field)} {error.get('message')}".strip()
+        text = f"{_INDEX.sub('', error.field)} {error.message}".strip()
         print(f"{where}: {text}", file=sys.stderr)
-
-
-def _wait(
-    client: Client, applied: Sequence[Mapping[str, Any]], timeout: float
-) -> tuple[list[Mapping[str, Any]], bool]:
-    """Wait until all are active in the generation that was applied, or a newer one."""
-    deadline = time.monotonic() + timeout
-    while True:
-        known = {_key(intent): intent for intent in client.get("/api/v1/intents")["intents"]}
-        now: list[Mapping[str, Any]] = [{**intent, **known.get(_key(intent), {})} for intent in applied]
-        ready = all(
-            intent["status"]["state"] == "active"
-            and intent["status"]["generation"] >= before["status"]["generation"]
-            for intent, before in zip(now, applied, strict=True)
-        )
-        if ready or time.monotonic() > deadline:
-            return now, ready
-        time.sleep(0.2)
-
-
-def _key(intent: Mapping[str, Any]) -> Key:
-    return intent["kind"], intent["tenant"], intent["name"]
+    if not refusal.errors:
+        print(refusal, file=sys.stderr)

@@ -3,46 +3,61 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import sys
 from pathlib import Path
 
-from controller.api import ListenError, TokenError, create_app, listen, read_token, serve
-from controller.config import ConfigError, FabricConfig
-from controller.descriptors import raise_limit
-from controller.fabric import running_fabric
-from controller.logs import BoundedRate
-from controller.store import StoreError
+from p4fabric.controller.access import Access
+from p4fabric.controller.api import (
+    ListenError,
+    TokenError,
+    create_app,
+    event_streams,
+    listen,
+    read_token,
+    serve,
+)
+from p4fabric.controller.cli import journal
+from p4fabric.controller.config import ConfigError, FabricConfig
+from p4fabric.controller.descriptors import raise_limit
+from p4fabric.controller.fabric import running_fabric
+from p4fabric.controller.interpreter import set_aside, set_up_interpreter
+from p4fabric.controller.log_format import FORMATS, LEVELS, hide, set_up
+from p4fabric.controller.store import StoreError
+from p4fabric.softswitch.readiness import READY, STOPPING, notify
 
 __all__ = ["run"]
 
-_LEVELS = ("debug", "info", "warning", "error")
 
-
-def run(path: Path, log_level: str, *, new_store: bool = False, confirm_removal: bool = False) -> int:
+def run(
+    path: Path,
+    log_level: str | None,
+    log_format: str | None,
+    *,
+    new_store: bool = False,
+    confirm_removal: bool = False,
+) -> int:
     """Run the controller; returns the exit status.
 
     Args:
         path: the configuration.
-        log_level: one of Python's, in lower case.
+        log_level: one of Python's, in lower case; None: the configuration's.
+        log_format: text or json; None: the configuration's.
         new_store: begin with no intents, though the store's file is empty.
         confirm_removal: remove what switches hold and the store does not know, however much that is.
     """
-    if log_level not in _LEVELS:
-        print(f"--log-level {log_level!r} must be one of {', '.join(_LEVELS)}", file=sys.stderr)
-        return 2
-    logging.basicConfig(
-        level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-    )
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(BoundedRate())
-    raise_limit()
+    for option, value, known in (("level", log_level, LEVELS), ("format", log_format, FORMATS)):
+        if value is not None and value not in known:
+            print(f"--log-{option} {value!r} must be one of {', '.join(known)}", file=sys.stderr)
+            return 2
     try:
         config = FabricConfig.load(path)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
+    set_up(log_level or config.log.level, log_format or config.log.format)
+    raise_limit()
+    set_up_interpreter()
     status = 0
     try:
         asyncio.run(_run(config, new_store=new_store, confirm_removal=confirm_removal))
@@ -59,23 +74,29 @@ async def _run(config: FabricConfig, *, new_store: bool, confirm_removal: bool) 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     token = read_token(config.api.token_file)
+    hide(token)
     with listen(config.api) as listener:
         running = running_fabric(config, new_store=new_store, confirm_removal=confirm_removal)
         async with running as fabric:
+            set_aside()  # what was loaded stays
+            fabric.bus.observer = journal.record
+            access = await Access.load(config, fabric.store, token)
             app = create_app(
                 fabric,
-                token,
+                access,
                 max_request_bytes=config.api.max_request_bytes,
                 max_bytes_in_flight=config.api.max_bytes_in_flight,
-                max_event_streams=config.api.max_event_streams,
+                max_event_streams=event_streams(config.api, len(config.switches)),
             )
             host, port = listener.getsockname()[:2]
             scheme = "http" if config.api.tls is None else "https"
             shown = f"[{host}]" if ":" in host else host
             print(f"p4fabric controller at {scheme}://{shown}:{port}/docs, token in {config.api.token_file}")
             sys.stdout.flush()
+            notify(READY)  # the socket listens: who connects now is served
             switches = len(config.switches)
-            await serve(app, config.api, listener, stop, fabric.bus.close, switches=switches)
+            await serve(app, config.api, listener, stop, fabric.end_streams, switches=switches)
+            notify(STOPPING)
 
 
 def _leaves(failures: BaseExceptionGroup[BaseException]) -> list[BaseException]:

@@ -1,6 +1,6 @@
 """Finds and reads intent documents: YAML or JSON, several in a file, files, folders, standard input.
 
-This module must never know what a document should say; the controller is the judge.
+This module does not know what a document should say; the controller is the judge.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from controller.cli.client import Usage
-from controller.shown import shorten
-from controller.strict_yaml import UnusableYaml, load_all, read_bounded
+from p4fabric.controller.cli.failures import Usage
+from p4fabric.controller.shown import shorten
+from p4fabric.controller.strict_yaml import UnusableYaml, load_all, read_bounded
 
 __all__ = ["Found", "read_documents"]
 

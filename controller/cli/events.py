@@ -3,53 +3,73 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
-from controller.cli.client import CannotConnect, Client, Connection, failures_told
+from p4fabric.controller.cli.connection import Connection
+from p4fabric.controller.cli.failures import Usage
+from p4fabric.controller.cli.tables import as_api
 
-__all__ = ["line", "run"]
+__all__ = ["line", "run", "what"]
 
 _PATIENCE = 30.0
 """Seconds to try to come back to a controller that was there."""
 
 
-def run(connection: Connection, types: str, count: int | None, as_json: bool) -> int:
+def run(
+    connection: Connection,
+    types: str,
+    since: str | None,
+    tenant: str | None,
+    intent: str | None,
+    switch: str | None,
+    follow: bool,
+    count: int | None,
+    as_json: bool,
+) -> int:
     """Follow; returns the exit status."""
-    shown, last_id = 0, None
-    lost_at: float | None = None
-    with failures_told(), connection.open() as client:
-        while True:
-            try:
-                for identity, event in _follow(client, types, last_id):
-                    last_id, lost_at = identity or last_id, None
-                    print(json.dumps(event) if as_json else line(event), flush=True)
-                    shown += 1
-                    if count is not None and shown >= count:
-                        return 0
-            except CannotConnect:
-                if last_id is None or (lost_at is not None and time.monotonic() - lost_at > _PATIENCE):
-                    raise
-            lost_at = lost_at or time.monotonic()
-            time.sleep(0.5)
-
-
-def _follow(client: Client, types: str, last_id: str | None) -> Any:
-    query = {"types": types} if types else {}
-    return client.stream("/api/v1/events", last_id, **query)
+    wanted = [name.strip() for name in types.split(",") if name.strip()]
+    named = None if intent is None else intent.split("/")
+    if named is not None and len(named) != 3:
+        raise Usage("--intent must be KIND/TENANT/NAME")
+    with connection.open() as client:
+        events = client.events(
+            types=wanted,
+            tenant=tenant,
+            intent=None if named is None else (named[0], named[1], named[2]),
+            switch=switch,
+            since=since,
+            follow=follow,
+            patience=_PATIENCE,
+        )
+        for event in islice(events, count):
+            document = as_api(event)
+            print(json.dumps(document) if as_json else line(document), flush=True)
+    return 0
 
 
 def line(event: Mapping[str, Any]) -> str:
     """An event as a line of text."""
-    return f"{event.get('time', '-'):24} {event['type']:20} {_what(event)}"
+    return f"{event.get('time', '-'):24} {event['type']:20} {what(event)}"
 
 
-def _what(event: Mapping[str, Any]) -> str:
+def what(event: Mapping[str, Any]) -> str:
+    """What happened to what, without the time and the type."""
     match event["type"]:
+        case "FabricStatusChanged":
+            parts = [f"{event['before']} -> {event['severity']}"]
+            parts += (f"new: {finding['text']}" for finding in event["new"])
+            parts += (f"over: {finding['text']}" for finding in event["over"])
+            return "; ".join(parts)
         case "IntentStatusChanged":
-            reasons = f": {'; '.join(event['reasons'])}" if event["reasons"] else ""
+            reasons = f": {_reasons(event['reasons'])}" if event["reasons"] else ""
             return f"{_key(event)} generation {event['generation']} {event['state']}{reasons}"
+        case "IntentsStatusChanged":
+            kinds = ", ".join(f"{number} {kind}" for kind, number in event["kinds"].items())
+            now = f": {_reasons(event['reasons'])}" if event["reasons"] else ""
+            over = f", no longer: {_reasons(event['cleared'])}" if event["cleared"] else ""
+            return f"{event['count']} intents ({kinds}) {event['state']}{now}{over}"
         case "IntentDeleted":
             return _key(event)
         case "SwitchConnected":
@@ -62,13 +82,19 @@ def _what(event: Mapping[str, Any]) -> str:
         case "HostLearned" | "HostMoved" | "HostForgotten":
             where = f"{event['mac']} at {_end(event)} in {event['tenant']}/{event['network']}"
             before = f", before at {_end(event['before'])}" if "before" in event else ""
-            return f"{where} {' '.join(event['addresses'])}{before}"
+            reason = f": {event['reason']}" if "reason" in event else ""
+            return f"{where} {' '.join(event['addresses'])}{before}{reason}"
         case "AddressMoved":
             had = f"{event['before']['mac']} at {_end(event['before'])}"
             return f"{event['address']} to {event['mac']} at {_end(event)}, before of {had}"
         case "AddressClaimRefused":
             where = f"at {_end(event['claimedAt'])} in {event['tenant']}/{event['network']}"
             return f"{event['address'] or '-'} by {event['mac']} {where}: {event['reason']}"
+        case "DuplicateAddress":
+            both = (f"{one['mac']} at {_end(one)}" for one in (event["holder"], event["claimant"]))
+            return f"{event['address']} in {event['tenant']}/{event['network']}: {' and '.join(both)}"
+        case "HostLimitReached":
+            return f"{_end(event)} has {event['limit']} hosts"
         case "CongestionOnset" | "CongestionUpdate" | "CongestionCleared":
             return _congestion(event)
         case "TrafficDropped":
@@ -82,8 +108,14 @@ def _what(event: Mapping[str, Any]) -> str:
                 f"at most {event['peakPacketsPerSecond']:.0f}/s"
             )
         case "EventsLost":
-            return "some events were lost" if event["count"] is None else f"{event['count']} events were lost"
+            if event["count"] is None:
+                return "some events were lost"
+            return f"{event['count']} events about {event['class']} were lost"
     return json.dumps(event)
+
+
+def _reasons(reasons: list[Mapping[str, Any]]) -> str:
+    return "; ".join(reason["message"] for reason in reasons)
 
 
 def _drop(event: Mapping[str, Any]) -> str:

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 
 __all__ = ["run"]
 
 _SYSTEM_PYTHON = Path("/usr/bin/python3")
-_LAB = Path(__file__).resolve().parents[2] / "mininet" / "lab.py"
+_LAB = files("p4fabric") / "lab" / "lab.py"
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the lab; returns its exit status."""
-    if not _LAB.is_file():
-        print(f"the lab is part of a checkout, and {_LAB} is not there", file=sys.stderr)
-        return 2
+    """Run the lab; returns its exit status.
+
+    Raises:
+        ModuleNotFoundError: this is an installation of the switch alone, without a controller.
+    """
+    if not {"-h", "--help"} & set(arguments) and importlib.util.find_spec("fastapi") is None:
+        raise ModuleNotFoundError("the lab's controller needs it", name="fastapi")
     if not _SYSTEM_PYTHON.is_file():
         print(f"{_SYSTEM_PYTHON} is missing: the lab needs the system's Python and Mininet", file=sys.stderr)
         return 2
+    # The lab starts the command that it was started with, wherever that is installed.
+    environment = {**os.environ, "P4FABRIC": str(Path(sys.executable).with_name("p4fabric"))}
     try:
-        return subprocess.run([_SYSTEM_PYTHON, _LAB, *arguments], check=False).returncode
+        return subprocess.run(
+            [_SYSTEM_PYTHON, str(_LAB), *arguments], env=environment, check=False
+        ).returncode
     except KeyboardInterrupt:
         return 130

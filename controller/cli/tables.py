@@ -1,21 +1,41 @@
-"""Tables as all commands show them."""
+"""Tables as all commands show them, and the other forms that answers are printed in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
 
+from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["console", "intent_table", "state_text", "table"]
+__all__ = [
+    "Output",
+    "age",
+    "as_api",
+    "console",
+    "intent_table",
+    "print_json",
+    "print_yaml",
+    "severity_text",
+    "state_text",
+    "table",
+]
 
 _STYLES = {"active": "green", "installing": "yellow", "accepted": "yellow", "degraded": "red"}
 
+_SEVERITIES = {"ok": "green", "at risk": "yellow", "degraded": "red", "down": "bold red"}
+
+
+Output = Literal["table", "wide", "name", "json", "yaml"]
+"""How answers are printed."""
+
 
 def console() -> Console:
-    """Standard output; in a pipe, lines are not folded."""
+    """Standard output; in a pipe, lines are not folded, and nothing has a colour."""
     found = Console(highlight=False)
     return found if found.is_terminal else Console(highlight=False, width=200)
 
@@ -33,23 +53,72 @@ def state_text(state: str) -> Text:
     return Text(state, _STYLES.get(state, ""))
 
 
-def intent_table(intents: Iterable[Mapping[str, Any]]) -> Table:
-    """Intents and how far they are; what became of them where that is known."""
-    rows = list(intents)
-    applied = any("outcome" in row for row in rows)
-    made = table(
-        None, "KIND", "TENANT", "NAME", *(["OUTCOME"] if applied else []), "STATE", "#GENERATION", "REASONS"
-    )
-    for row in rows:
-        status = row["status"]
-        outcome = [row["outcome"]] if applied else []
+def severity_text(severity: str) -> Text:
+    """A severity in its colour."""
+    return Text(severity, _SEVERITIES.get(severity, ""))
+
+
+def age(since: datetime) -> str:
+    """How long ago something was, in its largest unit."""
+    seconds = max(0.0, (datetime.now(UTC) - since).total_seconds())
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{int(seconds / length)}{unit}"
+    return f"{int(seconds)}s"
+
+
+def intent_table(
+    intents: Iterable[Mapping[str, Any]], outcomes: Sequence[str] | None = None, *, wide: bool = False
+) -> Table:
+    """Intents and how far they are.
+
+    Args:
+        intents: as the API has them.
+        outcomes: what became of each.
+        wide: with labels, owners, age and version.
+    """
+    columns = ["KIND", "TENANT", "NAME", *(["OUTCOME"] if outcomes is not None else [])]
+    columns += [
+        "STATE",
+        "#GENERATION",
+        *(["#AGE", "#VERSION", "OWNERS", "LABELS"] if wide else []),
+        "REASONS",
+    ]
+    made = table(None, *columns)
+    for index, intent in enumerate(intents):
+        status, metadata = intent["status"], intent["metadata"]
+        more = []
+        if wide:
+            labels = ",".join(f"{key}={value}" for key, value in intent["labels"].items())
+            created = datetime.fromisoformat(metadata["created"])
+            more = [age(created), metadata["resourceVersion"], ",".join(metadata["owners"]), labels]
         made.add_row(
-            row["kind"],
-            row["tenant"],
-            row["name"],
-            *outcome,
+            intent["kind"],
+            intent["tenant"],
+            intent["name"],
+            *([outcomes[index]] if outcomes is not None else []),
             state_text(status["state"]),
-            str(status["generation"]),
-            Text("; ".join(status["reasons"])),
+            str(metadata["generation"]),
+            *more,
+            Text("; ".join(reason["message"] for reason in status["reasons"])),
         )
     return made
+
+
+def as_api(document: BaseModel) -> Any:
+    """A document as the API wrote it: what was left out stays out."""
+    return document.model_dump(mode="json", exclude_unset=True)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_yaml(values: Iterable[Any]) -> None:
+    """Print values as YAML documents."""
+    import yaml
+
+    for index, value in enumerate(values):
+        print("---\n" if index else "", end="")
+        print(yaml.safe_dump(value, sort_keys=False, allow_unicode=True), end="")

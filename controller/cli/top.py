@@ -1,18 +1,24 @@
-"""`p4fabric top`: switches, congestion, drops, intents and counters at a glance."""
+"""`p4fabric top`: what is wrong, switches, congestion, drops, intents and counters at a glance."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
+from pydantic import BaseModel
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from controller.cli.client import CannotConnect, Client, Connection, failures_told
-from controller.cli.events import flow_text
-from controller.cli.tables import console, intent_table, table
+from p4fabric.controller.cli.connection import Connection
+from p4fabric.controller.cli.events import flow_text
+from p4fabric.controller.cli.fabric_tables import switch_state
+from p4fabric.controller.cli.status import findings, headline
+from p4fabric.controller.cli.tables import as_api, console, intent_table, table
+from p4fabric.controller.client import CannotConnect, SyncClient
+from p4fabric.controller.intents import IntentDocument as Intent
 
 __all__ = ["run"]
 
@@ -20,11 +26,12 @@ _COUNTED = ("FirewallPolicy", "Service", "UpfSession")
 _MOST_COUNTERS = 20
 _MOST_EPISODES = 8
 _MOST_DROPS = 8
+_MOST_FINDINGS = 5
 
 
 def run(connection: Connection, once: bool, interval: float) -> int:
     """Show it once, or until interrupted; returns the exit status."""
-    with failures_told(), connection.open(timeout=10.0) as client:
+    with connection.open(timeout=10.0) as client:
         rates = _Rates()
         if once:
             console().print(_screen(client, rates))
@@ -36,6 +43,10 @@ def run(connection: Connection, once: bool, interval: float) -> int:
                     live.update(_screen(client, rates), refresh=True)
                 except CannotConnect as error:
                     live.update(Text(f"{error}\ntrying again", "red"), refresh=True)
+
+
+def _documents(items: Iterable[BaseModel]) -> list[Mapping[str, Any]]:
+    return [as_api(item) for item in items]
 
 
 class _Rates:
@@ -51,15 +62,22 @@ class _Rates:
         return f"{max(0, packets - before) / (now - at):.0f}" if now > at else "-"
 
 
-def _screen(client: Client, rates: _Rates) -> RenderableType:
-    topology = client.get("/api/v1/topology")
-    intents = client.get("/api/v1/intents")["intents"]
+def _screen(client: SyncClient, rates: _Rates) -> RenderableType:
+    intents = [one.document for one in client.list(Intent)]
+    status = as_api(client.status())
     parts: list[RenderableType] = [
-        _switches(topology),
+        headline(status),
+        *([findings(status, _MOST_FINDINGS)] if status["findings"] else []),
         Text(),
-        _congestion(client.get("/api/v1/congestion")),
+        _switches(
+            _documents(client.switches()),
+            _documents(client.links()),
+            _documents(client.hosts()),
+        ),
         Text(),
-        _drops(client.get("/api/v1/drops")["drops"]),
+        _congestion(_documents(islice(client.congestion(), _MOST_EPISODES))),
+        Text(),
+        _drops(as_api(client.drops())["drops"]),
         Text(),
         _counters(client, intents, rates),
     ]
@@ -71,29 +89,26 @@ def _screen(client: Client, rates: _Rates) -> RenderableType:
     return Group(*parts)
 
 
-def _switches(topology: Mapping[str, Any]) -> RenderableType:
+def _switches(
+    switches: list[Mapping[str, Any]], links: list[Mapping[str, Any]], hosts: list[Mapping[str, Any]]
+) -> RenderableType:
     shown = table("Switches", "NAME", "ROLE", "STATE", "#ENTRIES", "#DESIRED", "#REFUSED", "#LINKS", "#HOSTS")
-    for switch in topology["switches"]:
+    for switch in switches:
         name = switch["name"]
-        state = "in sync" if switch["inSync"] else "connected" if switch["connected"] else switch["state"]
-        style = "green" if switch["inSync"] else "yellow" if switch["connected"] else "red"
-        if switch["held"] is not None:
-            state, style = f"held: {switch['held']}", "red"
         shown.add_row(
             name,
             switch["role"],
-            Text(state, style),
+            switch_state(switch),
             str(switch["entriesInstalled"]),
             str(switch["entriesDesired"]),
             str(switch["entriesRefused"]),
-            str(sum(link["source"]["switch"] == name for link in topology["links"])),
-            str(sum(host["switch"] == name for host in topology["hosts"])),
+            str(sum(link["source"]["switch"] == name for link in links)),
+            str(sum(host["switch"] == name for host in hosts)),
         )
     return shown
 
 
-def _congestion(congestion: Mapping[str, Any]) -> RenderableType:
-    episodes = [*congestion["active"], *congestion["over"]][:_MOST_EPISODES]
+def _congestion(episodes: list[Mapping[str, Any]]) -> RenderableType:
     if not episodes:
         return Text("No congestion seen", "green")
     shown = table(
@@ -132,13 +147,12 @@ def _drops(drops: list[Mapping[str, Any]]) -> RenderableType:
     return shown
 
 
-def _counters(client: Client, intents: list[Mapping[str, Any]], rates: _Rates) -> RenderableType:
+def _counters(client: SyncClient, intents: Sequence[Mapping[str, Any]], rates: _Rates) -> RenderableType:
     shown = table("Counters", "INTENT", "COUNTER", "#PACKETS", "#BYTES", "#PACKETS/S")
     counted = [intent for intent in intents if intent["kind"] in _COUNTED]
     for intent in counted[:_MOST_COUNTERS]:
         path = f"{intent['kind']}/{intent['tenant']}/{intent['name']}"
-        for count in client.get(f"/api/v1/counters/{path}")["counters"]:
-            name = f"{path} {count['counter']}"
-            rate = rates.rate(name, count["packets"])
-            shown.add_row(path, Text(count["counter"]), str(count["packets"]), str(count["bytes"]), rate)
+        for count in client.counters((intent["kind"], intent["tenant"], intent["name"])).counters:
+            rate = rates.rate(f"{path} {count.counter}", count.packets)
+            shown.add_row(path, Text(count.counter), str(count.packets), str(count.bytes), rate)
     return shown

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from controller.cli.client import Connection, Usage, failures_told
-from softswitch.cli.interrupt import ends_at_once
-from softswitch.cli.trace import live, show, trace_filter
-from softswitch.server.ports import BadOption
+from p4fabric.controller.cli.connection import Connection
+from p4fabric.controller.cli.failures import Usage
+from p4fabric.softswitch.cli.interrupt import ends_at_once
+from p4fabric.softswitch.cli.trace import live, show, trace_filter
+from p4fabric.softswitch.server.ports import BadOption
 
 __all__ = ["run"]
 
@@ -27,9 +28,9 @@ def run(
     """Show traces as they come; returns the exit status."""
     if brief and as_json:
         raise Usage("--brief and --json exclude each other")
-    with failures_told(), ends_at_once():
+    with ends_at_once():
         with connection.open() as client:
-            addresses = {one["name"]: one["address"] for one in client.get("/api/v1/switches")["switches"]}
+            addresses = {one.name: one.address for one in client.switches()}
         if switch not in addresses:
             raise Usage(f"there is no switch {switch!r}; there are {', '.join(sorted(addresses)) or 'none'}")
         try:

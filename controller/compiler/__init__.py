@@ -1,5 +1,7 @@
-"""What intents mean in table entries: pure, and compiled again only where something changed."""
+"""Compiles the state of the fabric to the entities of each switch, change by change."""
 
-from controller.compiler.compiler import Compiler
+from p4fabric.controller.compiler.compiler import Compiled, Compiler
+from p4fabric.controller.compiler.delta import FabricDelta, SlotChange, SwitchDelta
+from p4fabric.controller.compiler.output import CompileError
 
-__all__ = ["Compiler"]
+__all__ = ["CompileError", "Compiled", "Compiler", "FabricDelta", "SlotChange", "SwitchDelta"]

@@ -1,163 +1,188 @@
-"""Intents and topology in, the entities of every switch out; what did not change is not made again.
+"""Turns changes of the state into changes of what switches should hold.
 
-No I/O, and nothing but its arguments decides what comes out: what it remembers only saves time. This
-module must never know a kind of intent, nor an entry.
+No I/O. Only the state decides the result: the same tables give the same entities, in whatever order they
+were filled. This module knows no kind of intent and no entry.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from controller.compiler.desired import CompileError, DesiredState, Output
-from controller.compiler.plan import Slot, Task, tasks
-from controller.intents.allocation import Allocations
-from controller.intents.catalogue import Catalogue
-from controller.names import IntentKey, SwitchName
-from controller.topology.model import Topology
-from pipelines.entities import Entity, EntityKey
+import p4fabric.controller.compiler.kinds  # noqa: F401 - each registers what its kind means
+from p4fabric.controller.compiler.delta import FabricDelta, SlotChange, SwitchDelta
+from p4fabric.controller.compiler.hosts import heard_host, stated_host
+from p4fabric.controller.compiler.meaning import MEANINGS, Meaning
+from p4fabric.controller.compiler.output import CompileError, CounterSource, Output, Slot
+from p4fabric.controller.compiler.switches import fabric_switch
+from p4fabric.controller.compiler.view import FabricView
+from p4fabric.controller.compiler.wanted import WantedEntities
+from p4fabric.controller.intents import FieldError
+from p4fabric.controller.intents.admission import problems_of
+from p4fabric.controller.names import IntentKey, SwitchName
+from p4fabric.controller.state import Change, Database, Derivation, Undo
+from p4fabric.controller.topology.model import HostKey
+from p4fabric.pipelines.entities import Entity, EntityKey
 
-__all__ = ["Compiler"]
+__all__ = ["Compiled", "Compiler"]
 
-V = TypeVar("V")
-Outputs = Mapping[IntentKey, tuple[Output, ...]]
-Touched = dict[SwitchName, set[EntityKey]]
+_PROBLEMS = "problems"
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What a change of the state came to."""
+
+    delta: FabricDelta
+    problems: Mapping[IntentKey, tuple[FieldError, ...]]
+    """What is wrong now with intents, among the others, that was not wrong with them before."""
+    judged: Mapping[IntentKey, tuple[FieldError, ...]]
+    """All that is wrong with intents of which something else was wrong before, or is now."""
+    disagreement: CompileError | None
+    """Parts want different entities under one key, though admission found no problem."""
+    undo: Undo
 
 
 class Compiler:
-    """Compile one state after another; not for two threads at once."""
+    """The state of a fabric, and what every switch should hold because of it."""
 
     def __init__(self) -> None:
-        """Nothing compiled yet."""
-        self._forget()
+        """An empty state."""
+        self.database = Database()
+        self.view = FabricView(self.database)
+        self.wanted = WantedEntities()
+        self._slots: dict[str, Callable[[object], Slot]] = {}
+        self._parts: list[tuple[Derivation[Any, Output], Callable[[object], Slot]]] = []
+        view = self.view
+        self._problems = self.database.derive(
+            _PROBLEMS, view.catalogue.table, partial(problems_of, view.catalogue)
+        )
+        self._meanings: dict[str, list[Derivation[IntentKey, Output]]] = {}
+        for kind, part in sorted(MEANINGS):
+            self._derive_kind(MEANINGS[kind, part])
+        switches = self.database.derive("switch", view.switches, partial(fabric_switch, view))
+        self._add_part(switches, lambda key: Slot(None, "switch", key))
+        for name, table, make in (
+            ("stated host", view.stated_hosts, stated_host),
+            ("heard host", view.heard_hosts, heard_host),
+        ):
+            hosts = self.database.derive(name, table, partial(make, view))
+            self._add_part(hosts, partial(_host_slot, name))
 
-    def _forget(self) -> None:
-        self._parts: dict[Slot, tuple[object, Output]] = {}
-        self._wanted: dict[SwitchName, dict[EntityKey, dict[Slot, Entity]]] = {}
-        """Every switch's entities, and the parts that want each."""
-        self._desired = DesiredState({}, {})
+    @property
+    def revision(self) -> int:
+        """Of the state."""
+        return self.database.revision
 
-    def compile(self, catalogue: Catalogue, allocations: Allocations, topology: Topology) -> DesiredState:
-        """What every switch of the topology should hold.
-
-        Args:
-            catalogue: all intents.
-            allocations: with the numbers that they were given.
-            topology: as it was last seen.
+    def change(self, changes: Iterable[Change]) -> Compiled:
+        """Change the state; each change is made before the next is asked for.
 
         Raises:
-            CompileError: two parts want different entities under one key.
+            Exception: what `changes` or a compiler raised; nothing has changed.
         """
-        try:
-            touched = self._update(tasks(catalogue, allocations, topology))
-            self._desired = DesiredState(*self._merge(topology, touched), self._outputs(catalogue))
-        except BaseException:
-            # Half an update must not be built upon.
-            self._forget()
-            raise
-        return self._desired
+        settled = self.database.apply(changes)
+        problems: dict[IntentKey, tuple[FieldError, ...]] = {}
+        judged: dict[IntentKey, tuple[FieldError, ...]] = {}
+        for key, before, now in settled.taken(_PROBLEMS):
+            if (before or ()) != (now or ()):
+                judged[key] = tuple(now or ())
+            if new := tuple(problem for problem in now or () if problem not in (before or ())):
+                problems[key] = new
+        parts = (
+            (slot(key), before, now)
+            for name, slot in self._slots.items()
+            for key, before, now in settled.taken(name)
+        )
+        delta, disagreement = self.wanted.change(self.revision, parts)
+        return Compiled(delta, problems, judged, disagreement, settled.undo)
 
-    def _update(self, wanted: Iterable[Task[object]]) -> Touched:
-        """Compile the parts that changed; the keys of entities that may be different now."""
-        touched: Touched = defaultdict(set)
-        before, self._parts = self._parts, {}
-        for task in wanted:
-            known = before.pop(task.slot, None)
-            if known is not None and known[0] == task.part:
-                self._parts[task.slot] = known
-                continue
-            output = task.compile(task.part)
-            if known is not None and known[1] == output:
-                output = known[1]
-            else:
-                if known is not None:
-                    self._remove(task.slot, known[1], touched)
-                self._add(task.slot, output, touched)
-            self._parts[task.slot] = (task.part, output)
-        for slot, (_, output) in before.items():
-            self._remove(slot, output, touched)
-        return touched
+    def whole(self) -> FabricDelta:
+        """All that is wanted, as the change from nothing."""
+        slots = tuple(
+            SlotChange(
+                slot,
+                (),
+                output.notes,
+                {switch: [entity.key for entity in found] for switch, found in output.entities.items()},
+                {},
+            )
+            for derivation, make_slot in self._parts
+            for key, output in derivation.results()
+            for slot in (make_slot(key),)
+        )
+        switches = {
+            name: SwitchDelta(self.revision, dict(entities), ())
+            for name, entities in self.wanted.entities.items()
+            if entities
+        }
+        return FabricDelta(self.revision, switches, slots)
 
-    def _add(self, slot: Slot, output: Output, touched: Touched) -> None:
-        for switch, entities in output.entities.items():
-            held = self._wanted.setdefault(switch, {})
-            for entity in entities:
-                if held.setdefault(entity.key, {}).setdefault(slot, entity) != entity:
-                    raise CompileError(f"{slot.owner or 'the fabric'} wants two of {entity.key} on {switch}")
-            touched[switch].update(entity.key for entity in entities)
+    def undo(self, compiled: Compiled) -> None:
+        """Take the last change back."""
+        self.change(compiled.undo)
 
-    def _remove(self, slot: Slot, output: Output, touched: Touched) -> None:
-        for switch, entities in output.entities.items():
-            held = self._wanted[switch]
-            for key in {entity.key for entity in entities}:
-                del held[key][slot]
-                if not held[key]:
-                    del held[key]
-                touched[switch].add(key)
+    def problems_of(self, key: IntentKey) -> tuple[FieldError, ...]:
+        """What is wrong with an intent among the others."""
+        return self._problems[key]
 
-    def _merge(
-        self, topology: Topology, touched: Touched
-    ) -> tuple[
-        Mapping[SwitchName, Mapping[EntityKey, Entity]],
-        Mapping[SwitchName, Mapping[EntityKey, frozenset[IntentKey]]],
-    ]:
-        entities = {name: self._desired.entities.get(name, {}) for name in topology.switches}
-        owners = {name: self._desired.owners.get(name, {}) for name in topology.switches}
-        for switch in touched.keys() & topology.switches.keys():
-            held = self._wanted[switch]
-            changed: dict[EntityKey, Entity] = {}
-            owned: dict[EntityKey, frozenset[IntentKey]] = {}
-            for key in touched[switch] & held.keys():
-                changed[key] = _agreed(switch, held[key])
-                owned[key] = frozenset(slot.owner for slot in held[key] if slot.owner is not None)
-            gone = touched[switch] - held.keys()
-            entities[switch] = _patched(entities[switch], changed, gone)
-            owners[switch] = _patched(owners[switch], owned, gone)
-        return entities, owners
+    def problems(self) -> Mapping[IntentKey, tuple[FieldError, ...]]:
+        """All intents with which something is wrong among the others."""
+        found = ((key, self._problems[key]) for key, _ in self.view.catalogue.table.rows())
+        return {key: problems for key, problems in found if problems}
 
-    def _outputs(self, catalogue: Catalogue) -> Outputs:
-        """What each intent came to; the very tuple of before where nothing of it changed."""
-        found: dict[IntentKey, list[Output]] = {key: [] for key in catalogue}
-        for slot, (_, output) in self._parts.items():
-            if slot.owner is not None:
-                found[slot.owner].append(output)
-        before = self._desired.outputs
-        outputs: dict[IntentKey, tuple[Output, ...]] = {}
-        for key, now in found.items():
-            old = before.get(key, ())
-            same = len(old) == len(now) and all(a is b for a, b in zip(old, now, strict=True))
-            outputs[key] = old if same else tuple(now)
-        return outputs
+    def outputs(self, key: IntentKey) -> list[Output]:
+        """What an intent comes to, part by part, hosts aside."""
+        found = (derivation.get(key) for derivation in self._meanings.get(key.kind, ()))
+        return [output for output in found if output is not None]
+
+    def counters(self, key: IntentKey) -> tuple[CounterSource, ...]:
+        """The entries whose direct counters speak for an intent, with labels to add them up by."""
+        return tuple(counter for output in self.outputs(key) for counter in output.counters)
+
+    def desired(self, switch: SwitchName) -> Mapping[EntityKey, Entity]:
+        """What a switch should hold, by key. It changes with the state."""
+        return self.wanted.entities.get(switch, {})
+
+    def _derive_kind(self, meaning: Meaning) -> None:
+        name = f"{meaning.kind}/{meaning.part}" if meaning.part else meaning.kind
+        derivation = self.database.derive(
+            name,
+            self.view.catalogue.table,
+            partial(_compile, meaning, self.view, self._problems),
+            where=lambda key, kind=meaning.kind: key.kind == kind,  # type: ignore[misc]
+        )
+        self._meanings.setdefault(meaning.kind, []).append(derivation)
+        self._add_part(derivation, lambda key: Slot(_intent_key(key), name, key, meaning.is_heard))
+
+    def _add_part(self, derivation: Derivation[Any, Output], slot: Callable[[object], Slot]) -> None:
+        self._slots[derivation.name] = slot
+        self._parts.append((derivation, slot))
 
 
-def _agreed(switch: SwitchName, holders: Mapping[Slot, Entity]) -> Entity:
-    """The entity that all want; what hosts say counts only where nobody else wants anything.
-
-    Raises:
-        CompileError: they do not agree.
-    """
-    stated = {slot: entity for slot, entity in holders.items() if not slot.is_heard}
-    if not stated:
-        # Hosts that contradict each other cost themselves what they say, not others their changes.
-        return holders[min(holders, key=lambda slot: (str(slot.owner), str(slot.part)))]
-    (first, entity), *others = stated.items()
-    for slot, other in others:
-        if other != entity:
-            names = f"{first.owner or 'the fabric'} and {slot.owner or 'the fabric'}"
-            raise CompileError(f"{names} want different entries on {switch}: {entity} and {other}")
-    return entity
+def _compile(
+    meaning: Meaning,
+    view: FabricView,
+    problems: Derivation[IntentKey, tuple[FieldError, ...]],
+    key: IntentKey,
+) -> Output:
+    """What an intent means. One that does not stand among the others may mean nothing; it is not admitted,
+    unless it was by a version that was less strict."""
+    try:
+        return meaning.compile(view, view.catalogue.table[key])
+    except Exception:
+        if problems.read(key):
+            return Output()
+        raise
 
 
-def _patched(
-    before: Mapping[EntityKey, V], changed: Mapping[EntityKey, V], gone: Iterable[EntityKey]
-) -> Mapping[EntityKey, V]:
-    """The mapping with changes; itself where nothing changes."""
-    changed = {key: value for key, value in changed.items() if before.get(key) != value}
-    gone = [key for key in gone if key in before]
-    if not changed and not gone:
-        return before
-    after = {**before, **changed}
-    for key in gone:
-        del after[key]
-    return after
+def _intent_key(key: object) -> IntentKey:
+    assert isinstance(key, IntentKey)
+    return key
+
+
+def _host_slot(name: str, key: object) -> Slot:
+    assert isinstance(key, tuple)
+    host: HostKey = key
+    return Slot(host[0], name, host, is_heard=name == "heard host")

@@ -1,21 +1,26 @@
 """Collecting entities by switch, and entries that several kinds of intent have in common.
 
-This module must never know an intent.
+This module knows no intent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from itertools import chain
+from typing import Any, overload
 
-from controller.intents.fields import IpPrefix
-from controller.intents.network import ROUTER_MAC
-from controller.names import SwitchName
-from pipelines.entities import Entity, Lpm
-from pipelines.fabric import bindings as b
-from pipelines.values import IpProtocol, MacAddress, VlanId, VrfId
+from p4fabric.controller.intents.fields import IpAddress, IpPrefix
+from p4fabric.controller.intents.kinds.network import ROUTER_MAC
+from p4fabric.controller.names import SwitchName
+from p4fabric.pipelines.entities import Entity, Lpm
+from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import IpProtocol, MacAddress, VlanId, VrfId
 
-__all__ = ["TRANSPORTS", "EntityLists", "answer_arp", "drop_route", "route"]
+__all__ = ["TRANSPORTS", "EntityLists", "IpRange", "answer_arp", "drop_route", "lpm", "route"]
+
+IpRange = IpPrefix | IpAddress
+"""A prefix, or one address, which is one of all its bits."""
 
 TRANSPORTS = {"tcp": IpProtocol(6), "udp": IpProtocol(17)}
 
@@ -24,16 +29,27 @@ class EntityLists:
     """Entities by switch, in the order in which they were added."""
 
     def __init__(self) -> None:
-        self._lists: dict[SwitchName, list[Entity]] = {}
+        self._added: list[tuple[tuple[SwitchName, ...], list[Entity]]] = []
 
     def add(self, switches: Iterable[SwitchName], *entities: Entity) -> None:
         """Add entities to each of some switches."""
-        for switch in switches:
-            self._lists.setdefault(switch, []).extend(entities)
+        names = tuple(switches)
+        if self._added and self._added[-1][0] == names:
+            self._added[-1][1].extend(entities)
+        else:
+            self._added.append((names, list(entities)))
 
     def frozen(self) -> dict[SwitchName, tuple[Entity, ...]]:
-        """What was collected."""
-        return {switch: tuple(entities) for switch, entities in self._lists.items()}
+        """What was collected: one list for all switches that have the same, so that it is looked at once."""
+        by_switch: dict[SwitchName, tuple[int, ...]] = {}
+        for number, (switches, _) in enumerate(self._added):
+            for switch in switches:
+                by_switch[switch] = (*by_switch.get(switch, ()), number)
+        lists: dict[tuple[int, ...], tuple[Entity, ...]] = {}
+        for numbers in by_switch.values():
+            if numbers not in lists:
+                lists[numbers] = tuple(chain.from_iterable(self._added[number][1] for number in numbers))
+        return {switch: lists[numbers] for switch, numbers in by_switch.items()}
 
 
 def answer_arp(vlan: VlanId, address: IPv4Address) -> b.ArpResponder:
@@ -41,16 +57,27 @@ def answer_arp(vlan: VlanId, address: IPv4Address) -> b.ArpResponder:
     return b.ArpResponder(vlan, address, b.ArpReply(ROUTER_MAC))
 
 
-def drop_route(vrf: VrfId, prefix: IpPrefix) -> b.RoutingIpv4 | b.RoutingIpv6:
+@overload
+def lpm(at: IPv4Network | IPv4Address) -> Lpm[IPv4Address]: ...
+@overload
+def lpm(at: IPv6Network | IPv6Address) -> Lpm[IPv6Address]: ...
+def lpm(at: IpRange) -> Lpm[Any]:
+    """The match on addresses that a prefix contains, or on one address."""
+    if isinstance(at, IPv4Address | IPv6Address):
+        return Lpm(at, at.max_prefixlen)
+    return Lpm(at.network_address, at.prefixlen)
+
+
+def drop_route(vrf: VrfId, to: IpRange) -> b.RoutingIpv4 | b.RoutingIpv6:
     """Let nothing through to a prefix, but for what longer ones in it say."""
-    if isinstance(prefix, IPv4Network):
-        return b.RoutingIpv4(vrf, Lpm(prefix.network_address, prefix.prefixlen), b.Unreachable())
-    return b.RoutingIpv6(vrf, Lpm(prefix.network_address, prefix.prefixlen), b.Unreachable())
+    if isinstance(to, IPv4Network | IPv4Address):
+        return b.RoutingIpv4(vrf, lpm(to), b.Unreachable())
+    return b.RoutingIpv6(vrf, lpm(to), b.Unreachable())
 
 
-def route(vrf: VrfId, prefix: IpPrefix, vlan: VlanId, mac: MacAddress) -> b.RoutingIpv4 | b.RoutingIpv6:
+def route(vrf: VrfId, to: IpRange, vlan: VlanId, mac: MacAddress) -> b.RoutingIpv4 | b.RoutingIpv6:
     """Route a prefix, or one host, to a MAC address in a network."""
     action = b.RouteTo(vlan, ROUTER_MAC, mac)
-    if isinstance(prefix, IPv4Network):
-        return b.RoutingIpv4(vrf, Lpm(prefix.network_address, prefix.prefixlen), action)
-    return b.RoutingIpv6(vrf, Lpm(prefix.network_address, prefix.prefixlen), action)
+    if isinstance(to, IPv4Network | IPv4Address):
+        return b.RoutingIpv4(vrf, lpm(to), action)
+    return b.RoutingIpv6(vrf, lpm(to), action)

@@ -1,26 +1,24 @@
 """Hosts: bridged within their network by MAC address, routed to by IP address from the others.
 
-This module must never know which sightings to believe (`sightings` does).
+Which hosts count is decided in `view`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from ipaddress import ip_network
-from typing import NamedTuple
 
-from controller.compiler.desired import Output
-from controller.compiler.entries import EntityLists, route
-from controller.compiler.sources import bound_source, denied_source, elsewhere_source
-from controller.intents.addresses import within
-from controller.intents.fields import IpAddress, IpPrefix
-from controller.names import IntentKey, PortRef, SwitchName
-from controller.topology.model import Host
-from pipelines.fabric import bindings as b
-from pipelines.values import EcmpGroupId, MacAddress, VlanId, VrfId
+from p4fabric.controller.compiler.entries import EntityLists, IpRange, route
+from p4fabric.controller.compiler.output import Output
+from p4fabric.controller.compiler.sources import bound_source, elsewhere_source
+from p4fabric.controller.compiler.view import FabricView
+from p4fabric.controller.intents.fields import IpAddress
+from p4fabric.controller.names import PortRef, SwitchName
+from p4fabric.controller.topology.model import Host, HostKey
+from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import EcmpGroupId, MacAddress, VlanId, VrfId
 
-__all__ = ["HostPart", "RouteVia", "RoutesPart", "compile_host", "compile_routes"]
+__all__ = ["HostPart", "compile_host", "heard_host", "keep_sources", "stated_host"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,72 +43,79 @@ class HostPart:
     """Those of them that are routed to it."""
 
 
+def stated_host(view: FabricView, key: HostKey) -> Output:
+    """A host that somebody states."""
+    host = view.stated_hosts[key]
+    return _compile(view, host, host.addresses)
+
+
+def heard_host(view: FabricView, key: HostKey) -> Output:
+    """A host that was heard, as far as it is believed: of one that is stated, what is not."""
+    host = view.believed(key)
+    if host is None:
+        return Output()
+    stated = view.stated_hosts.get(key)
+    return _compile(view, host, host.addresses - stated.addresses if stated is not None else host.addresses)
+
+
+def _compile(view: FabricView, host: Host, addresses: Collection[IpAddress]) -> Output:
+    network, here = host.network, host.attachment.switch
+    if not view.is_in_fabric(host):
+        return Output()
+    claimed = tuple(sorted(addresses, key=lambda address: (address.version, int(address))))
+    return compile_host(
+        HostPart(
+            host.mac,
+            view.vlan(network),
+            view.vrf(network.tenant),
+            host.attachment,
+            view.group(here),
+            tuple(name for name in view.span(network) if view.distance((name, here)) is not None),
+            view.routing_leaves(network.tenant),
+            view.leaves(network),
+            claimed,
+            tuple(address for address in claimed if _is_routed_to(view, host, address)),
+        )
+    )
+
+
+def _is_routed_to(view: FabricView, host: Host, address: IpAddress) -> bool:
+    if not view.is_routed_to(host, address):
+        return False
+    owner = view.owner_of((host.network.tenant, address))
+    return owner is not None and owner.key == host.key
+
+
 def compile_host(part: HostPart) -> Output:
     """Bridge to it along the fabric, route to its addresses where packets come in, keep them its own."""
     entries = EntityLists()
     here = b.Bridging(part.vlan, part.mac, b.ToPort(part.attachment.port))
     elsewhere = b.Bridging(part.vlan, part.mac, b.ToEcmpGroup(part.group))
-    for switch in part.span:
-        entries.add([switch], here if switch == part.attachment.switch else elsewhere)
-    routes = [route(part.vrf, ip_network(address), part.vlan, part.mac) for address in part.addresses]
-    entries.add(part.leaves, *routes)
-    own = [ip_network(address) for address in part.claimed]
-    _keep(entries, own, part.vlan, part.mac, part.attachment, part.network_leaves)
+    at, others = _apart(part.span, part.attachment.switch)
+    entries.add(at, here)
+    entries.add(others, elsewhere)
+    entries.add(part.leaves, *(route(part.vrf, address, part.vlan, part.mac) for address in part.addresses))
+    keep_sources(entries, part.claimed, part.vlan, part.mac, part.attachment, part.network_leaves)
     return Output(entries.frozen())
 
 
-def _keep(
+def keep_sources(
     entries: EntityLists,
-    prefixes: Iterable[IpPrefix],
+    addresses: Collection[IpRange],
     vlan: VlanId,
     mac: MacAddress,
     attachment: PortRef,
     leaves: Iterable[SwitchName],
 ) -> None:
-    """Let only one host of a network send from some prefixes."""
-    for leaf in leaves:
-        if leaf == attachment.switch:
-            verdicts = [bound_source(vlan, prefix, attachment.port, mac) for prefix in prefixes]
-        else:
-            verdicts = [elsewhere_source(vlan, prefix) for prefix in prefixes]
-        entries.add([leaf], *verdicts)
+    """Let only one host of a network send from some addresses."""
+    at, others = _apart(leaves, attachment.switch)
+    entries.add(at, *(bound_source(vlan, each, attachment.port, mac) for each in addresses))
+    entries.add(others, *(elsewhere_source(vlan, each) for each in addresses))
 
 
-class RouteVia(NamedTuple):
-    """A routed prefix and its next hop, if it was seen."""
-
-    prefix: IpPrefix
-    via: IpAddress
-    host: Host | None
-
-
-@dataclass(frozen=True, slots=True)
-class RoutesPart:
-    """A network's routed prefixes, each with its next hop: who it is, and the leaves that reach it."""
-
-    network: IntentKey
-    vlan: VlanId
-    vrf: VrfId
-    routes: tuple[RouteVia, ...]
-    leaves: tuple[SwitchName, ...]
-    """Switches that route for the tenant."""
-    network_leaves: tuple[SwitchName, ...]
-    """Switches with ports of the network: the prefixes' packets may come from the next hop only."""
-    others: tuple[IpPrefix, ...]
-    """The tenant's subnets outside of this network: never behind a next hop of it."""
-
-
-def compile_routes(part: RoutesPart) -> Output:
-    """Route prefixes to the hosts that route them on; those not seen yet are left out."""
-    entries = EntityLists()
-    notes: list[str] = []
-    for prefix, via, host in part.routes:
-        if host is None:
-            notes.append(f"next hop {via} of {prefix} not seen yet")
-            continue
-        entries.add(part.leaves, route(part.vrf, prefix, part.vlan, host.mac))
-        if host.network == part.network:
-            _keep(entries, [prefix], part.vlan, host.mac, host.attachment, part.network_leaves)
-            covered = [other for other in part.others if within(other, prefix)]
-            entries.add(part.network_leaves, *(denied_source(part.vlan, other) for other in covered))
-    return Output(entries.frozen(), tuple(notes))
+def _apart(
+    switches: Iterable[SwitchName], one: SwitchName
+) -> tuple[tuple[SwitchName, ...], tuple[SwitchName, ...]]:
+    """One of some switches, if it is among them, and the others."""
+    names = tuple(switches)
+    return tuple(name for name in names if name == one), tuple(name for name in names if name != one)

@@ -1,18 +1,18 @@
 """Source guard: which addresses may be sent from the edge ports of a network, and by whom.
 
-The longest prefix decides. Everything here is about one network on one switch; this module must never
-know intents or hosts as such.
+The longest prefix decides. Everything here is about one network on one switch; this module knows nothing of
+intents or hosts as such.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
-from controller.intents.fields import IpAddress, IpPrefix
-from pipelines.entities import Lpm
-from pipelines.fabric import bindings as b
-from pipelines.values import MacAddress, Port, VlanId
+from p4fabric.controller.compiler.entries import IpRange, lpm
+from p4fabric.controller.intents.fields import IpAddress, IpPrefix
+from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import MacAddress, Port, VlanId
 
 __all__ = ["bound_source", "denied_source", "elsewhere_source", "network_sources", "scope_of"]
 
@@ -41,27 +41,27 @@ def network_sources(
         if isinstance(subnet, IPv4Network) and subnet.prefixlen < 31:
             # The network's own address and its broadcast address are no host's.
             ends = (subnet.network_address, subnet.broadcast_address)
-            entries += [denied_source(vlan, ip_network(end)) for end in ends]
+            entries += [denied_source(vlan, end) for end in ends]
     for version in sorted({subnet.version for subnet in ranges}):
         entries.append(_entry(vlan, _UNSPECIFIED[version], b.SourcePermitted()))
         if version == 6:
             entries.append(_entry(vlan, _LINK_LOCAL, b.SourcePermitted()))
-    return entries + [denied_source(vlan, ip_network(address)) for address in owned]
+    return entries + [denied_source(vlan, address) for address in owned]
 
 
-def denied_source(vlan: VlanId, prefix: IpPrefix) -> SourceEntry:
+def denied_source(vlan: VlanId, addresses: IpRange) -> SourceEntry:
     """Nobody in the network may send from these addresses."""
-    return _entry(vlan, prefix, b.SourceDenied())
+    return _entry(vlan, addresses, b.SourceDenied())
 
 
-def bound_source(vlan: VlanId, prefix: IpPrefix, port: Port, mac: MacAddress) -> SourceEntry:
+def bound_source(vlan: VlanId, addresses: IpRange, port: Port, mac: MacAddress) -> SourceEntry:
     """Only one host at one port of this switch may send from these addresses."""
-    return _entry(vlan, prefix, b.SourceBound(port, mac))
+    return _entry(vlan, addresses, b.SourceBound(port, mac))
 
 
-def elsewhere_source(vlan: VlanId, prefix: IpPrefix) -> SourceEntry:
+def elsewhere_source(vlan: VlanId, addresses: IpRange) -> SourceEntry:
     """Only a host at another switch may send from these addresses."""
-    return _entry(vlan, prefix, b.SourceElsewhere())
+    return _entry(vlan, addresses, b.SourceElsewhere())
 
 
 def scope_of(subnets: Iterable[IpPrefix], version: int) -> IpAddress:
@@ -72,7 +72,7 @@ def scope_of(subnets: Iterable[IpPrefix], version: int) -> IpAddress:
     return next(addresses, _UNSPECIFIED[version].network_address)
 
 
-def _entry(vlan: VlanId, prefix: IpPrefix, verdict: Verdict) -> SourceEntry:
-    if isinstance(prefix, IPv4Network):
-        return b.SourceIpv4(vlan, Lpm(prefix.network_address, prefix.prefixlen), verdict)
-    return b.SourceIpv6(vlan, Lpm(prefix.network_address, prefix.prefixlen), verdict)
+def _entry(vlan: VlanId, addresses: IpRange, verdict: Verdict) -> SourceEntry:
+    if isinstance(addresses, IPv4Network | IPv4Address):
+        return b.SourceIpv4(vlan, lpm(addresses), verdict)
+    return b.SourceIpv6(vlan, lpm(addresses), verdict)

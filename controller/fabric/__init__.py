@@ -1,19 +1,54 @@
 """The running controller: everything below the API, wired together."""
 
-from controller.fabric.fabric import Fabric, running_fabric
-from controller.fabric.ledger import IntentConflict, Outcome, UnknownIntent
-from controller.fabric.status import IntentState, IntentStatus
-from controller.fabric.views import Applied, IntentView, SwitchView
+from p4fabric.controller.core import IntentConflict, Outcome, UnknownIntent
+from p4fabric.controller.fabric.errors import (
+    LinkIsThere,
+    SwitchIsConnected,
+    UnknownLink,
+    UnknownRecord,
+    UnknownSwitch,
+)
+from p4fabric.controller.fabric.explaining import ExplainedFlow
+from p4fabric.controller.fabric.fabric import Fabric, running_fabric
+from p4fabric.controller.fabric.intent_log import Change, Expired, IntentLog
+from p4fabric.controller.fabric.plans import Guard
+from p4fabric.controller.fabric.preview import ChangePreview, IntentChange, ShownChange, ShownEntry
+from p4fabric.controller.fabric.views import (
+    Applied,
+    Deleted,
+    IntentPage,
+    IntentView,
+    PortView,
+    SwitchView,
+)
+from p4fabric.controller.status import IntentState, IntentStatus
 
 __all__ = [
     "Applied",
+    "Change",
+    "ChangePreview",
+    "Deleted",
+    "Expired",
+    "ExplainedFlow",
     "Fabric",
+    "Guard",
+    "IntentChange",
     "IntentConflict",
+    "IntentLog",
+    "IntentPage",
     "IntentState",
     "IntentStatus",
     "IntentView",
+    "LinkIsThere",
     "Outcome",
+    "PortView",
+    "ShownChange",
+    "ShownEntry",
+    "SwitchIsConnected",
     "SwitchView",
     "UnknownIntent",
+    "UnknownLink",
+    "UnknownRecord",
+    "UnknownSwitch",
     "running_fabric",
 ]

@@ -3,48 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from controller.fabric.switch import FabricSwitch
-from controller.fabric.views import SwitchView
-from controller.names import IntentKey
-from controller.telemetry.congestion import Episode
-from controller.telemetry.counters import Count
-from controller.telemetry.drop_counts import PointCount
-from pipelines.values import Port
+from p4fabric.controller.fabric.switch import FabricSwitch
+from p4fabric.controller.fabric.views import SwitchView
+from p4fabric.controller.names import IntentKey, SwitchName
+from p4fabric.controller.status.fabric_status import FabricStatus, SwitchFacts
+from p4fabric.controller.telemetry.congestion import Episode
+from p4fabric.controller.telemetry.counters import Count
+from p4fabric.controller.telemetry.drop_counts import PointCount
+from p4fabric.controller.telemetry.events import EventClass
+from p4fabric.controller.telemetry.port_counts import PortCounts
+from p4fabric.pipelines.values import Port
 
 if TYPE_CHECKING:
-    from controller.fabric.fabric import Fabric
+    from p4fabric.controller.fabric.fabric import Fabric
+    from p4fabric.controller.fabric.observation import Observation
 
-__all__ = ["Figures", "switch_view"]
+__all__ = ["Figures", "switch_facts", "switch_view"]
 
 _FAILURES_SHOWN = 20
+_FAILURES_TOLD = 3
 
 
 class Figures:
     """What metrics ask of a fabric at each scrape."""
 
-    def __init__(self, fabric: Fabric, switches: Collection[FabricSwitch]) -> None:
-        """Take the fabric and its switches."""
-        self._fabric, self._switches = fabric, switches
+    def __init__(self, fabric: Fabric, switches: Collection[FabricSwitch], ports: PortCounts) -> None:
+        """Take the fabric, its switches, and what their ports have counted."""
+        self._fabric, self._switches, self.ports = fabric, switches, ports
+
+    @property
+    def _observation(self) -> Observation:
+        return self._fabric.observation
 
     def switch_figures(self) -> Collection[FabricSwitch]:
         """All switches."""
         return self._switches
 
+    def status(self) -> FabricStatus:
+        """How the fabric is, with links as they were looked at last."""
+        return self._fabric.latest_status()
+
     def intents_by_state(self) -> Mapping[tuple[str, str], int]:
         """How many intents there are, by kind and state."""
-        numbers: dict[tuple[str, str], int] = {}
-        for view in self._fabric.intents():
-            pair = (view.key.kind, view.status.state.value)
-            numbers[pair] = numbers.get(pair, 0) + 1
-        return numbers
+        return self._fabric.intents_by_state()
 
-    def all_counts(self) -> Iterator[tuple[IntentKey, tuple[Count, ...]]]:
-        """All intents with counters, as they were read last."""
-        for view in self._fabric.intents():
-            if counts := self._fabric.last_counters(view.key):
-                yield view.key, counts
+    def intent_counts(self) -> Iterator[tuple[IntentKey, tuple[Count, ...]]]:
+        """Intents with metrics of their own, as their counters were read last."""
+        for key in self._observation.series:
+            yield key, self._observation.totals.counts(key)
+
+    def tenant_counts(self) -> Iterator[tuple[str, str, int, int]]:
+        """Kind, tenant, packets and bytes of all that was counted for intents."""
+        return self._observation.totals.tallies()
+
+    @property
+    def intents_without_series(self) -> int:
+        """Intents that found no room for metrics of their own."""
+        return self._observation.series.waiting
+
+    @property
+    def counter_intervals(self) -> Mapping[SwitchName, float]:
+        """Seconds between two reads of the counters of each switch."""
+        return self._observation.turns.intervals
 
     def active_congestion(self) -> tuple[Episode, ...]:
         """Episodes that go on."""
@@ -55,29 +78,29 @@ class Figures:
         return self._fabric.last_drops()
 
     @property
-    def events_lost(self) -> int:
-        """By slow subscribers."""
+    def events_lost(self) -> Mapping[EventClass, int]:
+        """By slow subscribers, by class."""
         return self._fabric.bus.lost
 
     @property
-    def events_published(self) -> int:
-        """Since the start."""
+    def events_published(self) -> Mapping[EventClass, int]:
+        """Since the start, by class."""
         return self._fabric.bus.published
 
     @property
     def links_up(self) -> int:
         """Directions of links."""
-        return len(self._fabric.topology.links)
+        return self._fabric.links_up
 
     @property
     def hosts_known(self) -> int:
         """Hosts that were learned."""
-        return len(self._fabric.topology.hosts)
+        return self._fabric.hosts_known
 
 
-def switch_view(switch: FabricSwitch, ports: frozenset[Port] | None) -> SwitchView:
+def switch_view(switch: FabricSwitch, ports: frozenset[Port] | None, ports_unread: str | None) -> SwitchView:
     """A switch with the ports that it has, for people."""
-    config, progress = switch.config, switch.progress
+    config = switch.config
     return SwitchView(
         name=switch.name,
         device_id=config.device_id,
@@ -85,6 +108,7 @@ def switch_view(switch: FabricSwitch, ports: frozenset[Port] | None) -> SwitchVi
         target=config.target,
         address=config.address,
         ports=None if ports is None else tuple(sorted(ports)),
+        ports_unread=ports_unread,
         connected=switch.connected,
         state=switch.state,
         held=switch.held,
@@ -93,5 +117,30 @@ def switch_view(switch: FabricSwitch, ports: frozenset[Port] | None) -> SwitchVi
         installed=switch.installed,
         failures=tuple(switch.failures.values())[:_FAILURES_SHOWN],
         refused=switch.refused,
-        unknown=progress.unknown if progress is not None else (),
+        unknown=switch.unknown,
+    )
+
+
+def switch_facts(switch: FabricSwitch, since: float, is_gone: bool) -> SwitchFacts:
+    """What its status follows from.
+
+    Args:
+        switch: which one.
+        since: when it was connected or went away, in seconds since 1970.
+        is_gone: an operator declared it gone.
+    """
+    return SwitchFacts(
+        name=switch.name,
+        connected=switch.connected,
+        since=since,
+        reason="" if switch.connected else switch.state.reason,
+        is_gone=is_gone,
+        held=switch.held,
+        error=switch.error,
+        desired=switch.desired,
+        installed=switch.installed,
+        failing=switch.refused,
+        first_failures=tuple(islice(switch.failures.values(), _FAILURES_TOLD)),
+        left_alone=switch.left_alone,
+        unknown=switch.unknown,
     )

@@ -1,31 +1,30 @@
 """What the running fabric observes: congestion, counters, drops, metrics, and the bus that tells of it all.
 
 This module knows reports and counts, and asks the fabric for the rest by the functions it is given.
-It must never know what is desired, nor intents beyond their keys.
+It does not know what is desired, and knows intents by their keys only.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from controller.config import TelemetryConfig
-from controller.names import PortRef, SwitchName
-from controller.telemetry.bus import EventBus
-from controller.telemetry.congestion import CongestionMonitor, Episode, Queue, Turn
-from controller.telemetry.counters import Count, CounterCache, Read, Source
-from controller.telemetry.drop_alarm import DropAlarm
-from controller.telemetry.drop_watch import DropWatch, ReadCells
-from controller.telemetry.drops import DropPoint
-from controller.telemetry.events import CongestionCleared, CongestionOnset, CongestionUpdate
-from controller.telemetry.metrics import Metrics, View
-from pipelines.fabric.bindings import CongestionReport
+from p4fabric.controller.config import TelemetryConfig
+from p4fabric.controller.names import IntentKey, PortRef, SwitchName
+from p4fabric.controller.telemetry.bus import EventBus
+from p4fabric.controller.telemetry.congestion import CongestionMonitor, Episode, Queue, Turn
+from p4fabric.controller.telemetry.counter_turns import CounterTurns, ReadCounters
+from p4fabric.controller.telemetry.counters import Count, CounterTotals, Source
+from p4fabric.controller.telemetry.drop_alarm import DropAlarm
+from p4fabric.controller.telemetry.drop_watch import DropWatch, ReadCells
+from p4fabric.controller.telemetry.drops import DropPoint
+from p4fabric.controller.telemetry.events import CongestionCleared, CongestionOnset, CongestionUpdate
+from p4fabric.controller.telemetry.intent_series import IntentSeries, StateCounts
+from p4fabric.controller.telemetry.metrics import Metrics, View
+from p4fabric.pipelines.fabric.bindings import CongestionReport
 
 __all__ = ["Observation"]
-
-_log = logging.getLogger(__name__)
 
 
 class Observation:
@@ -37,10 +36,10 @@ class Observation:
         view: View,
         *,
         report_interval: Callable[[Queue], float],
-        read_counters: Read,
-        all_sources: Callable[[], Collection[Source]],
+        read_counters: ReadCounters,
+        counter_epoch: Callable[[SwitchName], int],
         switches: Sequence[SwitchName],
-        drop_points: Callable[[SwitchName], Collection[DropPoint]],
+        drop_points: Callable[[SwitchName], Sequence[DropPoint]],
         read_cells: ReadCells,
     ) -> None:
         """Make it, having seen nothing.
@@ -50,9 +49,9 @@ class Observation:
             view: what metrics ask at each scrape.
             report_interval: seconds between reports that a queue was asked for.
             read_counters: reads the counters of entries of one switch.
-            all_sources: all entries that count.
+            counter_epoch: of a switch's counters; in another one, all of them began with zero.
             switches: all of the fabric's.
-            drop_points: which drop counters of a switch to read.
+            drop_points: which drop counters of a switch to read; the same object as long as it is the same.
             read_cells: reads cells of indirect counters of one switch.
         """
         self.bus = EventBus(config.event_history)
@@ -60,13 +59,23 @@ class Observation:
         self.congestion = CongestionMonitor(
             self._turned, clear_after=lambda queue: max(config.clear_after, 2 * report_interval(queue))
         )
-        self._counters = CounterCache(read_counters)
+        self.states = StateCounts()
+        self.totals = CounterTotals()
+        self.series = IntentSeries(config.series_kinds, config.most_series)
         self._interval = config.counter_interval
-        self._all_sources = all_sources
+        self.turns = CounterTurns(
+            switches,
+            self.totals,
+            read_counters,
+            counter_epoch,
+            self._now,
+            interval=config.counter_interval,
+            share=config.counter_share,
+        )
         alarm = DropAlarm(
             self.bus.publish, threshold=config.drop_threshold, clear_after=config.drop_clear_after
         )
-        self.drops = DropWatch(switches, drop_points, read_cells, alarm, self._now)
+        self.drops = DropWatch(switches, drop_points, read_cells, alarm, self._now, counter_epoch)
         self._reported = asyncio.Event()
         self._clock_offset = time.time() - time.monotonic()
 
@@ -75,7 +84,7 @@ class Observation:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow_congestion(), name="congestion")
             if self._interval:
-                tasks.create_task(self._follow_counters(), name="counters")
+                tasks.create_task(self.turns.run(), name="counters")
                 tasks.create_task(self.drops.run(self._interval), name="drops")
 
     def report(self, switch: SwitchName, report: CongestionReport) -> None:
@@ -83,10 +92,15 @@ class Observation:
         self.congestion.report(Queue(PortRef(switch, report.port), report.queue), report, self._now())
         self._reported.set()
 
-    async def read(self, sources: Collection[Source]) -> tuple[Count, ...]:
-        """Read counters now; a switch that does not answer gives its last answer."""
-        await self._counters.refresh(sources)
-        return self._counters.counts(sources)
+    def counts(self, key: IntentKey, sources: Iterable[Source]) -> None:
+        """These entries count for an intent from now on."""
+        self.totals.replace(key, sources)
+        self.series.put(key, self.totals.labels(key))
+
+    async def read(self, key: IntentKey) -> tuple[Count, ...]:
+        """Read an intent's counters now; a switch that does not answer gives its last answer."""
+        await self.turns.refresh(key)
+        return self.totals.counts(key)
 
     async def read_drops(self) -> DropWatch:
         """What was dropped by the last turn of reads; read now where there are no turns."""
@@ -94,9 +108,11 @@ class Observation:
             await self.drops.refresh()
         return self.drops
 
-    def last_read(self, sources: Iterable[Source]) -> tuple[Count, ...]:
-        """Counters as they were read last."""
-        return self._counters.counts(sources)
+    def forget(self, key: IntentKey) -> None:
+        """An intent is gone, and what was counted for it."""
+        self.totals.forget(key)
+        self.series.drop(key)
+        self.states.forget(key)
 
     def _turned(self, turn: Turn, episode: Episode) -> None:
         match turn:
@@ -118,16 +134,6 @@ class Observation:
                     await self._reported.wait()
             except TimeoutError:
                 pass
-
-    async def _follow_counters(self) -> None:
-        while True:
-            await asyncio.sleep(self._interval)
-            sources = self._all_sources()
-            try:
-                self._counters.forget_others(sources)
-                await self._counters.refresh(sources)
-            except Exception:
-                _log.exception("counters were not read")
 
     def _now(self) -> float:
         """Seconds since 1970, on a clock that never goes back."""

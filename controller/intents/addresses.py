@@ -1,7 +1,7 @@
 """Which addresses one host can have, and which ranges subnets, routes and rules can name.
 
 One table for all kinds of intents: gateways, virtual IPs, N3, gNB and UE addresses, servers, next hops
-and hosts are all unicast addresses that a packet may come from. This module must never know notations,
+and hosts are all unicast addresses that a packet may come from. This module knows nothing of notations,
 nor which field asks.
 """
 
@@ -41,13 +41,21 @@ NO_HOSTS: tuple[tuple[IpPrefix, str], ...] = tuple(
 All else is allowed, the ranges for documentation (192.0.2.0/24, 2001:db8::/32), benchmarks (198.18.0.0/15)
 and carriers (100.64.0.0/10) too: labs use them. fec0::/10 is ordinary unicast (RFC 3879)."""
 
+_NO_HOSTS = {
+    version: tuple((prefix, what) for prefix, what in NO_HOSTS if prefix.version == version)
+    for version in (4, 6)
+}
+
 _BEHIND_A_ROUTER = ip_network("64:ff9b::/96")
 """Routed to a translator, though no host of a network has an address there."""
 
 
 def not_a_host(address: IpAddress) -> str | None:
     """Why no host has an address, or None if one can."""
-    return next((f"{address} is {what}" for prefix, what in NO_HOSTS if address in prefix), None)
+    for prefix, what in _NO_HOSTS[address.version]:
+        if address in prefix:
+            return f"{address} is {what}"
+    return None
 
 
 def not_a_subnet(prefix: IpPrefix) -> str | None:
@@ -93,7 +101,7 @@ def edge_of(address: IpAddress, subnet: IpPrefix) -> str | None:
 
 
 def _of_family(prefix: IpPrefix) -> Iterator[tuple[IpPrefix, str]]:
-    return ((reserved, what) for reserved, what in NO_HOSTS if reserved.version == prefix.version)
+    return iter(_NO_HOSTS[prefix.version])
 
 
 def within(inner: IpPrefix, outer: IpPrefix) -> bool:

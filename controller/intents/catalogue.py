@@ -1,139 +1,113 @@
-"""All intents at one moment, found by kind, by tenant, and by what they claim.
+"""All intents, found by kind, by tenant, by what they claim, and by the facts that they state.
 
-An immutable mapping: a change makes a new catalogue, which shares what did not change. This module
-must never know which kinds exist.
+What a query reads of it is recorded (see `state`), so that checks and compilers are made again when, and
+only when, something that they looked at changes. This module does not know which kinds exist.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
-from controller.intents.document import Claim, IntentDocument
-from controller.names import IntentKey, TenantName
+from p4fabric.controller.intents.document import Claim, Fact, IntentDocument
+from p4fabric.controller.intents.fields import IpAddress, IpPrefix
+from p4fabric.controller.intents.prefixes import PrefixIndex
+from p4fabric.controller.names import IntentKey, TenantName
+from p4fabric.controller.state import Change, Database, Relation, Table
 
 __all__ = ["Catalogue"]
 
 D = TypeVar("D", bound=IntentDocument)
-Group = tuple[str, TenantName]
+
+_KIND, _STANDING, _HOLDERS, _NEED = "kind", "standing", "holders", "need"
+"""Holders are kept apart where a claim is shared: whoever shares it too does not look at them."""
 
 
-class Catalogue(Mapping[IntentKey, IntentDocument]):
-    """Intents by key, with indexes that admission and the compiler look things up in."""
+class Catalogue:
+    """Intents by key."""
 
-    def __init__(self, intents: Mapping[IntentKey, IntentDocument] | Iterable[IntentDocument] = ()) -> None:
-        self._intents: dict[IntentKey, IntentDocument] = {}
-        self._groups: dict[Group, dict[str, IntentDocument]] = {}
-        self._claims: dict[tuple[object, ...], dict[tuple[IntentKey, str], Claim]] = {}
-        values = intents.values() if isinstance(intents, Mapping) else intents
-        self._put(values, set(), set())
+    def __init__(self, database: Database) -> None:
+        """Add the table of intents to a database."""
+        self.table: Table[IntentKey, IntentDocument] = database.table("intents")
+        self._index: Relation[tuple[object, ...], Any] = self.table.relation(_facts)
 
-    @classmethod
-    def over(cls, intents: Mapping[IntentKey, Any]) -> Catalogue:
-        """The mapping itself if it is a catalogue already, or one made of it."""
-        return intents if isinstance(intents, Catalogue) else cls(intents)
+    def put(self, intent: IntentDocument) -> Change:
+        """The change that adds an intent, or puts it in place of the one with its key."""
+        return Change(self.table, intent.key, intent)
 
-    def __getitem__(self, key: IntentKey) -> IntentDocument:
-        return self._intents[key]
+    def remove(self, key: IntentKey) -> Change:
+        """The change that takes an intent out."""
+        return Change(self.table, key, None)
 
-    def __iter__(self) -> Iterator[IntentKey]:
-        return iter(self._intents)
-
-    def __len__(self) -> int:
-        return len(self._intents)
-
-    def of_kind(self, kind: type[D], tenant: TenantName) -> tuple[D, ...]:
-        """A tenant's intents of one kind, in order of names."""
-        named = self._groups.get((_kind_of(kind), tenant), {})
-        return tuple(intent for _, intent in sorted(named.items()) if isinstance(intent, kind))
-
-    def of_kind_everywhere(self, kind: type[D]) -> tuple[D, ...]:
-        """The intents of one kind of all tenants, in order of tenants and names."""
-        tenants = sorted(tenant for name, tenant in self._groups if name == _kind_of(kind))
-        return tuple(intent for tenant in tenants for intent in self.of_kind(kind, tenant))
+    def get(self, key: IntentKey) -> IntentDocument | None:
+        """An intent, or None."""
+        return self.table.get(key)
 
     def named(self, kind: type[D], tenant: TenantName, name: str) -> D | None:
         """One intent of a tenant, or None."""
-        intent = self._intents.get(IntentKey(_kind_of(kind), tenant, name))
+        intent = self.table.get(IntentKey(kind.__name__, tenant, name))
         return intent if isinstance(intent, kind) else None
 
-    def of_tenant(self, tenant: TenantName) -> Iterator[IntentDocument]:
-        """All intents of a tenant."""
-        for (_, owner), named in self._groups.items():
-            if owner == tenant:
-                yield from named.values()
+    def of_kind(self, kind: type[D], tenant: TenantName) -> tuple[D, ...]:
+        """A tenant's intents of one kind, in order of names. It reads all of them."""
+        keys: tuple[IntentKey, ...] = self._index.of((_KIND, kind.__name__, tenant))
+        found = (self.table.get(key) for key in keys)
+        return tuple(intent for intent in found if isinstance(intent, kind))
 
-    def claims_to(self, resource: tuple[object, ...]) -> Iterator[tuple[IntentKey, Claim]]:
-        """Who claims something, and as what."""
-        for (key, _), claim in self._claims.get(resource, {}).items():
-            yield key, claim
+    def facts(self, *subject: object) -> tuple[Any, ...]:
+        """What intents state about something, sorted (see `IntentDocument.facts`)."""
+        return self._index.of(subject)
 
-    def with_intents(self, intents: Iterable[IntentDocument]) -> Catalogue:
-        """Add intents, each in place of the one with its key."""
-        changed = self._copy()
-        groups: set[Group] = set()
-        resources: set[tuple[object, ...]] = set()
-        for intent in intents:
-            changed._remove(intent.key, groups, resources)
-            changed._put([intent], groups, resources)
-        return changed
+    def states(self, *subject: object) -> bool:
+        """Whether any intent states something about a subject."""
+        return self._index.has(subject)
 
-    def without(self, key: IntentKey) -> Catalogue:
-        """Leave one out; nothing happens if it is not there."""
-        changed = self._copy()
-        changed._remove(key, set(), set())
-        return changed
+    def roles(self, resource: tuple[object, ...]) -> tuple[str, ...]:
+        """As what a resource is claimed."""
+        return tuple(dict.fromkeys(role for role, _, _ in self._index.of((_STANDING, resource))))
 
-    def _copy(self) -> Catalogue:
-        other = Catalogue()
-        other._intents = dict(self._intents)
-        other._groups = dict(self._groups)
-        other._claims = dict(self._claims)
-        return other
+    def owner(self, resource: tuple[object, ...], role: str) -> IntentKey | None:
+        """The first intent that claims a resource in a role, or None."""
+        for standing, shared_with, holder in self._index.of((_STANDING, resource)):
+            if standing == role:
+                first: IntentKey = holder or self._index.of((_HOLDERS, resource, role, shared_with))[0]
+                return first
+        return None
 
-    # `groups` and `resources` say whose inner dictionaries are this catalogue's own already.
+    def conflict(self, claim: Claim, claimant: IntentKey) -> tuple[str, IntentKey] | None:
+        """What stands against a claim: the role and the intent; None where nothing does."""
+        for role, shared_with, only in self._index.of((_STANDING, claim.resource)):
+            if only == claimant or (role in claim.shared_with and claim.role in shared_with):
+                continue
+            if only is not None:
+                return role, only
+            for holder in self._index.of((_HOLDERS, claim.resource, role, shared_with)):
+                if holder != claimant:
+                    return role, holder
+        return None
 
-    def _put(
-        self, intents: Iterable[IntentDocument], groups: set[Group], resources: set[tuple[object, ...]]
-    ) -> None:
-        for intent in intents:
-            self._intents[intent.key] = intent
-            group = (intent.kind, intent.tenant)
-            self._own_group(group, groups)[intent.name] = intent
-            for claim in intent.claims():
-                self._own_claims(claim.resource, resources)[intent.key, claim.field] = claim
+    def needs(self, pool: str, key: str) -> bool:
+        """Whether any intent needs a number."""
+        return self._index.has((_NEED, pool, key))
 
-    def _remove(self, key: IntentKey, groups: set[Group], resources: set[tuple[object, ...]]) -> None:
-        intent = self._intents.pop(key, None)
-        if intent is None:
-            return
-        group = (intent.kind, intent.tenant)
-        named = self._own_group(group, groups)
-        del named[intent.name]
-        if not named:
-            del self._groups[group]
-            groups.discard(group)
-        for claim in intent.claims():
-            holders = self._own_claims(claim.resource, resources)
-            holders.pop((key, claim.field), None)
-            if not holders:
-                del self._claims[claim.resource]
-                resources.discard(claim.resource)
+    def prefixes(self, what: str, tenant: TenantName) -> PrefixIndex:
+        """Prefixes of a tenant's intents, such as "subnet", found by address (see `PrefixIndex`)."""
+        return PrefixIndex(self._index, what, tenant)
 
-    def _own_group(self, group: Group, own: set[Group]) -> dict[str, IntentDocument]:
-        if group not in own:
-            own.add(group)
-            self._groups[group] = dict(self._groups.get(group, {}))
-        return self._groups[group]
-
-    def _own_claims(
-        self, resource: tuple[object, ...], own: set[tuple[object, ...]]
-    ) -> dict[tuple[IntentKey, str], Claim]:
-        if resource not in own:
-            own.add(resource)
-            self._claims[resource] = dict(self._claims.get(resource, {}))
-        return self._claims[resource]
+    def prefix_of(self, what: str, tenant: TenantName, address: IpAddress) -> tuple[IpPrefix, Any] | None:
+        """The longest prefix around an address, and who states it."""
+        return next(self.prefixes(what, tenant).around(address), None)
 
 
-def _kind_of(kind: type[IntentDocument]) -> str:
-    return kind.__name__
+def _facts(key: IntentKey, intent: IntentDocument) -> Iterator[Fact]:
+    yield (_KIND, key.kind, key.tenant), key
+    for resource, role, _, _, shares in intent.claimed:
+        if shares:
+            shared_with = tuple(sorted(shares))
+            yield (_STANDING, resource), (role, shared_with, None)
+            yield (_HOLDERS, resource, role, shared_with), key
+        else:
+            yield (_STANDING, resource), (role, (), key)
+    for need in intent.needed:
+        yield (_NEED, need.pool, need.key), key
+    yield from intent.facts()

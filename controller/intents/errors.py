@@ -1,7 +1,7 @@
 """What is wrong with an intent, as data: the field, its value, and what would be right.
 
-This module knows how an error reads and where a field stands in a document; it must never know
-which rules exist.
+This module knows how an error reads and where a field stands in a document; it does not know which rules
+exist.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from controller.shown import LONGEST_MESSAGE, shorten, shown_value
+from p4fabric.controller.names import IntentKey
+from p4fabric.controller.reasons import Code, Reason
+from p4fabric.controller.shown import LONGEST_MESSAGE, shorten, shown_value
 
 __all__ = ["MOST_ERRORS", "FieldError", "IntentError", "field_path"]
 
@@ -35,6 +37,9 @@ class FieldError:
     field: str
     value: object
     message: str
+    code: Code = Code.INVALID_VALUE
+    about: IntentKey | None = None
+    """Another intent that the message names; whoever must not know of it is told something else."""
 
     def __str__(self) -> str:
         field, message = self._bounded()
@@ -43,11 +48,16 @@ class FieldError:
     def as_dict(self) -> dict[str, object]:
         """The error as JSON has it: short, and with nothing in it that JSON cannot carry."""
         field, message = self._bounded()
-        return {"field": field, "value": shown_value(self.value), "message": message}
+        value = shown_value(self.value)
+        return {"field": field, "value": value, "code": self.code.value, "message": message}
+
+    def reason(self) -> Reason:
+        """Why an intent that is there does not do what it should."""
+        return Reason(self.code, str(self), field=self._bounded()[0])
 
     def inside(self, prefix: str) -> FieldError:
         """The same error of a document that is itself part of something, such as `[2]` of a list."""
-        return FieldError(f"{prefix}.{self.field}", self.value, self.message)
+        return FieldError(f"{prefix}.{self.field}", self.value, self.message, self.code, self.about)
 
     def _bounded(self) -> tuple[str, str]:
         return shorten(self.field, LONGEST_MESSAGE), shorten(self.message, LONGEST_MESSAGE)
@@ -58,6 +68,9 @@ class IntentError(Exception):
 
     All problems that were found, up to MOST_ERRORS of them.
     """
+
+    code = Code.INVALID
+    """What kind of refusal this is."""
 
     def __init__(self, errors: Sequence[FieldError], more: int = 0) -> None:
         """Take what was found, and how many errors an earlier cut left out."""
@@ -71,8 +84,4 @@ class IntentError(Exception):
         if not self.more:
             return list(self.errors)
         noun = "error" if self.more == 1 else "errors"
-        return [*self.errors, FieldError("", None, f"… and {self.more} more {noun}")]
-
-    def as_dict(self) -> dict[str, object]:
-        """The body of an error response: `{"errors": [{"field", "value", "message"}]}`."""
-        return {"errors": [error.as_dict() for error in self.listed()]}
+        return [*self.errors, FieldError("", None, f"… and {self.more} more {noun}", Code.MORE)]

@@ -1,7 +1,7 @@
 """The fields that intent documents are made of: how each is written, read, and shown in JSON Schema.
 
-Every field becomes a domain value (`pipelines.values`, `ipaddress`) the moment it is read. This
-module knows notations; it must never know which intent uses them.
+Every field becomes a domain value (`p4fabric.pipelines.values`, `ipaddress`) the moment it is read. This
+module knows notations; it does not know which intent uses them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import (
     AddressValueError,
     IPv4Address,
@@ -24,8 +25,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from controller.intents.addresses import not_a_host, not_a_route, not_a_rule, not_a_subnet
-from pipelines.values import L4Port, MacAddress, Port, Qfi, Teid, VlanId
+from p4fabric.controller.intents.addresses import not_a_host, not_a_route, not_a_rule, not_a_subnet
+from p4fabric.pipelines.values import L4Port, MacAddress, Port, Qfi, Teid, VlanId
 
 __all__ = [
     "LABEL_NOTATION",
@@ -150,6 +151,8 @@ def _switch_label(text: str) -> str:
     return text
 
 
+# Thousands of documents name the same N3 address, gNB or virtual IP.
+@lru_cache(maxsize=4096)
 def _ipv4(text: str) -> IPv4Address:
     try:
         address = IPv4Address(text)

@@ -1,37 +1,27 @@
 """From a document to an intent, or to errors that an operator can act on.
 
-This module knows the kinds and puts pydantic's findings into this project's words; it must never
-know what other intents exist.
+This module knows the kinds and puts pydantic's findings into this project's words; it does not know what
+other intents exist.
 """
 
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from controller.intents.document import IntentDocument
-from controller.intents.errors import FieldError, IntentError, field_path
-from controller.intents.firewall import FirewallPolicy
-from controller.intents.network import Network
-from controller.intents.service import Service
-from controller.intents.telemetry import TelemetryWatch
-from controller.intents.upf import UpfSession
+from p4fabric.controller.intents.document import IntentDocument
+from p4fabric.controller.intents.errors import FieldError, IntentError, field_path
+from p4fabric.controller.intents.kinds import KINDS
+from p4fabric.controller.reasons import Code
 
-__all__ = ["KINDS", "Intent", "parse_intent"]
+__all__ = ["parse_all", "parse_intent"]
 
-Intent = Annotated[
-    Network | FirewallPolicy | Service | UpfSession | TelemetryWatch, Field(discriminator="kind")
-]
-"""Any intent; its JSON Schema is what the API documents."""
-
-KINDS: Mapping[str, type[IntentDocument]] = {
-    kind.__name__: kind for kind in (Network, FirewallPolicy, Service, UpfSession, TelemetryWatch)
-}
-"""The kinds in the order in which they build on each other: networks first."""
+_ENOUGH_ERRORS = 1000
+"""Errors after which the rest of a list of documents is not read any more."""
 
 
 def parse_intent(document: object) -> IntentDocument:
@@ -47,13 +37,36 @@ def parse_intent(document: object) -> IntentDocument:
     kind = document.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         message = f"{'is required: ' if kind is None else 'must be '}one of {', '.join(KINDS)}"
-        raise IntentError([FieldError("kind", kind, message)])
+        code = Code.REQUIRED if kind is None else Code.UNKNOWN_KIND
+        raise IntentError([FieldError("kind", kind, message, code)])
     model = KINDS[kind]
     try:
         return model.model_validate(dict(document))
     except ValidationError as found:
         errors = found.errors(include_url=False, include_context=True)
         raise IntentError([_in_our_words(model, e) for e in errors if not _counts_bad_items(e)]) from None
+
+
+def parse_all(documents: Sequence[object]) -> list[IntentDocument]:
+    """Read documents; where there are several, fields begin with the document's index, `[1].`.
+
+    Raises:
+        IntentError: all that is wrong in any of them.
+    """
+    intents: list[IntentDocument] = []
+    errors: list[FieldError] = []
+    more = 0
+    for index, document in enumerate(documents):
+        try:
+            intents.append(parse_intent(document))
+        except IntentError as error:
+            errors += (e.inside(f"[{index}]") if len(documents) > 1 else e for e in error.errors)
+            more += error.more
+        if len(errors) > _ENOUGH_ERRORS:
+            break
+    if errors:
+        raise IntentError(errors, more)
+    return intents
 
 
 def _counts_bad_items(error: ErrorDetails) -> bool:
@@ -67,11 +80,11 @@ def _in_our_words(model: type[BaseModel], error: ErrorDetails) -> FieldError:
     context = error.get("ctx", {})
     match error["type"]:
         case "missing":
-            return FieldError(field, None, "is required")
+            return FieldError(field, None, "is required", Code.REQUIRED)
         case "extra_forbidden":
             owner = _model_at(model, location[:-1])
             known = f"; known here: {', '.join(_field_names(owner))}" if owner else ""
-            return FieldError(field, error["input"], f"is not a known field{known}")
+            return FieldError(field, error["input"], f"is not a known field{known}", Code.UNKNOWN_FIELD)
         case "value_error":
             message = str(context.get("error", error["msg"]))
         case "int_type" | "int_from_float" | "int_parsing":

@@ -1,6 +1,6 @@
 """Who is primary (sections 5 and 10): a state machine over arbitration updates.
 
-This module knows election ids. It must never send or receive anything itself.
+This module knows election ids. It sends and receives nothing itself.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from enum import Enum
 
 from finsy.proto import U128, p4r
 
-from controller.p4runtime.update import Code
+from p4fabric.controller.p4runtime.update import Code
 
 __all__ = ["Arbitration", "Standing"]
 

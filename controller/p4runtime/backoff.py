@@ -19,6 +19,11 @@ class Backoff:
         """Start again with the first wait."""
         self._next = self._first
 
+    def lasted(self, seconds: float) -> None:
+        """What was tried went well for so long; longer than the next wait, and the waits begin anew."""
+        if seconds > self._next:
+            self.reset()
+
     def next(self) -> float:
         """The next wait, in seconds."""
         wait = self._next

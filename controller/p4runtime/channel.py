@@ -12,7 +12,7 @@ from pathlib import Path
 
 import grpc
 
-from controller.names import SwitchName
+from p4fabric.controller.names import SwitchName
 
 __all__ = ["Endpoint", "Tls", "open_channel"]
 

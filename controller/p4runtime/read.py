@@ -1,36 +1,44 @@
-"""Reads a switch back as entities, and the counters of entries.
+"""Reads a switch back as entities.
 
-This module knows how to ask and to decode. What it cannot decode it reports, and goes on.
+This module knows how to ask and to decode. What it cannot decode it reports, and goes on. An answer is kept
+as bytes, of which each entity is decoded by itself: as messages, a large one would take many times its room.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
 
 import grpc
 from finsy.proto import p4r, p4r_grpc
+from google.protobuf.message import DecodeError
 
-from controller.p4runtime.status import closed_means_unavailable, code_of, entity_codes, error_of
-from controller.p4runtime.update import Code
-from pipelines.entities import (
-    CloneSession,
-    Counter,
-    CounterCell,
-    DigestConfig,
-    Entity,
-    EntityKey,
-    MulticastGroup,
-    TableEntry,
-)
-from pipelines.fabric.bindings import TABLES, CongestionReport, HostSeen
+from p4fabric.controller.p4runtime.errors import RequestRefused
+from p4fabric.controller.p4runtime.status import closed_means_unavailable, code_of, entity_codes, error_of
+from p4fabric.controller.p4runtime.update import Code
+from p4fabric.controller.turns import turn
+from p4fabric.pipelines.bindings import Bindings
+from p4fabric.pipelines.entities import Entity, EntityKey, FixedEntity
+from p4fabric.pipelines.entities.wire import entities_of
 
-__all__ = ["ReadResult", "count_entries", "read_all", "read_cells", "read_counters"]
+__all__ = ["Read", "ReadResult", "count_entries", "read_all", "read_call"]
 
-_COUNTERS_A_REQUEST = 1000
+Read = Callable[..., AsyncIterable[bytes]]
+"""Takes a ReadRequest's bytes, and `timeout`; answers with ReadResponses' bytes."""
+
 _DECODED_AT_ONCE = 500
 """Entities decoded before others get their turn on the loop: a full table takes a second."""
+_SPLIT_AT_ONCE = 10_000
+
+
+def read_call(channel: grpc.aio.Channel) -> Read:
+    """P4Runtime's Read on a channel, for requests and answers as bytes."""
+    method = p4r.DESCRIPTOR.services_by_name["P4Runtime"].methods_by_name["Read"]
+    path = f"/{method.containing_service.full_name}/{method.name}"
+    return channel.unary_stream(path, None, None)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,38 +48,104 @@ class ReadResult:
     entities: Mapping[EntityKey, Entity]
     unknown: tuple[str, ...] = ()
     """What could not be decoded, and why; not touched by anyone."""
+    digest: bytes = b""
+    """Of the answer's bytes: a switch that gives the same digest again holds the same."""
 
 
-async def read_all(stub: p4r_grpc.P4RuntimeStub, device_id: int, timeout: float) -> ReadResult:
-    """Read every entry, multicast group, clone session and digest configuration.
+async def read_all(
+    read: Read,
+    device_id: int,
+    bindings: Bindings,
+    timeout: float,
+    *,
+    unless: bytes | None = None,
+    together: bool = False,
+) -> ReadResult | None:
+    """Read every entity that a controller may have written.
 
-    One request a table, so that no answer holds more than a table.
+    Args:
+        read: asks the switch; see `read_call`.
+        device_id: its number there.
+        bindings: of the pipeline that it runs.
+        timeout: seconds for each request.
+        unless: the digest of an earlier result; an answer with the same digest is not decoded.
+        together: one request for all tables, for a switch with few entries; else one a table, so that no
+            answer holds more than a table.
+
+    Returns:
+        What the switch holds; None if its answer has the digest `unless`.
 
     Raises:
         P4RuntimeError: a request failed.
     """
+    wildcards = bindings.wildcards()
+    digest = blake2b(digest_size=16)
+    encoded: list[bytes] | None = None
+    if together:
+        # A server that does not know how to answer all at once is asked one by one.
+        with suppress(RequestRefused):
+            encoded = await _read_encoded(read, device_id, wildcards, timeout, digest.update)
+    if encoded is None:
+        digest = blake2b(digest_size=16)
+        encoded = []
+        for wildcard in wildcards:
+            # Section 9 has no word for "not configured"; PI's servers say NOT_FOUND of a digest.
+            encoded += await _read_encoded(read, device_id, [wildcard], timeout, digest.update) or ()
+    if digest.digest() == unless:
+        return None
+    return await _decode_all(encoded, bindings, digest.digest())
+
+
+async def _read_encoded(
+    read: Read,
+    device_id: int,
+    asked: Sequence[p4r.Entity],
+    timeout: float,
+    take: Callable[[bytes], Any],
+) -> list[bytes] | None:
+    """Read entities in their encoded form; None: one was not found.
+
+    The same entities come to the same bytes for `take`, however the switch spreads them over messages.
+    """
+    request = p4r.ReadRequest(device_id=device_id, entities=asked).SerializeToString()
+    what = f"reading {asked[0].WhichOneof('entity')}"
+    encoded: list[bytes] = []
+    try:
+        with closed_means_unavailable():
+            async for answer in read(request, timeout=timeout):
+                take(answer)
+                for number, one in enumerate(entities_of(answer), 1):
+                    encoded.append(one)
+                    if number % _SPLIT_AT_ONCE == 0:
+                        await turn()
+    except grpc.aio.AioRpcError as failure:
+        if Code.NOT_FOUND in (code_of(failure), *entity_codes(failure, len(asked))):
+            return None
+        raise error_of(failure, what) from failure
+    except DecodeError as error:
+        raise RequestRefused(f"the switch's answer to {what} is no ReadResponse: {error}") from error
+    return encoded
+
+
+async def _decode_all(encoded: Sequence[bytes], bindings: Bindings, digest: bytes) -> ReadResult:
     entities: dict[EntityKey, Entity] = {}
     unknown: list[str] = []
-    for wildcard in _wildcards():
-        answer: list[p4r.Entity] = []
+    for number, one in enumerate(encoded, 1):
+        if number % _DECODED_AT_ONCE == 0:
+            await turn()
         try:
-            await _read(stub, device_id, [wildcard], timeout, into=answer)
-        except grpc.aio.AioRpcError as failure:
-            # Section 9 has no word for "not configured"; PI's servers say NOT_FOUND of a digest.
-            if Code.NOT_FOUND in (code_of(failure), *entity_codes(failure, 1)):
-                continue
-            raise error_of(failure, f"reading {wildcard.WhichOneof('entity')}") from failure
-        for number, found in enumerate(answer):
-            if number % _DECODED_AT_ONCE == 0:
-                await asyncio.sleep(0)
-            try:
-                entity = _decode(found)
-            except (ValueError, KeyError, NotImplementedError) as error:
-                unknown.append(f"{found.WhichOneof('entity')}: {error}")
-                continue
-            if entity is not None:
-                entities[entity.key] = entity
-    return ReadResult(entities, tuple(unknown))
+            found = p4r.Entity.FromString(one)
+        except DecodeError as error:
+            unknown.append(f"{len(one)} bytes that are no Entity: {error}")
+            continue
+        try:
+            entity = None if _is_the_pipelines(found) else bindings.decode(found)
+        except (ValueError, NotImplementedError) as error:
+            unknown.append(f"{found.WhichOneof('entity')}: {error}")
+            continue
+        if entity is not None and not isinstance(entity, FixedEntity):
+            entities[entity.key] = entity
+    return ReadResult(entities, tuple(unknown), digest)
 
 
 async def count_entries(stub: p4r_grpc.P4RuntimeStub, device_id: int, timeout: float) -> int:
@@ -92,160 +166,7 @@ async def count_entries(stub: p4r_grpc.P4RuntimeStub, device_id: int, timeout: f
     return number
 
 
-async def read_counters(
-    stub: p4r_grpc.P4RuntimeStub,
-    device_id: int,
-    entries: Collection[TableEntry],
-    *,
-    missing: Collection[grpc.StatusCode],
-    timeout: float,
-) -> dict[EntityKey, Counter]:
-    """Read the direct counters of entries; those that the switch does not have are left out.
-
-    Args:
-        stub: the switch.
-        device_id: its number there.
-        entries: only their keys count.
-        missing: how the switch refuses entries that it does not have.
-        timeout: seconds for each request.
-
-    Raises:
-        P4RuntimeError: a request failed.
-        ValueError: an entry of a table without counters.
-    """
-    for entry in entries:
-        if not entry.HAS_COUNTER:
-            raise ValueError(f"{entry.TABLE_NAME} has no counters")
-    keys = {_match_of(entry.encode_key()): entry.key for entry in entries}
-    requests = [
-        p4r.Entity(direct_counter_entry=p4r.DirectCounterEntry(table_entry=entry.encode_key()))
-        for entry in entries
-    ]
-    counters: dict[EntityKey, Counter] = {}
-    for start in range(0, len(requests), _COUNTERS_A_REQUEST):
-        part = requests[start : start + _COUNTERS_A_REQUEST]
-        for found in await _read_existing(stub, device_id, part, missing, timeout):
-            key = keys.get(_match_of(found.direct_counter_entry.table_entry))
-            if key is not None:
-                count = found.direct_counter_entry.data
-                counters[key] = Counter(count.packet_count, count.byte_count)
-    return counters
-
-
-async def read_cells(
-    stub: p4r_grpc.P4RuntimeStub, device_id: int, cells: Collection[CounterCell], timeout: float
-) -> dict[EntityKey, Counter]:
-    """Read cells of indirect counters, by their keys; a cell that the switch leaves out is left out here.
-
-    Args:
-        stub: the switch.
-        device_id: its number there.
-        cells: of any arrays.
-        timeout: seconds for each request.
-
-    Raises:
-        P4RuntimeError: a request failed.
-    """
-    requests = [cell.encode_key() for cell in cells]
-    counters: dict[EntityKey, Counter] = {}
-    for start in range(0, len(requests), _COUNTERS_A_REQUEST):
-        answer: list[p4r.Entity] = []
-        try:
-            await _read(stub, device_id, requests[start : start + _COUNTERS_A_REQUEST], timeout, into=answer)
-        except grpc.aio.AioRpcError as failure:
-            raise error_of(failure, "reading counters") from failure
-        for found in answer:
-            entry = found.counter_entry
-            counters[entry.counter_id, entry.index.index] = Counter(
-                entry.data.packet_count, entry.data.byte_count
-            )
-    return counters
-
-
-def _wildcards() -> list[p4r.Entity]:
-    """What to ask for to be told everything. Digests by id: PI's servers know no wildcard there."""
-    asked = [p4r.Entity(table_entry=p4r.TableEntry(table_id=table_id)) for table_id in TABLES]
-    groups, sessions = p4r.Entity(), p4r.Entity()
-    groups.packet_replication_engine_entry.multicast_group_entry.SetInParent()
-    sessions.packet_replication_engine_entry.clone_session_entry.SetInParent()
-    digests = [
-        p4r.Entity(digest_entry=p4r.DigestEntry(digest_id=message.DIGEST_ID))
-        for message in (HostSeen, CongestionReport)
-    ]
-    return [*asked, groups, sessions, *digests]
-
-
-async def _read(
-    stub: p4r_grpc.P4RuntimeStub,
-    device_id: int,
-    asked: Sequence[p4r.Entity],
-    timeout: float,
-    into: list[p4r.Entity],
-) -> None:
-    request = p4r.ReadRequest(device_id=device_id, entities=asked)
-    with closed_means_unavailable():
-        async for response in stub.Read(request, timeout=timeout):
-            into.extend(response.entities)
-
-
-async def _read_existing(
-    stub: p4r_grpc.P4RuntimeStub,
-    device_id: int,
-    asked: Sequence[p4r.Entity],
-    missing: Collection[grpc.StatusCode],
-    timeout: float,
-) -> list[p4r.Entity]:
-    """Read what there is of `asked`.
-
-    A switch that says which are missing has answered for the others (section 13.2); one that refuses the
-    whole request is asked for its halves.
-    """
-    found: list[p4r.Entity] = []
-    try:
-        await _read(stub, device_id, asked, timeout, into=found)
-        return found
-    except grpc.aio.AioRpcError as failure:
-        absent = {Code(status.value[0]) for status in missing}
-        codes = entity_codes(failure, len(asked))
-        if codes and all(code is Code.OK or code in absent for code in codes):
-            return found
-        if code_of(failure) not in absent:
-            raise error_of(failure, "reading counters") from failure
-    if len(asked) == 1:
-        return []
-    half = len(asked) // 2
-    first = await _read_existing(stub, device_id, asked[:half], missing, timeout)
-    return first + await _read_existing(stub, device_id, asked[half:], missing, timeout)
-
-
-def _match_of(entry: p4r.TableEntry) -> bytes:
-    """Table, match and priority in a form that can be compared."""
-    bare = p4r.TableEntry(table_id=entry.table_id, priority=entry.priority)
-    bare.match.extend(sorted(entry.match, key=lambda match: match.field_id))
-    return bare.SerializeToString(deterministic=True)
-
-
-def _decode(entity: p4r.Entity) -> Entity | None:
-    """Decode; None for what the pipeline itself put there (default actions, constant entries).
-
-    Raises:
-        ValueError, KeyError, NotImplementedError: not of this pipeline.
-    """
-    match entity.WhichOneof("entity"):
-        case "table_entry":
-            entry = entity.table_entry
-            if entry.is_default_action or entry.is_const:
-                return None
-            table = TABLES.get(entry.table_id)
-            if table is None:
-                raise ValueError(f"table {entry.table_id} is none of the fabric's")
-            return table.decode(entry)
-        case "packet_replication_engine_entry":
-            engine = entity.packet_replication_engine_entry
-            if engine.HasField("clone_session_entry"):
-                return CloneSession.decode(engine.clone_session_entry)
-            return MulticastGroup.decode(engine.multicast_group_entry)
-        case "digest_entry":
-            return DigestConfig.decode(entity.digest_entry)
-        case other:
-            raise ValueError(f"{other} was not asked for")
+def _is_the_pipelines(entity: p4r.Entity) -> bool:
+    """Whether the pipeline itself put it there: default actions and constant entries."""
+    entry = entity.table_entry if entity.HasField("table_entry") else None
+    return entry is not None and (entry.is_default_action or entry.is_const)

@@ -1,6 +1,6 @@
 """One switch, for as long as the controller runs: connected, or on the way to be.
 
-This module knows the life of a connection. It must never know what entries mean.
+This module knows the life of a connection. It does not know what entries mean.
 """
 
 from __future__ import annotations
@@ -8,75 +8,72 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
 
-from finsy.proto import p4r, p4r_grpc
+import grpc
+from finsy.proto import p4r_grpc
 
-from controller.limit import RateLimit
-from controller.names import SwitchName
-from controller.p4runtime.arbitration import Arbitration, Standing
-from controller.p4runtime.backoff import Backoff
-from controller.p4runtime.channel import Endpoint, open_channel
-from controller.p4runtime.errors import (
-    NotPrimary,
-    P4RuntimeError,
-    PipelineLost,
-    RequestRefused,
-    SwitchUnavailable,
-)
-from controller.p4runtime.pipeline import Pipeline, push, running_cookie
-from controller.p4runtime.ports import follow_ports
-from controller.p4runtime.read import ReadResult, count_entries, read_all, read_cells, read_counters
-from controller.p4runtime.state import PacketIn, Phase, SessionListener, SessionState
-from controller.p4runtime.stream import (
-    ElectionIdTaken,
-    Stream,
-    acknowledgement,
-    decode_digest,
-    decode_packet,
-    packet_out,
-)
-from controller.p4runtime.update import Code, Update, UpdateError
-from controller.p4runtime.write import write_batches
-from controller.targets.target import Target
-from pipelines.entities import Counter, CounterCell, EntityKey, TableEntry
-from pipelines.values import Port
+from p4fabric.controller.cancellation import in_own_task
+from p4fabric.controller.names import SwitchName
+from p4fabric.controller.p4runtime.arbitration import Arbitration, Standing
+from p4fabric.controller.p4runtime.backoff import Backoff
+from p4fabric.controller.p4runtime.cells import CellRequest, CellsRead, read_cells, read_fixed
+from p4fabric.controller.p4runtime.channel import Endpoint, open_channel
+from p4fabric.controller.p4runtime.counter_reads import TakeCounter, WantedCounters, read_counters
+from p4fabric.controller.p4runtime.current_state import CONNECTING, STOPPED, CurrentState
+from p4fabric.controller.p4runtime.errors import NotPrimary, P4RuntimeError, PipelineLost, SwitchUnavailable
+from p4fabric.controller.p4runtime.gate import ConnectGate, Turn
+from p4fabric.controller.p4runtime.keeper import PipelineKeeper
+from p4fabric.controller.p4runtime.pipeline import Pipeline
+from p4fabric.controller.p4runtime.port_samples import PortWatcher, follow_samples
+from p4fabric.controller.p4runtime.ports import follow_ports
+from p4fabric.controller.p4runtime.push import running_cookie
+from p4fabric.controller.p4runtime.read import Read, ReadResult, read_all, read_call
+from p4fabric.controller.p4runtime.reports import Reports
+from p4fabric.controller.p4runtime.state import Phase, SessionListener, SessionState
+from p4fabric.controller.p4runtime.stream import ElectionIdTaken, Stream
+from p4fabric.controller.p4runtime.timing import Timing
+from p4fabric.controller.p4runtime.update import AnyUpdate, Code, FixedUpdate, Update, UpdateError
+from p4fabric.controller.p4runtime.write import Write, write_batches, write_call
+from p4fabric.controller.targets.target import Target
+from p4fabric.pipelines.entities import FixedEntity, PacketMetadata
 
-__all__ = ["SwitchSession", "Timing"]
+__all__ = ["SwitchSession"]
 
 _log = logging.getLogger(__name__)
 
-_WAITING_MESSAGES = 1024
+_FEW_ENTITIES = 5000
+"""Read in one request, which takes a fraction of the time of one for each table."""
+
 _DIFFERENT_COMPLAINTS = 20
-_PACKETS_A_SECOND, _PACKETS_AT_ONCE = 50.0, 100
-"""Of one port: a host may send LLDP frames as fast as it likes, and the fabric's own must come through."""
-_REPORTS_A_SECOND, _REPORTS_AT_ONCE = 500.0, 250
-"""Packet-ins and digests that a switch sends without losing any. Who causes more drowns what others say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Seconds. The defaults suit switches in the same data centre."""
-
-    answer: float = 5.0
-    """For small requests; a switch that takes longer is taken for dead."""
-    write: float = 30.0
-    """For a batch of updates, and for a table read."""
-    push: float = 120.0
-    """For the pipeline: the embedded switch compiles it the first time."""
-    probe: float = 10.0
-    """Between looks at the pipeline's cookie, which find dead switches and lost pipelines."""
-    first_retry: float = 0.2
-    longest_retry: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Connection:
     stub: p4r_grpc.P4RuntimeStub
+    write: Write
+    read: Read
     stream: Stream
+
+
+@dataclass(slots=True)
+class _Request:
+    """One request on a connection: where it fails in certain ways, the pipeline is looked after."""
+
+    _connection: _Connection
+    _keeper: PipelineKeeper
+    _has_answer: bool
+
+    def __enter__(self) -> _Connection:
+        return self._connection
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            if self._has_answer:
+                self._keeper.answered()
+        elif isinstance(error, (PipelineLost, NotPrimary, SwitchUnavailable)):
+            self._keeper.look()
 
 
 class SwitchSession:
@@ -96,6 +93,10 @@ class SwitchSession:
         election_id: int,
         timing: Timing | None = None,
         push_objection: Callable[[int], str | None] = lambda entries: None,
+        watcher: PortWatcher | None = None,
+        sample_interval: float = 0.0,
+        expected: int | None = None,
+        gate: ConnectGate | None = None,
     ) -> None:
         """Make the session; nothing is sent before `run`.
 
@@ -107,6 +108,10 @@ class SwitchSession:
             election_id: the bid; the highest is primary.
             timing: how patient.
             push_objection: why the pipeline may not take the place of another with so many entries, or None.
+            watcher: told what ports have counted.
+            sample_interval: seconds between the samples that it is told; 0: it is told none.
+            expected: how many entities the switch may be expected to hold, if that is known.
+            gate: passed with each connection, until the switch was read once; without one there is no wait.
 
         Raises:
             ValueError: an election id that is not 1 to 2^128 - 1.
@@ -116,21 +121,20 @@ class SwitchSession:
         self._pipeline = pipeline
         self._listener = listener
         self._timing = timing or Timing()
-        self._push_objection = push_objection
+        self._watcher, self._sample_interval = watcher, sample_interval
         self._arbitration = Arbitration(endpoint.device_id, election_id)
-        self._state = SessionState(Phase.DISCONNECTED, "not started")
+        self._state = CurrentState(endpoint.name, listener)
+        self._keeper = PipelineKeeper(
+            pipeline, endpoint, self._arbitration, self._state, self._timing, push_objection
+        )
+        self._reports = Reports(endpoint.name, pipeline, listener, self._complain)
+        self._gate = gate or ConnectGate()
+        self._turn: Turn | None = None
         self._connection: _Connection | None = None
-        self._look = asyncio.Event()
-        """Set when something may have changed that the pipeline's keeper must see at once."""
-        self._packets: asyncio.Queue[PacketIn] = asyncio.Queue(_WAITING_MESSAGES)
-        self._digests: asyncio.Queue[p4r.DigestList] = asyncio.Queue(_WAITING_MESSAGES)
-        self._packet_limit = RateLimit[Port](_PACKETS_A_SECOND, _PACKETS_AT_ONCE)
-        self._dropped = 0
-        self._reports = RateLimit[None](_REPORTS_A_SECOND, _REPORTS_AT_ONCE)
-        self._flooded_at = -math.inf
-        """When reports came last that were too many, or found no room here."""
+        self._connected_at = math.inf
         self._complaints: set[str] = set()
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._entities_read = _FEW_ENTITIES + 1 if expected is None else expected
+        """How many the last read found: few are asked for in one request."""
 
     @property
     def name(self) -> SwitchName:
@@ -138,35 +142,33 @@ class SwitchSession:
         return self._endpoint.name
 
     @property
+    def pipeline(self) -> Pipeline:
+        """What the switch should run."""
+        return self._pipeline
+
+    @property
     def state(self) -> SessionState:
         """How it stands now."""
-        return self._state
+        return self._state.now
 
     @property
     def dropped_messages(self) -> int:
-        """Packet-ins of a port that sends too many, and all that came faster than the listener took it."""
-        return self._dropped
+        """Packet-ins of a source that sends too many, and all that came faster than the listener took it."""
+        return self._reports.dropped
 
     def heard_all(self, since: float) -> bool:
-        """Whether the listener has had all that the switch reports by digest, as far as one can tell.
+        """Whether the listener has had all that the switch reports, as far as one can tell.
 
         Reports get lost, or come late, where there are too many, here or in the switch.
 
         Args:
             since: a moment of the event loop's clock.
         """
-        return self._digests.empty() and self._flooded_at < since
+        return self._reports.heard_all(since)
 
     async def wait_until(self, wanted: Callable[[SessionState], bool]) -> SessionState:
         """Wait until the state is as wanted; at once if it is already."""
-        while not wanted(self._state):
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.add(waiter)
-            try:
-                await waiter
-            finally:
-                self._waiters.discard(waiter)
-        return self._state
+        return await self._state.wait_until(wanted)
 
     async def run(self) -> None:
         """Connect, arbitrate, push the pipeline, listen; again after every failure.
@@ -175,23 +177,22 @@ class SwitchSession:
         """
         backoff = Backoff(self._timing.first_retry, self._timing.longest_retry)
         now = asyncio.get_running_loop().time
-        self._enter(Phase.DISCONNECTED, "connecting")
+        self._state.enter(Phase.DISCONNECTED, CONNECTING)
         try:
             while True:
                 self._arbitration.restart()
-                started = now()
+                self._connected_at = math.inf
                 try:
-                    await self._connected()
+                    await in_own_task(self._connected())
                 except ElectionIdTaken as error:
                     self._arbitration.id_is_taken()
-                    self._enter(Phase.DISCONNECTED, str(error))
+                    self._state.enter(Phase.DISCONNECTED, str(error))
                 except (P4RuntimeError, OSError, ValueError) as error:
-                    self._enter(Phase.DISCONNECTED, str(error))
-                if now() - started > self._timing.longest_retry:
-                    backoff.reset()
+                    self._state.enter(Phase.DISCONNECTED, str(error))
+                backoff.lasted(now() - self._connected_at)
                 await asyncio.sleep(backoff.next())
         finally:
-            self._enter(Phase.DISCONNECTED, "stopped")
+            self._state.enter(Phase.DISCONNECTED, STOPPED)
 
     async def write(self, updates: Sequence[Update], *, in_order: bool = False) -> list[UpdateError]:
         """Write, in batches of which several are on the way at once.
@@ -206,14 +207,30 @@ class SwitchSession:
         Raises:
             P4RuntimeError: the connection or the mastership was lost; what was performed is unknown.
         """
-        async with self._request(Phase.PRIMARY) as connection:
+        return await self._write(updates, 1 if in_order else self._target.batches_in_flight)
+
+    async def write_fixed(self, entities: Collection[FixedEntity]) -> list[UpdateError]:
+        """Change what is there always: value sets, and cells of meters and registers.
+
+        Returns:
+            The errors of those that were not changed.
+
+        Raises:
+            P4RuntimeError: the connection or the mastership was lost; what was changed is unknown.
+            ValueError: a value does not fit.
+        """
+        updates = [FixedUpdate(entity) for entity in entities]
+        return await self._write(updates, self._target.batches_in_flight)
+
+    async def _write(self, updates: Sequence[AnyUpdate], in_flight: int) -> list[UpdateError]:
+        with self._request(Phase.PRIMARY) as connection:
             return await write_batches(
-                connection.stub,
+                connection.write,
                 self._endpoint.device_id,
                 self._arbitration.encoded_election_id(),
                 updates,
                 size=self._target.batch_size,
-                in_flight=1 if in_order else self._target.batches_in_flight,
+                in_flight=in_flight,
                 timeout=self._timing.write,
             )
 
@@ -223,54 +240,137 @@ class SwitchSession:
         Raises:
             P4RuntimeError: the switch did not answer, or not with entities.
         """
-        async with self._request(Phase.PRIMARY, Phase.BACKUP) as connection:
-            return await read_all(connection.stub, self._endpoint.device_id, self._timing.write)
+        result = await self.read_if_changed(None)
+        assert result is not None
+        return result
 
-    async def read_counters(self, entries: Collection[TableEntry]) -> Mapping[EntityKey, Counter]:
+    async def read_if_changed(self, digest: bytes | None) -> ReadResult | None:
+        """Read everything, and decode it only if the switch does not answer with the same bytes as before.
+
+        Args:
+            digest: of an earlier result.
+
+        Returns:
+            What the switch holds; None if its answer is that of the earlier result.
+
+        Raises:
+            P4RuntimeError: the switch did not answer, or not with entities.
+        """
+        with self._request(Phase.PRIMARY, Phase.BACKUP) as connection:
+            result = await read_all(
+                connection.read,
+                self._endpoint.device_id,
+                self._pipeline.bindings,
+                self._timing.write,
+                unless=digest,
+                together=self._entities_read <= _FEW_ENTITIES,
+            )
+        self._end_turn()
+        if result is not None:
+            self._entities_read = len(result.entities)
+        return result
+
+    def _end_turn(self) -> None:
+        """The connection stands, or has failed: others may connect."""
+        if self._turn is not None:
+            self._turn.end()
+            self._turn = None
+
+    async def ask(self) -> None:
+        """Have the switch answer anything: a connection may be silent for long before it is closed.
+
+        Raises:
+            P4RuntimeError: it did not.
+        """
+        with self._request(Phase.PRIMARY, Phase.BACKUP) as connection:
+            await running_cookie(connection.stub, self._endpoint.device_id, self._timing.answer)
+
+    @property
+    def pushes(self) -> int:
+        """How often the pipeline was pushed; each time all of its counters begin with zero."""
+        return self._keeper.pushes
+
+    async def read_counters(self, wanted: WantedCounters, take: TakeCounter) -> float:
         """Read the direct counters of entries; those that the switch does not have are left out.
+
+        Args:
+            wanted: of which entries.
+            take: told of each as it comes.
+
+        Returns:
+            The seconds for which this kept the event loop busy.
 
         Raises:
             P4RuntimeError: the switch did not answer, or not with counters.
-            ValueError: an entry of a table without counters.
         """
-        async with self._request(Phase.PRIMARY, Phase.BACKUP) as connection:
+        with self._request(Phase.PRIMARY, Phase.BACKUP) as connection:
             return await read_counters(
                 connection.stub,
                 self._endpoint.device_id,
-                entries,
+                wanted,
+                take,
                 missing=self._target.missing_entry,
                 timeout=self._timing.write,
             )
 
-    async def read_cells(self, cells: Collection[CounterCell]) -> Mapping[EntityKey, Counter]:
-        """Read cells of indirect counters, by their keys.
+    async def read_cells(self, cells: CellRequest, unless: bytes | None = None) -> CellsRead | None:
+        """Read cells of indirect counters.
+
+        Args:
+            cells: which.
+            unless: the digest of an earlier answer.
+
+        Returns:
+            What they count; None if the switch's answer is the earlier one.
 
         Raises:
             P4RuntimeError: the switch did not answer, or not with counters.
         """
-        async with self._request(Phase.PRIMARY, Phase.BACKUP) as connection:
-            return await read_cells(connection.stub, self._endpoint.device_id, cells, self._timing.write)
+        with self._request(Phase.PRIMARY, Phase.BACKUP) as connection:
+            device, timeout = self._endpoint.device_id, self._timing.write
+            return await read_cells(connection.read, device, cells, timeout, unless=unless)
 
-    async def packet_out(self, port: Port, frame: bytes) -> None:
-        """Send a frame out of a port. Nobody says whether it left.
+    async def read_fixed(self, *kinds: type[FixedEntity]) -> list[FixedEntity]:
+        """Read value sets, and all cells of indirect meters and registers.
+
+        Args:
+            kinds: classes of the pipeline's bindings.
+
+        Raises:
+            P4RuntimeError: the switch did not answer, or does not serve them.
+            ValueError: what came is none of the pipeline's.
+        """
+        with self._request(Phase.PRIMARY, Phase.BACKUP) as connection:
+            return await read_fixed(
+                connection.read,
+                self._endpoint.device_id,
+                self._pipeline.bindings,
+                kinds,
+                self._timing.write,
+            )
+
+    async def packet_out(self, header: PacketMetadata, frame: bytes) -> None:
+        """Send a frame, with the pipeline's own header. Nobody says whether it left.
 
         Raises:
             P4RuntimeError: the session is not primary.
+            ValueError: the header is not the pipeline's.
         """
-        async with self._request(Phase.PRIMARY) as connection:
-            await connection.stream.send(packet_out(port, frame))
+        message = self._pipeline.packet_out(header, frame)
+        with self._request(Phase.PRIMARY, has_answer=False) as connection:
+            await connection.stream.send_packet(message)
 
-    @asynccontextmanager
-    async def _request(self, *phases: Phase) -> AsyncIterator[_Connection]:
-        """Guard a request by the state, and look after the pipeline where the switch says it is gone."""
+    def _request(self, *phases: Phase, has_answer: bool = True) -> _Request:
+        """Guard a request by the state, and look after the pipeline where the switch says it is gone.
+
+        Raises:
+            NotPrimary: another controller is primary.
+            SwitchUnavailable: there is no connection.
+        """
         if self._connection is None or self._state.phase not in phases:
             refusal = NotPrimary if self._state.phase is Phase.BACKUP else SwitchUnavailable
-            raise refusal(f"{self.name} is {self._state}")
-        try:
-            yield self._connection
-        except (PipelineLost, NotPrimary, SwitchUnavailable):
-            self._look.set()
-            raise
+            raise refusal(f"{self.name} is {self.state}")
+        return _Request(self._connection, self._keeper, has_answer)
 
     async def _connected(self) -> None:
         """One connection, until it fails.
@@ -279,34 +379,57 @@ class SwitchSession:
             P4RuntimeError: why it failed.
             OSError, ValueError: TLS files that cannot be used.
         """
-        channel = open_channel(self._endpoint, self._target.max_receive_bytes)
-        stream = None
+        self._turn = await self._gate.enter()
+        channel, stream = None, None
         try:
+            channel = open_channel(self._endpoint, self._target.max_receive_bytes)
             stub = p4r_grpc.P4RuntimeStub(channel)
             stream = Stream(stub)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(stream.write_waiting())
-                await stream.send(self._arbitration.request())
+                stream.bid(self._arbitration.request())
                 await self._first_answer(stream)
-                self._connection = _Connection(stub, stream)
+                self._connection = _Connection(stub, write_call(channel), read_call(channel), stream)
+                self._connected_at = asyncio.get_running_loop().time()
                 tasks.create_task(self._listen(stream))
-                tasks.create_task(self._deliver_packets())
-                tasks.create_task(self._deliver_digests(stream))
-                tasks.create_task(self._keep_pipeline(stub))
-                if (leaf := self._target.port_number_leaf) is not None:
-                    told = partial(self._listener.ports_known, self.name)
-                    answer = self._timing.answer
-                    tasks.create_task(follow_ports(channel, self.name, leaf, told, timeout=answer))
+                tasks.create_task(self._reports.deliver(stream))
+                self._see_standing()
+                tasks.create_task(self._keeper.run(stub))
+                tasks.create_task(self._follow_ports(channel))
+                if self._watcher is not None:
+                    tasks.create_task(self._sample_ports(channel, self._watcher))
         except BaseExceptionGroup as failures:
             raise _first(failures) from None
         finally:
             self._connection = None
+            if self._watcher is not None:
+                self._watcher.ports_unread(self.name, "not connected")
             if stream is not None:
                 stream.close()
-            self._packets = asyncio.Queue(_WAITING_MESSAGES)
-            self._digests = asyncio.Queue(_WAITING_MESSAGES)
+            self._reports.clear()
             self._complaints.clear()
-            await channel.close()
+            self._end_turn()
+            if channel is not None:
+                await channel.close()
+
+    async def _follow_ports(self, channel: grpc.aio.Channel) -> None:
+        """Tell which ports there are, and which are up, where the switch says so."""
+        leaf = self._target.port_number_leaf
+        if leaf is not None:
+            ports, answer = self._pipeline.front_ports, self._timing.answer
+            await follow_ports(channel, self.name, leaf, ports, self._listener, timeout=answer)
+
+    async def _sample_ports(self, channel: grpc.aio.Channel, watcher: PortWatcher) -> None:
+        """Tell what ports have counted, where the switch says so; say why not elsewhere."""
+        leaf, interval = self._target.port_number_leaf, self._sample_interval
+        if leaf is None:
+            reason = f"{self._target.name} does not serve port counters by gNMI"
+            watcher.ports_unread(self.name, reason)
+        elif not interval:
+            watcher.ports_unread(self.name, "telemetry.portInterval is 0")
+        else:
+            ports, answer = self._pipeline.front_ports, self._timing.answer
+            await follow_samples(channel, self.name, leaf, ports, watcher, interval=interval, timeout=answer)
 
     async def _first_answer(self, stream: Stream) -> None:
         """Wait until the switch has said who is primary."""
@@ -315,7 +438,7 @@ class SwitchSession:
                 while self._arbitration.standing is Standing.UNKNOWN:
                     message = await stream.receive()
                     if message.HasField("arbitration") and self._arbitration.update(message.arbitration):
-                        await stream.send(self._arbitration.request())
+                        stream.bid(self._arbitration.request())
         except TimeoutError:
             seconds = self._timing.answer
             raise SwitchUnavailable(f"{self._endpoint.address} did not answer in {seconds:g} s") from None
@@ -327,19 +450,17 @@ class SwitchSession:
             match message.WhichOneof("update"):
                 case "arbitration":
                     if self._arbitration.update(message.arbitration):
-                        await stream.send(self._arbitration.request())
+                        stream.bid(self._arbitration.request())
                     self._see_standing()
                 case "packet":
-                    self._count_reports(1)
-                    self._take_packet(message.packet)
+                    self._reports.take_packet(message.packet)
                 case "digest":
-                    self._count_reports(len(message.digest.data))
-                    self._take_digests(message.digest)
+                    self._reports.take_digests(message.digest)
                 case "error":
                     code = Code(message.error.canonical_code)
                     self._complain(f"stream error {code.name}: {message.error.message}")
                 case other:
-                    _log.debug("%s: stream message %s is of no use here", self.name, other)
+                    _log.debug("%s: ignoring stream message %s", self.name, other)
 
     def _complain(self, complaint: str) -> None:
         """Log what is wrong with the switch's messages, or with ours; each thing once a connection."""
@@ -349,113 +470,8 @@ class SwitchSession:
 
     def _see_standing(self) -> None:
         if self._arbitration.standing is Standing.BACKUP:
-            self._enter(Phase.BACKUP, self._arbitration.reason)
-        self._look.set()
-
-    def _take_packet(self, message: p4r.PacketIn) -> None:
-        try:
-            packet = decode_packet(message)
-        except ValueError as error:
-            self._complain(f"a packet-in cannot be read: {error}")
-            return
-        now = asyncio.get_running_loop().time()
-        if self._packets.full() or not self._packet_limit.allows(packet.port, now):
-            self._dropped += 1
-        else:
-            self._packets.put_nowait(packet)
-
-    def _count_reports(self, number: int) -> None:
-        now = asyncio.get_running_loop().time()
-        if not all(self._reports.allows(None, now) for _ in range(number)):
-            self._flooded_at = now
-            self._complain(f"more than {_REPORTS_A_SECOND:g} reports come in a second: some may be lost")
-
-    def _take_digests(self, digests: p4r.DigestList) -> None:
-        if self._digests.full():
-            self._dropped += 1
-            self._flooded_at = asyncio.get_running_loop().time()
-        else:
-            self._digests.put_nowait(digests)
-
-    async def _deliver_packets(self) -> None:
-        """Hand packet-ins to the listener, one at a time."""
-        while True:
-            packet = await self._packets.get()
-            try:
-                await self._listener.packet_in(self.name, packet)
-            except Exception:
-                _log.exception("%s: a packet-in was not taken", self.name)
-
-    async def _deliver_digests(self, stream: Stream) -> None:
-        """Hand digest lists to the listener, one at a time, and acknowledge each after that."""
-        while True:
-            digests = await self._digests.get()
-            try:
-                await self._listener.digests(self.name, decode_digest(digests))
-            except ValueError as error:
-                self._complain(f"a digest list cannot be read: {error}")
-            except Exception:
-                _log.exception("%s: a digest list was not taken", self.name)
-            await stream.send(acknowledgement(digests))
-
-    async def _keep_pipeline(self, stub: p4r_grpc.P4RuntimeStub) -> None:
-        """See that the switch answers and runs our pipeline; push it where it does not.
-
-        Raises:
-            P4RuntimeError: the switch does not answer, or does not take the pipeline.
-        """
-        self._see_standing()
-        while True:
-            self._look.clear()
-            cookie = await running_cookie(stub, self._endpoint.device_id, self._timing.answer)
-            if self._arbitration.standing is Standing.PRIMARY:
-                pushed = cookie != self._pipeline.cookie
-                objection = await self._objection(stub) if pushed and cookie is not None else None
-                if objection is not None:
-                    self._enter(Phase.DISCONNECTED, objection)
-                elif pushed:
-                    await self._push(stub, cookie)
-                # Mastership may have been lost meanwhile.
-                lost = self._arbitration.standing is not Standing.PRIMARY
-                if objection is None and not lost and (pushed or self._state.phase is not Phase.PRIMARY):
-                    self._enter(Phase.PRIMARY, "", rise=True)
-            try:
-                async with asyncio.timeout(self._timing.probe):
-                    await self._look.wait()
-            except TimeoutError:
-                pass
-
-    async def _objection(self, stub: p4r_grpc.P4RuntimeStub) -> str | None:
-        """Why another pipeline and its entries must stay, or None."""
-        try:
-            entries = await count_entries(stub, self._endpoint.device_id, self._timing.write)
-        except PipelineLost:
-            return None  # It runs none after all.
-        except RequestRefused as error:
-            _log.warning("%s cannot say what it holds, so nothing of it is kept: %s", self.name, error)
-            return None
-        return self._push_objection(entries)
-
-    async def _push(self, stub: p4r_grpc.P4RuntimeStub, found: int | None) -> None:
-        why = "the switch has no pipeline" if found is None else "the switch has another pipeline"
-        self._enter(Phase.DISCONNECTED, f"pushing the pipeline: {why}")
-        election_id = self._arbitration.encoded_election_id()
-        await push(stub, self._endpoint.device_id, election_id, self._pipeline, self._timing.push)
-
-    def _enter(self, phase: Phase, reason: str, *, rise: bool = False) -> None:
-        """Change the state and tell everybody."""
-        state = SessionState(phase, reason, self._state.epoch + rise)
-        if state == self._state:
-            return
-        self._state = state
-        _log.info("%s: %s", self.name, state)
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        try:
-            self._listener.state_changed(self.name, state)
-        except Exception:
-            _log.exception("%s: the state %s was not taken", self.name, state)
+            self._state.enter(Phase.BACKUP, self._arbitration.reason)
+        self._keeper.look()
 
 
 def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:

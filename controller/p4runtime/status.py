@@ -1,45 +1,53 @@
 """What a gRPC failure means: words for an operator, and the errors of single updates.
 
-This module knows google.rpc.Status and p4.v1.Error (section 12.3). It must never decide what to do.
+This module knows google.rpc.Status and p4.v1.Error (section 12.3). What to do about them is decided
+elsewhere.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import grpc
 from finsy.proto import p4r, rpc_status
 from google.protobuf.message import DecodeError
 
-from controller.p4runtime.errors import (
+from p4fabric.controller.p4runtime.errors import (
     NotPrimary,
     P4RuntimeError,
     PipelineLost,
     RequestRefused,
     SwitchUnavailable,
 )
-from controller.p4runtime.update import Code, Update, UpdateError
+from p4fabric.controller.p4runtime.update import AnyUpdate, Code, UpdateError
 
 __all__ = ["closed_means_unavailable", "code_of", "entity_codes", "error_of", "update_errors"]
 
 _DETAILS = "grpc-status-details-bin"
 
 
-@contextmanager
-def closed_means_unavailable() -> Iterator[None]:
+class closed_means_unavailable:
     """Tell a call that ended because its channel was closed from a task that is cancelled.
 
     grpc.aio raises CancelledError for both, and a TaskGroup would take the first for the second.
     """
-    try:
-        yield
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        raise SwitchUnavailable("the connection was closed") from None
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        """Begin the call."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """End it.
+
+        Raises:
+            SwitchUnavailable: the channel was closed.
+        """
+        if isinstance(error, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if task is None or not task.cancelling():
+                raise SwitchUnavailable("the connection was closed") from None
 
 
 def code_of(failure: grpc.aio.AioRpcError) -> Code:
@@ -71,7 +79,7 @@ def error_of(failure: grpc.aio.AioRpcError, what: str) -> P4RuntimeError:
             return RequestRefused(f"the switch refused {what}: {code.name}: {said}")
 
 
-def update_errors(failure: grpc.aio.AioRpcError, batch: Sequence[Update]) -> list[UpdateError]:
+def update_errors(failure: grpc.aio.AioRpcError, batch: Sequence[AnyUpdate]) -> list[UpdateError]:
     """The errors of a batch's updates; updates that were performed are not in it.
 
     Raises:

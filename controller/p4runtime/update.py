@@ -7,9 +7,9 @@ from enum import IntEnum
 
 from finsy.proto import p4r, rpc_code
 
-from pipelines.entities import Entity, EntityKey, TableEntry
+from p4fabric.pipelines.entities import Entity, EntityKey, FixedEntity
 
-__all__ = ["Code", "Update", "UpdateError", "UpdateKind"]
+__all__ = ["AnyUpdate", "Code", "FixedUpdate", "Update", "UpdateError", "UpdateKind"]
 
 
 class UpdateKind(IntEnum):
@@ -53,13 +53,20 @@ class Update:
     kind: UpdateKind
     entity: Entity
 
-    def encode(self) -> p4r.Update:
-        """Encode; a delete names the key only (section 9.1: the rest is ignored)."""
-        if self.kind is UpdateKind.DELETE and isinstance(self.entity, TableEntry):
-            entity = p4r.Entity(table_entry=self.entity.encode_key())
-        else:
-            entity = self.entity.encode()
-        return p4r.Update(type=self.kind.value, entity=entity)
+
+@dataclass(frozen=True, slots=True)
+class FixedUpdate:
+    """Another content of something that is there always: a value set, a cell of a meter or of a register."""
+
+    entity: FixedEntity
+
+    @property
+    def kind(self) -> UpdateKind:
+        """Nothing else can be done to it."""
+        return UpdateKind.MODIFY
+
+
+AnyUpdate = Update | FixedUpdate
 
 
 @dataclass(frozen=True, slots=True)

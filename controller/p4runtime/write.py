@@ -1,33 +1,45 @@
 """Writes in batches, several on the way at once.
 
-This module knows sizes and windows. It must never know why something is written.
+This module knows sizes and windows. It does not know why something is written.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import grpc
-from finsy.proto import p4r, p4r_grpc
+from finsy.proto import p4r
 
-from controller.p4runtime.status import closed_means_unavailable, update_errors
-from controller.p4runtime.update import Update, UpdateError
+from p4fabric.controller.p4runtime.status import closed_means_unavailable, update_errors
+from p4fabric.controller.p4runtime.update import AnyUpdate, UpdateError
+from p4fabric.pipelines.entities.wire import update_bytes, write_request_bytes
 
-__all__ = ["batches", "write_batches"]
+__all__ = ["Write", "batches", "write_batches", "write_call"]
 
 
-def batches(updates: Sequence[Update], size: int) -> Iterator[Sequence[Update]]:
+Write = Callable[..., Awaitable[p4r.WriteResponse]]
+"""Takes a WriteRequest's bytes, and `timeout`."""
+
+
+def write_call(channel: grpc.aio.Channel) -> Write:
+    """P4Runtime's Write on a channel, for requests that are bytes already."""
+    method = p4r.DESCRIPTOR.services_by_name["P4Runtime"].methods_by_name["Write"]
+    path = f"/{method.containing_service.full_name}/{method.name}"
+    return channel.unary_unary(path, None, p4r.WriteResponse.FromString)  # type: ignore[no-any-return]
+
+
+def batches(updates: Sequence[AnyUpdate], size: int) -> Iterator[Sequence[AnyUpdate]]:
     """Cut into pieces of at most `size`, order kept."""
     for start in range(0, len(updates), size):
         yield updates[start : start + size]
 
 
 async def write_batches(
-    stub: p4r_grpc.P4RuntimeStub,
+    write: Write,
     device_id: int,
     election_id: p4r.Uint128,
-    updates: Sequence[Update],
+    updates: Sequence[AnyUpdate],
     *,
     size: int,
     in_flight: int,
@@ -36,7 +48,7 @@ async def write_batches(
     """Write all; an update that fails does not keep others from being performed.
 
     Args:
-        stub: the switch.
+        write: sends a WriteRequest's bytes to the switch; see `write_call`.
         device_id: its number there.
         election_id: ours, as primary.
         updates: in any number; with `in_flight` 1 they are performed in this order by all servers
@@ -51,25 +63,38 @@ async def write_batches(
     Raises:
         P4RuntimeError: a whole request failed; what was performed is unknown.
     """
+    head = p4r.WriteRequest(device_id=device_id, election_id=election_id)
+
+    def encoded(batch: Sequence[AnyUpdate]) -> bytes:
+        return write_request_bytes(head, [update_bytes(update.kind, update.entity) for update in batch])
+
+    async def send(batch: Sequence[AnyUpdate], request: bytes) -> list[UpdateError]:
+        try:
+            with closed_means_unavailable():
+                await write(request, timeout=timeout)
+        except grpc.aio.AioRpcError as failure:
+            return update_errors(failure, batch)
+        return []
+
+    if len(updates) <= size:
+        return await send(updates, encoded(updates))
     window = asyncio.Semaphore(in_flight)
     errors: list[UpdateError] = []
 
-    async def write_one(batch: Sequence[Update]) -> None:
+    async def send_in_window(batch: Sequence[AnyUpdate], request: bytes) -> None:
         try:
-            request = p4r.WriteRequest(device_id=device_id, election_id=election_id)
-            request.updates.extend(update.encode() for update in batch)
-            with closed_means_unavailable():
-                await stub.Write(request, timeout=timeout)
-        except grpc.aio.AioRpcError as failure:
-            errors.extend(update_errors(failure, batch))
+            errors.extend(await send(batch, request))
         finally:
             window.release()
 
     try:
         async with asyncio.TaskGroup() as writes:
             for batch in batches(updates, size):
+                # Encoded while those before it are on their way, so that the switch need not wait for it.
+                request = encoded(batch)
                 await window.acquire()
-                writes.create_task(write_one(batch))
+                writes.create_task(send_in_window(batch, request))
+                await asyncio.sleep(0)  # begins to send it
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return errors

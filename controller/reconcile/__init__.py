@@ -1,6 +1,9 @@
-"""Desired against actual: the difference, its order, and the loop that closes it."""
+"""Desired against actual: the pending operations of each switch, their order, and the loop that closes it."""
 
-from controller.reconcile.guard import RemovalGuard
-from controller.reconcile.reconciler import Progress, Reconciler
+from p4fabric.controller.reconcile.barrier import Barrier
+from p4fabric.controller.reconcile.guard import RemovalGuard
+from p4fabric.controller.reconcile.held import Held
+from p4fabric.controller.reconcile.progress import Progress, Summary
+from p4fabric.controller.reconcile.switch_reconciler import Reconciler
 
-__all__ = ["Progress", "Reconciler", "RemovalGuard"]
+__all__ = ["Barrier", "Held", "Progress", "Reconciler", "RemovalGuard", "Summary"]

@@ -1,6 +1,6 @@
 """What must change on a switch to hold what is desired.
 
-Pure: two states in, a difference out. This module must never know in which order to write it.
+Pure: two states in, a difference out. This module does not know in which order to write it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.entities import Entity, EntityKey, MulticastGroup, TableEntry
+from p4fabric.pipelines.entities import Entity, EntityKey, MulticastGroup, TableEntry
 
 __all__ = ["Change", "Difference", "difference", "same"]
 

@@ -3,9 +3,10 @@
 A store file that is wrong, or lost what it held, asks for an almost empty fabric. So the first time that
 a switch is looked at after a start, it is compared with what the store wants: where more than half of
 what it holds would go, nothing is written to it until the operator confirms, gives the right store, or
-applies the intents again. What is removed later was asked for while the controller ran, and goes.
+applies the intents again. What is removed later was asked for while the controller ran, and goes; so does
+what the store says may not have followed its last changes, when the controller was killed.
 
-Pure but for the log. This module must never know intents, nor how anything is written.
+Pure but for the log. This module knows nothing of intents, nor how anything is written.
 """
 
 from __future__ import annotations
@@ -15,9 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from controller.names import SwitchName
-from controller.reconcile.diff import same
-from pipelines.entities import Entity, EntityKey
+from p4fabric.controller.names import SwitchName
 
 __all__ = ["Hold", "RemovalGuard"]
 
@@ -30,8 +29,6 @@ LARGEST_SHARE = 0.5
 PATIENCE = 5.0
 """Seconds that a switch with something to remove waits for the others to be looked at, too."""
 _LOOK_AGAIN = 0.25
-
-State = Mapping[EntityKey, Entity]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,30 +66,35 @@ class RemovalGuard:
         self._held: dict[SwitchName, str] = {}
         self._alarms: set[SwitchName] = set()
         """Those that would lose too much themselves."""
-        self._stored: dict[SwitchName, State] = {}
+        self._stored: dict[SwitchName, int] = {}
+        self._unsettled: dict[SwitchName, int] = {}
 
-    def begin(self, stored: Mapping[SwitchName, State]) -> None:
-        """Say what the store wants of each switch: what goes of that was removed while the controller ran."""
-        self._stored = {switch: state for switch, state in stored.items() if switch in self._open}
+    def begin(self, stored: Mapping[SwitchName, int], unsettled: Mapping[SwitchName, int]) -> None:
+        """Say what the store has for each switch.
+
+        Args:
+            stored: how many entries.
+            unsettled: how many entries the switch may hold otherwise, because of changes that were kept and
+                perhaps not written.
+        """
+        self._stored, self._unsettled = dict(stored), dict(unsettled)
 
     def reason(self, switch: SwitchName) -> str | None:
         """Why nothing is written to a switch, or None."""
         return self._held.get(switch)
 
-    def judge(self, switch: SwitchName, held: State, desired: State) -> Hold | None:
+    def judge(self, switch: SwitchName, held: int, lost: int) -> Hold | None:
         """Whether a switch may be made what is desired; once it may, it always may.
 
         Args:
             switch: which one.
-            held: what it holds, as read after the start.
-            desired: what it should hold now.
+            held: how many entries it holds, as read after the start.
+            lost: how many of them are neither desired now nor were so by the store at the start.
         """
         if switch not in self._open:
             return None
-        stored = self._stored.get(switch, {})
-        lost = sum(not _is_in(stored, e) and not _is_in(desired, e) for e in held.values())
-        facts = f"{switch} holds {len(held)} entries, of which {lost} are not in this store"
-        return self._decide(switch, len(held), lost, facts)
+        facts = f"{switch} holds {held} entries, of which {lost} are not in this store"
+        return self._decide(switch, held, lost, facts)
 
     def judge_push(self, switch: SwitchName, held: int, desired: int) -> Hold | None:
         """Whether a switch with another pipeline may lose its entries to ours.
@@ -106,17 +108,18 @@ class RemovalGuard:
         """
         if switch not in self._open:
             return None
-        wanted = max(desired, len(self._stored.get(switch, {})))
+        wanted = max(desired, self._stored.get(switch, 0))
         facts = f"{switch} holds {held} entries of another pipeline, and this store has {wanted} for it"
         return self._decide(switch, held, max(0, held - wanted), facts)
 
     def _decide(self, switch: SwitchName, held: int, lost: int, facts: str) -> Hold | None:
         self._looked_at.add(switch)
         self._alarms.discard(switch)
+        unexplained = lost - self._unsettled.get(switch, 0)
         if self._confirmed or not lost:
             if lost:
-                _log.warning("%s: they are removed, as --confirm-removal says", facts)
-        elif lost >= FEWEST_REMOVALS and lost > LARGEST_SHARE * held:
+                _log.warning("%s: removing them, as --confirm-removal says", facts)
+        elif unexplained >= FEWEST_REMOVALS and unexplained > LARGEST_SHARE * held:
             self._alarms.add(switch)
             cure = "start with --confirm-removal, or give the right store"
             return self._hold(switch, f"{facts}; nothing is written to it: {cure}")
@@ -126,7 +129,7 @@ class RemovalGuard:
         else:
             since = self._waiting_since.setdefault(switch, self._clock())
             if self._open - self._looked_at and self._clock() - since < PATIENCE:
-                return Hold(f"{facts}; the other switches are looked at first", _LOOK_AGAIN)
+                return Hold(f"{facts}; the other switches are checked first", _LOOK_AGAIN)
         self._let_through(switch)
         return None
 
@@ -142,8 +145,3 @@ class RemovalGuard:
         self._open.discard(switch)
         self._stored.pop(switch, None)
         self._waiting_since.pop(switch, None)
-
-
-def _is_in(state: State, entity: Entity) -> bool:
-    known = state.get(entity.key)
-    return known is not None and same(known, entity)

@@ -1,25 +1,7 @@
-"""What survives a restart: intents, the numbers they were given, and the fabric as it was last seen."""
+"""What survives a restart: records with revisions, in a file."""
 
-from controller.store.interface import (
-    Change,
-    Number,
-    Snapshot,
-    Store,
-    StoreBusy,
-    StoredIntent,
-    StoreError,
-    StoreUnusable,
-)
-from controller.store.sqlite import SqliteStore
+from p4fabric.controller.store.errors import StoreBusy, StoreConflict, StoreError, StoreUnusable
+from p4fabric.controller.store.revisions import Store
+from p4fabric.controller.store.sqlite_store import SqliteStore
 
-__all__ = [
-    "Change",
-    "Number",
-    "Snapshot",
-    "SqliteStore",
-    "Store",
-    "StoreBusy",
-    "StoreError",
-    "StoreUnusable",
-    "StoredIntent",
-]
+__all__ = ["SqliteStore", "Store", "StoreBusy", "StoreConflict", "StoreError", "StoreUnusable"]

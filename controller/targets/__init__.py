@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from controller.targets.bmv2 import Bmv2
-from controller.targets.softswitch import Softswitch
-from controller.targets.stratum import StratumTofino
-from controller.targets.target import Target, TargetError
+from p4fabric.controller.targets.bmv2 import Bmv2
+from p4fabric.controller.targets.softswitch import Softswitch
+from p4fabric.controller.targets.stratum import StratumTofino
+from p4fabric.controller.targets.target import Target, TargetError
 
 __all__ = ["TARGET_NAMES", "Bmv2", "Softswitch", "StratumTofino", "Target", "TargetError", "target_named"]
 

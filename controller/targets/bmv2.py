@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import grpc
 
-from controller.targets.target import Target
+from p4fabric.controller.targets.target import Target
 
 __all__ = ["Bmv2"]
 

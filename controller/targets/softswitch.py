@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from controller.targets.target import Target
+from p4fabric.controller.targets.target import Target
 
 __all__ = ["Softswitch"]
 
 
 class Softswitch(Target):
-    """It says which ports it has; nothing else differs."""
+    """It says which ports it has, and how it hashes; nothing else differs."""
 
     name: ClassVar[str] = "softswitch"
     port_number_leaf: ClassVar[str | None] = "id"
+    is_hash_known: ClassVar[bool] = True
+    """CRCs over the fields in their order; groups as they were written, by weight."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from controller.targets.target import Target, TargetError
+from p4fabric.controller.targets.target import Target, TargetError
 
 __all__ = ["StratumTofino"]
 

@@ -25,6 +25,18 @@ class Target:
     batches_in_flight: ClassVar[int] = 4
     """Writes sent before the first is answered."""
 
+    cpu_port: ClassVar[int] = 510
+    """The port that the switch sends to the controller."""
+    front_ports: ClassVar[range] = range(1, 510)
+    """Numbers of ports that hosts and other switches are connected to."""
+    most_replicas: ClassVar[int] = 4096
+    """In a multicast group or a clone session."""
+    most_members: ClassVar[int] = 1 << 20
+    """Members, or sum of weights, of a group of an action selector, where the program sets no bound."""
+
+    is_hash_known: ClassVar[bool] = False
+    """Whether the member of a group that a flow takes follows from the program alone, bit by bit."""
+
     missing_entry: ClassVar[frozenset[grpc.StatusCode]] = frozenset({grpc.StatusCode.NOT_FOUND})
     """How the switch refuses to read a counter of an entry that it does not have."""
 

@@ -1,11 +1,12 @@
 """Turns congestion reports into episodes: when a queue fills, how badly, because of whom, until when.
 
-Time is given, never read, so that the same reports give the same episodes. This module must never
-know who asked for reports.
+Time is given, never read, so that the same reports give the same episodes. This module does not know who
+asked for reports.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,9 +15,9 @@ from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 from typing import NamedTuple
 
-from controller.names import PortRef
-from pipelines.fabric.bindings import CongestionReport
-from pipelines.values import IpProtocol, L4Port
+from p4fabric.controller.names import PortRef
+from p4fabric.pipelines.fabric.bindings import CongestionReport
+from p4fabric.pipelines.values import IpProtocol, L4Port
 
 __all__ = ["CongestionMonitor", "Episode", "Flow", "Queue", "Turn"]
 
@@ -140,6 +141,8 @@ class CongestionMonitor:
         self._tell_every = tell_every
         self._most_flows = most_flows
         self._running: dict[Queue, _Running] = {}
+        self._deadlines: list[tuple[float, int, Queue]] = []
+        """A heap with one item for each running episode: when to look at it, its number, its queue."""
         self._over: deque[Episode] = deque(maxlen=history)
         self._count = 0
 
@@ -160,7 +163,8 @@ class CongestionMonitor:
         if running is None:
             self._count += 1
             episode = self._begun(queue, report, now)
-            self._running[queue] = _Running(episode, now)
+            self._running[queue] = running = _Running(episode, now)
+            heapq.heappush(self._deadlines, (self._deadline(queue, running), episode.number, queue))
             self._on_turn(Turn.ONSET, episode)
             return
         running.episode = self._continued(running.episode, report, now)
@@ -169,11 +173,22 @@ class CongestionMonitor:
             self._on_turn(Turn.UPDATE, running.episode)
 
     def expire(self, now: float) -> float | None:
-        """End what is silent; returns when to ask again at the latest, or None if there is nothing left."""
-        for queue, running in list(self._running.items()):
-            if now >= self._deadline(queue, running):
+        """End what is silent; returns when to ask again at the latest, or None if there is nothing left.
+
+        Reports move the end of an episode, and leave its item in the heap as it is: an item whose time has
+        come is put back with the end that holds by then. So a report costs O(log n) of the running episodes.
+        """
+        deadlines = self._deadlines
+        while deadlines and deadlines[0][0] <= now:
+            _, number, queue = deadlines[0]
+            running = self._running[queue]
+            deadline = self._deadline(queue, running)
+            if deadline <= now:
+                heapq.heappop(deadlines)
                 self._end(queue, now)
-        return min((self._deadline(queue, running) for queue, running in self._running.items()), default=None)
+            else:
+                heapq.heapreplace(deadlines, (deadline, number, queue))
+        return deadlines[0][0] if deadlines else None
 
     def _deadline(self, queue: Queue, running: _Running) -> float:
         return running.episode.last_report_at + self._clear_after(queue)

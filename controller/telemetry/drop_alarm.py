@@ -1,7 +1,7 @@
 """Turns growing drop counts into alarms: who sends what the fabric drops, and when that is over.
 
 One alarm a point, so one sender cannot fill the event history. Time is given, never read. This
-module must never know where counts come from.
+module does not know where counts come from.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from controller.telemetry.drop_counts import Growth
-from controller.telemetry.drops import DropPoint
-from controller.telemetry.events import TrafficDropped, TrafficDropsCleared
+from p4fabric.controller.telemetry.drop_counts import Growth
+from p4fabric.controller.telemetry.drops import DropPoint
+from p4fabric.controller.telemetry.events import TrafficDropped, TrafficDropsCleared
 
 __all__ = ["DropAlarm"]
 

@@ -1,7 +1,7 @@
 """Adds up what switches count as dropped, so that no total ever goes back.
 
-A switch that restarts counts from zero; a cell that is smaller than before says so. Time is given, never
-read. This module must never know what reads the cells.
+A switch that restarts counts from zero; another epoch or a cell that is smaller than before says so. Time is
+given, never read. This module does not know what reads the cells.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from controller.names import SwitchName
-from controller.telemetry.drops import DropPoint
+from p4fabric.controller.names import SwitchName
+from p4fabric.controller.telemetry.drops import DropPoint
 
 __all__ = ["DropCounts", "Growth", "PointCount"]
 
@@ -46,6 +46,7 @@ class _Known:
     total: int
     read_at: float
     rate: float | None = None
+    epoch: int = 0
 
 
 class DropCounts:
@@ -55,27 +56,37 @@ class DropCounts:
         """Begin without counts."""
         self._known: dict[SwitchName, dict[DropPoint, _Known]] = {}
         self._read_at: dict[SwitchName, float] = {}
+        self._taken_at: dict[SwitchName, float] = {}
+        """When cells were taken last; since then, a switch may have been read, and had counted nothing."""
 
-    def take(self, switch: SwitchName, cells: Mapping[DropPoint, int], now: float) -> list[Growth]:
+    def take(
+        self, switch: SwitchName, cells: Mapping[DropPoint, int], now: float, epoch: int = 0
+    ) -> list[Growth]:
         """Take the cells of one switch, read at one time; returns what grew or stood since the last read.
+
+        In another epoch than before, the switch has counted from zero.
 
         A point that is read for the first time has no growth. One that is not read any more drops
         nothing: its port was closed for that reason.
         """
-        self._read_at[switch] = now
+        taken_at, read_at = self._taken_at.get(switch), self._read_at.get(switch, now)
+        self._read_at[switch] = self._taken_at[switch] = now
         known, grown = self._known.setdefault(switch, {}), []
         for point, cell in cells.items():
             before = known.get(point)
             if before is None:
-                known[point] = _Known(cell, cell, now)
+                known[point] = _Known(cell, cell, now, epoch=epoch)
                 continue
-            new = cell - before.cell if cell >= before.cell else cell
+            if before.read_at == taken_at != read_at:
+                before = replace(before, read_at=read_at)
+            goes_on = cell >= before.cell and epoch == before.epoch
+            new = cell - before.cell if goes_on else cell
             seconds = now - before.read_at
             if seconds <= 0:
-                known[point] = replace(before, cell=cell, total=before.total + new)
+                known[point] = replace(before, cell=cell, total=before.total + new, epoch=epoch)
                 continue
             growth = Growth(point, new, seconds)
-            known[point] = _Known(cell, before.total + new, now, growth.rate)
+            known[point] = _Known(cell, before.total + new, now, growth.rate, epoch)
             grown.append(growth)
         for point in known.keys() - cells.keys():
             seconds = now - known[point].read_at
@@ -83,6 +94,13 @@ class DropCounts:
             if seconds > 0:
                 grown.append(Growth(point, 0, seconds))
         return grown
+
+    def stands(self, switch: SwitchName, now: float) -> None:
+        """Take it that a switch was read, and all cells that were taken last hold what they held then.
+
+        Only after a `take` of which no growth was more than 0: the rates stay as they are.
+        """
+        self._read_at[switch] = now
 
     def unanswered(self, switch: SwitchName) -> None:
         """Forget the rates of a switch that does not answer; its totals stay."""

@@ -1,22 +1,22 @@
 """Why switches drop packets, and where each switch counts that.
 
 The pipeline counts a dropped packet by port and reason (`p4src/include/drops.p4`). This module knows the
-reasons, their names, and which counter cells belong to a port. It must never know how cells are read.
+reasons, their names, and which counter cells belong to a port. It does not know how cells are read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
-from controller.names import PortRef
-from controller.topology.model import DEFAULT_PORTS, Switch
-from pipelines.entities import CounterCell
-from pipelines.fabric.bindings import EgressDrops, IngressDrops
-from pipelines.values import Port
+from p4fabric.controller.names import PortRef, SwitchName
+from p4fabric.controller.topology.model import DEFAULT_PORTS, Switch
+from p4fabric.pipelines.entities import CounterCell
+from p4fabric.pipelines.fabric.bindings import EgressDrops, IngressDrops
+from p4fabric.pipelines.values import Port
 
-__all__ = ["Direction", "DropPoint", "DropReason", "drop_points"]
+__all__ = ["Direction", "DropPoint", "DropPoints", "DropReason", "drop_points"]
 
 _REASON_BITS = 5
 """The width of `drop_reason_t`: a port has 32 cells."""
@@ -49,6 +49,7 @@ class DropReason(IntEnum):
     FLOOD = 22
     FRAGMENT_REPLY = 23
     SAME_PORT = 24
+    HEALTH_REPLY = 25
 
     @property
     def label(self) -> str:
@@ -84,6 +85,21 @@ _IN_EGRESS = (DropReason.FRAGMENT_REPLY,)
 _AT_EVERY_PORT = (DropReason.CLOSED, DropReason.CONTROL_FRAME, DropReason.CHECKSUM)
 """Reasons that need no network: what is sent to a closed port, or comes damaged over a link."""
 _AT_EDGE_PORTS = tuple(reason for reason in DropReason if reason not in _IN_EGRESS)
+
+
+class DropPoints:
+    """What switches may drop, made anew only where something has changed: it is asked for again and again."""
+
+    def __init__(self) -> None:
+        """Begin with nothing made."""
+        self._made: dict[SwitchName, tuple[Switch, frozenset[Port], Sequence[DropPoint]]] = {}
+
+    def of(self, switch: Switch, edge_ports: frozenset[Port]) -> Sequence[DropPoint]:
+        """`drop_points` of a switch: the same object as before where it is the same."""
+        made = self._made.get(switch.name)
+        if made is None or made[0] != switch or made[1] != edge_ports:
+            made = self._made[switch.name] = switch, edge_ports, drop_points(switch, edge_ports)
+        return made[2]
 
 
 def drop_points(switch: Switch, edge_ports: Collection[Port]) -> list[DropPoint]:

@@ -1,38 +1,73 @@
 """What happens in the fabric, as values.
 
-This module must never know who is told, nor what an intent says.
+This module does not know who is told or what an intent says.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 
-from controller.names import IntentKey, PortRef, SwitchName
-from controller.telemetry.congestion import Episode
-from controller.telemetry.drops import DropPoint
-from controller.topology.model import Host, Link
-from controller.topology.sighting import RefusedClaim
-from pipelines.values import IPv4Address, IPv6Address, MacAddress
+from p4fabric.controller.hosts import AddressConflict, PortFull, RefusedClaim
+from p4fabric.controller.names import IntentKey, PortRef, SwitchName
+from p4fabric.controller.reasons import Reason
+from p4fabric.controller.severity import Finding, Severity
+from p4fabric.controller.telemetry.congestion import Episode
+from p4fabric.controller.telemetry.drops import DropPoint
+from p4fabric.controller.topology.model import Host, Link
+from p4fabric.pipelines.values import IPv4Address, IPv6Address, MacAddress
 
 __all__ = [
+    "EVENT_TYPES",
     "AddressClaimRefused",
     "AddressMoved",
     "CongestionCleared",
     "CongestionOnset",
     "CongestionUpdate",
+    "DuplicateAddress",
     "Event",
+    "EventClass",
+    "FabricStatusChanged",
     "HostForgotten",
     "HostLearned",
+    "HostLimitReached",
     "HostMoved",
     "IntentDeleted",
     "IntentStatusChanged",
+    "IntentsStatusChanged",
     "LinkDown",
     "LinkUp",
     "SwitchConnected",
     "SwitchDisconnected",
     "TrafficDropped",
     "TrafficDropsCleared",
+    "class_of",
 ]
+
+
+class EventClass(StrEnum):
+    """What an event is about. Each class has a history of its own, so none can push another's events out."""
+
+    FABRIC = "fabric"
+    INTENTS = "intents"
+    SWITCHES = "switches"
+    LINKS = "links"
+    HOSTS = "hosts"
+    CONGESTION = "congestion"
+    DROPS = "drops"
+
+
+@dataclass(frozen=True, slots=True)
+class FabricStatusChanged:
+    """The fabric is better or worse than it was, or for other reasons; told when that has settled."""
+
+    severity: Severity
+    before: Severity
+    new: tuple[Finding, ...]
+    """What is wrong now and was not before: the worst, at most 20."""
+    over: tuple[Finding, ...]
+    """What was wrong before and is no more: the worst, at most 20."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +77,30 @@ class IntentStatusChanged:
     key: IntentKey
     generation: int
     state: str
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IntentsStatusChanged:
+    """Many intents came to the same state at about the same time, for the same reasons as far as is said."""
+
+    state: str
+    count: int
+    kinds: Mapping[str, int]
+    """How many of each kind."""
+    reasons: tuple[Reason, ...]
+    """Reasons that they have now and had not before."""
+    cleared: tuple[Reason, ...]
+    """Reasons that they had before and have no more."""
+    intents: tuple[IntentKey, ...]
+    """The first few."""
+    tenants: Mapping[str, int] = field(default_factory=dict)
+    """How many of each tenant; empty where nobody knows, or where there are too many tenants."""
 
 
 @dataclass(frozen=True, slots=True)
 class IntentDeleted:
-    """An intent is gone; its entries follow."""
+    """A deleted intent is gone from all switches."""
 
     key: IntentKey
 
@@ -119,9 +172,30 @@ class AddressClaimRefused:
 
 @dataclass(frozen=True, slots=True)
 class HostForgotten:
-    """A host is believed no more."""
+    """A host is not known any more."""
 
     host: Host
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateAddress:
+    """Two hosts of a network use one IP address: the one that has it answers for it, another claims it.
+
+    Told once a minute for each port and address.
+    """
+
+    conflict: AddressConflict
+
+
+@dataclass(frozen=True, slots=True)
+class HostLimitReached:
+    """A port has as many learned hosts as it may have; others are not learned.
+
+    Told once a minute for each port.
+    """
+
+    full: PortFull
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +244,9 @@ class TrafficDropsCleared:
 
 
 Event = (
-    IntentStatusChanged
+    FabricStatusChanged
+    | IntentStatusChanged
+    | IntentsStatusChanged
     | IntentDeleted
     | SwitchConnected
     | SwitchDisconnected
@@ -181,9 +257,43 @@ Event = (
     | AddressMoved
     | AddressClaimRefused
     | HostForgotten
+    | DuplicateAddress
+    | HostLimitReached
     | CongestionOnset
     | CongestionUpdate
     | CongestionCleared
     | TrafficDropped
     | TrafficDropsCleared
 )
+
+_CLASSES: Mapping[type[Event], EventClass] = {
+    FabricStatusChanged: EventClass.FABRIC,
+    IntentStatusChanged: EventClass.INTENTS,
+    IntentsStatusChanged: EventClass.INTENTS,
+    IntentDeleted: EventClass.INTENTS,
+    SwitchConnected: EventClass.SWITCHES,
+    SwitchDisconnected: EventClass.SWITCHES,
+    LinkUp: EventClass.LINKS,
+    LinkDown: EventClass.LINKS,
+    HostLearned: EventClass.HOSTS,
+    HostMoved: EventClass.HOSTS,
+    HostForgotten: EventClass.HOSTS,
+    AddressMoved: EventClass.HOSTS,
+    AddressClaimRefused: EventClass.HOSTS,
+    DuplicateAddress: EventClass.HOSTS,
+    HostLimitReached: EventClass.HOSTS,
+    CongestionOnset: EventClass.CONGESTION,
+    CongestionUpdate: EventClass.CONGESTION,
+    CongestionCleared: EventClass.CONGESTION,
+    TrafficDropped: EventClass.DROPS,
+    TrafficDropsCleared: EventClass.DROPS,
+}
+
+
+EVENT_TYPES: Mapping[str, type[Event]] = {kind.__name__: kind for kind in _CLASSES}
+"""All types of events, by name."""
+
+
+def class_of(kind: type[Event]) -> EventClass:
+    """The class of a type of events."""
+    return _CLASSES[kind]

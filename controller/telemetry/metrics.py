@@ -1,23 +1,32 @@
 """The fabric in Prometheus's words.
 
-Values are taken at each scrape from a `View`, so that nothing is counted twice. This module must
-never know how a value came about, nor put anything secret into a label.
+Values are taken at each scrape from a `View`, so that nothing is counted twice; in turns with others on the
+event loop, and written as text beside it. The number of series follows switches, ports and tenants, and is
+bounded for intents. This module does not know how a value came about and puts nothing secret into a label.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import asyncio
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import version
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Histogram, Info, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
-from controller.names import IntentKey, SwitchName
-from controller.telemetry.congestion import Episode, Queue
-from controller.telemetry.counters import Count
-from controller.telemetry.drop_counts import PointCount
+from p4fabric.controller.names import IntentKey, SwitchName
+from p4fabric.controller.severity import Severity
+from p4fabric.controller.telemetry.congestion import Episode, Queue
+from p4fabric.controller.telemetry.counters import Count
+from p4fabric.controller.telemetry.drop_counts import PointCount
+from p4fabric.controller.telemetry.events import EventClass
+from p4fabric.controller.telemetry.port_counts import PortCounts
+from p4fabric.controller.telemetry.port_metrics import A_TURN, port_metrics
+from p4fabric.controller.turns import turn
 
 __all__ = ["CONTENT_TYPE", "Metrics", "SwitchFigures", "View"]
 
@@ -45,22 +54,58 @@ class SwitchFigures(Protocol):
     def messages_dropped(self) -> int: ...
 
 
+class _Severity(Protocol):
+    @property
+    def severity(self) -> Severity: ...
+    @property
+    def links_expected(self) -> int: ...
+    @property
+    def links_found(self) -> int:
+        """Of those expected."""
+
+
+class SwitchStatusFigures(_Severity, Protocol):
+    """How one switch is."""
+
+    @property
+    def name(self) -> SwitchName: ...
+
+
+class StatusFigures(_Severity, Protocol):
+    """How the fabric is."""
+
+    @property
+    def switches(self) -> Iterable[SwitchStatusFigures]: ...
+
+
 class View(Protocol):
     """The fabric at one moment."""
 
     def switch_figures(self) -> Iterable[SwitchFigures]: ...
+    def status(self) -> StatusFigures: ...
     def intents_by_state(self) -> Mapping[tuple[str, str], int]:
         """How many, by kind and state."""
 
-    def all_counts(self) -> Iterable[tuple[IntentKey, tuple[Count, ...]]]: ...
+    def intent_counts(self) -> Iterable[tuple[IntentKey, tuple[Count, ...]]]:
+        """Intents with series of their own."""
+
+    def tenant_counts(self) -> Iterable[tuple[str, str, int, int]]:
+        """Kind, tenant, packets, bytes."""
+
     def active_congestion(self) -> Iterable[Episode]: ...
     def drops(self) -> Iterable[PointCount]:
         """Ports and reasons that have dropped at least one packet."""
 
     @property
-    def events_lost(self) -> int: ...
+    def ports(self) -> PortCounts: ...
     @property
-    def events_published(self) -> int: ...
+    def intents_without_series(self) -> int: ...
+    @property
+    def counter_intervals(self) -> Mapping[SwitchName, float]: ...
+    @property
+    def events_lost(self) -> Mapping[EventClass, int]: ...
+    @property
+    def events_published(self) -> Mapping[EventClass, int]: ...
     @property
     def links_up(self) -> int: ...
     @property
@@ -72,8 +117,12 @@ class Metrics:
 
     def __init__(self, view: View) -> None:
         """Take what is asked at each scrape."""
+        self._fabric = _FabricFamilies(view, self)
+        self._scraping = asyncio.Lock()
         self._registry = CollectorRegistry()
-        self._registry.register(_FabricCollector(view, self))
+        ProcessCollector(registry=self._registry)
+        build = Info("p4fabric_build", "1; the version that runs.", registry=self._registry)
+        build.info({"version": version("p4fabric"), "python": platform.python_version()})
         self._episodes: dict[Queue, int] = {}
         self._reconcile = Histogram(
             "p4fabric_reconcile_seconds",
@@ -106,31 +155,102 @@ class Metrics:
         """Episodes so far, by queue."""
         return self._episodes
 
-    def page(self) -> bytes:
-        """The exposition, as text."""
-        return generate_latest(self._registry)
+    async def page(self, only: Callable[[dict[str, str]], bool] | None = None) -> bytes:
+        """The exposition, as text; one at a time, whoever asks.
+
+        Args:
+            only: says by its labels whether a sample is wanted, asked in a thread; families without any are
+                left out.
+        """
+        async with self._scraping:
+            families: list[Metric] = []
+            for family in self._fabric.collect():
+                if family is None:
+                    await turn()
+                else:
+                    families.append(family)
+            if only is not None:
+                return await asyncio.to_thread(_part, families, only)
+            return await asyncio.to_thread(self._write, families)
+
+    def _write(self, families: list[Metric]) -> bytes:
+        return _text([*families, *self._registry.collect()])
 
 
-class _FabricCollector(Collector):
+def _text(families: list[Metric]) -> bytes:
+    registry = CollectorRegistry()
+    registry.register(_Collected(families))
+    return generate_latest(registry)
+
+
+def _part(families: list[Metric], only: Callable[[dict[str, str]], bool]) -> bytes:
+    for family in families:
+        family.samples = [sample for sample in family.samples if only(sample.labels)]
+    return _text([family for family in families if family.samples])
+
+
+class _Collected(Collector):
+    """Families that are there already."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: registering needs no names."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+class _FabricFamilies:
+    """Makes families; None says that this has taken a while, and others may have their turn."""
+
     def __init__(self, view: View, metrics: Metrics) -> None:
         self._view, self._metrics = view, metrics
 
-    def describe(self) -> Iterable[Metric]:
-        """Nothing: names are known at the first scrape, and registering must not ask the view."""
-        return ()
-
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Metric | None]:
+        """All families, one after another."""
+        yield from self._status()
         yield from self._switches()
         yield from self._intents()
         yield from self._congestion()
         yield self._drops()
         view = self._view
-        yield CounterMetricFamily("p4fabric_events", "Events published.", view.events_published)
-        yield CounterMetricFamily(
-            "p4fabric_events_dropped", "Events that slow subscribers lost.", view.events_lost
+        yield from port_metrics(view.ports, view.ports.unread)
+        events = CounterMetricFamily("p4fabric_events", "Events published.", labels=["class"])
+        lost = CounterMetricFamily(
+            "p4fabric_events_lost", "Events that slow subscribers lost.", labels=["class"]
         )
+        for family, numbers in ((events, view.events_published), (lost, view.events_lost)):
+            for event_class, number in numbers.items():
+                family.add_metric([event_class], number)
+        yield from (events, lost)
         yield GaugeMetricFamily("p4fabric_links", "Directions of links that are up.", view.links_up)
         yield GaugeMetricFamily("p4fabric_hosts", "Hosts that are known.", view.hosts_known)
+
+    def _status(self) -> Iterator[Metric]:
+        status = self._view.status()
+        words = ", ".join(f"{severity.rank}: {severity}" for severity in Severity)
+        yield GaugeMetricFamily("p4fabric_severity", f"How the fabric is. {words}.", status.severity.rank)
+        links = GaugeMetricFamily(
+            "p4fabric_fabric_links", "Links between switches: expected, and found of these.", labels=["state"]
+        )
+        links.add_metric(["expected"], status.links_expected)
+        links.add_metric(["found"], status.links_found)
+        severity = GaugeMetricFamily(
+            "p4fabric_switch_severity", f"How the switch is. {words}.", labels=["switch"]
+        )
+        links_of = GaugeMetricFamily(
+            "p4fabric_switch_links",
+            "Links of the switch: expected, and found of these.",
+            labels=["switch", "state"],
+        )
+        for switch in status.switches:
+            severity.add_metric([switch.name], switch.severity.rank)
+            links_of.add_metric([switch.name, "expected"], switch.links_expected)
+            links_of.add_metric([switch.name, "found"], switch.links_found)
+        yield from (links, severity, links_of)
 
     def _switches(self) -> Iterator[Metric]:
         labels = ["switch"]
@@ -163,25 +283,63 @@ class _FabricCollector(Collector):
             dropped.add_metric([switch.name], switch.messages_dropped)
         yield from (connected, held, in_sync, entries, dropped)
 
-    def _intents(self) -> Iterator[Metric]:
+    def _intents(self) -> Iterator[Metric | None]:
         intents = GaugeMetricFamily("p4fabric_intents", "Intents, by state.", labels=["kind", "state"])
         for (kind, state), number in self._view.intents_by_state().items():
             intents.add_metric([kind, state], number)
+        yield intents
+        yield from self._counts_of_tenants()
+        yield from self._counts_of_intents()
+        yield GaugeMetricFamily(
+            "p4fabric_intents_without_series",
+            "Intents that found no room for series of their own.",
+            self._view.intents_without_series,
+        )
+        intervals = GaugeMetricFamily(
+            "p4fabric_switch_read_interval_seconds",
+            "Between two reads of the counters of intents.",
+            labels=["switch"],
+        )
+        for switch, seconds in self._view.counter_intervals.items():
+            intervals.add_metric([switch], seconds)
+        yield intervals
+
+    def _counts_of_tenants(self) -> Iterator[Metric | None]:
+        names = ["kind", "tenant"]
+        packets = CounterMetricFamily(
+            "p4fabric_tenant_packets", "Packets counted for all intents of a kind.", labels=names
+        )
+        octets = CounterMetricFamily(
+            "p4fabric_tenant_bytes", "Bytes counted for all intents of a kind.", labels=names
+        )
+        for number, (kind, tenant, counted, counted_bytes) in enumerate(self._view.tenant_counts(), 1):
+            packets.add_metric([kind, tenant], counted)
+            octets.add_metric([kind, tenant], counted_bytes)
+            if number % A_TURN == 0:
+                yield None
+        yield from (packets, octets)
+
+    def _counts_of_intents(self) -> Iterator[Metric | None]:
         names = ["kind", "tenant", "name", "counter"]
         packets = CounterMetricFamily(
             "p4fabric_intent_packets", "Packets counted for an intent.", labels=names
         )
         octets = CounterMetricFamily("p4fabric_intent_bytes", "Bytes counted for an intent.", labels=names)
-        for key, counts in self._view.all_counts():
+        added = 0
+        for key, counts in self._view.intent_counts():
             for count in counts:
                 labels = [key.kind, key.tenant, key.name, count.label]
                 packets.add_metric(labels, count.packets)
                 octets.add_metric(labels, count.bytes)
-        yield from (intents, packets, octets)
+            added += len(counts)
+            if added >= A_TURN:
+                added = 0
+                yield None
+        yield from (packets, octets)
 
     def _congestion(self) -> Iterator[Metric]:
         names = ["switch", "port", "queue"]
-        episodes = CounterMetricFamily("p4fabric_congestion_episodes", "Times of congestion.", labels=names)
+        episodes = CounterMetricFamily("p4fabric_congestion_episodes", "Congestion episodes.", labels=names)
         depth = GaugeMetricFamily(
             "p4fabric_congestion_depth_packets", "By the last report; 0 without congestion.", labels=names
         )

@@ -4,7 +4,7 @@ A probe carries the mandatory TLVs, so that other tools can read it, and an orga
 specific one with its time of sending and a MAC (HMAC-SHA256, truncated) over all before it.
 The codec is our own because the ready one (os_ken.lib.packet.lldp) checks what it parses with
 asserts, gone under `python -O`, and imports forty other protocols. Probes come from the wire: whatever
-is not exactly a probe of ours is refused. This module must never know links.
+is not exactly a probe of ours is refused. This module knows nothing of links.
 """
 
 from __future__ import annotations
@@ -14,21 +14,26 @@ import hmac
 import struct
 from dataclasses import dataclass
 
-from controller.names import PortRef, SwitchName
-from pipelines.values import Port
+from p4fabric.controller.names import PortRef, SwitchName
+from p4fabric.pipelines.values import Port
 
-__all__ = ["ETHERTYPE_LLDP", "InvalidProbe", "Probe", "decode", "encode"]
+__all__ = ["ETHERTYPE_LLDP", "MICROSECOND", "InvalidProbe", "Probe", "ProbeTemplate", "decode", "encode"]
 
 ETHERTYPE_LLDP = 0x88CC
 
 _NEAREST_BRIDGE = bytes.fromhex("0180c200000e")
 _SOURCE = bytes.fromhex("02705466ab01")  # locally administered
 _END, _CHASSIS_ID, _PORT_ID, _TTL, _ORGANIZATION = 0, 1, 2, 3, 127
+MICROSECOND = 1e-6
+"""How exactly a probe says when it was sent."""
 _LOCALLY_ASSIGNED = 7  # subtype of both chassis id and port id
 _OUR_ORGANIZATION = bytes.fromhex("027034") + b"\x01"  # a locally administered OUI, subtype 1
 _SIGNATURE_BYTES = 16
 _LONGEST_NAME = 254
 _SHORTEST_FRAME = 60
+_PROOF_BYTES = len(_OUR_ORGANIZATION) + 8 + _SIGNATURE_BYTES
+_STAMP = struct.Struct("!Q")
+_END_OF_PROBE = bytes(2)
 
 
 class InvalidProbe(ValueError):
@@ -44,40 +49,51 @@ class Probe:
     """Seconds on the sender's clock."""
 
 
-def encode(probe: Probe, key: bytes, time_to_live: int = 4) -> bytes:
-    """Make the frame, Ethernet header included.
+class ProbeTemplate:
+    """The frames of one port: all but the time of sending and the signature is made once."""
 
-    Args:
-        probe: what it is to say.
-        key: what it is signed with.
-        time_to_live: for other readers, in seconds.
+    __slots__ = ("_head", "_key", "_mandatory")
+
+    def __init__(self, source: PortRef, key: bytes, time_to_live: int = 120) -> None:
+        """Prepare the frames.
+
+        Args:
+            source: the port that they leave by.
+            key: what they are signed with.
+            time_to_live: seconds, for other readers.
+
+        Raises:
+            ValueError: the switch's name does not fit (254 bytes in UTF-8).
+        """
+        name = source.switch.encode()
+        if not 0 < len(name) <= _LONGEST_NAME:
+            raise ValueError(f"a switch name has 1 to {_LONGEST_NAME} bytes, {source.switch!r} {len(name)}")
+        self._key = key
+        self._mandatory = b"".join(
+            (
+                _tlv(_CHASSIS_ID, bytes([_LOCALLY_ASSIGNED]) + name),
+                _tlv(_PORT_ID, bytes([_LOCALLY_ASSIGNED]) + str(source.port).encode()),
+                _tlv(_TTL, struct.pack("!H", time_to_live)),
+            )
+        )
+        organization = struct.pack("!H", _ORGANIZATION << 9 | _PROOF_BYTES) + _OUR_ORGANIZATION
+        ethernet = _NEAREST_BRIDGE + _SOURCE + struct.pack("!H", ETHERTYPE_LLDP)
+        self._head = ethernet + self._mandatory + organization
+
+    def frame(self, sent_at: float) -> bytes:
+        """The frame, Ethernet header included, for a time of sending in seconds."""
+        stamp = _STAMP.pack(int(sent_at * 1e6))
+        signature = _signature(self._key, self._mandatory + stamp)
+        return (self._head + stamp + signature + _END_OF_PROBE).ljust(_SHORTEST_FRAME, b"\0")
+
+
+def encode(probe: Probe, key: bytes) -> bytes:
+    """Make one frame, Ethernet header included.
 
     Raises:
         ValueError: a switch name that does not fit (254 bytes in UTF-8).
     """
-    name = probe.source.switch.encode()
-    if not 0 < len(name) <= _LONGEST_NAME:
-        raise ValueError(f"a switch name has 1 to {_LONGEST_NAME} bytes, {probe.source.switch!r} {len(name)}")
-    signed = b"".join(
-        (
-            _tlv(_CHASSIS_ID, bytes([_LOCALLY_ASSIGNED]) + name),
-            _tlv(_PORT_ID, bytes([_LOCALLY_ASSIGNED]) + str(probe.source.port).encode()),
-            _tlv(_TTL, struct.pack("!H", time_to_live)),
-            struct.pack("!Q", int(probe.sent_at * 1e6)),
-        )
-    )
-    proof = signed[-8:] + _signature(key, signed)
-    frame = b"".join(
-        (
-            _NEAREST_BRIDGE,
-            _SOURCE,
-            struct.pack("!H", ETHERTYPE_LLDP),
-            signed[:-8],
-            _tlv(_ORGANIZATION, _OUR_ORGANIZATION + proof),
-            _tlv(_END, b""),
-        )
-    )
-    return frame.ljust(_SHORTEST_FRAME, b"\0")
+    return ProbeTemplate(probe.source, key).frame(probe.sent_at)
 
 
 def decode(frame: bytes, key: bytes) -> Probe:
@@ -95,9 +111,7 @@ def decode(frame: bytes, key: bytes) -> Probe:
         place = end
     _read_tlv(frame, place, _END)
     (chassis, _), (port, _), (_, mandatory), (organization, _) = found
-    if len(organization) != len(_OUR_ORGANIZATION) + 8 + _SIGNATURE_BYTES:
-        raise InvalidProbe("no signature of ours")
-    if not organization.startswith(_OUR_ORGANIZATION):
+    if len(organization) != _PROOF_BYTES or not organization.startswith(_OUR_ORGANIZATION):
         raise InvalidProbe("no signature of ours")
     proof = organization[len(_OUR_ORGANIZATION) :]
     stamp, signature = proof[:8], proof[8:]

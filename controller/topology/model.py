@@ -1,21 +1,23 @@
 """The fabric as it was last seen: switches, the links between them, and the hosts at their edge.
 
-Values only: a change makes a new `Topology`. This module must never know how links and hosts are
+Values only; who follows changes keeps an index of them. This module knows nothing of how links and hosts are
 discovered, what an intent asks for, or what is written to a switch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 
-from controller.names import IntentKey, PortRef, SwitchName
-from pipelines.values import EcmpGroupId, MacAddress, Port
+from p4fabric.controller.names import IntentKey, PortRef, SwitchName
+from p4fabric.controller.reasons import Code, Reason
+from p4fabric.pipelines.values import EcmpGroupId, MacAddress, Port
 
-__all__ = ["DEFAULT_PORTS", "Host", "HostKey", "Link", "Role", "Switch", "Topology"]
+__all__ = ["DEFAULT_PORTS", "Cable", "Host", "HostKey", "Link", "Role", "Switch", "Topology"]
 
 DEFAULT_PORTS = tuple(Port(number) for number in range(1, 33))
 """Taken for the ports of a switch where neither a configuration nor the switch says which there are."""
@@ -74,11 +76,12 @@ class Switch:
         # a start, and nothing should change then.
         return {*DEFAULT_PORTS, *(self.ports or ())}
 
-    def lacks(self, port: Port) -> str | None:
-        """That the switch has no such port, in words; None if it has, or does not say which it has."""
+    def lacks(self, port: Port) -> Reason | None:
+        """That the switch has no such port; None if it has, or does not say which it has."""
         if self.ports is None or port in self.ports:
             return None
-        return f"{self.name} has no port {port}; it has {_ranges(self.ports)}"
+        text = f"{self.name} has no port {port}; it has {_ranges(self.ports)}"
+        return Reason(Code.PORT_MISSING, text, switch=self.name, port=int(port))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -92,6 +95,37 @@ class Link:
     def reverse(self) -> Link:
         """The other direction."""
         return Link(self.destination, self.source)
+
+    @property
+    def cable(self) -> Cable:
+        """The same link, whatever its direction."""
+        return Cable.of(self.source, self.destination)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cable:
+    """A link between two switches, whatever its direction; make it with `of`."""
+
+    one: PortRef
+    other: PortRef
+
+    @classmethod
+    def of(cls, one: PortRef, other: PortRef) -> Cable:
+        """The cable between two ports, in whatever order."""
+        return cls(min(one, other), max(one, other))
+
+    @property
+    def links(self) -> tuple[Link, Link]:
+        """Both directions."""
+        return Link(self.one, self.other), Link(self.other, self.one)
+
+    @property
+    def ports(self) -> frozenset[PortRef]:
+        """Both ends."""
+        return frozenset((self.one, self.other))
+
+    def __str__(self) -> str:
+        return f"{self.one} - {self.other}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +160,7 @@ def _freeze_switches(switches: Mapping[SwitchName, Switch]) -> Mapping[SwitchNam
 
 @dataclass(frozen=True)
 class Topology:
-    """Everything known about the fabric at one moment; build it with `of` and the `with_` methods."""
+    """Everything known about the fabric at one moment; build it with `of`."""
 
     switches: Mapping[SwitchName, Switch] = field(default_factory=lambda: _freeze_switches({}))
     links: frozenset[Link] = frozenset()
@@ -151,34 +185,12 @@ class Topology:
         known_hosts = MappingProxyType({host.key: host for host in hosts})
         return cls(_freeze_switches(by_name), frozenset(links), known_hosts)
 
-    def lacks(self, port: PortRef) -> str | None:
-        """That a switch of the fabric does not have a port, in words; None otherwise."""
+    @cached_property
+    def cables(self) -> frozenset[Cable]:
+        """The links that are known in both directions."""
+        return frozenset(link.cable for link in self.links if link.reverse in self.links)
+
+    def lacks(self, port: PortRef) -> Reason | None:
+        """That a switch of the fabric does not have a port; None otherwise."""
         switch = self.switches.get(port.switch)
         return switch.lacks(port.port) if switch is not None else None
-
-    def with_switch(self, switch: Switch) -> Topology:
-        """Add a switch, or replace what is known about it.
-
-        Raises:
-            ValueError: another switch has its device id.
-        """
-        others = [other for other in self.switches.values() if other.name != switch.name]
-        return replace(Topology.of([*others, switch]), links=self.links, hosts=self.hosts)
-
-    def with_link(self, link: Link) -> Topology:
-        """Add one direction of a link; what was known about its source port before is forgotten."""
-        others = (other for other in self.links if other.source != link.source)
-        return replace(self, links=frozenset((*others, link)))
-
-    def without_link(self, link: Link) -> Topology:
-        """Forget one direction of a link; nothing happens if it is not known."""
-        return replace(self, links=self.links - {link})
-
-    def with_host(self, host: Host) -> Topology:
-        """Add a host, or replace what is known about it: its port and all its addresses."""
-        return replace(self, hosts=MappingProxyType({**self.hosts, host.key: host}))
-
-    def without_host(self, key: HostKey) -> Topology:
-        """Forget a host; nothing happens if it is not known."""
-        hosts = {known: host for known, host in self.hosts.items() if known != key}
-        return replace(self, hosts=MappingProxyType(hosts))

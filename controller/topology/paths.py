@@ -1,98 +1,194 @@
 """Ways through the fabric: equal-cost next hops, and trees that reach every member once.
 
-A link counts once both its directions are known. Results depend on the topology's switches and
-links only, not on what order they were found in. This module must never know networks or entries.
+A link counts once both its directions are known. Parallel links between two switches are a bundle: all of
+them carry traffic, a tree uses one. Results depend on the switches and links only, not on the order in which
+they were found. `Paths.changed` costs what a change touches: distances stay valid while every switch keeps a
+neighbour one step nearer, and no new link is a short cut. This module knows nothing of networks or entries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from functools import lru_cache
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
-import networkx as nx
+from p4fabric.controller.names import PortRef, SwitchName
+from p4fabric.controller.topology.model import Cable, Link, Role, Topology
+from p4fabric.pipelines.values import Port
 
-from controller.names import PortRef, SwitchName
-from controller.topology.model import Link, Role, Topology
-from pipelines.values import Port
-
-if TYPE_CHECKING:
-    Graph = nx.Graph[SwitchName]
-
-__all__ = ["FloodTree", "Paths", "flood_tree", "next_hop_ports", "paths_of"]
+__all__ = ["FloodTree", "Path", "PathChange", "Paths", "paths_of"]
 
 FloodTree = Mapping[SwitchName, tuple[Port, ...]]
 """The ports by which each switch of a tree reaches its neighbours in it, sorted."""
+Path = tuple[Link, ...]
+"""A way from a switch to another, link by link."""
+_Bundles = dict[SwitchName, dict[SwitchName, tuple[Link, ...]]]
+_Distances = dict[SwitchName, int]
 
 
-def next_hop_ports(topology: Topology, source: SwitchName, destination: SwitchName) -> tuple[Port, ...]:
-    """The ports of `source` on shortest paths to `destination`, sorted; empty where there is no path."""
-    return paths_of(topology).next_hop_ports(source, destination)
-
-
-def flood_tree(topology: Topology, members: Collection[SwitchName]) -> FloodTree:
-    """A tree over `members` and the switches between them; one for each part of a divided fabric."""
-    return paths_of(topology).flood_tree(members)
+_latest: Paths | None = None
 
 
 def paths_of(topology: Topology, closed: frozenset[PortRef] = frozenset()) -> Paths:
-    """The ways through a topology without the links at `closed` ports; computed once and shared."""
-    roles = frozenset((switch.name, switch.role) for switch in topology.switches.values())
-    return _paths(roles, topology.links, closed)
+    """The ways through a topology without the links at `closed` ports; made from the last ones asked for."""
+    global _latest
+    cables = frozenset(cable for cable in topology.cables if not (cable.ports & closed))
+    roles = {name: switch.role for name, switch in topology.switches.items()}
+    before = _latest
+    if before is None or before.roles != roles:
+        paths = Paths(roles, cables)
+    else:
+        paths = before.changed(cables - before.cables, before.cables - cables).paths
+    _latest = paths
+    return paths
 
 
-@lru_cache(maxsize=8)
-def _paths(
-    roles: frozenset[tuple[SwitchName, Role]], links: frozenset[Link], closed: frozenset[PortRef]
-) -> Paths:
-    return Paths(dict(roles), links, closed)
+@dataclass(frozen=True, slots=True)
+class PathChange:
+    """What a change of links changed."""
+
+    paths: Paths
+    """The ways from now on."""
+    next_hops: frozenset[tuple[SwitchName, SwitchName]]
+    """Source and destination, where other ports lead to it than before; of destinations that somebody has
+    asked for."""
 
 
 class Paths:
-    """Shortest paths over the links of one topology. Immutable as far as anyone can see."""
+    """Shortest paths over cables. Immutable as far as anyone can see; what is asked for is kept."""
 
-    def __init__(
-        self, roles: Mapping[SwitchName, Role], links: frozenset[Link], closed: frozenset[PortRef]
-    ) -> None:
+    def __init__(self, roles: Mapping[SwitchName, Role], cables: Iterable[Cable]) -> None:
+        """Take the switches with their roles, and the cables whose links are up in both directions."""
+        self.roles = MappingProxyType(dict(roles))
+        self.cables = frozenset(cables)
         self._spines = frozenset(name for name, role in roles.items() if role is Role.SPINE)
-        self._links: dict[tuple[SwitchName, SwitchName], list[Link]] = {}
-        self._graph: Graph = nx.Graph()
-        self._graph.add_nodes_from(sorted(roles))
-        for link in sorted(links):
-            here, there = link.source, link.destination
-            known = {here.switch, there.switch} <= roles.keys() and here.switch != there.switch
-            if known and link.reverse in links and not {here, there} & closed:
-                self._links.setdefault((here.switch, there.switch), []).append(link)
-                self._graph.add_edge(here.switch, there.switch)
-        self._distances: dict[SwitchName, dict[SwitchName, int]] = {}
+        self._bundles: _Bundles = {name: {} for name in roles}
+        _rewire(self._bundles, self.cables, ())
+        self._distances: dict[SwitchName, _Distances] = {}
+        self._counts: dict[SwitchName, dict[SwitchName, int]] = {}
         self._between: dict[frozenset[SwitchName], frozenset[SwitchName]] = {}
         self._trees: dict[frozenset[SwitchName], FloodTree] = {}
 
+    def changed(self, up: Collection[Cable], down: Collection[Cable]) -> PathChange:
+        """The ways once some cables are up and others down; what stays the same is shared."""
+        if not up and not down:
+            return PathChange(self, frozenset())
+        after = Paths.__new__(Paths)
+        after.roles, after._spines = self.roles, self._spines
+        after.cables = (self.cables - frozenset(down)) | frozenset(up)
+        after._bundles = dict(self._bundles)
+        pairs = _rewire(after._bundles, up, down)
+        after._distances, after._counts = {}, {}
+        touched = {name for pair in pairs for name in pair}
+        next_hops: set[tuple[SwitchName, SwitchName]] = set()
+        for root, before in list(self._distances.items()):
+            if after._still_holds(before, pairs):
+                after._distances[root] = before
+                # Only the ends of what has changed may have other ports towards the root.
+                for one, other in pairs:
+                    for here, there in ((one, other), (other, one)):
+                        if here in before and there in before and before[here] == before[there] + 1:
+                            next_hops.add((here, root))
+                continue
+            now = after._from(root)
+            differing = {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)}
+            if differing:
+                touched |= differing
+                touched.add(root)
+            # Ports towards the root depend on the distances of a switch and its neighbours, and on its links.
+            concerned = differing.union(*pairs, *(after._bundles[name] for name in differing))
+            next_hops |= {
+                (name, root)
+                for name in concerned
+                if self.next_hop_ports(name, root) != after.next_hop_ports(name, root)
+            }
+        after._between = {members: found for members, found in self._between.items() if not members & touched}
+        after._trees = {
+            members: tree
+            for members, tree in self._trees.items()
+            if not members & touched and not tree.keys() & touched
+        }
+        return PathChange(after, frozenset(next_hops))
+
+    def _still_holds(self, distances: _Distances, pairs: Iterable[tuple[SwitchName, SwitchName]]) -> bool:
+        """Whether distances that held before these neighbours gained or lost links hold now."""
+        for one, other in pairs:
+            near, far = distances.get(one), distances.get(other)
+            if other in self._bundles[one]:
+                if (near is None) != (far is None):
+                    return False
+                if near is not None and far is not None and abs(near - far) > 1:
+                    return False
+            elif near is not None and far is not None and near != far:
+                farther = one if near > far else other
+                step = max(near, far) - 1
+                if not any(distances.get(neighbour) == step for neighbour in self._bundles[farther]):
+                    return False
+        return True
+
     def fabric_ports(self, switch: SwitchName) -> tuple[Port, ...]:
         """All ports of a switch with a usable link, sorted."""
-        return tuple(sorted(port for there in self._graph[switch] for port in self._ports(switch, there)))
+        return tuple(sorted(port for there in self._bundles[switch] for port in self._ports(switch, there)))
+
+    def bundle(self, here: SwitchName, there: SwitchName) -> tuple[Link, ...]:
+        """The links from a switch to another, sorted; several where they are parallel."""
+        return self._bundles.get(here, {}).get(there, ())
+
+    def neighbours(self, switch: SwitchName) -> tuple[SwitchName, ...]:
+        """The switches that a switch has links to, sorted."""
+        return tuple(sorted(self._bundles.get(switch, ())))
 
     def distance(self, source: SwitchName, destination: SwitchName) -> int | None:
         """Links on a shortest path, or None where there is no path."""
         return self._from(destination).get(source)
+
+    def count(self, source: SwitchName, destination: SwitchName) -> int:
+        """How many shortest paths there are, parallel links counted; 0 where there is none."""
+        if destination not in self._counts:
+            counts = {destination: 1}
+            distances = self._from(destination)
+            for here in list(distances)[1:]:  # nearer ones first
+                counts[here] = sum(
+                    counts[there] * len(links)
+                    for there, links in self._bundles[here].items()
+                    if distances[there] == distances[here] - 1
+                )
+            self._counts[destination] = counts
+        return self._counts[destination].get(source, 0)
 
     def next_hop_ports(self, source: SwitchName, destination: SwitchName) -> tuple[Port, ...]:
         """The ports on shortest paths, sorted; empty at the destination and where there is no path."""
         distances = self._from(destination)
         if source not in distances:
             return ()
-        ports = [
-            port
-            for neighbour in self._graph[source]
-            if distances[neighbour] == distances[source] - 1
-            for port in self._ports(source, neighbour)
-        ]
-        return tuple(sorted(ports))
+        step = distances[source] - 1
+        return tuple(
+            sorted(
+                link.source.port
+                for neighbour, links in self._bundles[source].items()
+                if distances[neighbour] == step
+                for link in links
+            )
+        )
+
+    def shortest(self, source: SwitchName, destination: SwitchName) -> Iterator[Path]:
+        """The shortest paths, parallel links counted, in order of their links; none where there is none."""
+        distances = self._from(destination)
+        if source not in distances:
+            return
+        if source == destination:
+            yield ()
+            return
+        for there in self.neighbours(source):
+            if distances.get(there) == distances[source] - 1:
+                for rest in self.shortest(there, destination):
+                    for link in self.bundle(source, there):
+                        yield (link, *rest)
 
     def between(self, members: Collection[SwitchName]) -> frozenset[SwitchName]:
         """The members and all switches on shortest paths between them."""
-        known = frozenset(member for member in members if member in self._graph)
+        known = frozenset(member for member in members if member in self._bundles)
         if known not in self._between:
             self._between[known] = self._all_between(sorted(known))
         return self._between[known]
@@ -114,7 +210,7 @@ class Paths:
         no spine reaches them. Members in different parts of a divided fabric get a tree each; those
         that are not in the topology are left out.
         """
-        known = frozenset(member for member in members if member in self._graph)
+        known = frozenset(member for member in members if member in self._bundles)
         if known not in self._trees:
             self._trees[known] = MappingProxyType(self._forest(set(known)))
         return self._trees[known]
@@ -125,7 +221,7 @@ class Paths:
             part = left & self._from(min(left)).keys()
             left -= part
             for here, there in self._branches(part):
-                link = self._links[here, there][0]
+                link = self._bundles[here][there][0]
                 tree.setdefault(here, set()).add(link.source.port)
                 tree.setdefault(there, set()).add(link.destination.port)
             if len(part) == 1:
@@ -144,18 +240,53 @@ class Paths:
         for member in part:
             here = member
             while here != root:
-                parent = min(n for n in self._graph[here] if distances[n] == distances[here] - 1)
+                parent = min(n for n in self._bundles[here] if distances[n] == distances[here] - 1)
                 edges.add((parent, here))
                 here = parent
         return edges
 
     def _ports(self, here: SwitchName, there: SwitchName) -> list[Port]:
-        return [link.source.port for link in self._links[here, there]]
+        return [link.source.port for link in self._bundles[here][there]]
 
-    def _from(self, root: SwitchName) -> dict[SwitchName, int]:
-        if root not in self._distances:
-            reachable = (
-                nx.single_source_shortest_path_length(self._graph, root) if root in self._graph else {}
-            )
-            self._distances[root] = dict(reachable)
-        return self._distances[root]
+    def _from(self, root: SwitchName) -> _Distances:
+        """The distance of each switch that is reachable, nearer ones first."""
+        found = self._distances.get(root)
+        if found is None:
+            found = self._distances[root] = self._search(root)
+        return found
+
+    def _search(self, root: SwitchName) -> _Distances:
+        if root not in self._bundles:
+            return {}
+        distances, waiting = {root: 0}, deque([root])
+        while waiting:
+            here = waiting.popleft()
+            step = distances[here] + 1
+            for there in self._bundles[here]:
+                if there not in distances:
+                    distances[there] = step
+                    waiting.append(there)
+        return distances
+
+
+def _rewire(
+    bundles: _Bundles, up: Iterable[Cable], down: Iterable[Cable]
+) -> set[tuple[SwitchName, SwitchName]]:
+    """Add and remove cables, replacing inner mappings; the pairs of switches concerned."""
+    changes: dict[tuple[SwitchName, SwitchName], tuple[set[Link], set[Link]]] = {}
+    for place, cables in enumerate((up, down)):
+        for cable in cables:
+            here, there = cable.one.switch, cable.other.switch
+            if here == there or here not in bundles or there not in bundles:
+                continue
+            for link in cable.links:
+                pair = (link.source.switch, link.destination.switch)
+                changes.setdefault(pair, (set(), set()))[place].add(link)
+    fresh: dict[SwitchName, dict[SwitchName, tuple[Link, ...]]] = {}
+    for (here, there), (more, fewer) in changes.items():
+        neighbours = fresh.setdefault(here, dict(bundles[here]))
+        links = (set(neighbours.pop(there, ())) - fewer) | more
+        if links:
+            neighbours[there] = tuple(sorted(links))
+    bundles.update(fresh)
+    return {pair for pair in changes if pair[0] < pair[1]}

@@ -10,7 +10,7 @@ from finsy import Action, Match, P4DirectCounterEntry, P4TableEntry
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 
-from softswitch import Refusal, SoftSwitch
+from p4fabric.softswitch import Refusal, SoftSwitch
 
 HERE = Path(__file__).parent
 FRAME = (

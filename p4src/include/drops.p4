@@ -32,6 +32,7 @@ const drop_reason_t DROP_NO_ROUTE             = 21;
 const drop_reason_t DROP_FLOOD                = 22;  // more broadcast, multicast, unknown unicast than allowed
 const drop_reason_t DROP_SAME_PORT            = 24;  // bridged to where it came from: its receiver has it
 const drop_reason_t DROP_FRAGMENT_REPLY       = 23;  // in egress: a server's fragment that hides its port
+const drop_reason_t DROP_HEALTH_REPLY         = 25;  // more answers to health checks than are asked for
 
 // Counters are indexed by port and reason: 32 cells a port.
 const bit<32> DROP_COUNTER_SIZE = 16384;

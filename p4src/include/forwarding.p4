@@ -36,7 +36,8 @@ control Routing(inout headers_t hdr, inout metadata_t meta, out drop_reason_t re
     }
 
     // To a host or a router of the network `vlan_id`, as its gateway.
-    action route_to(vlan_id_t vlan_id, mac_address_t src_mac, mac_address_t dst_mac) {
+    action route_to(@refers_to(bridging, vlan_id) vlan_id_t vlan_id, mac_address_t src_mac,
+                    @refers_to(bridging, dst_mac) mac_address_t dst_mac) {
         meta.vlan_id = vlan_id;
         hdr.ethernet.src_addr = src_mac;
         hdr.ethernet.dst_addr = dst_mac;
@@ -112,7 +113,7 @@ control Bridging(inout headers_t hdr, inout metadata_t meta,
         standard_metadata.egress_spec = (bit<9>) port;
     }
 
-    action to_ecmp_group(ecmp_group_id_t group) {
+    action to_ecmp_group(@refers_to(ecmp_groups, group) ecmp_group_id_t group) {
         meta.ecmp_group = group;
     }
 
@@ -135,7 +136,7 @@ control Bridging(inout headers_t hdr, inout metadata_t meta,
     // Equal-cost ports towards one leaf; a flow keeps its path.
     table ecmp_groups {
         key = {
-            meta.ecmp_group : exact @name("group") @refers_to(bridging, group);
+            meta.ecmp_group : exact @name("group");
             meta.flow.hash  : selector;
         }
         actions = { to_port; @defaultonly NoAction; }

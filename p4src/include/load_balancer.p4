@@ -26,7 +26,8 @@ control LoadBalancer(inout headers_t hdr, inout metadata_t meta) {
     action_selector(HashAlgorithm.crc32, VIRTUAL_IP_SELECTOR_SIZE, 32w32) pool;
     direct_counter(CounterType.packets_and_bytes) virtual_ip_counter;
 
-    action to_server(ipv4_address_t address, l4_port_t port) {
+    action to_server(@refers_to(virtual_ip_replies, address) ipv4_address_t address,
+                     @refers_to(virtual_ip_replies, port) l4_port_t port) {
         virtual_ip_counter.count();
         if (hdr.tcp.isValid()) {
             TRANSLATED_CHECKSUM(hdr.tcp.checksum, hdr.ipv4.dst_addr, address, hdr.tcp.dst_port, port)
@@ -41,12 +42,13 @@ control LoadBalancer(inout headers_t hdr, inout metadata_t meta) {
         meta.flow.dst_port = port;
     }
 
-    // A service: its pool is the group; a member's weight is its share of the connections.
+    // A service: its pool is the group; a member's weight is its share of the connections. What turns a
+    // member's answers back stands before it.
     table virtual_ips {
         key = {
-            meta.vrf           : exact @name("vrf");
+            meta.vrf           : exact @name("vrf") @refers_to(virtual_ip_replies, vrf);
             hdr.ipv4.dst_addr  : exact @name("address");
-            meta.flow.protocol : exact @name("protocol");
+            meta.flow.protocol : exact @name("protocol") @refers_to(virtual_ip_replies, protocol);
             meta.flow.dst_port : exact @name("port");
             hdr.ipv4.src_addr  : selector;
             hdr.ipv4.dst_addr  : selector;

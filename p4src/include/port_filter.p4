@@ -13,7 +13,8 @@ control PortFilter(inout headers_t hdr, inout metadata_t meta,
 
     // The port belongs to a tenant; its untagged (or so tagged) frames are of this network. Whether
     // DHCP servers and IPv6 routers may be there is for the source guard.
-    action permit_edge(vlan_id_t vlan_id, bit<1> dhcp_server, bit<1> ipv6_router) {
+    action permit_edge(@refers_to(networks, vlan_id) vlan_id_t vlan_id,
+                       bit<1> dhcp_server, bit<1> ipv6_router) {
         meta.from_edge = true;
         meta.vlan_id = vlan_id;
         meta.port.dhcp_server = dhcp_server;
@@ -22,7 +23,7 @@ control PortFilter(inout headers_t hdr, inout metadata_t meta,
 
     // The same for a port with one known host; `addresses_stated`: it has no others than those that
     // the source guard's tables bind to it.
-    action permit_host(vlan_id_t vlan_id, mac_address_t mac, bit<1> addresses_stated,
+    action permit_host(@refers_to(networks, vlan_id) vlan_id_t vlan_id, mac_address_t mac, bit<1> addresses_stated,
                        bit<1> dhcp_server, bit<1> ipv6_router) {
         permit_edge(vlan_id, dhcp_server, ipv6_router);
         meta.port.mac = mac;

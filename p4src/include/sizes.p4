@@ -24,6 +24,7 @@ const int FIREWALL_IPV6_TABLE_SIZE = 4096;
 const int VIRTUAL_IP_TABLE_SIZE = 4096;           // (address, protocol, port) of services
 const int VIRTUAL_IP_SELECTOR_SIZE = 32768;       // pool members of all services together
 const int VIRTUAL_IP_REPLY_TABLE_SIZE = 32768;    // one entry a pool member
+const int HEALTH_REPLY_TABLE_SIZE = 8192;         // pool members that are asked by TCP
 const int UPF_INTERFACE_TABLE_SIZE = 64;          // N3 addresses
 const int UPF_SESSION_TABLE_SIZE = 65536;         // PDU sessions, each direction
 const int UPF_TUNNEL_PEER_TABLE_SIZE = 4096;      // gNBs
@@ -38,6 +39,8 @@ const bit<48> PROBE_INTERVAL = 50000;             // 20 LLDP frames a second, 11
 const bit<48> PROBE_TOLERANCE = 500000;
 const bit<48> REPORT_INTERVAL = 5000;             // 200 ARP and 200 ND reports a second, 101 at once
 const bit<48> REPORT_TOLERANCE = 500000;
+const bit<48> HEALTH_REPLY_INTERVAL = 20000;      // 50 answers to health checks a second, 26 at once
+const bit<48> HEALTH_REPLY_TOLERANCE = 500000;
 const bit<48> FLOOD_TOLERANCE = 100000;           // 100 ms' worth of the network's rate at once
 
 const bit<3> CONTROL_PRIORITY = 7;                // the queue of packet-outs and packet-ins; nothing else's

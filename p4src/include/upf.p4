@@ -102,7 +102,8 @@ control UpfUplink(inout headers_t hdr, inout metadata_t meta, in standard_metada
 control UpfDownlink(inout headers_t hdr, inout metadata_t meta, out drop_reason_t reason) {
     direct_counter(CounterType.packets_and_bytes) downlink_counter;
 
-    action encapsulate(tunnel_peer_id_t tunnel_peer, teid_t teid, qfi_t qfi) {
+    action encapsulate(@refers_to(upf_tunnel_peers, tunnel_peer) tunnel_peer_id_t tunnel_peer,
+                       teid_t teid, qfi_t qfi) {
         downlink_counter.count();
         meta.tunnel.required = true;
         meta.tunnel.peer = tunnel_peer;
@@ -131,7 +132,7 @@ control UpfDownlink(inout headers_t hdr, inout metadata_t meta, out drop_reason_
 
     // gNBs, each reached from one N3 address through its access network.
     table upf_tunnel_peers {
-        key = { meta.tunnel.peer : exact @name("tunnel_peer") @refers_to(upf_downlink_sessions, tunnel_peer); }
+        key = { meta.tunnel.peer : exact @name("tunnel_peer"); }
         actions = { tunnel_to; @defaultonly NoAction; }
         const default_action = NoAction;
         size = UPF_TUNNEL_PEER_TABLE_SIZE;

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from softswitch.engine.build import abandon_builds
+from p4fabric.pipelines.children import abandon_builds
 
 
 @contextmanager

@@ -14,41 +14,47 @@ from typing import Annotated, Any
 import grpc
 import typer
 
-from softswitch.cli.interrupt import ends_at_once
-from softswitch.engine import load_config
-from softswitch.engine.api import BuildError
-from softswitch.engine.trace.events import TraceFilter
-from softswitch.offline import offline_engine, read_frames
-from softswitch.server.ports import BadOption
-from softswitch.server.server import read_p4info
-from softswitch.tracing.document import trace_document
-from softswitch.tracing.follow import follow
-from softswitch.tracing.formats import Formats
-from softswitch.tracing.text import brief_text, trace_text
+from p4fabric.pipelines.p4c import CompileError
+from p4fabric.softswitch.cli.interrupt import ends_at_once
+from p4fabric.softswitch.cli.options import Define, Include
+from p4fabric.softswitch.engine import load_config
+from p4fabric.softswitch.engine.api import BuildError
+from p4fabric.softswitch.engine.trace.events import TraceFilter
+from p4fabric.softswitch.offline import offline_engine, read_frames
+from p4fabric.softswitch.program import program_files
+from p4fabric.softswitch.server.ports import BadOption
+from p4fabric.softswitch.server.server import read_p4info
+from p4fabric.softswitch.tracing.document import trace_document
+from p4fabric.softswitch.tracing.follow import follow
+from p4fabric.softswitch.tracing.formats import Formats
+from p4fabric.softswitch.tracing.text import brief_text, trace_text
 
 MOST_FRAMES = 10_000
 PORTS = range(511)
 _WAIT = 5.0
 
-FromPort = Annotated[int | None, typer.Option("--port", help="Only packets that come in here.", min=0)]
+FromPort = Annotated[int | None, typer.Option("--port", help="Only packets received on this port.", min=0)]
 Source = Annotated[str | None, typer.Option("--src", help="Only packets from this address or prefix.")]
 Destination = Annotated[str | None, typer.Option("--dst", help="Only packets to this address or prefix.")]
 Protocol = Annotated[int | None, typer.Option(help="Only this IP protocol, such as 6 or 17.", min=0, max=255)]
-Count = Annotated[int | None, typer.Option("--count", "-c", help="End after so many packets.", min=1)]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a packet.")]
-Authority = Annotated[Path | None, typer.Option("--tls-ca", help="Whom to believe that it is the switch.")]
-Certificate = Annotated[Path | None, typer.Option("--tls-cert", help="Who we are, PEM.")]
-PrivateKey = Annotated[Path | None, typer.Option("--tls-key", help="Its private key, PEM.")]
+Count = Annotated[int | None, typer.Option("--count", "-c", help="Exit after this many packets.", min=1)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per packet.")]
+Authority = Annotated[Path | None, typer.Option("--tls-ca", help="CA certificate for the switch (PEM).")]
+Certificate = Annotated[Path | None, typer.Option("--tls-cert", help="Client certificate (PEM).")]
+PrivateKey = Annotated[
+    Path | None, typer.Option("--tls-key", help="Private key of the client certificate (PEM).")
+]
 
 
-Brief = Annotated[bool, typer.Option("--brief", "-b", help="Only tables, actions, drops: a line each.")]
+Brief = Annotated[bool, typer.Option("--brief", "-b", help="Only tables, actions and drops, one line each.")]
 
 
 def trace(
     where: Annotated[
         str,
         typer.Argument(
-            metavar="ADDRESS|JSON", help="A running switch (HOST:PORT, unix:PATH), or a bmv2 JSON."
+            metavar="ADDRESS|P4|JSON",
+            help="A running switch (HOST:PORT, unix:PATH), P4 source (.p4), or a bmv2 JSON.",
         ),
     ],
     port: FromPort = None,
@@ -58,33 +64,40 @@ def trace(
     count: Count = None,
     as_json: AsJson = False,
     brief: Brief = False,
-    pcap: Annotated[Path | None, typer.Option(help="Of a JSON: the frames, which come in at --port.")] = None,
-    frame: Annotated[str | None, typer.Option(help="Of a JSON: one frame, in hexadecimal.")] = None,
-    p4info: Annotated[Path | None, typer.Option(help="Of a JSON: its P4Info, needed for entries.")] = None,
+    pcap: Annotated[Path | None, typer.Option(help="With a file: frames that arrive on --port.")] = None,
+    frame: Annotated[str | None, typer.Option(help="With a file: one frame, in hexadecimal.")] = None,
+    p4info: Annotated[Path | None, typer.Option(help="P4Info of the JSON, needed for entries.")] = None,
     entries: Annotated[
-        Path | None, typer.Option(help="Of a JSON: what to write first, a p4.v1.WriteRequest in text form.")
+        Path | None,
+        typer.Option(help="With a file: entries to write first, a p4.v1.WriteRequest in text format."),
     ] = None,
+    include: Include = None,
+    define: Define = None,
     tls_ca: Authority = None,
     tls_cert: Certificate = None,
     tls_key: PrivateKey = None,
 ) -> None:
-    """Show every parser state, table, action, field change, queue and drop of packets."""
+    """Trace packets: every parser state, table, action, field change, queue and drop."""
     try:
         wanted = trace_filter(port, src, dst, protocol)
         if brief and as_json:
             raise BadOption("--brief and --json exclude each other")
-        if Path(where).is_file() or where.endswith(".json"):
+        if Path(where).is_file() or where.endswith((".json", ".p4")):
             if not Path(where).is_file():
                 raise BadOption(f"{where}: no such file")
             frames = read_frames(pcap, frame, MOST_FRAMES)
-            documents = _offline(Path(where), p4info, entries, frames, wanted)
-        elif pcap or frame or p4info or entries:
-            raise BadOption(f"{where} is no file: --pcap, --frame, --p4info and --entries belong to a JSON")
+            with ends_at_once(130):
+                files = program_files(Path(where), p4info, include or [], define or [])
+            documents = _offline(files.device_config, files.p4info, entries, frames, wanted)
+        elif pcap or frame or p4info or entries or include or define:
+            raise BadOption(
+                f"{where} is no file: --pcap, --frame, --p4info, --entries, -I and -D belong to a program"
+            )
         else:
             documents = live(where, wanted, count, (tls_ca, tls_cert, tls_key))
         with ends_at_once():
             show(documents, count, as_json, brief)
-    except (BadOption, BuildError) as error:
+    except (BadOption, BuildError, CompileError) as error:
         typer.echo(f"p4fabric switch trace: {error}", err=True)
         raise typer.Exit(2) from None
 

@@ -3,7 +3,7 @@ what the runtime gets fits its tables."""
 
 from __future__ import annotations
 
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine.api import (
     Change,
     Exact,
     FieldMatch,
@@ -28,10 +28,18 @@ from softswitch.engine.api import (
     WriteRegister,
     WriteValueSet,
 )
-from softswitch.engine.encode_table import WORD, Refused, TableCode, arguments, invalid, masked, number
-from softswitch.engine.generate.actions import data_words, words
-from softswitch.engine.generate.tables import profile_actions
-from softswitch.engine.model import Action, Pipeline, Profile
+from p4fabric.softswitch.engine.encode_table import (
+    WORD,
+    Refused,
+    TableCode,
+    arguments,
+    invalid,
+    masked,
+    number,
+)
+from p4fabric.softswitch.engine.generate.actions import data_words, words
+from p4fabric.softswitch.engine.generate.tables import profile_actions
+from p4fabric.softswitch.engine.model import Action, Pipeline, Profile
 
 CHANGES = {Change.INSERT: 0, Change.MODIFY: 1, Change.DELETE: 2}
 ENTRY, DEFAULT, MEMBER, GROUP, MULTICAST, CLONE, COUNTER, DIRECT, REGISTER = range(9)

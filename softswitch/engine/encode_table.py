@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine.api import (
     ActionCall,
     Exact,
     FieldMatch,
@@ -15,9 +15,9 @@ from softswitch.engine.api import (
     TableInfo,
     Ternary,
 )
-from softswitch.engine.generate.actions import words
-from softswitch.engine.generate.tables import Tables, layout
-from softswitch.engine.model import Action, Table
+from p4fabric.softswitch.engine.generate.actions import words
+from p4fabric.softswitch.engine.generate.tables import Tables, layout
+from p4fabric.softswitch.engine.model import Action, Table
 
 WORD = (1 << 64) - 1
 TARGET_ACTION, TARGET_MEMBER, TARGET_GROUP = range(3)

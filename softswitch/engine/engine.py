@@ -5,21 +5,21 @@ from __future__ import annotations
 import ctypes as c
 import errno
 import os
-import select
-import threading
-import time
 from array import array
 from collections.abc import Sequence
 from itertools import islice
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine.api import (
     ActionCall,
     Atomicity,
     BuildError,
+    CaptureStats,
     Change,
     CounterValue,
+    Departure,
     DeviceConfig,
     DigestMessage,
     EncodedBatch,
@@ -38,24 +38,25 @@ from softswitch.engine.api import (
     Status,
     WriteEntry,
 )
-from softswitch.engine.build import Builder
-from softswitch.engine.encode import Encoder
-from softswitch.engine.encode_table import Refused
-from softswitch.engine.generate import generate
-from softswitch.engine.load import LoadedConfig
-from softswitch.engine.native import (
+from p4fabric.softswitch.engine.build import Builder
+from p4fabric.softswitch.engine.encode import Encoder
+from p4fabric.softswitch.engine.encode_table import Refused
+from p4fabric.softswitch.engine.frames import Frames
+from p4fabric.softswitch.engine.libraries import library_of
+from p4fabric.softswitch.engine.load import LoadedConfig
+from p4fabric.softswitch.engine.native import (
     DROP_REASONS,
+    CaptureReport,
     EngineReport,
     PortReport,
     load_runtime,
 )
-from softswitch.engine.native import Outcome as NativeOutcome
-from softswitch.engine.reader import StateReader
-from softswitch.engine.trace.events import PacketTrace, TraceFilter
-from softswitch.engine.trace.tracer import Tracer
+from p4fabric.softswitch.engine.native import Outcome as NativeOutcome
+from p4fabric.softswitch.engine.reader import StateReader
+from p4fabric.softswitch.engine.trace.events import PacketTrace, TraceFilter
+from p4fabric.softswitch.engine.trace.tracer import Tracer
 
 PORTS = 512
-LARGEST_RECORD = 1 << 16
 MOST_TRACED = 1 << 32
 DETAILS = (
     "",
@@ -83,10 +84,9 @@ class NativeEngine:
     def __init__(self, config: DeviceConfig, options: EngineOptions | None = None) -> None:
         self.options = options or EngineOptions()
         self._builder = Builder(self.options.cache_directory, self.options.sanitize)
-        self._lock = threading.Lock()  # of the rings' readers
-        self._buffer = c.create_string_buffer(LARGEST_RECORD)
-        self._injected = 0
+        self._captured = Path()
         self._native: Any = load_runtime(self._builder.runtime())
+        self._frames = Frames(self._native)
         self._engine = self._native.engine_new(
             self.options.cpu_port, self.options.drop_port, self.options.queue_depth
         )
@@ -96,6 +96,7 @@ class NativeEngine:
         try:
             self._take_cores()
             self._native.engine_set_poll(self._engine, self.options.busy_poll_us * 1000)
+            self._hold()
             self.swap(config)
         except BaseException:
             self._native.engine_free(self._engine)
@@ -105,7 +106,7 @@ class NativeEngine:
     def _take_cores(self) -> None:
         others = self.options.cores - 1
         if others < 0 or (others and self._native.engine_set_senders(self._engine, others)):
-            raise BuildError(f"{self.options.cores} cores cannot be had: from 1 to 16 threads move packets")
+            raise BuildError(f"cores must be 1 to 16, not {self.options.cores}")
 
     @property
     def info(self) -> PipelineInfo:
@@ -116,9 +117,14 @@ class NativeEngine:
 
     def start(self) -> None:
         """Begin to move packets (a native thread)."""
+        self._hold()
         error = self._native.engine_start(self._handle(), self.options.name.encode()[:15])
         if error:
             raise OSError(error, os.strerror(error))
+
+    def _hold(self) -> None:
+        if self.options.clock is not None:
+            self._native.engine_hold(self._handle(), self.options.clock())
 
     def stop(self) -> None:
         """Cease; ports and state stay, `start` goes on."""
@@ -128,7 +134,7 @@ class NativeEngine:
         """Stop, and give back everything. Idempotent."""
         engine, self._engine = self._engine, None
         if engine:
-            with self._lock:
+            with self._frames.lock:
                 self._native.engine_free(engine)
 
     def __enter__(self) -> Self:
@@ -148,7 +154,7 @@ class NativeEngine:
         """Replace the pipeline at a burst boundary; `BuildError` leaves all as it was."""
         if not isinstance(config, LoadedConfig):
             raise TypeError(f"a configuration that load_config made is needed, not {type(config).__name__}")
-        library = self._builder.pipeline(config.digest, lambda: generate(config.pipeline))
+        library = library_of(config, self._builder)
         error = c.create_string_buffer(512)
         handle = self._handle()
         pipeline = self._native.pipeline_load(
@@ -190,6 +196,32 @@ class NativeEngine:
             if xdp:
                 what = f"AF_XDP: {_XDP_ERRORS.get(error, what)}"
             raise PortError(f"port {number} ({interface or 'memory'}): {what}")
+
+    def capture(self, folder: Path) -> None:
+        """Write what ports receive and send to pcap files, from now on; before there are ports."""
+        error = self._native.engine_capture(self._handle(), os.fsencode(folder))
+        if error:
+            raise PortError(f"pcap files in {folder}: {os.strerror(error)}")
+        self._captured = folder
+
+    def captures(self) -> list[CaptureStats]:
+        """What the pcap files hold, and what is missing there."""
+        reports = (CaptureReport * PORTS)()
+        count = self._native.engine_captures(self._handle(), reports, PORTS)
+        return [
+            CaptureStats(
+                self._captured / f"{os.fsdecode(one.name)}_{direction}.pcap",
+                one.frames[at],
+                one.lost[at],
+                os.strerror(one.errors[at]) if one.errors[at] else None,
+            )
+            for one in reports[:count]
+            for at, direction in enumerate(("in", "out"))
+        ]
+
+    def watch_ports(self, changed_fd: int) -> None:
+        """Signal an eventfd, the caller's, when a port comes, goes, or is up or down; -1: none."""
+        self._native.engine_watch_ports(self._handle(), changed_fd)
 
     def remove_port(self, number: int) -> None:
         """Unbind; what waits in its queue is dropped. `PortError` when there is none."""
@@ -234,6 +266,7 @@ class NativeEngine:
                 tx_packets=one.tx_packets,
                 tx_bytes=one.tx_bytes,
                 drops=dict(zip(DROP_REASONS, one.drops, strict=True)),
+                queue=QueueStats(one.waiting, one.most, one.queue_drops),
             )
             for one in sorted(self._reports(), key=lambda report: report.number)
         }
@@ -262,7 +295,7 @@ class NativeEngine:
     def apply(
         self, batch: Sequence[Operation], atomicity: Atomicity = Atomicity.CONTINUE_ON_ERROR
     ) -> list[Outcome]:
-        """Change the pipeline's state; packets see either nothing or all of a batch."""
+        """Change the pipeline's state; see `api.Engine.apply`."""
         everything = atomicity is Atomicity.ALL_OR_NOTHING
         words = array("Q")
         results: list[Outcome | None] = [None] * len(batch)
@@ -354,38 +387,20 @@ class NativeEngine:
 
     def inject(self, port: int, frame: bytes) -> bool:
         """A frame arrives on a memory port."""
-        if not frame:
-            return False
-        count = self._native.engine_inject(self._handle(), port, frame, len(frame)) if port >= 0 else 0
-        self._injected = max(self._injected, count)
-        return bool(count)
+        return self._frames.inject(self._handle(), port, frame)
 
     @property
     def events_fd(self) -> int:
         """Readable when `drain` has something (an eventfd; `drain` resets it)."""
-        return int(self._native.engine_fd(self._handle(), 1))
+        return self._frames.events_fd(self._handle())
 
     def drain(self, limit: int = 1024) -> list[Event]:
         """Take at most `limit` packet-ins and digests, in the order that `api.Engine` says."""
-        events: list[Event] = []
-        handle = self._handle()
-        with self._lock:
-            _clear(self.events_fd)
-            while len(events) < limit and (record := self._take(handle, 1)) is not None:
-                kind, number, content = record
-                event = self._digest(number, content) if kind else PacketIn(content, number)
-                if event is not None:
-                    events.append(event)
-            if len(events) == limit:
-                os.eventfd_write(self.events_fd, 1)
-        return events
-
-    def _take(self, handle: Any, events: int) -> tuple[int, int, bytes] | None:
-        kind, number = c.c_uint32(), c.c_uint32()
-        length = self._native.engine_take(
-            handle, events, self._buffer, LARGEST_RECORD, c.byref(kind), c.byref(number)
+        found = (
+            self._digest(number, content) if kind else PacketIn(content, number)
+            for kind, number, content in self._frames.events(self._handle(), limit)
         )
-        return None if length < 0 else (kind.value, number.value, self._buffer.raw[:length])
+        return [event for event in found if event is not None]
 
     def _digest(self, number: int, content: bytes) -> DigestMessage | None:
         info = self.info.digests.get(number)
@@ -399,24 +414,21 @@ class NativeEngine:
             at += size
         return DigestMessage(number, info.name, tuple(values))
 
-    def collect(self, timeout: float = 1.0, count: int | None = None) -> list[tuple[int, bytes]]:
+    def collect(self, timeout: float = 10.0, count: int | None = None) -> list[Departure]:
         """What was sent to memory ports, as (port, frame)."""
-        handle, target = self._handle(), self._injected
-        deadline = time.monotonic() + timeout
-        descriptor = int(self._native.engine_fd(handle, 0))
-        frames: list[tuple[int, bytes]] = []
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        with self._lock:
-            while True:
-                _clear(descriptor)
-                done = self._native.engine_marked(handle) >= target
-                while (count is None or len(frames) < count) and (r := self._take(handle, 0)) is not None:
-                    frames.append((r[1], r[2]))
-                left = deadline - time.monotonic()
-                if (done if count is None else len(frames) >= count) or left <= 0:
-                    return frames
-                poll.poll(left * 1000)
+        return self._frames.collect(self._handle(), timeout, count)
+
+    def advance(self, to_ns: int) -> None:
+        """Let a clock that is held go on, and wait until all that is due has happened."""
+        self._frames.advance(self._handle(), to_ns)
+
+    def due_ns(self) -> int | None:
+        """When a queue sends next, by a clock that is held."""
+        return self._frames.due_ns(self._handle())
+
+    def idle_due_ns(self) -> int | None:
+        """When the next entry's idle timeout is over."""
+        return self._frames.idle_due_ns(self._handle())
 
     def measure(self, port: int, frames: Sequence[bytes], count: int) -> float:
         """Packets/s from memory: `count` packets arrive on a port, without sockets. Frames are of one length
@@ -446,13 +458,6 @@ def _outcome(one: NativeOutcome) -> Outcome:
         Status.ABORTED: "another operation of the batch failed",
     }.get(status, status.name)
     return Outcome(status, text)
-
-
-def _clear(descriptor: int) -> None:
-    try:
-        os.eventfd_read(descriptor)
-    except BlockingIOError:
-        return
 
 
 def open_engine(config: DeviceConfig, options: EngineOptions | None = None) -> NativeEngine:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from softswitch.engine.api import DeviceConfig, PipelineInfo
-from softswitch.engine.encode_table import TableCode
-from softswitch.engine.generate.tables import KeyPlace
-from softswitch.engine.load import LoadedConfig
+from p4fabric.softswitch.engine.api import DeviceConfig, PipelineInfo
+from p4fabric.softswitch.engine.encode_table import TableCode
+from p4fabric.softswitch.engine.generate.tables import KeyPlace
+from p4fabric.softswitch.engine.load import LoadedConfig
 
 
 @dataclass(frozen=True, slots=True)

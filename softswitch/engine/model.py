@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from softswitch.engine.api import MatchKind, MeterUnit, PipelineInfo
+from p4fabric.softswitch.engine.api import MatchKind, MeterUnit, PipelineInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,12 +295,13 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class ValueSet:
-    """A parser value set; a member has a value for each of `widths`."""
+    """A parser value set; a member has a value for each of `widths`, which may be `signed`."""
 
     index: int
     name: str
     size: int
     widths: tuple[int, ...]
+    signed: tuple[bool, ...]
 
 
 @dataclass(frozen=True, slots=True)

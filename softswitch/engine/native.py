@@ -8,7 +8,7 @@ from typing import Any
 
 DROP_REASONS = (
     *("ingress", "egress", "no_port", "no_buffer", "queue_full", "too_long", "port_down", "send_failed"),
-    *("ring_full", "pending_full", "no_replica"),
+    *("ring_full", "pending_full", "no_replica", "beyond_mtu", "offload"),
 )
 
 
@@ -38,6 +38,16 @@ class EngineReport(c.Structure):
     )
 
 
+class CaptureReport(c.Structure):
+    """A port's two capture files."""
+
+    _fields_ = (
+        ("name", c.c_char * 16),
+        ("errors", c.c_int32 * 2),
+        *((name, c.c_uint64 * 2) for name in ("frames", "lost")),
+    )
+
+
 class IdleEntry(c.Structure):
     """An entry whose timeout is over."""
 
@@ -61,9 +71,15 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "pipeline_unload": (None, (c.c_void_p,)),
     "engine_swap": (None, (c.c_void_p, c.c_void_p, _WORDS, c.c_uint64, c.POINTER(Outcome), c.c_uint32)),
     "engine_set_senders": (c.c_int, (c.c_void_p, c.c_uint32)),
+    "engine_capture": (c.c_int, (c.c_void_p, c.c_char_p)),
+    "engine_captures": (c.c_uint32, (c.c_void_p, c.POINTER(CaptureReport), c.c_uint32)),
     "engine_set_poll": (None, (c.c_void_p, c.c_uint64)),
+    "engine_watch_ports": (None, (c.c_void_p, c.c_int)),
     "engine_start": (c.c_int, (c.c_void_p, c.c_char_p)),
     "engine_stop": (None, (c.c_void_p,)),
+    "engine_hold": (None, (c.c_void_p, c.c_uint64)),
+    "engine_advance": (c.c_uint64, (c.c_void_p, c.c_uint64)),
+    "engine_due": (c.c_uint64, (c.c_void_p,)),
     "engine_add_port": (c.c_int, (c.c_void_p, c.c_uint32, c.c_char_p, c.c_int, c.c_int)),
     "engine_remove_port": (c.c_int, (c.c_void_p, c.c_uint32)),
     "engine_set_queue": (c.c_int, (c.c_void_p, c.c_uint32, c.c_int64, c.c_int64, c.c_int64)),
@@ -76,6 +92,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     ),
     "engine_read_array": (c.c_int, (c.c_void_p, c.c_int, c.c_uint32, c.c_uint64, c.c_uint64, _WORDS)),
     "engine_idle": (c.c_uint32, (c.c_void_p, c.POINTER(IdleEntry), c.c_uint32)),
+    "engine_idle_due": (c.c_uint64, (c.c_void_p,)),
     "engine_inject": (c.c_uint64, (c.c_void_p, c.c_uint32, c.c_char_p, c.c_uint32)),
     "engine_take": (
         c.c_int64,

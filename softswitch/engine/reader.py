@@ -6,9 +6,9 @@ import ctypes as c
 from collections.abc import Sequence
 from typing import Any
 
-from softswitch.engine.api import CounterValue, IdleEntry, MeterConfig, PipelineInfo
-from softswitch.engine.encode import Encoder, decoded_rates
-from softswitch.engine.native import IdleEntry as NativeIdleEntry
+from p4fabric.softswitch.engine.api import CounterValue, IdleEntry, MeterConfig, PipelineInfo
+from p4fabric.softswitch.engine.encode import Encoder, decoded_rates
+from p4fabric.softswitch.engine.native import IdleEntry as NativeIdleEntry
 
 DIRECT_COUNTER, DIRECT_METER, DIRECT_IDLE = range(3)
 ARRAY_REGISTER, ARRAY_COUNTER, ARRAY_METER = range(3)

@@ -1,5 +1,5 @@
 """gNMI on the P4Runtime server's port: interfaces and their queues, with OpenConfig's paths."""
 
-from softswitch.gnmi.service import GnmiService
+from p4fabric.softswitch.gnmi.service import GnmiService
 
 __all__ = ["GnmiService"]

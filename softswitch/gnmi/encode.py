@@ -13,12 +13,15 @@ from typing import Any
 
 from finsy.proto import gnmi
 
-from softswitch.gnmi.paths import Path, message
-from softswitch.gnmi.tree import INTERFACE, QOS, Node, Scalar
-from softswitch.server.errors import unimplemented
+from p4fabric.softswitch.gnmi.paths import Path, message
+from p4fabric.softswitch.gnmi.tree import INTERFACE, QOS, SYSTEM, Node, Scalar
+from p4fabric.softswitch.server.errors import unimplemented
 
 JSON, PROTO, JSON_IETF = gnmi.Encoding.JSON, gnmi.Encoding.PROTO, gnmi.Encoding.JSON_IETF
 ENCODINGS = (JSON_IETF, JSON, PROTO)
+
+
+_TOPS = {"interfaces": INTERFACE, "qos": QOS, "system": SYSTEM}
 
 
 def check_encoding(encoding: int) -> None:
@@ -102,4 +105,4 @@ def _module(path: Path, node: Node) -> str:
     names = [step.name for step in path]
     if "ethernet" in names or names[-1] == node.leaf.path.rpartition("/")[2]:
         return node.leaf.module
-    return INTERFACE if names[0] == "interfaces" else QOS
+    return _TOPS[names[0]]

@@ -6,11 +6,12 @@ Must not know which nodes there are.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from finsy.proto import gnmi
 
-from softswitch.server.errors import Refusal, invalid
+from p4fabric.softswitch.server.errors import Refusal, invalid
 
 MOST_ELEMENTS = 32
 ORIGINS = ("", "openconfig")
@@ -49,8 +50,9 @@ def parse(prefix: gnmi.Path, path: gnmi.Path) -> Path:
     return tuple(Step(one.name, tuple(sorted(one.key.items()))) for one in elements)
 
 
+@lru_cache(maxsize=1 << 15)
 def message(path: Path) -> gnmi.Path:
-    """A path as it is sent."""
+    """A path as it is sent; copy it, as others get the same one. Samples name the same paths each time."""
     found = gnmi.Path()
     for step in path:
         found.elem.add(name=step.name, key=dict(step.keys))

@@ -8,19 +8,32 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import grpc
 from finsy.proto import gnmi, gnmi_grpc
 
-from softswitch.engine.api import PortError
-from softswitch.gnmi.encode import ENCODINGS, PROTO, check_encoding, leaf_update, tree_update
-from softswitch.gnmi.paths import Path, depth, parse, refuse_unknown
-from softswitch.gnmi.settings import Wanted
-from softswitch.gnmi.subscriptions import MOST_PATHS, Subscriptions
-from softswitch.gnmi.tree import MODELS, OPERATIONAL, Node, Tree, is_known, tree
-from softswitch.server.errors import Code, Refusal, abort, invalid, not_found, unimplemented
-from softswitch.server.front_panel import FrontPanel
+from p4fabric.softswitch.engine.api import PortError
+from p4fabric.softswitch.gnmi.encode import ENCODINGS, PROTO, check_encoding, leaf_update, tree_update
+from p4fabric.softswitch.gnmi.paths import Path, depth, parse, refuse_unknown
+from p4fabric.softswitch.gnmi.settings import Wanted
+from p4fabric.softswitch.gnmi.subscriptions import MOST_PATHS, Subscriptions
+from p4fabric.softswitch.gnmi.tree import (
+    MODELS,
+    OPERATIONAL,
+    Leaves,
+    Node,
+    SwitchFigures,
+    Tree,
+    is_known,
+    leaves_of,
+    switch_tree,
+    tree,
+)
+from p4fabric.softswitch.server.errors import Code, Refusal, abort, invalid, not_found, unimplemented
+from p4fabric.softswitch.server.front_panel import FrontPanel
+from p4fabric.softswitch.server.port_changes import PortChanges
 
 VERSION = "0.10.0"
 MOST_SUBSCRIBERS = 64
@@ -31,14 +44,22 @@ _InState = Callable[[Callable[[], None]], Awaitable[None]]
 class GnmiService(gnmi_grpc.gNMIServicer):
     """One switch's gNMI."""
 
-    def __init__(self, panel: FrontPanel, in_state: _InState) -> None:
-        """`in_state` runs work where the switch's state belongs."""
+    def __init__(self, panel: FrontPanel, changes: PortChanges, in_state: _InState) -> None:
+        """A switch that has just started.
+
+        Args:
+            panel: its ports.
+            changes: wakes when ports change.
+            in_state: runs work where the switch's state belongs.
+        """
         self._panel = panel
+        self._changes = changes
+        self._switch = SwitchFigures(boot_time_ns=time.time_ns())
         self._in_state = in_state
         self._subscribers = 0
 
-    def _tree(self) -> Tree:
-        return tree(self._panel.figures())
+    def _tree(self, wanted: Callable[[str], Leaves] = leaves_of) -> Tree:
+        return tree(self._panel.figures(), wanted) | switch_tree(self._switch)
 
     async def Capabilities(
         self, request: gnmi.CapabilityRequest, context: _Context
@@ -116,35 +137,42 @@ class GnmiService(gnmi_grpc.gNMIServicer):
         if request.WhichOneof("request") != "subscribe":
             raise invalid("the first message must be a subscription list")
         subscriptions = Subscriptions(request.subscribe)
-        nodes = await asyncio.to_thread(self._tree)
-        selected = subscriptions.select(nodes)
-        subscriptions.begin(selected, time.monotonic())
-        await _send(subscriptions, {} if subscriptions.updates_only else selected, context, sync=True)
-        if subscriptions.mode == gnmi.SubscriptionList.POLL:
-            await self._poll(subscriptions, requests, context)
-        elif subscriptions.mode == gnmi.SubscriptionList.STREAM:
-            await self._stream(subscriptions, requests, context)
+        woken = asyncio.Event()
+        with self._changes.follow(woken):  # from before the first look: nothing is missed in between
+            nodes = await asyncio.to_thread(self._tree, subscriptions.wanted)
+            selected = subscriptions.select(nodes)
+            subscriptions.begin(selected, time.monotonic())
+            await _send(subscriptions, {} if subscriptions.updates_only else selected, context, sync=True)
+            if subscriptions.mode == gnmi.SubscriptionList.POLL:
+                await self._poll(subscriptions, requests, context)
+            elif subscriptions.mode == gnmi.SubscriptionList.STREAM:
+                await self._stream(subscriptions, requests, woken, context)
 
     async def _poll(self, subscriptions: Subscriptions, requests: _Requests, context: _Context) -> None:
         while (request := await requests.next()) is not None:
             if request.WhichOneof("request") != "poll":
                 raise invalid("a subscription cannot be changed: open another stream")
-            selected = subscriptions.select(await asyncio.to_thread(self._tree))
+            selected = subscriptions.select(await asyncio.to_thread(self._tree, subscriptions.wanted))
             await _send(subscriptions, selected, context, sync=True)
 
-    async def _stream(self, subscriptions: Subscriptions, requests: _Requests, context: _Context) -> None:
+    async def _stream(
+        self, subscriptions: Subscriptions, requests: _Requests, woken: asyncio.Event, context: _Context
+    ) -> None:
+        """Send what changes at once, and samples in their intervals."""
         listening = asyncio.create_task(requests.none_other())
+        listening.add_done_callback(lambda _: woken.set())
         try:
             while True:
-                wait = max(0.0, subscriptions.due - time.monotonic())
-                await asyncio.wait((listening,), timeout=wait)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, subscriptions.due - time.monotonic())):
+                        await woken.wait()
+                changed = woken.is_set()
+                woken.clear()
                 if listening.done() and (failure := listening.exception()) is not None:
                     raise failure
-                if listening.done():
-                    await asyncio.sleep(max(0.0, subscriptions.due - time.monotonic()))
-                nodes = await asyncio.to_thread(self._tree)
-                changed = subscriptions.look(nodes, time.monotonic())
-                await _send(subscriptions, changed, context, sync=False)
+                nodes = await asyncio.to_thread(self._tree, subscriptions.wanted)
+                found = subscriptions.look(nodes, time.monotonic(), changed=changed)
+                await _send(subscriptions, found, context, sync=False)
         finally:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)

@@ -12,10 +12,27 @@ from typing import Any, NamedTuple
 
 from finsy.proto import gnmi
 
-from softswitch.gnmi.paths import MOST_ELEMENTS, Path, Step, depth, has_wildcards, parse, refuse_unknown, text
-from softswitch.gnmi.tree import SPEEDS, TEMPLATE, Scalar, is_known, tree
-from softswitch.server.errors import invalid, not_found, unimplemented
-from softswitch.server.front_panel import FrontPanel, PortFigures, PortSettings
+from p4fabric.softswitch.gnmi.paths import (
+    MOST_ELEMENTS,
+    Path,
+    Step,
+    depth,
+    has_wildcards,
+    parse,
+    refuse_unknown,
+    text,
+)
+from p4fabric.softswitch.gnmi.tree import (
+    SPEEDS,
+    TEMPLATE,
+    Scalar,
+    SwitchFigures,
+    is_known,
+    switch_tree,
+    tree,
+)
+from p4fabric.softswitch.server.errors import invalid, not_found, unimplemented
+from p4fabric.softswitch.server.front_panel import FrontPanel, PortFigures, PortSettings
 
 _LIST_KEYS = {
     ("interfaces", "interface"): "name",
@@ -55,7 +72,7 @@ class Wanted:
         self._fixed = tree(
             PortFigures(number, name, None, 0, PortSettings(), up=False)
             for number, name in panel.names.items()
-        )
+        ) | switch_tree(SwitchFigures(0))
 
     def take(self, request: gnmi.SetRequest) -> list[gnmi.UpdateResult]:
         """All of a request, in the order of the specification; `Refusal` says what is wrong."""
@@ -105,12 +122,13 @@ class Wanted:
     def _set(self, path: Path, value: object) -> None:
         if not is_known(path):
             raise refuse_unknown(path)
-        number, node = self._number(path), self._fixed.get(path)
+        node = self._fixed.get(path)
         if node is None:
+            self._number(path)
             raise not_found(f"{text(path)}: there is no such leaf")
         field = _BY_NAMES.get(_names(path))
         if field is not None:
-            checked = _checked(path, field, value)
+            number, checked = self._number(path), _checked(path, field, value)
             self.settings[number] = _with(self.settings[number], field, checked)
             return
         if not node.is_config:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from finsy.proto import gnmi
 
-from softswitch.gnmi.encode import check_encoding, leaf_update
-from softswitch.gnmi.paths import Path, depth, parse, refuse_unknown
-from softswitch.gnmi.tree import Node, Scalar, Tree, is_known
-from softswitch.server.errors import Code, Refusal, invalid, unimplemented
+from p4fabric.softswitch.gnmi.encode import check_encoding, leaf_update
+from p4fabric.softswitch.gnmi.paths import Path, depth, parse, refuse_unknown
+from p4fabric.softswitch.gnmi.tree import TEMPLATE, Leaves, Node, Scalar, Tree, is_known, leaves_of
+from p4fabric.softswitch.server.errors import Code, Refusal, invalid, unimplemented
 
 LOOK = 0.1
-"""Seconds between two looks at what has changed; also the shortest sample interval."""
+"""Seconds between two looks at counters that are to be sent on change; also the shortest sample interval."""
+RARE_LOOK = 1.0
+"""The same for all else, whose changes are signalled when they happen."""
 TARGET_INTERVAL = 10.0
 """Seconds between samples of counters where the client leaves the mode to the switch."""
 MOST_PATHS = 256
@@ -23,7 +26,7 @@ MOST_UPDATES = 500
 _List = gnmi.SubscriptionList
 
 
-@dataclass(slots=True)
+@dataclass
 class Watch:
     """One path of a STREAM subscription. `interval` 0: changes are sent, and all of it every `heartbeat`."""
 
@@ -35,14 +38,33 @@ class Watch:
     due: float = 0.0
     beat: float = 0.0
     sent: dict[Path, Scalar] = field(default_factory=dict)
+    judged: dict[Path, bool] = field(default_factory=dict)
+    """What `selects` has said: the same paths come up at each look."""
+
+    @property
+    def period(self) -> float:
+        """Seconds between two looks."""
+        return self.interval or (LOOK if self.counts else RARE_LOOK)
+
+    @cached_property
+    def counts(self) -> bool:
+        """Whether it watches counters, whose changes nobody signals."""
+        return self.counters is not False and any(
+            node.leaf.counter and depth(self.pattern, path, names_only=True) is not None
+            for path, node in TEMPLATE.items()
+        )
 
     def selects(self, path: Path, node: Node) -> bool:
         """Whether a leaf is watched here; `counters` None takes all leaves."""
-        return self.counters in (None, node.leaf.counter) and depth(self.pattern, path) is not None
+        known = self.judged.get(path)
+        if known is None:
+            known = self.counters in (None, node.leaf.counter) and depth(self.pattern, path) is not None
+            self.judged[path] = known
+        return known
 
     def look(self, tree: Tree, now: float) -> Tree:
         """What is to be sent now."""
-        self.due = now + (self.interval or LOOK)
+        self.due = now + self.period
         whole = not self.only_changes
         if self.heartbeat and now >= self.beat:
             self.beat, whole = now + self.heartbeat, True
@@ -72,6 +94,7 @@ class Subscriptions:
         self._target = request.prefix.target
         self.patterns = []
         self.watches: list[Watch] = []
+        self._wanted: dict[str, Leaves] = {}
         for one in request.subscription:
             pattern = parse(request.prefix, one.path)
             if not is_known(pattern):
@@ -79,6 +102,16 @@ class Subscriptions:
             self.patterns.append(pattern)
             if self.mode == _List.STREAM:
                 self.watches += _watches(pattern, one)
+
+    def wanted(self, name: str) -> Leaves:
+        """The leaves of an interface that are subscribed to; others need not be looked at."""
+        if name not in self._wanted:
+            self._wanted[name] = tuple(
+                (path, leaf)
+                for path, leaf in leaves_of(name)
+                if any(depth(pattern, path) is not None for pattern in self.patterns)
+            )
+        return self._wanted[name]
 
     def select(self, tree: Tree) -> Tree:
         """All that is subscribed to; `Refusal` (NOT_FOUND) for a path of nothing, unless it streams."""
@@ -93,7 +126,7 @@ class Subscriptions:
     def begin(self, tree: Tree, now: float) -> None:
         """Take what is sent at first as sent."""
         for watch in self.watches:
-            watch.due, watch.beat = now + (watch.interval or LOOK), now + watch.heartbeat
+            watch.due, watch.beat = now + watch.period, now + watch.heartbeat
             watch.sent = {path: node.value for path, node in tree.items() if watch.selects(path, node)}
 
     @property
@@ -101,11 +134,12 @@ class Subscriptions:
         """When to look next."""
         return min(watch.due for watch in self.watches)
 
-    def look(self, tree: Tree, now: float) -> Tree:
-        """What the watches whose time has come want sent."""
+    def look(self, tree: Tree, now: float, *, changed: bool) -> Tree:
+        """What the watches whose time has come want sent; that of watches for changes has, if any has been
+        signalled (`changed`)."""
         found: Tree = {}
         for watch in self.watches:
-            if watch.due <= now:
+            if watch.due <= now or (changed and not watch.interval):
                 found |= watch.look(tree, now)
         return found
 

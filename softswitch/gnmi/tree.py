@@ -1,15 +1,18 @@
-"""The nodes that can be read: OpenConfig's leaves, each with how it is taken from a port's figures.
+"""The nodes that can be read: OpenConfig's leaves, each with how it is taken from a port's figures or the
+switch's.
 
 Knows the paths and their types. Must not know encodings or subscriptions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
 
-from softswitch.gnmi.paths import Path, Step, depth
-from softswitch.server.front_panel import PortFigures, PortSettings
+from p4fabric.softswitch.gnmi.paths import Path, Step, depth
+from p4fabric.softswitch.server.front_panel import PortFigures, PortSettings
 
 Scalar = bool | int | str
 QUEUE = "egress"
@@ -33,25 +36,40 @@ SPEEDS = {
 """Bit/s by OpenConfig's identities; SPEED_UNKNOWN is no limit."""
 _SPEED_NAMES = {bits: name for name, bits in SPEEDS.items()}
 
-INTERFACE, QOS = "openconfig-interfaces", "openconfig-qos"
+INTERFACE, QOS, SYSTEM = "openconfig-interfaces", "openconfig-qos", "openconfig-system"
 ETHERNET, P4RT, OWN = "openconfig-if-ethernet", "openconfig-p4rt", "p4fabric-qos"
 MODELS = {
     INTERFACE: "3.7.1",
     ETHERNET: "2.14.0",
     P4RT: "1.0.0",
     QOS: "0.11.2",
+    SYSTEM: "0.17.1",
     OWN: "1.0.0",
 }
-"""Modules by name, with the version that the paths are taken from; `OWN` adds what OpenConfig has not."""
+"""Modules by name, with the version of their paths; `OWN` adds what OpenConfig does not define."""
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
-    """`module` is that of the leaf and of what lies above it, up to another module's node. `identity` is the
-    module of the value, when that is an identity; `wide` says that JSON (RFC 7951) writes it as a string."""
+class SwitchFigures:
+    """What the switch shows of itself."""
+
+    boot_time_ns: int
+    """When all its counters were 0: nanoseconds since 1970. Another value is a restart."""
+
+
+F = TypeVar("F")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf(Generic[F]):
+    """How a leaf is taken from the figures of a port, or of the switch.
+
+    `module` is that of the leaf and of what lies above it, up to another module's node. `identity` is the
+    module of the value, when that is an identity; `wide` says that JSON (RFC 7951) writes it as a string.
+    """
 
     path: str
-    value: Callable[[PortFigures], Scalar]
+    value: Callable[[F], Scalar]
     module: str
     identity: str = ""
     wide: bool = False
@@ -62,11 +80,11 @@ def _speed(figures: PortFigures) -> Scalar:
     return _SPEED_NAMES.get(figures.settings.speed_bps, "SPEED_UNKNOWN")
 
 
-def _count(path: str, value: Callable[[PortFigures], int], module: str = INTERFACE) -> Leaf:
+def _count(path: str, value: Callable[[PortFigures], int], module: str = INTERFACE) -> Leaf[PortFigures]:
     return Leaf(path, value, module, wide=True, counter=True)
 
 
-_INTERFACE = (
+_INTERFACE: Sequence[Leaf[PortFigures]] = (
     Leaf("name", lambda port: port.name, INTERFACE),
     Leaf("config/name", lambda port: port.name, INTERFACE),
     Leaf("config/type", lambda _: "ethernetCsmacd", INTERFACE, identity="iana-if-type"),
@@ -85,15 +103,16 @@ _INTERFACE = (
     _count("state/counters/out-pkts", lambda port: port.out_packets),
     _count("state/counters/out-octets", lambda port: port.out_bytes),
     _count("state/counters/out-discards", lambda port: port.out_discards),
+    Leaf("state/counters/last-clear", lambda port: port.counted_since, INTERFACE, wide=True),
     Leaf("ethernet/config/port-speed", _speed, ETHERNET, identity=ETHERNET),
     Leaf("ethernet/state/port-speed", _speed, ETHERNET, identity=ETHERNET),
 )
-_QOS = (
+_QOS: Sequence[Leaf[PortFigures]] = (
     Leaf("interface-id", lambda port: port.name, QOS),
     Leaf("config/interface-id", lambda port: port.name, QOS),
     Leaf("state/interface-id", lambda port: port.name, QOS),
 )
-_QUEUE = (
+_QUEUE: Sequence[Leaf[PortFigures]] = (
     Leaf("name", lambda _: QUEUE, QOS),
     Leaf("config/name", lambda _: QUEUE, QOS),
     Leaf("config/rate-bps", lambda port: port.settings.rate_bps, OWN, wide=True),
@@ -109,13 +128,16 @@ _QUEUE = (
     _count("state/transmit-octets", lambda port: port.out_bytes, QOS),
     _count("state/dropped-pkts", lambda port: port.tail_drops, QOS),
 )
+_SYSTEM: Sequence[Leaf[SwitchFigures]] = (
+    Leaf("state/boot-time", lambda switch: switch.boot_time_ns, SYSTEM, wide=True),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
     """A leaf that is there, and its value now."""
 
-    leaf: Leaf
+    leaf: Leaf[Any]
     value: Scalar
 
     @property
@@ -127,18 +149,33 @@ class Node:
 Tree = dict[Path, Node]
 
 
-def tree(ports: Iterable[PortFigures]) -> Tree:
-    """All leaves of some ports."""
-    found: Tree = {}
-    for port in ports:
-        for root, leaves in roots(port.name):
-            for leaf in leaves:
-                path = (*root, *(Step(name) for name in leaf.path.split("/")))
-                found[path] = Node(leaf, leaf.value(port))
-    return found
+Leaves = Sequence[tuple[Path, Leaf[PortFigures]]]
 
 
-def roots(name: str) -> tuple[tuple[Path, tuple[Leaf, ...]], ...]:
+@lru_cache(maxsize=2048)
+def leaves_of(name: str) -> Leaves:
+    """All leaves of a port, by its interface's name."""
+    return tuple((_below(root, leaf), leaf) for root, leaves in roots(name) for leaf in leaves)
+
+
+def _below(root: Path, leaf: Leaf[Any]) -> Path:
+    return (*root, *(Step(step) for step in leaf.path.split("/")))
+
+
+_OF_SWITCH = tuple((_below((Step("system"),), leaf), leaf) for leaf in _SYSTEM)
+
+
+def switch_tree(switch: SwitchFigures) -> Tree:
+    """The leaves of the switch as a whole."""
+    return {path: Node(leaf, leaf.value(switch)) for path, leaf in _OF_SWITCH}
+
+
+def tree(ports: Iterable[PortFigures], wanted: Callable[[str], Leaves] = leaves_of) -> Tree:
+    """The leaves of some ports: all of them, or those that are wanted of each."""
+    return {path: Node(leaf, leaf.value(port)) for port in ports for path, leaf in wanted(port.name)}
+
+
+def roots(name: str) -> tuple[tuple[Path, Sequence[Leaf[PortFigures]]], ...]:
     """Where an interface's leaves hang."""
     interface = (Step("interfaces"), Step("interface", (("name", name),)))
     qos = (Step("qos"), Step("interfaces"), Step("interface", (("interface-id", name),)))
@@ -146,8 +183,8 @@ def roots(name: str) -> tuple[tuple[Path, tuple[Leaf, ...]], ...]:
     return (interface, _INTERFACE), (qos, _QOS), (queue, _QUEUE)
 
 
-TEMPLATE = tree([PortFigures(0, "", None, 0, PortSettings(), up=False)])
-"""The paths that every interface has, with keys without values."""
+TEMPLATE = tree([PortFigures(0, "", None, 0, PortSettings(), up=False)]) | switch_tree(SwitchFigures(0))
+"""The paths that every interface has, with keys without values, and those of the switch."""
 OPERATIONAL = frozenset(
     node.leaf
     for node in TEMPLATE.values()
@@ -160,5 +197,5 @@ OPERATIONAL = frozenset(
 
 
 def is_known(pattern: Path) -> bool:
-    """Whether some interface could have what a path names."""
+    """Whether the switch, or some interface, could have what a path names."""
     return any(depth(pattern, path, names_only=True) is not None for path in TEMPLATE)

@@ -1,5 +1,5 @@
 """The P4Runtime server in front of the native engine: specification 1.5, strictly."""
 
-from softswitch.server.server import SoftSwitchServer, SwitchOptions
+from p4fabric.softswitch.server.server import SoftSwitchServer, SwitchOptions
 
 __all__ = ["SoftSwitchServer", "SwitchOptions"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from finsy.proto import p4r
 
-from softswitch.server.errors import Code, Refusal, denied, invalid, not_found
+from p4fabric.softswitch.server.errors import Code, Refusal, denied, invalid, not_found
 
 MOST_CLIENTS = 64
 """Of all roles together: each holds a stream and its queue."""
@@ -33,6 +33,12 @@ class Role:
     clients: list[Client] = field(default_factory=list)
     highest: int | None = None
     primary: Client | None = None
+
+    def chosen(self) -> Client | None:
+        """Who becomes primary as soon as the writes of its predecessor have ended; None: nobody waits."""
+        if self.primary is not None or self.highest is None:
+            return None
+        return next((one for one in self.clients if one.election_id == self.highest), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +84,23 @@ class Arbitration:
     def promote(self, client: Client) -> bool:
         """Make the client of `Change.then` primary, unless it has gone or was outbid meanwhile."""
         role = self._roles.get(client.role or "")
-        if role is None or client not in role.clients or client.election_id != role.highest:
+        if role is None or role.chosen() is not client:
             return False
         role.primary = client
         return True
 
     def remove(self, client: Client) -> tuple[Client, ...]:
-        """A stream has ended; returns who is to be told."""
+        """A stream has ended; returns who is to be told.
+
+        Nobody takes the place of a primary, or of a client that was about to become one: the role has none
+        until a client bids at least the highest election id (sections 5.3 and 5.4).
+        """
         role = self._roles[client.role] if client.role is not None else None
         if role is None or client not in role.clients:
             return ()
+        leaves_none = client in (role.primary, role.chosen())
         role.clients.remove(client)
-        if role.primary is not client:
+        if not leaves_none:
             return ()
         role.primary = None
         return tuple(role.clients)
@@ -107,7 +118,7 @@ class Arbitration:
         if role.primary is client:
             update.status.code = Code.OK
             update.status.message = "you are primary"
-        elif role.primary is not None or self._is_chosen(role):
+        elif role.primary is not None or role.chosen() is not None:
             update.status.code = Code.ALREADY_EXISTS
             update.status.message = "another client is primary"
         else:
@@ -138,11 +149,6 @@ class Arbitration:
     def primaries(self) -> Iterator[Client]:
         """All roles' primaries."""
         return (role.primary for role in self._roles.values() if role.primary is not None)
-
-    @staticmethod
-    def _is_chosen(role: Role) -> bool:
-        """Whether a new primary only waits for its predecessor's writes to end."""
-        return any(one.election_id is not None and one.election_id == role.highest for one in role.clients)
 
     def _check(self, client: Client, message: p4r.MasterArbitrationUpdate) -> None:
         if client.role is None:

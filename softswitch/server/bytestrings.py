@@ -3,7 +3,7 @@ on the way out."""
 
 from __future__ import annotations
 
-from softswitch.server.errors import out_of_range
+from p4fabric.softswitch.server.errors import out_of_range
 
 
 def encode(value: int) -> bytes:

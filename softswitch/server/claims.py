@@ -13,7 +13,7 @@ import socket
 import struct
 from contextlib import suppress
 
-from softswitch.server.ports import BadOption, Ports
+from p4fabric.softswitch.server.ports import BadOption, Ports
 
 _log = logging.getLogger(__name__)
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group

@@ -14,9 +14,9 @@ from typing import Protocol
 
 from finsy.proto import p4t
 
-from softswitch.engine.api import HeaderField
-from softswitch.server import bytestrings
-from softswitch.server.errors import exhausted, invalid, out_of_range
+from p4fabric.softswitch.engine.api import HeaderField
+from p4fabric.softswitch.server import bytestrings
+from p4fabric.softswitch.server.errors import exhausted, invalid, out_of_range
 
 LONGEST_NAME = 256
 """Bytes of a string that stands for a number."""

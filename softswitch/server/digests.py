@@ -6,16 +6,15 @@ streams: whole lists go to a callback, which says whether anybody took them.
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from finsy.proto import p4r
 
-from softswitch.engine.api import DigestMessage
-from softswitch.server.errors import invalid
-from softswitch.server.objects import DigestSchema
+from p4fabric.softswitch.engine.api import DigestMessage
+from p4fabric.softswitch.server.errors import invalid
+from p4fabric.softswitch.server.objects import DigestSchema
+from p4fabric.softswitch.server.timers import Timer, Timers
 
 MOST_MESSAGES = 1000
 """Of one list, whatever the client asks for."""
@@ -32,7 +31,7 @@ class _Digest:
 
     schema: DigestSchema
     waiting: dict[Values, None] = field(default_factory=dict)
-    timer: asyncio.TimerHandle | None = None
+    timer: Timer | None = None
     sent: dict[int, tuple[float, list[Values]]] = field(default_factory=dict)
     remembered: dict[Values, int] = field(default_factory=dict)
 
@@ -54,9 +53,10 @@ class _Digest:
 class Digests:
     """All digests of the running pipeline."""
 
-    def __init__(self, deliver: Callable[[p4r.DigestList], bool]) -> None:
+    def __init__(self, deliver: Callable[[p4r.DigestList], bool], timers: Timers) -> None:
         """`deliver` takes a list to the primaries, and says whether there was one."""
         self._deliver = deliver
+        self._timers = timers
         self._digests: dict[int, _Digest] = {}
         self._by_name: dict[str, _Digest] = {}
         self._configs: Configs = {}
@@ -95,8 +95,7 @@ class Digests:
         if not config.max_timeout_ns or len(digest.waiting) >= most:
             self._send(digest)
         elif digest.timer is None:
-            loop = asyncio.get_running_loop()
-            digest.timer = loop.call_later(config.max_timeout_ns / 1e9, self._send, digest)
+            digest.timer = self._timers.call_later(config.max_timeout_ns / 1e9, self._send, digest)
 
     def acknowledge(self, ack: p4r.DigestListAck) -> None:
         """A client has taken a list. `Refusal` for a digest that does not exist."""
@@ -116,19 +115,18 @@ class Digests:
             return
         self._last_list += 1
         message = p4r.DigestList(
-            digest_id=digest.schema.id, list_id=self._last_list, timestamp=time.time_ns()
+            digest_id=digest.schema.id, list_id=self._last_list, timestamp=self._timers.timestamp_ns()
         )
         message.data.extend(digest.schema.type.message(values) for values in waiting)
         if not self._deliver(message) or not config.ack_timeout_ns:
             return
-        digest.sent[self._last_list] = (time.monotonic(), waiting)
+        digest.sent[self._last_list] = (self._timers.seconds(), waiting)
         digest.remembered.update(dict.fromkeys(waiting, self._last_list))
         while len(digest.remembered) > MOST_REMEMBERED:
             digest.forget(next(iter(digest.sent)))
 
-    @staticmethod
-    def _forget_old(digest: _Digest, config: p4r.DigestEntry.Config) -> None:
-        oldest = time.monotonic() - config.ack_timeout_ns / 1e9
+    def _forget_old(self, digest: _Digest, config: p4r.DigestEntry.Config) -> None:
+        oldest = self._timers.seconds() - config.ack_timeout_ns / 1e9
         while digest.sent:
             list_id, (when, _) = next(iter(digest.sent.items()))
             if when > oldest:

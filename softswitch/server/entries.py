@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from finsy.proto import p4r
 
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine.api import (
     ActionCall,
     Exact,
     FieldMatch,
@@ -21,10 +21,10 @@ from softswitch.engine.api import (
     Range,
     Ternary,
 )
-from softswitch.server.bytestrings import encode, is_canonical, shown
-from softswitch.server.codings import Coding
-from softswitch.server.errors import Refusal, denied, invalid, out_of_range
-from softswitch.server.keys import PRIORITY_BYTES, Key, packer
+from p4fabric.softswitch.server.bytestrings import encode, is_canonical, shown
+from p4fabric.softswitch.server.codings import Coding
+from p4fabric.softswitch.server.errors import Refusal, denied, invalid, out_of_range
+from p4fabric.softswitch.server.keys import PRIORITY_BYTES, Key, packer
 
 FieldDecoder = Callable[[p4r.FieldMatch], FieldMatch]
 HIGHEST_PRIORITY = (1 << 31) - 1

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from softswitch.engine.api import Engine, PortError, PortStats, QueueStats
-from softswitch.server.ports import Ports
+from p4fabric.softswitch.engine.api import CaptureStats, Engine, PortError, PortStats
+from p4fabric.softswitch.server.port_changes import PortChanges
+from p4fabric.softswitch.server.ports import Ports
 
 DEFAULT_DEPTH = 1024
 """Packets in each of a port's queues, as new ports of the engine have it."""
@@ -54,23 +56,35 @@ class PortFigures:
     waiting: int = 0
     most_waiting: int = 0
     tail_drops: int = 0
+    too_long: int = 0
+    """Of `in_discards`: longer than the switch takes."""
+    offload: int = 0
+    """Of `in_discards`: left to a card to cut up, in a way that the switch cannot."""
+    beyond_mtu: int = 0
+    """Of `out_discards`: longer than the interface sends."""
+    counted_since: int = 0
+    """When all of these were 0, in nanoseconds since 1970."""
 
 
+_REASONS = ("too_long", "offload", "beyond_mtu")
 _COUNTS = (
     *("in_packets", "in_bytes", "in_discards", "out_packets", "out_bytes", "out_discards"),
-    *("most_waiting", "tail_drops"),
+    *("most_waiting", "tail_drops", *_REASONS),
 )
-_IN_DISCARDS = ("no_buffer", "too_long")
+_IN_DISCARDS = ("no_buffer", "too_long", "offload")
 
 
 class FrontPanel:
     """All ports of one switch."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: Ports, changes: PortChanges | None = None) -> None:
+        """`changes` is signalled when a port's status or settings change."""
         self.ports = ports
+        self._changes = changes or PortChanges()
         self.names = {number: interface or f"port{number}" for number, interface in ports.interfaces.items()}
         self.initial = {number: _initial(ports, number) for number in ports.interfaces}
         self._settings = dict(self.initial)
+        self._counted_since = time.time_ns()
         self._before: dict[int, dict[str, int]] = {}
         self._engine: Engine | None = None
         self._lock = threading.Lock()  # of what `figures` needs to see together
@@ -84,6 +98,8 @@ class FrontPanel:
         """Put all ports that are on into an engine. `PortError` names the one that fails, and none is there
         then."""
         try:
+            if self.ports.pcap is not None:
+                engine.capture(self.ports.pcap)
             for number, settings in self._settings.items():
                 if settings.enabled:
                     self._add(engine, number, settings)
@@ -91,8 +107,10 @@ class FrontPanel:
             for number in engine.port_stats():
                 engine.remove_port(number)
             raise
+        engine.watch_ports(self._changes.descriptor)
         with self._lock:
             self._engine = engine
+        self._changes.signal()
 
     def apply(self, wanted: Mapping[int, PortSettings]) -> None:
         """Set ports otherwise. `PortError` says what cannot be had; nothing is changed then."""
@@ -106,6 +124,7 @@ class FrontPanel:
             for number, before in done.items():
                 self._change(number, self._settings[number], before)
             raise
+        self._changes.signal()
 
     def figures(self) -> list[PortFigures]:
         """Every port's, in the order of their numbers."""
@@ -117,11 +136,15 @@ class FrontPanel:
                 counts = dict(self._before.get(number, {}))
                 waiting = 0
                 if engine is not None and number in stats:
-                    queue = engine.queue_stats(number)
-                    waiting = queue.depth
-                    _add_up(counts, stats[number], queue)
+                    waiting = stats[number].queue.depth
+                    _add_up(counts, stats[number])
                 found.append(self._figures(number, settings[number], stats.get(number), counts, waiting))
         return found
+
+    def captures(self) -> list[CaptureStats]:
+        """Every pcap file."""
+        with self._lock:
+            return self._engine.captures() if self._engine is not None and self.ports.pcap is not None else []
 
     def _figures(
         self,
@@ -140,6 +163,7 @@ class FrontPanel:
             settings=settings,
             up=stats.up if stats is not None else False,
             waiting=waiting,
+            counted_since=self._counted_since,
             **counts,
         )
 
@@ -160,7 +184,7 @@ class FrontPanel:
 
     def _remove(self, engine: Engine, number: int) -> None:
         counts = self._before.setdefault(number, {})
-        _add_up(counts, engine.port_stats()[number], engine.queue_stats(number))
+        _add_up(counts, engine.port_stats()[number])
         engine.remove_port(number)
 
 
@@ -176,17 +200,17 @@ def _limit(engine: Engine, number: int, settings: PortSettings) -> None:
     engine.set_queue(number, rate_bps=settings.limit_bps, rate_pps=settings.rate_pps, depth=settings.depth)
 
 
-def _add_up(counts: dict[str, int], stats: PortStats, queue: QueueStats) -> None:
+def _add_up(counts: dict[str, int], stats: PortStats) -> None:
     """Add what a port has counted since it was put into the engine."""
     discards = sum(stats.drops[reason] for reason in _IN_DISCARDS)
     now = (
         *(stats.rx_packets, stats.rx_bytes, discards),
         *(stats.tx_packets, stats.tx_bytes, sum(stats.drops.values()) - discards),
-        *(0, queue.drops),
+        *(0, stats.queue.drops, *(stats.drops[reason] for reason in _REASONS)),
     )
     for name, value in zip(_COUNTS, now, strict=True):
         counts[name] = counts.get(name, 0) + value
-    counts["most_waiting"] = max(counts["most_waiting"], queue.max_depth)
+    counts["most_waiting"] = max(counts["most_waiting"], stats.queue.max_depth)
 
 
 def _ifindex(interface: str | None) -> int:

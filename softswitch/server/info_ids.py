@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from finsy.proto import p4i
 
-from softswitch.server.errors import invalid
+from p4fabric.softswitch.server.errors import invalid
 
 _KINDS = (
     *("tables", "actions", "action_profiles", "counters", "direct_counters", "meters", "direct_meters"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from softswitch.engine.api import Exact, FieldMatch, Lpm, MatchKind, Range, Ternary
+from p4fabric.softswitch.engine.api import Exact, FieldMatch, Lpm, MatchKind, Range, Ternary
 
 Key = bytes
 Packer = Callable[[FieldMatch], bytes]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import resource
 
-from softswitch.server.rpc import LARGEST_REQUEST
+from p4fabric.softswitch.server.rpc import LARGEST_REQUEST
 
 MOST_CONNECTIONS = 512
 """Open at a time; more are closed at once. Half of the usual 1024 descriptors: the engine needs some."""

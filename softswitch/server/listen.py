@@ -16,7 +16,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
-from softswitch.server.ports import BadOption
+from p4fabric.softswitch.server.ports import BadOption
 
 UNIX = "unix:"
 LONGEST_PATH = 107

@@ -50,6 +50,10 @@ class BoundedLog:
         """A line at level info."""
         self.write(logging.INFO, text, *arguments)
 
+    def warning(self, text: str, *arguments: object) -> None:
+        """A line at level warning."""
+        self.write(logging.WARNING, text, *arguments)
+
 
 def printable(given: object) -> str:
     """A value on one line, without characters that move a terminal's cursor, and not too long."""

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from finsy.proto import p4i, p4r
 
-from softswitch.engine.api import MeterConfig, OneRate, TwoRates
-from softswitch.server.errors import invalid
+from p4fabric.softswitch.engine.api import MeterConfig, OneRate, TwoRates
+from p4fabric.softswitch.server.errors import invalid
 
 MeterType: TypeAlias = "p4i.MeterSpec.Type.ValueType"
 _FIELDS = ("cir", "cburst", "pir", "pburst", "eburst")

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from finsy.proto import p4i
 
-from softswitch.engine.api import TableInfo
-from softswitch.server.entries import ActionSet, MatchCodec
-from softswitch.server.meters import MeterType
-from softswitch.server.p4data import DataType
+from p4fabric.softswitch.engine.api import TableInfo
+from p4fabric.softswitch.server.entries import ActionSet, MatchCodec
+from p4fabric.softswitch.server.meters import MeterType
+from p4fabric.softswitch.server.p4data import DataType
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from finsy.proto import p4r
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from softswitch.engine.api import ActionCall, Change, GroupMember, Operation, WriteGroup, WriteMember
-from softswitch.server.bytestrings import decode, encode, is_canonical
-from softswitch.server.errors import Refusal, exhausted, invalid, unimplemented
-from softswitch.server.objects import ProfileSchema
-from softswitch.server.plan import Scene
-from softswitch.server.store import OneShot
+from p4fabric.softswitch.engine.api import ActionCall, Change, GroupMember, Operation, WriteGroup, WriteMember
+from p4fabric.softswitch.server.bytestrings import decode, encode, is_canonical
+from p4fabric.softswitch.server.errors import Refusal, exhausted, invalid, unimplemented
+from p4fabric.softswitch.server.objects import ProfileSchema
+from p4fabric.softswitch.server.plan import Scene
+from p4fabric.softswitch.server.store import OneShot
 
 HEAVIEST = 1 << 20
 """The largest weight, and sum of weights, of a group in the engine."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from finsy.proto import p4d, p4i, p4t
 
-from softswitch.server.codings import Coding, Signed, TypeCodings, Unsigned
-from softswitch.server.errors import invalid
+from p4fabric.softswitch.server.codings import Coding, Signed, TypeCodings, Unsigned
+from p4fabric.softswitch.server.errors import invalid
 
 DEEPEST = 16
 """Types may nest; a hostile P4Info may nest them in a circle."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from finsy.proto import p4i, p4r
 
-from softswitch.engine.api import HeaderField as EngineField
-from softswitch.server.codings import Coding, TypeCodings, Unsigned
-from softswitch.server.errors import Refusal, invalid
+from p4fabric.softswitch.engine.api import HeaderField as EngineField
+from p4fabric.softswitch.server.codings import Coding, TypeCodings, Unsigned
+from p4fabric.softswitch.server.errors import Refusal, invalid
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 from finsy.proto import p4r
 
-from softswitch.engine.api import Engine, PacketIn
-from softswitch.server.digests import Digests
-from softswitch.server.errors import Code, Refusal
-from softswitch.server.packet_header import PacketHeader
-from softswitch.server.pipeline import Forwarding
+from p4fabric.softswitch.engine.api import Engine, PacketIn
+from p4fabric.softswitch.server.digests import Digests
+from p4fabric.softswitch.server.errors import Code, Refusal
+from p4fabric.softswitch.server.packet_header import PacketHeader
+from p4fabric.softswitch.server.pipeline import Forwarding
+from p4fabric.softswitch.server.timers import Timers
 
 _log = logging.getLogger(__name__)
 
@@ -28,11 +29,14 @@ class PacketIo:
     """Between the running engine and the primaries."""
 
     def __init__(
-        self, packet_in: Callable[[p4r.PacketIn, int], None], digest: Callable[[p4r.DigestList], bool]
+        self,
+        packet_in: Callable[[p4r.PacketIn, int], None],
+        digest: Callable[[p4r.DigestList], bool],
+        timers: Timers,
     ) -> None:
         """`packet_in` takes a packet and the priority that it came up with."""
         self._packet_in = packet_in
-        self.digests = Digests(digest)
+        self.digests = Digests(digest, timers)
         self._engine: Engine | None = None
         self._headers = (PacketHeader(0, ()), PacketHeader(0, ()))
         self.malformed = 0
@@ -69,8 +73,14 @@ class PacketIo:
         if not self._engine.packet_out(header + packet.payload):
             raise Refusal(Code.RESOURCE_EXHAUSTED, "the CPU port has no room for the packet")
 
-    def _drain(self, engine: Engine) -> None:
-        for event in engine.drain(EVENTS_AT_ONCE):
+    def deliver(self) -> None:
+        """All that the engine has sent up until now."""
+        while self._engine is not None and self._drain(self._engine) == EVENTS_AT_ONCE:
+            pass
+
+    def _drain(self, engine: Engine) -> int:
+        events = engine.drain(EVENTS_AT_ONCE)
+        for event in events:
             if not isinstance(event, PacketIn):
                 self.digests.receive(event)
             elif (packet := self._headers[0].decode(event.frame)) is not None:
@@ -79,3 +89,4 @@ class PacketIo:
                 self.malformed += 1
                 if self.malformed == 1:
                     _log.warning("a frame to the CPU port is shorter than the packet_in header")
+        return len(events)

@@ -12,19 +12,26 @@ from dataclasses import dataclass
 
 from finsy.proto import p4r
 
-from softswitch.engine import entry_layouts, load_config, open_engine
-from softswitch.engine.api import BuildError, DeviceConfig, Engine, EngineOptions, PipelineError, PortError
-from softswitch.server.device_config import unwrapped
-from softswitch.server.errors import Code, Refusal, Result, invalid, not_found
-from softswitch.server.front_panel import FrontPanel
-from softswitch.server.plain_reader import load
-from softswitch.server.plain_writes import PlainWriter
-from softswitch.server.read import Reader
-from softswitch.server.received import Received
-from softswitch.server.replay import count_updates, state_updates
-from softswitch.server.schema import Schema
-from softswitch.server.store import Store
-from softswitch.server.write import Writer
+from p4fabric.softswitch.engine import entry_layouts, load_config, open_engine
+from p4fabric.softswitch.engine.api import (
+    BuildError,
+    DeviceConfig,
+    Engine,
+    EngineOptions,
+    PipelineError,
+    PortError,
+)
+from p4fabric.softswitch.server.device_config import unwrapped
+from p4fabric.softswitch.server.errors import Code, Refusal, Result, invalid, not_found
+from p4fabric.softswitch.server.front_panel import FrontPanel
+from p4fabric.softswitch.server.plain_reader import load
+from p4fabric.softswitch.server.plain_writes import PlainWriter
+from p4fabric.softswitch.server.read import Reader
+from p4fabric.softswitch.server.received import Received
+from p4fabric.softswitch.server.replay import count_updates, state_updates
+from p4fabric.softswitch.server.schema import Schema
+from p4fabric.softswitch.server.store import Store
+from p4fabric.softswitch.server.write import Writer
 
 
 @dataclass(slots=True)
@@ -81,8 +88,12 @@ class Pipelines:
                 engine = open_engine(device_config, self._options)
         except BuildError as error:
             raise invalid(f"p4_device_config cannot be built: {error}") from None
-        prepared = self._fresh(config, device_config, schema, engine)
-        prepared.store.adopt(engine.initial_handles)
+        try:
+            prepared = self._fresh(config, device_config, schema, engine)
+            prepared.store.adopt(engine.initial_handles)
+        except BaseException:
+            engine.close()
+            raise
         return prepared
 
     def _fresh(

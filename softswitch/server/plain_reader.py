@@ -14,13 +14,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from softswitch.engine import EntryLayout
-from softswitch.engine.api import EncodedBatch, EngineOptions, MatchKind
-from softswitch.engine.build import Builder
-from softswitch.server.entries import ActionSet, MatchCodec
-from softswitch.server.keys import PRIORITY_BYTES, packed_size
-from softswitch.server.objects import TableSchema
-from softswitch.server.schema import Schema
+from p4fabric.softswitch.engine import EntryLayout
+from p4fabric.softswitch.engine.api import EncodedBatch, EngineOptions, MatchKind
+from p4fabric.softswitch.engine.build import Builder
+from p4fabric.softswitch.server.entries import ActionSet, MatchCodec
+from p4fabric.softswitch.server.keys import PRIORITY_BYTES, packed_size
+from p4fabric.softswitch.server.objects import TableSchema
+from p4fabric.softswitch.server.received import check_count
+from p4fabric.softswitch.server.schema import Schema
 
 NATIVE = Path(__file__).parent / "native"
 MOST_FIELDS, MOST_FIELD_BITS = 64, 16 * 64
@@ -129,7 +130,8 @@ class PlainReader:
         weakref.finalize(self, library.plain_free, c.byref(self._batch))
 
     def read(self, request: bytes, updates: slice) -> PlainBatch | None:
-        """The updates of a request at the place that `find_updates` has found; None: not all are plain."""
+        """The updates of a request at the place that `find_updates` has found; None: not all are plain.
+        `Refusal` if there are too many."""
         batch = self._batch
         if batch.word_room > MOST_KEPT_WORDS:
             self._library.plain_free(c.byref(batch))
@@ -137,6 +139,7 @@ class PlainReader:
             c.byref(self._schema), request, len(request), updates.start, updates.stop, c.byref(batch)
         ):
             return None
+        check_count(batch.update_count)
         found = c.string_at(batch.updates, _UPDATE.size * batch.update_count)
         return PlainBatch(
             EncodedBatch(batch.words, batch.word_count, batch.update_count),

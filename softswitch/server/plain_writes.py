@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from softswitch.engine import EntryLayout
-from softswitch.engine.api import Atomicity, Engine, Outcome, Status
-from softswitch.server.errors import ABORTED, Result
-from softswitch.server.plain_reader import PlainReader, find_updates
-from softswitch.server.received import Received
-from softswitch.server.schema import Schema
-from softswitch.server.store import Store
-from softswitch.server.write import refusal
+from p4fabric.softswitch.engine import EntryLayout
+from p4fabric.softswitch.engine.api import Atomicity, Engine, Outcome, Status
+from p4fabric.softswitch.server.errors import ABORTED, Result
+from p4fabric.softswitch.server.plain_reader import PlainReader, find_updates
+from p4fabric.softswitch.server.received import Received
+from p4fabric.softswitch.server.schema import Schema
+from p4fabric.softswitch.server.store import Store
+from p4fabric.softswitch.server.write import refusal
 
 _DELETE = 3  # p4.v1.Update.Type
 

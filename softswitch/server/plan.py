@@ -9,9 +9,9 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from softswitch.engine.api import Change, Operation, Outcome
-from softswitch.server.schema import Schema
-from softswitch.server.store import Store
+from p4fabric.softswitch.engine.api import Change, Operation, Outcome
+from p4fabric.softswitch.server.schema import Schema
+from p4fabric.softswitch.server.store import Store
 
 CHANGES = {1: Change.INSERT, 2: Change.MODIFY, 3: Change.DELETE}
 """By P4Runtime's Update.Type."""

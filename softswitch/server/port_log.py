@@ -1,4 +1,6 @@
-"""Logs ports that come up and go down. Must not know why they do."""
+"""Logs ports that come up and go down, and once for each port that frames do not pass for their size. Must
+not know why ports come and go.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +8,22 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
-from softswitch.server.front_panel import PortFigures
-from softswitch.server.logs import BoundedLog
+from p4fabric.softswitch.server.front_panel import PortFigures
+from p4fabric.softswitch.server.logs import BoundedLog
 
 _log = logging.getLogger(__name__)
 INTERVAL = 0.5
 """Seconds between two looks: what lasts shorter may go unseen."""
 MOST_LINES = 120
 """In `logs.PERIOD`: a port that flaps fills no disk."""
+_SIZES = {
+    "too_long": "dropped a frame of more than 9216 bytes, the most that the switch takes",
+    "beyond_mtu": "dropped a frame that is longer than the interface's MTU: raise that, or lower "
+    "the senders'",
+    "offload": "dropped a packet whose sender left segmentation to its card, in a form that the switch "
+    "cannot segment: turn it off there (ethtool -K INTERFACE tso off gso off)",
+}
+"""Drops that somebody has to see to, by their names in `PortFigures`."""
 
 
 class PortLog:
@@ -24,6 +34,7 @@ class PortLog:
         self._figures = figures
         self._lines = BoundedLog(_log, MOST_LINES)
         self._up: dict[int, bool] = {}
+        self._said: set[tuple[int, str]] = set()
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -37,3 +48,8 @@ class PortLog:
             if port.up != self._up.get(port.number, False):
                 self._lines.info("port %s (%s): %s", port.number, port.name, "up" if port.up else "down")
             self._up[port.number] = port.up
+            for reason, text in _SIZES.items():
+                if getattr(port, reason) and (port.number, reason) not in self._said:
+                    self._said.add((port.number, reason))
+                    line = "port %s (%s): " + text
+                    self._lines.write(logging.WARNING, line, port.number, port.name)

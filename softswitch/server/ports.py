@@ -6,12 +6,14 @@ Knows how to read them from the command line. Must not know P4Runtime or what be
 from __future__ import annotations
 
 import errno
+import os
 import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-HIGHEST_PORT = 510
+HIGHEST_PORT = 511
 ETH_P_ALL = 3
 _RATE = re.compile(r"(\d+)(pps|k|m|g)?(bit)?", re.IGNORECASE)
 _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
@@ -38,11 +40,18 @@ class Ports:
     interfaces: Mapping[int, str | None] = field(default_factory=dict)
     queues: Mapping[int, QueueLimits] = field(default_factory=dict)
     xdp: frozenset[int] = frozenset()
+    pcap: Path | None = None
+    """The folder that gets a pcap file for what each port receives and one for what it sends: NAME_in.pcap
+    and NAME_out.pcap, after the interface, or portN where there is none."""
 
-    def check(self) -> None:
+    def check(self, drop_port: int = 511) -> None:
         """`BadOption` when an interface is missing or given twice, or this process may not open it."""
+        if self.pcap is not None and not (self.pcap.is_dir() and os.access(self.pcap, os.W_OK)):
+            raise BadOption(f"pcap {self.pcap}: no folder that this user may write to")
         taken: dict[str, int] = {}
         for number, interface in self.interfaces.items():
+            if number == drop_port:
+                raise BadOption(f"port {number} is the drop port")
             if not 0 <= number <= HIGHEST_PORT:
                 raise BadOption(f"port {number} is not in 0..{HIGHEST_PORT}")
             if interface is None:

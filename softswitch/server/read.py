@@ -9,14 +9,19 @@ from collections.abc import Sequence
 
 from finsy.proto import p4r
 
-from softswitch.engine.api import Engine
-from softswitch.server.errors import Refusal, Result, invalid, unimplemented
-from softswitch.server.parts import Part, chosen, tag, whole, wire
-from softswitch.server.read_cells import CellReader
-from softswitch.server.read_tables import TableReader
-from softswitch.server.roles import Scope
-from softswitch.server.schema import Schema
-from softswitch.server.store import Store
+from p4fabric.softswitch.engine.api import Engine
+from p4fabric.softswitch.server.errors import Refusal, Result, exhausted, invalid, unimplemented
+from p4fabric.softswitch.server.parts import Part, chosen, tag, whole, wire
+from p4fabric.softswitch.server.read_cells import CellReader
+from p4fabric.softswitch.server.read_tables import TableReader
+from p4fabric.softswitch.server.roles import Scope
+from p4fabric.softswitch.server.schema import Schema
+from p4fabric.softswitch.server.store import Store
+
+MOST_REQUESTS = 1 << 18
+"""Entities of one ReadRequest."""
+MOST_SELECTED = 1 << 21
+"""Entities that a read selects, after which its further requests are refused: each may name all there are."""
 
 _MEMBER = tag(p4r.Entity, "action_profile_member")
 _GROUP = tag(p4r.Entity, "action_profile_group")
@@ -36,13 +41,20 @@ class Reader:
         self._cells = CellReader(schema, engine)
 
     def read(self, requests: Sequence[p4r.Entity], role: str = "") -> tuple[list[Part], list[Result]]:
-        """A snapshot of all that the requests select in a role's scope, and one result for each of them."""
-        scope = Scope(self._schema.roles, role)
+        """A snapshot of all that the requests select in a role's scope, and one result for each of them.
+        `Refusal` if there are too many of them."""
+        if len(requests) > MOST_REQUESTS:
+            raise exhausted(f"the request has {len(requests)} entities; {MOST_REQUESTS} are the most")
+        scope, selected = Scope(self._schema.roles, role), 0
         parts: list[Part] = []
         results: list[Result] = []
         for request in requests:
             try:
-                parts += self._read(request, scope)
+                if selected > MOST_SELECTED:
+                    raise exhausted(f"what was asked for before is {selected} entities: read it in parts")
+                found = self._read(request, scope)
+                selected += sum(len(part.things) + 1 for part in found)
+                parts += found
                 results.append(None)
             except Refusal as refusal:
                 results.append(refusal)

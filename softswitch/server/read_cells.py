@@ -7,14 +7,14 @@ from typing import Protocol, TypeVar
 
 from finsy.proto import p4r
 
-from softswitch.engine.api import CounterValue, Engine, MeterConfig
-from softswitch.server.errors import unimplemented
-from softswitch.server.meters import encode_rates
-from softswitch.server.objects import CounterSchema, MeterSchema, RegisterSchema
-from softswitch.server.parts import Part
-from softswitch.server.roles import Scope
-from softswitch.server.schema import Schema
-from softswitch.server.write_others import checked_index
+from p4fabric.softswitch.engine.api import CounterValue, Engine, MeterConfig
+from p4fabric.softswitch.server.errors import unimplemented
+from p4fabric.softswitch.server.meters import encode_rates
+from p4fabric.softswitch.server.objects import CounterSchema, MeterSchema, RegisterSchema
+from p4fabric.softswitch.server.parts import Part
+from p4fabric.softswitch.server.roles import Scope
+from p4fabric.softswitch.server.schema import Schema
+from p4fabric.softswitch.server.write_others import checked_index
 
 
 class _Array(Protocol):

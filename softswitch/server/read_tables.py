@@ -7,15 +7,15 @@ from typing import Any
 
 from finsy.proto import p4r
 
-from softswitch.engine.api import DEFAULT_HANDLE, CounterValue, Engine, MeterConfig
-from softswitch.server.errors import invalid, not_found, unimplemented
-from softswitch.server.keys import PRIORITY_BYTES, Key
-from softswitch.server.meters import encode_rates
-from softswitch.server.objects import TableSchema
-from softswitch.server.parts import Part, field, tag, wire
-from softswitch.server.roles import Scope
-from softswitch.server.schema import Schema
-from softswitch.server.store import Store
+from p4fabric.softswitch.engine.api import DEFAULT_HANDLE, CounterValue, Engine, MeterConfig
+from p4fabric.softswitch.server.errors import invalid, not_found, unimplemented
+from p4fabric.softswitch.server.keys import PRIORITY_BYTES, Key
+from p4fabric.softswitch.server.meters import encode_rates
+from p4fabric.softswitch.server.objects import TableSchema
+from p4fabric.softswitch.server.parts import Part, field, tag, wire
+from p4fabric.softswitch.server.roles import Scope
+from p4fabric.softswitch.server.schema import Schema
+from p4fabric.softswitch.server.store import Store
 
 _TABLE_ENTRY = tag(p4r.Entity, "table_entry")
 _COUNTER_DATA = tag(p4r.TableEntry, "counter_data")

@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from finsy.proto import p4r
 from google.protobuf.message import DecodeError
 
-from softswitch.server.errors import invalid
+from p4fabric.softswitch.server.errors import exhausted, invalid
+
+MOST_UPDATES = 1 << 18
+"""Of one request: an update of two bytes on the wire takes hundreds while it is carried out."""
 
 
 class Received:
-    """A serialised request; `Refusal` if it is none."""
+    """A serialised request; `Refusal` if it is none, or has too many updates."""
 
     __slots__ = ("head", "place", "request")
 
@@ -38,8 +41,16 @@ class Received:
         return (self.head if self.place is None else _parsed(self.request)).updates
 
 
+def check_count(updates: int) -> None:
+    """`Refusal` if these are too many for one request."""
+    if updates > MOST_UPDATES:
+        raise exhausted(f"the request has {updates} updates; {MOST_UPDATES} are the most")
+
+
 def _parsed(request: bytes) -> p4r.WriteRequest:
     try:
-        return p4r.WriteRequest.FromString(request)
+        parsed = p4r.WriteRequest.FromString(request)
     except DecodeError:
         raise invalid("the request is no serialised p4.v1.WriteRequest") from None
+    check_count(len(parsed.updates))
+    return parsed

@@ -10,11 +10,11 @@ from typing import Literal, Protocol
 
 from finsy.proto import p4r
 
-from softswitch.server.objects import TableSchema
-from softswitch.server.parts import messages
-from softswitch.server.read import Reader
-from softswitch.server.schema import Schema
-from softswitch.server.store import Store, initial_entries
+from p4fabric.softswitch.server.objects import TableSchema
+from p4fabric.softswitch.server.parts import messages
+from p4fabric.softswitch.server.read import Reader
+from p4fabric.softswitch.server.schema import Schema
+from p4fabric.softswitch.server.store import Store, initial_entries
 
 
 class State(Protocol):

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from finsy.proto import p4i, p4r
 
-from softswitch.server.errors import denied
+from p4fabric.softswitch.server.errors import denied
 
 T = TypeVar("T")
 

@@ -2,8 +2,8 @@
 
 A request that is no message of its type is INVALID_ARGUMENT and logs nothing: a million of them must not
 fill a disk. A fault that nobody foresaw is INTERNAL and logs a traceback, at a bounded rate. Requests are
-received a few at a time, so that calls in flight cannot use up the memory. Knows gRPC; must not know what a
-service does.
+received a few at a time, and those that have been received take room until they are answered, so that calls
+in flight cannot use up the memory. Knows gRPC; must not know what a service does.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
-from typing import Any, TypeAlias
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from typing import Any, TypeAlias, cast
 
 import grpc
 from google.protobuf.message import DecodeError
 
-from softswitch.server.errors import Code, Refusal, abort, exhausted, invalid
-from softswitch.server.logs import BoundedLog
+from p4fabric.softswitch.server.errors import Code, Refusal, abort, exhausted, invalid
+from p4fabric.softswitch.server.logs import BoundedLog
 
 _log = logging.getLogger(__name__)
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -29,6 +29,11 @@ LARGEST_REQUEST = 16 << 20
 """Bytes of a request or stream message: device configs may be large (specification, section 21.3.2)."""
 RECEIVING_AT_ONCE = 16
 """Calls whose request is being received; others wait. With `LARGEST_REQUEST`: 256 MiB for all of them."""
+MOST_BYTES_IN_FLIGHT = 256 << 20
+"""Bytes of all requests together that have been received and not yet answered."""
+SMALL_REQUEST = 64 << 10
+"""Bytes of a request that takes no room: there are at most `limits.MOST_CALLS` of them, and they get through
+while large ones are refused."""
 RECEIVE_SECONDS = 20.0
 """For a call's turn to come, and again for its request to arrive."""
 LOGGED_FAULTS = 5
@@ -47,6 +52,28 @@ class FaultLog:
         self._lines.write(logging.ERROR, "%s: unforeseen fault", method, fault=fault)
 
 
+class RequestRoom:
+    """The room for requests that have been received and not yet answered."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+
+    @contextmanager
+    def taken(self, size: int) -> Iterator[None]:
+        """Meanwhile a request of so many bytes takes room; `Refusal` if there is none."""
+        size = size if size > SMALL_REQUEST else 0
+        if size and self._taken + size > MOST_BYTES_IN_FLIGHT:
+            raise exhausted(
+                f"a request of {size} bytes beside requests of {self._taken} bytes that are being dealt with;"
+                f" {MOST_BYTES_IN_FLIGHT} are the most"
+            )
+        self._taken += size
+        try:
+            yield
+        finally:
+            self._taken -= size
+
+
 class GuardedServer:
     """What services register their methods with, in place of the server itself.
 
@@ -59,6 +86,7 @@ class GuardedServer:
         self._server = server
         self._faults = FaultLog()
         self._receiving = asyncio.Semaphore(RECEIVING_AT_ONCE)
+        self._room = RequestRoom()
 
     def add_generic_rpc_handlers(self, _: object) -> None:
         """Nothing: generated code also registers each of its methods by name, and that counts."""
@@ -99,7 +127,8 @@ class GuardedServer:
 
     def _answer_one(self, behaviour: Callable[[Any, _Context], Any], decode: _Decode) -> Any:
         async def answer(_: object, context: _Context) -> Any:
-            return await behaviour(await self._receive(context, decode), context)
+            async with self._request(context, decode) as request:
+                return await behaviour(request, context)
 
         return answer
 
@@ -107,14 +136,26 @@ class GuardedServer:
         self, behaviour: Callable[[Any, _Context], AsyncGenerator[Any, None]], decode: _Decode
     ) -> Any:
         async def answer(_: object, context: _Context) -> None:
-            async with aclosing(behaviour(await self._receive(context, decode), context)) as messages:
+            async with (
+                self._request(context, decode) as request,
+                aclosing(behaviour(request, context)) as messages,
+            ):
                 async for message in messages:
                     await context.write(message)
 
         return answer
 
-    async def _receive(self, context: _Context, decode: _Decode) -> Any:
-        """A call's only request; `Refusal` when it is none, or does not come."""
+    @asynccontextmanager
+    async def _request(self, context: _Context, decode: _Decode) -> AsyncIterator[Any]:
+        """A call's only request, which takes room until the call ends; `Refusal` when it is none, does not
+        come, or finds no room."""
+        received = await self._receive(context)
+        with self._room.taken(len(received)):
+            request = decode(received)
+            del received
+            yield request
+
+    async def _receive(self, context: _Context) -> bytes:
         try:
             async with asyncio.timeout(RECEIVE_SECONDS):
                 await self._receiving.acquire()
@@ -131,7 +172,7 @@ class GuardedServer:
             self._receiving.release()
         if request is grpc.aio.EOF:
             raise invalid("the call has no request")
-        return decode(request)
+        return cast(bytes, request)
 
 
 def _decoder(method: str, decode: _Decode | None) -> _Decode:

@@ -11,12 +11,12 @@ from typing import TypeVar
 
 from finsy.proto import p4i
 
-from softswitch.engine.api import MatchKind, MeterUnit, PipelineInfo, TableInfo
-from softswitch.server.codings import Coding, Names, TypeCodings
-from softswitch.server.entries import ActionCodec, ActionSet, Field, MatchCodec
-from softswitch.server.errors import invalid, not_found
-from softswitch.server.info_ids import check_ids
-from softswitch.server.objects import (
+from p4fabric.softswitch.engine.api import MatchKind, MeterUnit, PipelineInfo, TableInfo
+from p4fabric.softswitch.server.codings import Coding, Names, TypeCodings
+from p4fabric.softswitch.server.entries import ActionCodec, ActionSet, Field, MatchCodec
+from p4fabric.softswitch.server.errors import invalid, not_found
+from p4fabric.softswitch.server.info_ids import check_ids
+from p4fabric.softswitch.server.objects import (
     CounterSchema,
     DigestSchema,
     MeterSchema,
@@ -25,9 +25,9 @@ from softswitch.server.objects import (
     TableSchema,
     ValueSetSchema,
 )
-from softswitch.server.p4data import UnsupportedType, data_type
-from softswitch.server.packet_header import PacketHeader
-from softswitch.server.roles import Roles
+from p4fabric.softswitch.server.p4data import UnsupportedType, data_type
+from p4fabric.softswitch.server.packet_header import PacketHeader
+from p4fabric.softswitch.server.roles import Roles
 
 T = TypeVar("T")
 
@@ -292,12 +292,12 @@ class Schema:
             if len(one.match) != len(known.bitwidths):
                 raise invalid(f"{place}: {len(one.match)} matches, the device config has {known.bitwidths}")
             fields = []
-            for here, width in zip(one.match, known.bitwidths, strict=True):
+            for here, width, signed in zip(one.match, known.bitwidths, known.signed, strict=True):
                 where = f"{place}: match {here.name or here.id}"
                 kind = _MATCH_KINDS.get(here.match_type)
                 if kind is None or kind is MatchKind.RANGE:
                     raise invalid(f"{where}: value sets are matched exact, lpm, ternary or optional only")
-                coding = self._match_coding(where, here, kind, width, False)
+                coding = self._match_coding(where, here, kind, width, signed)
                 fields.append(Field(here.id, here.name or str(here.id), width, kind, coding))
             yield ValueSetSchema(one.preamble.id, name, MatchCodec(name, fields, False), known.max_size)
 

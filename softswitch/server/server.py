@@ -14,19 +14,23 @@ import grpc
 from finsy.proto import gnmi_grpc, p4i, p4r
 from google.protobuf import text_format
 
-from softswitch.engine.api import Engine, EngineOptions
-from softswitch.gnmi.service import GnmiService
-from softswitch.server.claims import Claims
-from softswitch.server.errors import Refusal
-from softswitch.server.front_panel import FrontPanel
-from softswitch.server.limits import GRPC_OPTIONS, MOST_CALLS
-from softswitch.server.listen import ListenAddress
-from softswitch.server.pipeline import Pipelines
-from softswitch.server.port_log import PortLog
-from softswitch.server.ports import BadOption, Ports
-from softswitch.server.rpc import GuardedServer
-from softswitch.server.service import P4RuntimeService
-from softswitch.tracing.follow import Traced, TraceService
+from p4fabric.softswitch.engine.api import Engine, EngineOptions
+from p4fabric.softswitch.engine.coverage import recorder
+from p4fabric.softswitch.gnmi.service import GnmiService
+from p4fabric.softswitch.server.capture_log import CaptureLog
+from p4fabric.softswitch.server.claims import Claims
+from p4fabric.softswitch.server.errors import Refusal
+from p4fabric.softswitch.server.front_panel import FrontPanel
+from p4fabric.softswitch.server.limits import GRPC_OPTIONS, MOST_CALLS
+from p4fabric.softswitch.server.listen import ListenAddress
+from p4fabric.softswitch.server.pipeline import Pipelines
+from p4fabric.softswitch.server.port_changes import PortChanges
+from p4fabric.softswitch.server.port_log import PortLog
+from p4fabric.softswitch.server.ports import HIGHEST_PORT, BadOption, Ports
+from p4fabric.softswitch.server.rpc import GuardedServer
+from p4fabric.softswitch.server.service import P4RuntimeService
+from p4fabric.softswitch.server.tasks import run_to_end
+from p4fabric.softswitch.tracing.follow import Traced, TraceService
 
 GRACE = 0.3
 """Seconds for RPCs to end when the server stops."""
@@ -83,7 +87,9 @@ class SwitchOptions:
     busy_poll_us: int = 0
     notifications: bool = True
     log_packets: bool = False
-    """Every packet is traced into the log, `softswitch.packets` at level debug; forwarding is slower then."""
+    """Trace every packet into the log `p4fabric.softswitch.packets`, at debug; forwarding is slower then."""
+    clock: Callable[[], int] | None = None
+    """Gives nanoseconds of a clock that is held, and that `settle` is called for; None: the machine's."""
 
 
 class SoftSwitchServer:
@@ -91,7 +97,8 @@ class SoftSwitchServer:
 
     def __init__(self, options: SwitchOptions) -> None:
         self.options = options
-        self._panel = FrontPanel(options.ports)
+        self._port_changes = PortChanges()
+        self._panel = FrontPanel(options.ports, self._port_changes)
         self._claims = Claims()
         self._pipelines = Pipelines(
             self._panel,
@@ -101,6 +108,7 @@ class SoftSwitchServer:
                 cores=options.cores,
                 busy_poll_us=options.busy_poll_us,
                 name=f"p4switch{options.device_id}",
+                clock=options.clock,
             ),
         )
         self._service: P4RuntimeService | None = None
@@ -108,7 +116,8 @@ class SoftSwitchServer:
         self._listen = ListenAddress.parse(options.listen)
         self._port = 0
         self._traces: TraceService | None = None
-        self._watch: asyncio.Task[None] | None = None
+        self._captured = CaptureLog(self._panel.captures)
+        self._watches: list[asyncio.Task[None]] = []
 
     @property
     def address(self) -> str:
@@ -118,12 +127,14 @@ class SoftSwitchServer:
     @property
     def engine(self) -> Engine:
         """The running engine, for figures and for memory ports; `RuntimeError` before a pipeline runs."""
-        engine = self._running_engine()
+        engine = self.running_engine
         if engine is None:
             raise RuntimeError("no forwarding pipeline runs yet")
         return engine
 
-    def _running_engine(self) -> Engine | None:
+    @property
+    def running_engine(self) -> Engine | None:
+        """The same; None before a pipeline runs."""
         running = self._pipelines.running
         return running.engine if running is not None else None
 
@@ -149,6 +160,11 @@ class SoftSwitchServer:
         """Carry out all updates or none. `Refusal` says which is refused, and why."""
         await self._serving.write_all(updates)
 
+    async def replace(self, config: p4r.ForwardingPipelineConfig) -> Refusal | None:
+        """Run another pipeline with all that the running one holds; where it cannot hold that, with nothing:
+        the result says why. `Refusal`: it cannot be run, and nothing has changed."""
+        return await self._serving.replace(config)
+
     async def read(self, requests: Sequence[p4r.Entity]) -> list[p4r.Entity]:
         """What the requests select. `Refusal` says which is refused, and why."""
         return await self._serving.read_all(requests)
@@ -156,6 +172,21 @@ class SoftSwitchServer:
     async def packet_out(self, packet: p4r.PacketOut) -> None:
         """Send a packet. `Refusal` says why it cannot be sent."""
         self._serving.send(packet)
+
+    async def due_ns(self) -> int | None:
+        """When a held clock sets something off in the server; None: never."""
+        return self._serving.due_ns()
+
+    async def settle(self, to_ns: int) -> None:
+        """A held clock has gone on to a time: do all that is due.
+
+        Raises:
+            TimeoutError: the program recirculates packets without end.
+        """
+        engine = self.running_engine
+        if engine is not None:
+            await asyncio.to_thread(engine.advance, to_ns)
+        await self._serving.settle()
 
     @property
     def _serving(self) -> P4RuntimeService:
@@ -173,11 +204,22 @@ class SoftSwitchServer:
         options = self.options
         if not 0 <= options.device_id < 1 << 64:
             raise BadOption(f"device id {options.device_id} is not in 0..2^64-1")
-        options.ports.check()
+        for name, number in (("CPU", options.cpu_port), ("drop", options.drop_port)):
+            if not 0 <= number <= HIGHEST_PORT:
+                raise BadOption(f"{name} port {number} is not in 0..{HIGHEST_PORT}")
+        if options.cpu_port == options.drop_port:
+            raise BadOption(f"port {options.cpu_port} cannot be both the CPU port and the drop port")
+        if options.cpu_port in options.ports.interfaces:
+            raise BadOption(f"port {options.cpu_port} is the CPU port")
+        options.ports.check(options.drop_port)
         self._claims.claim(options.ports)
         try:
+            self._port_changes.start()
             self._service = P4RuntimeService(
-                options.device_id, self._pipelines, notifications=options.notifications
+                options.device_id,
+                self._pipelines,
+                notifications=options.notifications,
+                clock=options.clock,
             )
             self._server = self._bind()
             if options.config is not None:
@@ -186,21 +228,26 @@ class SoftSwitchServer:
             self._service.join(guarded)
             self._traces = TraceService(self._traced, log_packets=options.log_packets)
             self._traces.join(guarded)
-            gnmi = GnmiService(self._panel, self._service.in_state)
+            gnmi = GnmiService(self._panel, self._port_changes, self._service.in_state)
             gnmi_grpc.add_gNMIServicer_to_server(gnmi, guarded)
             await self._server.start()
             self._traces.start()
-            self._watch = asyncio.create_task(PortLog(self._panel.figures).run())
+            self._watches.append(asyncio.create_task(PortLog(self._panel.figures).run()))
+            if options.ports.pcap is not None:
+                self._watches.append(asyncio.create_task(self._captured.run()))
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
-        """End every RPC, then the engine. Idempotent."""
-        watch, self._watch = self._watch, None
-        if watch is not None:
+        """End every RPC, then the engine, even when cancelled meanwhile. Idempotent."""
+        await run_to_end(self._stop())
+
+    async def _stop(self) -> None:
+        watches, self._watches = self._watches, []
+        for watch in watches:
             watch.cancel()
-            await asyncio.gather(watch, return_exceptions=True)
+        await asyncio.gather(*watches, return_exceptions=True)
         server, self._server = self._server, None
         if server is not None:
             await server.stop(GRACE)
@@ -210,7 +257,9 @@ class SoftSwitchServer:
         service, self._service = self._service, None
         if service is not None:
             await asyncio.sleep(0)
-            service.close()
+            self._captured.end()
+            await service.close()
+        self._port_changes.close()
         self._claims.release()
 
     async def __aenter__(self) -> Self:
@@ -249,8 +298,11 @@ def read_config(p4info: Path, device_config: Path) -> p4r.ForwardingPipelineConf
     """A pipeline from files: P4Info as text or binary protobuf, and the bmv2 JSON.
 
     Raises:
-        BadOption: a file cannot be read, or is no P4Info.
+        BadOption: a file cannot be read, or is not a P4Info.
     """
+    counting = recorder()
+    if counting is not None:
+        counting.look_in(device_config.parent)
     try:
         blob = device_config.read_bytes()
     except OSError as error:
@@ -265,7 +317,7 @@ def read_p4info(path: Path) -> p4i.P4Info:
     except OSError as error:
         raise BadOption(f"{error.filename}: {error.strerror}") from None
     except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise BadOption(f"{path} is no P4Info in text form: {error}") from None
+        raise BadOption(f"{path} is not a text-format P4Info: {error}") from None
 
 
 __all__ = ["BadOption", "Refusal", "SoftSwitchServer", "SwitchOptions", "Tls", "read_config", "read_p4info"]

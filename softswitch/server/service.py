@@ -15,8 +15,8 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 import grpc
 from finsy.proto import p4r, p4r_grpc
 
-from softswitch.server.arbitration import Arbitration, Client
-from softswitch.server.errors import (
+from p4fabric.softswitch.server.arbitration import Arbitration, Client
+from p4fabric.softswitch.server.errors import (
     DETAILS_KEY,
     Code,
     Refusal,
@@ -28,14 +28,17 @@ from softswitch.server.errors import (
     invalid,
     raise_first,
 )
-from softswitch.server.idle_timeouts import IdleTimeouts
-from softswitch.server.packet_io import PacketIo
-from softswitch.server.parts import Part, messages
-from softswitch.server.pipeline import Forwarding, Pipelines
-from softswitch.server.received import Received
-from softswitch.server.rpc import GuardedServer
-from softswitch.server.service_log import ServiceLog
-from softswitch.server.stream import ClientStream
+from p4fabric.softswitch.server.idle_timeouts import IdleTimeouts
+from p4fabric.softswitch.server.packet_io import PacketIo
+from p4fabric.softswitch.server.parts import Part, messages
+from p4fabric.softswitch.server.pipeline import Forwarding, Pipelines
+from p4fabric.softswitch.server.pushes import Pushes
+from p4fabric.softswitch.server.received import Received
+from p4fabric.softswitch.server.rpc import GuardedServer
+from p4fabric.softswitch.server.service_log import ServiceLog
+from p4fabric.softswitch.server.stream import ClientStream
+from p4fabric.softswitch.server.tasks import run_to_end
+from p4fabric.softswitch.server.timers import HeldTimers, LoopTimers
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +49,8 @@ _Get = p4r.GetForwardingPipelineConfigRequest
 T = TypeVar("T")
 MOST_STREAMS = 80
 """Of clients that have arbitrated (`arbitration.MOST_CLIENTS`) and of some that are about to."""
+MOST_READS = 32
+"""That are being answered: each holds a snapshot until its client has taken it."""
 ARBITRATION_SECONDS = 30.0
 """For a new stream's first arbitration update to be accepted."""
 _LAST_WORDS = 5.0
@@ -55,8 +60,17 @@ _LAST_WORDS = 5.0
 class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
     """One device's P4Runtime."""
 
-    def __init__(self, device_id: int, pipelines: Pipelines, *, notifications: bool = True) -> None:
-        """`notifications`: whether packet-ins and digests are sent at all."""
+    def __init__(
+        self,
+        device_id: int,
+        pipelines: Pipelines,
+        *,
+        notifications: bool = True,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
+        """`notifications`: whether packet-ins and digests are sent at all. `clock`: of `SwitchOptions`."""
+        self._held = HeldTimers(clock) if clock is not None else None
+        timers = self._held or LoopTimers()
         self._arbitration = Arbitration(device_id)
         self._pipelines = pipelines
         self._notifications = notifications
@@ -64,10 +78,12 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         self.listeners: list[Callable[[p4r.StreamMessageResponse], object]] = []
         """Those who hear in this process what primaries are told."""
         self._state = ThreadPoolExecutor(1, thread_name_prefix="p4runtime-state")
-        self._arbitrating = asyncio.Lock()
-        self._pushing = asyncio.Lock()
-        self._packet_io = PacketIo(self._packet_in, self._digest)
-        self._idle_timeouts = IdleTimeouts(self.in_state, self._idle)
+        self._primaries: set[Client] = set()
+        """As they were when somebody last looked for changes."""
+        self._pushes = Pushes(pipelines, self.in_state, self._follow_pipeline)
+        self._reads = 0
+        self._packet_io = PacketIo(self._packet_in, self._digest, timers)
+        self._idle_timeouts = IdleTimeouts(self.in_state, self._idle, timers)
         self._said = ServiceLog()
 
     def join(self, server: GuardedServer) -> None:
@@ -76,16 +92,18 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         write = grpc.unary_unary_rpc_method_handler(self.Write)
         server.add_registered_method_handlers("p4.v1.P4Runtime", {"Write": write})
 
-    def close(self) -> None:
-        """Stop the engines, when no RPC runs any more."""
-        self._packet_io.stop()
-        self._idle_timeouts.stop()
-        self._state.submit(self._pipelines.close).result()
-        self._state.shutdown()
+    async def close(self) -> None:
+        """Stop the engines, when no RPC is served any more; a push that was cancelled may still be ending."""
+        async with self._pushes.turn:
+            self._packet_io.stop()
+            self._idle_timeouts.stop()
+            await self.in_state(self._pipelines.close)
+            self._state.shutdown()
 
     async def in_state(self, work: Callable[[], T]) -> T:
-        """Run where the state belongs; what has begun is ended even if the client goes away."""
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._state, work))
+        """Run where the state belongs. It is carried out, and waited for, even if the client goes away: so a
+        call lasts as long as what it has asked for."""
+        return await run_to_end(asyncio.get_running_loop().run_in_executor(self._state, work))
 
     # --- Write and Read -------------------------------------------------------------------------
 
@@ -110,13 +128,18 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
 
     async def Read(self, request: p4r.ReadRequest, context: _Context) -> AsyncIterator[p4r.ReadResponse]:
         """Section 13."""
+        if self._reads >= MOST_READS:
+            await abort(context, exhausted(f"{MOST_READS} reads are being answered already"))
+        self._reads += 1
         try:
             self._arbitration.check_device(request.device_id)
             parts, results = await self.in_state(lambda: self._read(request))
+            for message in messages(parts):
+                yield message
         except Refusal as refusal:
             await abort(context, refusal)
-        for message in messages(parts):
-            yield message
+        finally:
+            self._reads -= 1
         if any(results):
             await _abort_batch(context, results, "some requests were refused")
 
@@ -135,6 +158,18 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         parts, results = await self.in_state(lambda: self._current().reader.read(requests))
         raise_first(results, "request")
         return [entity for message in messages(parts) for entity in message.entities]
+
+    def due_ns(self) -> int | None:
+        """When a held clock sets something off: idle timeouts, digests' lists; None: never."""
+        timer = self._held.due_ns() if self._held is not None else None
+        return min((one for one in (timer, self._idle_timeouts.due_ns()) if one is not None), default=None)
+
+    async def settle(self) -> None:
+        """Do what a held clock sets off by now, and tell clients what the engine has for them."""
+        self._packet_io.deliver()
+        if self._held is not None:
+            self._held.run()
+        await self._idle_timeouts.look()
 
     def send(self, packet: p4r.PacketOut) -> None:
         """A packet-out; raises a `Refusal`."""
@@ -160,54 +195,21 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
         """Section 14."""
         try:
             self._check_primary(request)
-            async with self._pushing:
-                await self._push(request)
+            # Compiling takes time: the client must still be primary when its pipeline takes effect.
+            await self._pushes.push(request, lambda: self._check_primary(request))
         except Refusal as refusal:
             self._said.push_refused(context.peer(), refusal)
             await abort(context, refusal)
         self._said.pushed(context.peer(), request, self._pipelines.current)
         return p4r.SetForwardingPipelineConfigResponse()
 
-    async def _push(self, request: _Push) -> None:
-        pipelines = self._pipelines
-        if request.action == _Push.COMMIT:
-            if request.HasField("config"):
-                raise invalid("COMMIT takes no config: the saved one is meant")
-            await self._change(request, pipelines.commit_saved)
-            return
-        actions = {
-            _Push.VERIFY: None,
-            _Push.VERIFY_AND_SAVE: pipelines.save,
-            _Push.VERIFY_AND_COMMIT: pipelines.commit,
-            _Push.RECONCILE_AND_COMMIT: pipelines.reconcile,
-        }
-        if request.action not in actions:
-            raise invalid(f"action {request.action} is not known")
-        if not request.HasField("config"):
-            raise invalid("config is missing")
-        prepared = await asyncio.to_thread(pipelines.prepare, request.config)
-        action = actions[request.action]
-        try:
-            if action is not None:
-                await self._change(request, lambda: action(prepared))
-        finally:
-            if pipelines.running is not prepared and pipelines.saved is not prepared:
-                prepared.engine.close()
-
     async def load(self, config: p4r.ForwardingPipelineConfig) -> None:
         """Run a pipeline that the operator has given; `Refusal` says what is wrong with it."""
-        prepared = await asyncio.to_thread(self._pipelines.prepare, config)
-        await self.in_state(lambda: self._pipelines.commit(prepared))
-        self._follow_pipeline()
-        self._said.loaded(prepared)
+        self._said.loaded(await self._pushes.load(config))
 
-    async def _change(self, request: _Push, change: Callable[[], None]) -> None:
-        """Compiling takes time: the client must still be primary when its pipeline takes effect."""
-        self._check_primary(request)
-        try:
-            await self.in_state(change)
-        finally:
-            self._follow_pipeline()
+    async def replace(self, config: p4r.ForwardingPipelineConfig) -> Refusal | None:
+        """Run another of the operator's pipelines; see `Pushes.replace`."""
+        return await self._pushes.replace(config)
 
     def _follow_pipeline(self) -> None:
         if self._pipelines.running is not None:
@@ -280,6 +282,7 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
             del self._streams[stream.client]
             self._said.left(stream, was_primary=self._arbitration.is_primary(stream.client))
             self._notify(self._arbitration.remove(stream.client))
+            self._follow_primaries()
             await asyncio.gather(sending, receiving, return_exceptions=True)
         if isinstance(failure, Refusal):
             await abort(context, failure)
@@ -308,22 +311,27 @@ class P4RuntimeService(p4r_grpc.P4RuntimeServicer):
                     stream.offer(error)
 
     async def _arbitrate(self, client: Client, update: p4r.MasterArbitrationUpdate) -> None:
-        async with self._arbitrating:
-            before = set(self._arbitration.primaries())
-            change = self._arbitration.update(client, update)
-            self._notify(change.first)
-            if change.then is not None:
-                # What the former primary has begun ends before the next one may write (section 5.3).
-                await self.in_state(lambda: None)
-                if self._arbitration.promote(change.then):
-                    self._notify((change.then,))
-            after = set(self._arbitration.primaries())
-            if after != before:
-                self._packet_io.digests.forget_sent()
-            for one in after - before:
-                self._said.elected(self._streams.get(one))
-            for one in before - after:
-                self._said.deposed(self._streams.get(one))
+        change = self._arbitration.update(client, update)
+        self._notify(change.first)
+        if change.then is not None:
+            # What the former primary has begun ends before the next one may write (section 5.3). Others may
+            # bid meanwhile, or this one go away: `promote` and `remove` know.
+            await self.in_state(lambda: None)
+            if not self._arbitration.promote(change.then):
+                return
+            self._notify((change.then,))
+        self._follow_primaries()
+
+    def _follow_primaries(self) -> None:
+        """Do what a change of primaries entails, besides that clients are told."""
+        before, self._primaries = self._primaries, set(self._arbitration.primaries())
+        if self._primaries == before:
+            return
+        self._packet_io.digests.forget_sent()
+        for one in self._primaries - before:
+            self._said.elected(self._streams.get(one))
+        for one in before - self._primaries:
+            self._said.deposed(self._streams.get(one))
 
     def _notify(self, clients: tuple[Client, ...]) -> None:
         for client in clients:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from finsy.proto import p4r
 
-from softswitch.server.errors import Code, Refusal, Result
-from softswitch.server.logs import BoundedLog
-from softswitch.server.pipeline import Forwarding
-from softswitch.server.stream import ClientStream
+from p4fabric.softswitch.server.errors import Code, Refusal, Result
+from p4fabric.softswitch.server.logs import BoundedLog
+from p4fabric.softswitch.server.pipeline import Forwarding
+from p4fabric.softswitch.server.stream import ClientStream
 
 _log = logging.getLogger(__name__)
 MOST_LINES = 60

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from finsy.proto import p4r
 
-from softswitch.server.keys import Key
-from softswitch.server.objects import TableSchema
-from softswitch.server.schema import Schema
+from p4fabric.softswitch.server.keys import Key
+from p4fabric.softswitch.server.objects import TableSchema
+from p4fabric.softswitch.server.schema import Schema
 
 
 @dataclass(frozen=True, slots=True)

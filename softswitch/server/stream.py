@@ -11,9 +11,9 @@ from collections import deque
 
 from finsy.proto import p4r
 
-from softswitch.server.arbitration import Client
-from softswitch.server.errors import Code, Refusal
-from softswitch.server.lanes import Lane, Lanes
+from p4fabric.softswitch.server.arbitration import Client
+from p4fabric.softswitch.server.errors import Code, Refusal
+from p4fabric.softswitch.server.lanes import Lane, Lanes
 
 MOST_WAITING = 1024
 """Packet-ins of each priority, and errors and notifications, that a slow client may be behind with; more are

@@ -10,16 +10,21 @@ from dataclasses import dataclass
 
 from finsy.proto import p4r
 
-from softswitch.engine.api import Atomicity, Change, Engine, Operation, Outcome, Status, WriteEntry
-from softswitch.server.errors import ABORTED, Code, Refusal, Result, invalid, unimplemented
-from softswitch.server.keys import Key
-from softswitch.server.objects import TableSchema
-from softswitch.server.plan import CHANGES, Plan, Scene
-from softswitch.server.schema import Schema
-from softswitch.server.store import Store, TableState
-from softswitch.server.write_others import CellUpdates, DigestUpdates, ReplicationUpdates, ValueSetUpdates
-from softswitch.server.write_profiles import ProfileUpdates
-from softswitch.server.write_tables import TableUpdates, check_extras
+from p4fabric.softswitch.engine.api import Atomicity, Change, Engine, Operation, Outcome, Status, WriteEntry
+from p4fabric.softswitch.server.errors import ABORTED, Code, Refusal, Result, invalid, unimplemented
+from p4fabric.softswitch.server.keys import Key
+from p4fabric.softswitch.server.objects import TableSchema
+from p4fabric.softswitch.server.plan import CHANGES, Plan, Scene
+from p4fabric.softswitch.server.schema import Schema
+from p4fabric.softswitch.server.store import Store, TableState
+from p4fabric.softswitch.server.write_others import (
+    CellUpdates,
+    DigestUpdates,
+    ReplicationUpdates,
+    ValueSetUpdates,
+)
+from p4fabric.softswitch.server.write_profiles import ProfileUpdates
+from p4fabric.softswitch.server.write_tables import TableUpdates, check_extras
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from finsy.proto import p4r
 
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine.api import (
     Change,
     Outcome,
     Replica,
@@ -18,11 +18,19 @@ from softswitch.engine.api import (
     WriteRegister,
     WriteValueSet,
 )
-from softswitch.server.bytestrings import decode, encode, is_canonical
-from softswitch.server.errors import Code, Refusal, exhausted, invalid, not_found, out_of_range, unimplemented
-from softswitch.server.meters import decode_rates
-from softswitch.server.plan import Plan, Scene
-from softswitch.server.write_tables import counter_value
+from p4fabric.softswitch.server.bytestrings import decode, encode, is_canonical
+from p4fabric.softswitch.server.errors import (
+    Code,
+    Refusal,
+    exhausted,
+    invalid,
+    not_found,
+    out_of_range,
+    unimplemented,
+)
+from p4fabric.softswitch.server.meters import decode_rates
+from p4fabric.softswitch.server.plan import Plan, Scene
+from p4fabric.softswitch.server.write_tables import counter_value
 
 MOST_REPLICAS = 4096
 LONGEST_PACKET = (1 << 16) - 1
@@ -179,8 +187,10 @@ class ValueSetUpdates:
         members = [value_set.member.decode(one.match) for one in given.members]
         if len(set(members)) != len(members):
             raise Refusal(Code.ALREADY_EXISTS, f"{value_set.name}: a member is given twice")
-        kept = self._scene.store.value_sets
-        commit = _Commit(kept, value_set.id, given.SerializeToString())
+        entry = p4r.ValueSetEntry(value_set_id=value_set.id)
+        for one in members:
+            entry.members.add(match=value_set.member.encode(one))
+        commit = _Commit(self._scene.store.value_sets, value_set.id, entry.SerializeToString())
         return Plan((WriteValueSet(value_set.name, tuple(members)),), commit)
 
 

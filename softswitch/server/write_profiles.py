@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from finsy.proto import p4r
 
-from softswitch.engine.api import Change, GroupMember, Outcome, WriteGroup, WriteMember
-from softswitch.server.errors import exhausted, invalid
-from softswitch.server.objects import ProfileSchema
-from softswitch.server.one_shots import HEAVIEST, add_weight, check_weight, read_share, use_profile
-from softswitch.server.plan import Plan, Scene
-from softswitch.server.store import StoredGroup
+from p4fabric.softswitch.engine.api import Change, GroupMember, Outcome, WriteGroup, WriteMember
+from p4fabric.softswitch.server.errors import exhausted, invalid
+from p4fabric.softswitch.server.objects import ProfileSchema
+from p4fabric.softswitch.server.one_shots import HEAVIEST, add_weight, check_weight, read_share, use_profile
+from p4fabric.softswitch.server.plan import Plan, Scene
+from p4fabric.softswitch.server.store import StoredGroup
 
 
 class ProfileUpdates:

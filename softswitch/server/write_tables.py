@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from finsy.proto import p4r
 
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine.api import (
     Change,
     CounterValue,
     EntryAction,
@@ -21,13 +21,13 @@ from softswitch.engine.api import (
     WriteDirectMeter,
     WriteEntry,
 )
-from softswitch.server.errors import denied, invalid, not_found, unimplemented
-from softswitch.server.keys import Key
-from softswitch.server.meters import decode_rates
-from softswitch.server.objects import TableSchema
-from softswitch.server.one_shots import OneShots, use_profile
-from softswitch.server.plan import Plan, Scene
-from softswitch.server.store import OneShot, TableState
+from p4fabric.softswitch.server.errors import denied, invalid, not_found, unimplemented
+from p4fabric.softswitch.server.keys import Key
+from p4fabric.softswitch.server.meters import decode_rates
+from p4fabric.softswitch.server.objects import TableSchema
+from p4fabric.softswitch.server.one_shots import OneShots, use_profile
+from p4fabric.softswitch.server.plan import Plan, Scene
+from p4fabric.softswitch.server.store import OneShot, TableState
 
 
 def counter_value(given: p4r.CounterData) -> CounterValue:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from softswitch.engine.trace import events as e
-from softswitch.engine.trace.decode import VALID
-from softswitch.tracing.formats import UNKNOWN, Format, Formats
+from p4fabric.softswitch.engine.trace import events as e
+from p4fabric.softswitch.engine.trace.decode import VALID
+from p4fabric.softswitch.tracing.formats import UNKNOWN, Format, Formats
 
 Document: TypeAlias = dict[str, Any]
 _LARGEST = (1 << 32) - 1
@@ -153,4 +153,4 @@ def _matched(one: e.Matched, form: Format | None) -> Document:
 
 
 def _number(value: int) -> int | str:
-    return value if value <= _LARGEST else f"{value:#x}"
+    return value if abs(value) <= _LARGEST else f"{value:#x}"

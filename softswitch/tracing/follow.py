@@ -17,16 +17,17 @@ from typing import Any, TypeAlias
 import grpc
 from finsy.proto import p4i
 
-from softswitch.engine.api import BuildError, DeviceConfig, Engine
-from softswitch.engine.load import LoadedConfig
-from softswitch.engine.trace.events import TraceFilter
-from softswitch.server.errors import Code, Refusal, abort, exhausted, invalid
-from softswitch.server.rpc import GuardedServer
-from softswitch.tracing.document import Document, trace_document
-from softswitch.tracing.formats import Formats
-from softswitch.tracing.text import trace_text
+from p4fabric.softswitch.engine.api import BuildError, DeviceConfig, Engine
+from p4fabric.softswitch.engine.load import LoadedConfig
+from p4fabric.softswitch.engine.trace.events import TraceFilter
+from p4fabric.softswitch.server.errors import Code, Refusal, abort, exhausted, invalid
+from p4fabric.softswitch.server.rpc import GuardedServer
+from p4fabric.softswitch.server.tasks import run_to_end
+from p4fabric.softswitch.tracing.document import Document, trace_document
+from p4fabric.softswitch.tracing.formats import Formats
+from p4fabric.softswitch.tracing.text import trace_text
 
-_packets = logging.getLogger("softswitch.packets")
+_packets = logging.getLogger("p4fabric.softswitch.packets")
 
 SERVICE, METHOD = "p4fabric.v1.Trace", "Follow"
 INTERVAL = 0.05
@@ -167,7 +168,7 @@ class TraceService:
         if running is None:
             raise Refusal(Code.FAILED_PRECONDITION, "there is no forwarding pipeline yet")
         engine, formats = running.engine, None
-        starting: asyncio.Future[None] | None = None
+        started = False
         try:
             config = None
             while most:
@@ -176,8 +177,9 @@ class TraceService:
                     again, config = config is not None, engine.info
                     running = self._running() or running
                     formats = await asyncio.to_thread(running.formats)
-                    starting = asyncio.ensure_future(asyncio.to_thread(engine.start_trace, wanted, most))
-                    await asyncio.shield(starting)
+                    # Whoever goes away while tracing begins must not leave it on.
+                    started = True
+                    await run_to_end(asyncio.to_thread(engine.start_trace, wanted, most))
                     if not again:
                         yield {}
                 await asyncio.sleep(INTERVAL)
@@ -187,9 +189,7 @@ class TraceService:
         except BuildError as error:
             raise Refusal(Code.INTERNAL, f"code that traces cannot be built: {error}") from None
         finally:
-            if starting is not None:
-                # Whoever goes away while tracing begins must not leave it on.
-                await asyncio.wait((starting,))
+            if started:
                 with suppress(RuntimeError):  # the switch has ended
                     engine.stop_trace()
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from finsy.proto import p4i
 
-from softswitch.engine.model import Action, Argument, Field, FieldRef, Header, Key, Pipeline
+from p4fabric.softswitch.engine.model import Action, Argument, Field, FieldRef, Header, Key, Pipeline
 
 
 class Format(StrEnum):
@@ -54,12 +54,14 @@ class Formats:
     """The formats of one program; None where nothing says that a value is an address."""
 
     def __init__(self, pipeline: Pipeline | None = None, p4info: p4i.P4Info | None = None) -> None:
-        """Without a `pipeline`, names are all that there is to go by."""
+        """Without a `pipeline`, there are P4Info and names to go by."""
         stated = _Stated(p4info)
         self._fields: dict[tuple[str, str], Format] = {}
         self._keys: dict[tuple[str, str], Format] = {}
         self._parameters: dict[tuple[str, str], Format] = {}
         if pipeline is None:
+            self._keys |= stated.keys
+            self._parameters |= stated.parameters
             return
         for header in pipeline.headers:
             for field, found in _by_shape(header):

@@ -192,7 +192,7 @@ def _variable(header: str, field: str) -> str:
 
 def _shown(one: Document, value: int | str) -> str:
     number, bits = _integer(value), one["bits"]
-    match one.get("format"):
+    match one.get("format") if number >= 0 else None:
         case "mac":
             return ":".join(f"{byte:02x}" for byte in number.to_bytes(6, "big"))
         case "ipv4":

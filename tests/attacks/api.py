@@ -18,7 +18,7 @@ import httpx
 import yaml
 
 P4FABRIC = str(Path(sys.executable).with_name("p4fabric"))
-NETWORK = "/api/v1/Network/acme/clients"
+NETWORK = "/api/v1/intents/Network/acme/clients"
 SPEC: dict[str, Any] = {"subnets": ["10.0.1.0/24"], "gateways": ["10.0.1.1"]}
 
 

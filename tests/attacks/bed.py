@@ -28,7 +28,7 @@ from finsy.proto import p4r, p4r_grpc
 from scapy.layers.inet6 import ICMPv6ND_NS
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 
-from pipelines import fabric
+from p4fabric.pipelines import fabric
 from tests.switch.pipeline.harness import free_tcp_port
 from tests.veth import make_pair, open_wire, receive, remove
 
@@ -116,7 +116,9 @@ class Bed:
     def _start_switch(self) -> None:
         self._address = f"127.0.0.1:{free_tcp_port()}"
         interfaces = [word for port in (*WIRES, LISTENER_PORT) for word in ("-i", f"{port}@at{port}")]
-        self._start("-m", "softswitch", "run", "--device-id", "1", "--grpc", self._address, *interfaces)
+        self._start(
+            "-m", "p4fabric.softswitch", "run", "--device-id", "1", "--grpc", self._address, *interfaces
+        )
         channel = grpc.insecure_channel(self._address)
         self._cleanup.callback(channel.close)
         grpc.channel_ready_future(channel).result(timeout=_SECONDS)
@@ -126,7 +128,7 @@ class Bed:
         leaf = {"name": "leaf1", "deviceId": 1, "address": self._address, "role": "leaf", "ports": []}
         path = self._folder / "fabric.yaml"
         path.write_text(yaml.safe_dump({"switches": [leaf], "api": {"listen": "127.0.0.1:0"}}))
-        main = "from controller.cli.main import main; main()"
+        main = "from p4fabric.controller.cli.main import main; main()"
         process = self._start("-c", main, "controller", "-c", str(path), stdout=subprocess.PIPE)
         assert process.stdout is not None
         self._cleanup.enter_context(process.stdout)
@@ -142,16 +144,16 @@ class Bed:
         return process
 
     def _in_sync(self) -> bool:
-        return all(switch["inSync"] for switch in self._http.get("/api/v1/switches").json()["switches"])
+        return all(switch["inSync"] for switch in self._http.get("/api/v1/switches").json()["items"])
 
     def states(self) -> dict[str, Any]:
         """The status of each intent, by name."""
-        intents = self._http.get("/api/v1/intents").json()["intents"]
+        intents = self._http.get("/api/v1/intents").json()["items"]
         return {intent["name"]: intent["status"] for intent in intents}
 
     def hosts(self) -> dict[str, tuple[int, frozenset[str]]]:
         """Port and IP addresses of each host that was learned, by MAC address."""
-        known = self._http.get("/api/v1/topology").json()["hosts"]
+        known = self._http.get("/api/v1/hosts").json()["items"]
         return {host["mac"]: (host["port"], frozenset(host["addresses"])) for host in known}
 
     def until(self, wanted: Callable[[], Any], what: str) -> None:

@@ -30,13 +30,17 @@ PATHS = (
     "/api/v1/intents?dryRun=true",
     "/api/v1/intents?dryRun=maybe&kind=%00",
     "/api/v1/intents?kind=Network&tenant=%ff",
-    "/api/v1/{kind}/acme/{name}",
-    "/api/v1/{kind}/acme/{name}?dryRun=true",
-    "/api/v1/{kind}/%F0%9F%90%99/..%2F..%2Fetc",
-    "/api/v1/{kind}/a%00b/%ed%a0%80",
-    "/api/v1/counters/{kind}/acme/{name}",
+    "/api/v1/intents/{kind}/acme/{name}",
+    "/api/v1/intents/{kind}/acme/{name}?dryRun=true",
+    "/api/v1/intents/delete",
+    "/api/v1/intents/delete?dryRun=true&dryRunEntries=-1",
+    "/api/v1/intents/{kind}/%F0%9F%90%99/..%2F..%2Fetc",
+    "/api/v1/intents/{kind}/a%00b/%ed%a0%80",
+    "/api/v1/intents/{kind}/acme/{name}/counters",
     "/api/v1/switches",
-    "/api/v1/topology",
+    "/api/v1/links",
+    "/api/v1/hosts?limit=1&continue=%7B",
+    "/api/v1/paths?from=%00&to=x",
     "/api/v1/congestion",
     "/api/v1/events?types=%00",
     "/metrics",
@@ -92,7 +96,11 @@ SCALARS = (
 )  # fmt: skip
 TOKENS = (*'{}[]:,"\\-e\n\x00\ufeff', "\\u", "\\ud800", "//", "null")
 FORM = "application/x-www-form-urlencoded"
-TYPES = ("application/json", "text/plain", FORM, "multipart/form-data", "\xff", "")
+TYPES = (
+    *("application/json", "application/yaml", "text/yaml") * 3,
+    *("application/merge-patch+json", "application/apply-patch+json") * 2,
+    *("text/plain", FORM, "multipart/form-data", "\xff", ""),
+)
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1")
 _LONGEST_BODY = 128 << 10
 _LONGEST_ANSWER = 64 << 10
@@ -116,8 +124,8 @@ class Requests:
         path = chance.choice(PATHS).format(kind=kind, name=name)
         # What takes documents is of more interest than what takes none.
         if chance.random() < 0.7:
-            method = chance.choice(("POST", "PUT"))
-            path = "/api/v1/intents" if method == "POST" else f"/api/v1/{kind}/acme/{name}"
+            method = chance.choice(("POST", "PUT", "PATCH"))
+            path = "/api/v1/intents" if method == "POST" else f"/api/v1/intents/{kind}/acme/{name}"
             path += chance.choice(("", "?dryRun=true"))
         headers = {"Content-Type": chance.choice(TYPES)}
         if chance.random() < 0.05:
@@ -130,7 +138,7 @@ class Requests:
         content: Any = document
         if chance.random() < 0.3:
             content = [{**document, "name": f"n{n}"} for n in range(chance.choice((0, 1, 2, 30)))]
-        text = json.dumps({"intents": content} if chance.random() < 0.1 else content)
+        text = json.dumps({"items": content} if chance.random() < 0.1 else content)
         mutations: tuple[Callable[[str], str], ...] = (self._scalar, self._token, self._twice, self._cut)
         for _ in range(chance.choice((0, 1, 1, 1, 2, 4))):
             text = chance.choice(mutations)(text)[:_LONGEST_BODY]
@@ -180,7 +188,7 @@ def check(method: str, path: str, answer: httpx.Response) -> None:
             json.loads(content)
         return
     errors = json.loads(content.decode())["errors"]
-    if not errors or any(set(error) != {"field", "value", "message"} for error in errors):
+    if not errors or any(set(error) != {"field", "value", "code", "message"} for error in errors):
         raise Fault(f"errors of another shape: {content[:300]!r}")
     if len(content) > _LONGEST_ANSWER:
         raise Fault(f"an answer of {len(content)} bytes: {content[:300]!r}")

@@ -85,7 +85,7 @@ async def test_no_field_takes_an_address_that_no_host_has_and_all_say_why(
                 assert status == 422, (kind, where, value, errors)
                 told = [error for error in errors if error["field"] == where]
                 assert told and told[0]["value"] == value and "must be" in told[0]["message"], errors
-        intents = (await served.get("/api/v1/intents"))["intents"]
+        intents = (await served.get("/api/v1/intents"))["items"]
         assert len(intents) == len(WORLD)
 
 

@@ -48,12 +48,12 @@ def test_a_file_that_cannot_be_meant_is_refused_at_once(tmp_path: Path, command:
             assert done.returncode == 2 and message in done.stderr, (text[:80], done)
             assert "Traceback" not in done.stderr and len(done.stderr) < 1000
             assert time.monotonic() - begun < 10
-        assert controller.call("GET", "/api/v1/intents").json() == {"intents": []}
+        assert controller.call("GET", "/api/v1/intents").json()["items"] == []
         # Control: anchors and merge keys that stand for little.
         text = f"{HEAD}name: a\nspec: {{<<: &s {{subnets: [10.0.1.0/24]}}, gateways: [10.0.1.1]}}\n"
         done = apply(controller, f"{text}---\n{HEAD}name: '2020-01-01'\nspec: {{}}\n")
         assert done.returncode == 0, done.stderr
-        intents = controller.call("GET", "/api/v1/intents").json()["intents"]
+        intents = controller.call("GET", "/api/v1/intents").json()["items"]
         assert [intent["name"] for intent in intents] == ["2020-01-01", "a"] and intents[1]["spec"] == SPEC
 
 

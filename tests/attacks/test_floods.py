@@ -6,6 +6,7 @@ shares only the machine with the flooded switch; links, hosts and intents are ju
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from tests.attacks.floods.bed import Bed, running_bed
 from tests.attacks.floods.kinds import KINDS, QUIET, Kind
 from tests.attacks.floods.tools import Tools, build
-from tests.attacks.floods.trial import Outcome, flooded, harmful
+from tests.attacks.floods.trial import Outcome, flooded
 
 pytestmark = pytest.mark.root
 
@@ -21,8 +22,8 @@ RATE = 100_000
 SECONDS = 2.0
 SECONDS_OF_LLDP = 4.0
 """A link goes down 3 s after its last probe."""
-TRIES = 3
-"""A machine that others use loses some by itself, in one try more than in another."""
+PATIENCE = 60.0
+"""Seconds of trying: a machine that others use loses some by itself, in one try more than in another."""
 
 
 @pytest.fixture(scope="module")
@@ -43,20 +44,21 @@ def unharmed(outcome: Outcome) -> bool:
 
 def tried(bed: Bed, tools: Tools, kind: Kind, seconds: float) -> Outcome:
     """A flood that others have come through, or the last of some; each may cause no event but of its port."""
-    for _ in range(TRIES):
+    deadline = time.monotonic() + PATIENCE
+    while True:
         outcome = flooded(bed, tools, kind, RATE, seconds, patience=0.25)
-        assert harmful(outcome) == []
-        if unharmed(outcome):
-            break
-    return outcome
+        assert outcome.harmful == []
+        if unharmed(outcome) or time.monotonic() > deadline:
+            return outcome
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
 def test_a_flood_of_one_port_harms_no_other(bed: Bed, tools: Tools, kind: Kind) -> None:
-    outcome = tried(bed, tools, kind, SECONDS_OF_LLDP if kind.name.startswith("LLDP") else SECONDS)
+    seconds = SECONDS_OF_LLDP if kind.name.startswith("LLDP") else SECONDS
+    outcome = tried(bed, tools, kind, seconds)
     assert unharmed(outcome), outcome
     # Control: it was a flood, and the switch dropped of it what it could.
-    assert outcome.flood.rate > RATE / 4
+    assert outcome.flood.frames >= RATE * seconds / 4
     assert sum(outcome.dropped.values()) > outcome.flood.frames / 4, outcome
 
 

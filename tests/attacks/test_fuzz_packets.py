@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
 
-from pipelines.entities import Entity
-from pipelines.fabric import bindings as b
+from p4fabric.pipelines.entities import Entity
+from p4fabric.pipelines.fabric import bindings as b
 from tests.attacks.fuzz_packets.runner import Result, run
 
 SEED = 1000
@@ -76,9 +77,13 @@ def _without_one_rule(seed: int) -> Result:
 
 
 def test_one_firewall_rule_that_is_missing_is_found_out() -> None:
-    # In some worlds another rule denies the same, or few packets meet it.
-    found = [_without_one_rule(SEED + number).kinds for number in range(4)]
-    assert any("18 denied: should be dropped, came out" in kinds for kinds in found), found
+    # In some worlds another rule denies the same, or few packets meet it: about one world in three shows it.
+    found: list[Counter[str]] = []
+    for number in range(40):
+        found.append(_without_one_rule(SEED + number).kinds)
+        if "18 denied: should be dropped, came out" in found[-1]:
+            return
+    pytest.fail(f"no packet of {len(found)} worlds met a missing rule: {found}")
 
 
 def test_a_mismatch_shows_the_frame_the_expectation_and_the_switchs_trace() -> None:

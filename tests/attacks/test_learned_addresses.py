@@ -13,7 +13,7 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
-from controller.intents import IntentError
+from p4fabric.controller.intents import IntentError
 from tests.attacks.test_takeover import (
     ADDRESS,
     ATTACKER,

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from controller.p4runtime import Pipeline
-from controller.store import StoreUnusable
+from p4fabric.controller.fabric import pipeline as pipeline_module
+from p4fabric.controller.p4runtime import Pipeline
+from p4fabric.controller.store import StoreUnusable
 from tests.fabric.api.conftest import Served, configured, controller, network, switch_process
 from tests.fabric.api.test_cli import P4FABRIC
 from tests.fabric.api.test_switches import EVERYTHING, apply, until_in_sync
@@ -43,7 +44,7 @@ async def fill(folder: Path, wire: Wiretap, *others: str, documents: list[Any] =
 
 
 async def switches(served: Served) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = (await served.get("/api/v1/switches"))["switches"]
+    found: list[dict[str, Any]] = (await served.get("/api/v1/switches"))["items"]
     return found
 
 
@@ -103,9 +104,9 @@ async def test_a_store_that_knows_little_of_what_a_switch_holds_changes_nothing_
         # An intent that would need a write says why it has none.
         await apply(served, [network("more", attachments=[{"switch": "leaf1", "port": 7}])])
         await served.until(lambda: served.fabric.intents()[-1].status.state == "degraded")
-        status = (await served.get("/api/v1/Network/acme/more"))["status"]
-        assert "are not in this store" in status["reasons"][0]
-        assert (await served.http.delete("/api/v1/Network/acme/more")).status_code == 204
+        status = (await served.get("/api/v1/intents/Network/acme/more"))["status"]
+        assert "are not in this store" in status["reasons"][0]["message"]
+        assert (await served.http.delete("/api/v1/intents/Network/acme/more")).status_code == 200
     assert (wire.pushes, wire.updates) == (0, [])
     assert len([record for record in caplog.records if "not in this store" in record.message]) == 1
     async with controller(config, confirm_removal=True) as served:
@@ -161,8 +162,8 @@ async def test_what_is_deleted_by_the_api_goes_also_from_a_switch_that_was_away(
     async with controller(configured(tmp_path, wire.address)) as served:
         wanted = served.fabric.switches[0].desired
         for document in EVERYTHING:
-            path = f"/api/v1/{document['kind']}/{document['tenant']}/{document['name']}"
-            assert (await served.http.delete(path)).status_code == 204
+            path = f"/api/v1/intents/{document['kind']}/{document['tenant']}/{document['name']}"
+            assert (await served.http.delete(path)).status_code == 200
         await wire.start()
         await until_in_sync(served)
         assert served.fabric.switches[0].installed < wanted - 20
@@ -190,6 +191,7 @@ async def test_a_new_pipeline_does_not_empty_a_switch_for_a_store_that_knows_not
         return pipeline
 
     monkeypatch.setattr(Pipeline, "of", of_next_version)
+    monkeypatch.setattr(pipeline_module, "_made", {})
     if lost:
         (tmp_path / "p4fabric.db").unlink()
     async with controller(configured(tmp_path, wire.address)) as served:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from softswitch import AsyncSoftSwitch, BadOption, SoftSwitch, Tls
-from softswitch.server.listen import LONGEST_PATH, ListenAddress
+from p4fabric.softswitch import AsyncSoftSwitch, BadOption, SoftSwitch, Tls
+from p4fabric.softswitch.server.listen import LONGEST_PATH, ListenAddress
 from tests.switch.server.client import Client
 from tests.switch.server.test_server_tls import authority, files, gets_in
 
@@ -46,7 +46,7 @@ def test_loopback_needs_no_tls(address: str) -> None:
 
 
 def switch_run(*options: str) -> subprocess.Popen[str]:
-    words = (sys.executable, "-m", "softswitch", "run", *options)
+    words = (sys.executable, "-m", "p4fabric.softswitch", "run", *options)
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -108,7 +108,7 @@ def test_a_trace_is_followed_at_a_unix_socket(tmp_path: Path) -> None:
     program = Path(__file__).parent / "programs" / "queues"
     listen = f"unix:{tmp_path}/s"
     with SoftSwitch(f"{program}.json", f"{program}.p4info.txtpb", listen=listen) as switch:
-        words = (sys.executable, "-m", "softswitch", "trace", switch.address, "-c", "1")
+        words = (sys.executable, "-m", "p4fabric.softswitch", "trace", switch.address, "-c", "1")
         with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tracing:
             assert tracing.stderr is not None and tracing.stdout is not None
             assert any(line == "tracing\n" for line in tracing.stderr)  # first it may be compiled

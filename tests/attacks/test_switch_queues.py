@@ -13,11 +13,11 @@ import pytest
 from finsy.proto import p4i, p4r
 from google.protobuf import text_format
 
-from softswitch import AsyncSoftSwitch
-from softswitch.engine import NativeEngine, load_config, open_engine
-from softswitch.engine.api import DigestMessage, EngineOptions, PacketIn
-from softswitch.server import stream
-from softswitch.server.lanes import Lane, Lanes
+from p4fabric.softswitch import AsyncSoftSwitch
+from p4fabric.softswitch.engine import NativeEngine, load_config, open_engine
+from p4fabric.softswitch.engine.api import DigestMessage, EngineOptions, PacketIn
+from p4fabric.softswitch.server import stream
+from p4fabric.softswitch.server.lanes import Lane, Lanes
 from tests.switch.server.client import INSERT, Client, entity
 
 PROGRAM = Path(__file__).parent / "programs" / "queues"

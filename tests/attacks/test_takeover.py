@@ -22,10 +22,19 @@ from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr, I
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet
 
-from controller.config import FabricConfig
-from controller.telemetry.bus import Published
-from controller.telemetry.events import AddressClaimRefused, AddressMoved, HostMoved
-from controller.topology.model import Host
+from p4fabric.controller.config import FabricConfig, HostsConfig
+from p4fabric.controller.hosts.claims import Location
+from p4fabric.controller.intents.kinds.network import ROUTER_MAC
+from p4fabric.controller.names import PortRef
+from p4fabric.controller.telemetry.bus import Published
+from p4fabric.controller.telemetry.events import (
+    AddressClaimRefused,
+    AddressMoved,
+    DuplicateAddress,
+    HostForgotten,
+    HostMoved,
+)
+from p4fabric.controller.topology.model import Host
 from tests.fabric.api.conftest import Served, configured, controller, network, switch_process
 from tests.veth import make_pair, open_wire, remove
 
@@ -64,18 +73,21 @@ class Wired:
     def send(self, port: int, frame: Packet) -> None:
         self.wires[port].send(bytes(frame).ljust(60, b"\0"))
 
-    def probes(self, port: int) -> list[tuple[str, str]]:
-        """The ARP probes that have come out of a port: to whom, for what."""
-        found: list[tuple[str, str]] = []
+    def frames(self, port: int) -> list[Packet]:
+        """What has come out of a port."""
+        found: list[Packet] = []
         wire = self.wires[port]
         wire.setblocking(False)
         while True:
             try:
-                frame = Ether(wire.recv(2000))
+                found.append(Ether(wire.recv(2000)))
             except BlockingIOError:
                 return found
-            if ARP in frame and frame[ARP].psrc == "0.0.0.0":
-                found.append((frame.dst, frame[ARP].pdst))
+
+    def probes(self, port: int) -> list[tuple[str, str]]:
+        """The ARP probes that have come out of a port: to whom, for what."""
+        arp = [frame for frame in self.frames(port) if ARP in frame and frame[ARP].psrc == "0.0.0.0"]
+        return [(frame.dst, frame[ARP].pdst) for frame in arp]
 
 
 def _host(name: str) -> None:
@@ -128,8 +140,19 @@ class Watched:
     def heard(self, kind: type) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
 
-    async def until_heard(self, kind: type, seconds: float = 5) -> Any:
+    async def until_heard(self, kind: type, seconds: float = 30) -> Any:
         return (await self.served.until(lambda: self.heard(kind), seconds))[0]
+
+    def turned_away(self) -> list[tuple[Location, PortRef]]:
+        """Who claimed what a host has that answers, and where that host is."""
+        claims = [event.claim for event in self.heard(AddressClaimRefused)]
+        conflicts = [event.conflict for event in self.heard(DuplicateAddress)]
+        found = [(Location(claim.mac, claim.claimed_at), claim.held_at) for claim in claims]
+        return found + [(conflict.claimant, conflict.holder.port) for conflict in conflicts]
+
+    async def until_turned_away(self) -> tuple[Location, PortRef]:
+        await self.served.until(self.turned_away, 5)
+        return self.turned_away()[0]
 
     async def until_known(self, wanted: Callable[[Host], bool]) -> None:
         await self.served.until(lambda: any(map(wanted, self.served.fabric.topology.hosts.values())))
@@ -186,9 +209,8 @@ async def test_who_claims_what_a_living_host_has_gets_nothing_and_is_named(
     async with watched(configured(tmp_path, wired.switch)) as found:
         await victim_speaks(wired, found)
         wired.send(2, claim)
-        refused = (await found.until_heard(AddressClaimRefused)).claim
-        assert (refused.claimed_at.port, refused.held_at.port, str(refused.mac)) == (2, 1, claim.src)
-        assert "answers at leaf1:1" in refused.reason
+        claimant, holder = await found.until_turned_away()
+        assert (claimant.port.port, holder.port, str(claimant.mac)) == (2, 1, claim.src)
         assert found.at(VICTIM) == (1, {ADDRESS, ADDRESS6})
         assert not found.heard(HostMoved) and not found.heard(AddressMoved)
 
@@ -206,7 +228,7 @@ async def test_a_host_that_moves_is_where_it_speaks_within_a_second(
         # 0.45 s of patience; the rest is for busy machines.
         assert 0.4 < time.monotonic() - began < 1.0
         assert (moved.before.port, moved.host.attachment.port) == (1, 2)
-        assert found.at(VICTIM) == (2, {ADDRESS, ADDRESS6}) and not found.heard(AddressClaimRefused)
+        assert found.at(VICTIM) == (2, {ADDRESS, ADDRESS6}) and not found.turned_away()
 
 
 async def test_an_address_whose_host_is_gone_goes_to_the_next_one(wired: Wired, tmp_path: Path) -> None:
@@ -226,7 +248,8 @@ async def test_hosts_are_guarded_from_a_restart_of_the_controller_on(wired: Wire
         await asyncio.sleep(0.2)  # the store is written
     async with watched(config) as found:
         wired.send(2, arp_reply(ATTACKER, ADDRESS))
-        assert (await found.until_heard(AddressClaimRefused)).claim.held_at.port == 1
+        claimant, holder = await found.until_turned_away()
+        assert (str(claimant.mac), holder.port) == (ATTACKER, 1)
         assert found.at(VICTIM) == (1, {ADDRESS, ADDRESS6})
 
 
@@ -247,8 +270,30 @@ async def test_whoever_shows_the_gateways_or_a_stated_address_is_named_once(
         claims = [event.claim for event in found.heard(AddressClaimRefused)]
         told = [(str(c.address), c.claimed_at.port, c.held_at and c.held_at.port) for c in claims]
         assert told == [(GATEWAY, 2, None), (ADDRESS, 2, 1), (ADDRESS, 3, 1)]
-        assert not found.served.fabric.topology.hosts
-        assert (await found.served.get("/api/v1/topology"))["hosts"] == []
+        assert found.at(VICTIM) == (1, {ADDRESS})
+        assert [h["mac"] for h in (await found.served.get("/api/v1/hosts"))["items"]] == [VICTIM]
+
+
+async def test_a_silent_host_is_known_while_it_answers_and_forgotten_when_it_does_not(
+    wired: Wired, tmp_path: Path
+) -> None:
+    config = configured(tmp_path, wired.switch).model_copy(
+        update={"hosts": HostsConfig.model_validate({"ageing": 0.5})}
+    )
+    async with watched(config) as found:
+        await victim_speaks(wired, found)
+        # Only answers to these questions keep it known: a silent host is forgotten after four of them.
+        asked = 0
+        async with asyncio.timeout(30):
+            while asked < 6:
+                frames = wired.frames(1)
+                asked += sum((frame.src, frame.dst) == (str(ROUTER_MAC), VICTIM) for frame in frames)
+                await asyncio.sleep(0.1)
+        port, addresses = found.at(VICTIM)
+        assert port == 1 and {ADDRESS, ADDRESS6} <= addresses and not found.heard(HostForgotten)
+        await asyncio.to_thread(silence)
+        forgotten = await found.until_heard(HostForgotten, 20)
+        assert str(forgotten.host.mac) == VICTIM and "did not answer" in forgotten.reason
 
 
 async def test_a_flood_of_claims_neither_pesters_its_victim_nor_keeps_others_from_moving(

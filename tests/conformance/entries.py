@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine.api import (
     ActionCall,
     ActionInfo,
     Change,

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from softswitch.engine import load_config, open_engine
-from softswitch.engine.api import Engine, EngineError, EngineOptions
-from softswitch.server.errors import Refusal
-from softswitch.server.front_panel import FrontPanel
-from softswitch.server.pipeline import Pipelines
-from softswitch.server.ports import BadOption, Ports
-from softswitch.server.server import read_config
+from p4fabric.softswitch.engine import load_config, open_engine
+from p4fabric.softswitch.engine.api import Engine, EngineError, EngineOptions
+from p4fabric.softswitch.server.errors import Refusal
+from p4fabric.softswitch.server.front_panel import FrontPanel
+from p4fabric.softswitch.server.pipeline import Pipelines
+from p4fabric.softswitch.server.ports import BadOption, Ports
+from p4fabric.softswitch.server.server import read_config
 
 from .entries import Unknown
 from .stf import StfError, read_stf

@@ -6,7 +6,7 @@ import operator
 from collections import defaultdict
 from collections.abc import Callable
 
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine.api import (
     Change,
     CounterValue,
     Engine,

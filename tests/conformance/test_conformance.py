@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from softswitch.engine import load_config
-from softswitch.engine.api import ActionCall, Exact, FieldMatch, Lpm, Ternary
+from p4fabric.softswitch.engine import load_config
+from p4fabric.softswitch.engine.api import ActionCall, Exact, FieldMatch, Lpm, Ternary
 
 from .entries import FIRST_PRIORITY, Unknown, entry
 from .runner import Result, Setting, find_tests, run_test

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import INSTALL_P4RUNTIME_SHELL
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = REPOSITORY / "docs" / "tutorial" / "first-program.md"
 
@@ -34,9 +36,10 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
         ("git", "ls-files", "-z"), cwd=REPOSITORY, check=True, capture_output=True, text=True
     ).stdout
     for name in filter(None, names.split("\0")):
-        if (REPOSITORY / name).is_file():
+        source = REPOSITORY / name
+        if source.is_file() or source.is_symlink():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(REPOSITORY / name, tmp_path / name)
+            shutil.copy(source, tmp_path / name, follow_symlinks=False)
     yield tmp_path
     cleanup = blocks("sh")[-1]
     subprocess.run(("bash", "-c", cleanup), cwd=tmp_path, capture_output=True, check=False)
@@ -61,10 +64,12 @@ def ask(process: subprocess.Popen[str], lines: str) -> None:
 
 @pytest.mark.root
 @pytest.mark.timeout(400)
-def test_a_newcomer_gets_packets_through_a_program(checkout: Path) -> None:
+def test_a_newcomer_gets_packets_through_a_program(checkout: Path, p4runtime_shell: Path) -> None:
     install, switch, ping, _ = blocks("sh")
     write_table, read_counter = blocks("python")
-    run(install, checkout)
+    assert f"{INSTALL_P4RUNTIME_SHELL}\n" in install
+    run(install.replace(INSTALL_P4RUNTIME_SHELL, ""), checkout)
+    (checkout / "shell").symlink_to(p4runtime_shell.parents[1])
     run(switch, checkout)
     output = checkout / "shell.log"
     with output.open("w") as log:

@@ -1,7 +1,7 @@
 """The benchmarks' compiled programs are what their sources compile to."""
 
 from benchmarks.programs import DIGEST, FOLDER, NAMES, pipeline_config, program
-from pipelines.compile import sources_digest
+from p4fabric.pipelines.compile import sources_digest
 
 
 def test_artifacts_come_from_the_sources_in_the_tree() -> None:

@@ -2,16 +2,16 @@
 
 Knows names and widths as the compiler's JSON has them, and plain integers. Must not know P4Runtime
 (messages, P4Info ids, canonical byte strings, roles): the server translates. Implemented by
-`softswitch.engine.engine.NativeEngine`; `open_engine` makes one.
+`p4fabric.softswitch.engine.engine.NativeEngine`; `open_engine` makes one.
 
 Threads: every method may be called from any thread; calls that change something are serialised. None
 of them waits for packets except `collect`, and none needs more than some milliseconds except `open_engine`
 and `swap` when the pipeline was never compiled on this machine (seconds): run these two in a thread.
 """
 
-from softswitch.engine.api.engine import EncodedBatch, Engine, EngineOptions
-from softswitch.engine.api.errors import BuildError, EngineError, PipelineError, PortError
-from softswitch.engine.api.operations import (
+from p4fabric.softswitch.engine.api.engine import EncodedBatch, Engine, EngineOptions
+from p4fabric.softswitch.engine.api.errors import BuildError, EngineError, PipelineError, PortError
+from p4fabric.softswitch.engine.api.operations import (
     DEFAULT_HANDLE,
     ActionCall,
     Atomicity,
@@ -46,7 +46,7 @@ from softswitch.engine.api.operations import (
     WriteRegister,
     WriteValueSet,
 )
-from softswitch.engine.api.pipeline import (
+from p4fabric.softswitch.engine.api.pipeline import (
     ActionInfo,
     CounterInfo,
     DefaultAction,
@@ -65,7 +65,9 @@ from softswitch.engine.api.pipeline import (
     TableInfo,
     ValueSetInfo,
 )
-from softswitch.engine.api.reports import (
+from p4fabric.softswitch.engine.api.reports import (
+    CaptureStats,
+    Departure,
     DigestMessage,
     EngineStats,
     Event,
@@ -81,10 +83,12 @@ __all__ = [
     "ActionInfo",
     "Atomicity",
     "BuildError",
+    "CaptureStats",
     "Change",
     "CounterInfo",
     "CounterValue",
     "DefaultAction",
+    "Departure",
     "DeviceConfig",
     "DigestInfo",
     "DigestMessage",

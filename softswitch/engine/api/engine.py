@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from softswitch.engine.api.operations import Atomicity, CounterValue, MeterConfig, Operation, Outcome
-from softswitch.engine.api.pipeline import DeviceConfig, PipelineInfo
-from softswitch.engine.api.reports import EngineStats, Event, IdleEntry, PortStats, QueueStats
-from softswitch.engine.trace.events import PacketTrace, TraceFilter
+from p4fabric.softswitch.engine.api.operations import Atomicity, CounterValue, MeterConfig, Operation, Outcome
+from p4fabric.softswitch.engine.api.pipeline import DeviceConfig, PipelineInfo
+from p4fabric.softswitch.engine.api.reports import (
+    CaptureStats,
+    Departure,
+    EngineStats,
+    Event,
+    IdleEntry,
+    PortStats,
+    QueueStats,
+)
+from p4fabric.softswitch.engine.trace.events import PacketTrace, TraceFilter
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +27,10 @@ class EngineOptions:
     """`cores` is how many threads move packets: one runs the program and, beyond one, the others send for it.
     `busy_poll_us`: so long after a packet the worker looks for the next one before it sleeps, which costs a
     core while packets come and saves them the wake-up. `drop_port` is where `mark_to_drop` sends.
-    `queue_depth` (packets, each of 8 priorities) is a new port's. `sanitize` builds with ASan and UBSan (the
-    process must have libasan preloaded). `name` is the worker thread's, for those who look at threads (15
-    characters)."""
+    `clock` gives nanoseconds: the engine's time then stands still but for `advance`, from what `clock` says
+    when it starts; None is the machine's clock. `queue_depth` (packets, each of 8 priorities) is a new
+    port's. `sanitize` builds with ASan and UBSan (the process must have libasan preloaded). `name` is the
+    worker thread's, for those who look at threads (15 characters)."""
 
     cpu_port: int = 510
     drop_port: int = 511
@@ -31,6 +40,7 @@ class EngineOptions:
     sanitize: bool = False
     cache_directory: Path | None = None
     name: str = "p4fabric"
+    clock: Callable[[], int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,7 @@ class EncodedBatch:
 
 
 class Engine(Protocol):
-    """A running pipeline. Made by `softswitch.engine.open_engine(config: DeviceConfig, options)`:
+    """A running pipeline. Made by `p4fabric.softswitch.engine.open_engine(config: DeviceConfig, options)`:
     compiles when the cache has not got it, loads, inserts the program's own entries; raises `BuildError`.
 
     With `with open_engine(...) as engine:` it is closed at the end."""
@@ -84,6 +94,10 @@ class Engine(Protocol):
         """Bind port `number` (0..510) to an interface (None: a memory port, see `inject`); `PortError`."""
         ...
 
+    def watch_ports(self, changed_fd: int) -> None:
+        """Signal an eventfd, the caller's, when a port comes, goes, or is up or down; -1: none."""
+        ...
+
     def remove_port(self, number: int) -> None:
         """Unbind; what waits in its queue is dropped. `PortError` when there is none."""
         ...
@@ -104,6 +118,15 @@ class Engine(Protocol):
         """Every port's figures."""
         ...
 
+    def capture(self, folder: Path) -> None:
+        """Write what every port receives and sends to pcap files in a folder; to be called before ports are
+        added. `PortError` says why not; adding a port raises it, too, when its files cannot be made."""
+        ...
+
+    def captures(self) -> list[CaptureStats]:
+        """All files of `capture`."""
+        ...
+
     def queue_stats(self, port: int) -> QueueStats:
         """A port's queues."""
         ...
@@ -116,8 +139,12 @@ class Engine(Protocol):
     def apply(
         self, batch: Sequence[Operation], atomicity: Atomicity = Atomicity.CONTINUE_ON_ERROR
     ) -> list[Outcome]:
-        """Change the pipeline's state; packets see either nothing or all of a batch. One outcome for each
-        operation, in their order; never raises for a bad operation."""
+        """Change the pipeline's state. One outcome for each operation, in their order; never raises for a bad
+        operation.
+
+        Packets see either nothing or all of a batch that is ALL_OR_NOTHING, and wait for it; another is
+        carried out in slices of about 0.5 ms, between which they pass (in one while the clock is held).
+        """
         ...
 
     def initial_handles(self, table: str) -> list[int]:
@@ -203,7 +230,23 @@ class Engine(Protocol):
         """A frame arrives on a memory port."""
         ...
 
-    def collect(self, timeout: float = 1.0, count: int | None = None) -> list[tuple[int, bytes]]:
+    def collect(self, timeout: float = 10.0, count: int | None = None) -> list[Departure]:
         """What was sent to memory ports, as (port, frame): waits until `count` frames have come (None: until
         all that was injected before has been dealt with) or `timeout` seconds are over."""
+        ...
+
+    # a clock that is held (`EngineOptions.clock`)
+    def advance(self, to_ns: int) -> None:
+        """Let the clock go on to a time; all that is due until then happens at its own. Waits for that, and
+        for all that was injected before; `TimeoutError` when there is no end to it, as when a program
+        recirculates for ever."""
+        ...
+
+    def due_ns(self) -> int | None:
+        """When a queue sends next, as things stand after `advance`; None: nothing waits."""
+        ...
+
+    def idle_due_ns(self) -> int | None:
+        """When the next entry's idle timeout is over; None: never. Looks at all entries of tables with
+        timeouts."""
         ...

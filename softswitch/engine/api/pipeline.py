@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from softswitch.engine.api.operations import FieldMatch
+from p4fabric.softswitch.engine.api.operations import FieldMatch
 
 
 class MatchKind(enum.Enum):
@@ -142,12 +142,14 @@ class MeterInfo:
 
 @dataclass(frozen=True, slots=True)
 class ValueSetInfo:
-    """A parser value set of at most `max_size` members, each of one value for each of `bitwidths`."""
+    """A parser value set of at most `max_size` members, each of one value for each of `bitwidths`. Those that
+    are `signed` are given as their bits, in two's complement."""
 
     id: int
     name: str
     bitwidths: tuple[int, ...]
     max_size: int
+    signed: tuple[bool, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ class PipelineInfo:
 
 
 class DeviceConfig(Protocol):
-    """A validated device configuration. Made by `softswitch.engine.load_config(data: bytes)`, which
+    """A validated device configuration. Made by `p4fabric.softswitch.engine.load_config(data: bytes)`, which
     raises `PipelineError`; it neither compiles nor runs anything, and takes some ten milliseconds."""
 
     @property

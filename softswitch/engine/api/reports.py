@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,43 @@ class DigestMessage:
 Event = PacketIn | DigestMessage
 
 
+class Departure(tuple[int, bytes]):
+    """A frame that left by a memory port: (port, frame), and when."""
+
+    at_ns: int
+    """Nanoseconds since the switch started; of a virtual clock, its time."""
+
+    def __new__(cls, port: int, frame: bytes, at_ns: int) -> Self:
+        """Compares as the pair."""
+        self = super().__new__(cls, (port, frame))
+        self.at_ns = at_ns
+        return self
+
+    @property
+    def port(self) -> int:
+        """Where it left."""
+        return self[0]
+
+    @property
+    def frame(self) -> bytes:
+        """All of it, from the Ethernet header on."""
+        return self[1]
+
+
 class IdleEntry(NamedTuple):
     """An entry that no packet has hit for its timeout."""
 
     table: str
     handle: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    """A port's egress queues together, in packets: now, the most since the start, tail drops."""
+
+    depth: int
+    max_depth: int
+    drops: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +80,18 @@ class PortStats:
     tx_packets: int
     tx_bytes: int
     drops: Mapping[str, int]
+    queue: QueueStats
 
 
 @dataclass(frozen=True, slots=True)
-class QueueStats:
-    """A port's egress queues together, in packets: now, the most since the start, tail drops."""
+class CaptureStats:
+    """One pcap file: frames that are in it, frames that are missing because it was written too slowly, and
+    why it is written no further, if it is not."""
 
-    depth: int
-    max_depth: int
-    drops: int
+    file: Path
+    frames: int
+    missing: int
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 """C from a checked pipeline. Deterministic: the same pipeline gives the same text."""
 
-from softswitch.engine.generate.program import generate
+from p4fabric.softswitch.engine.generate.program import generate
 
 __all__ = ["generate"]

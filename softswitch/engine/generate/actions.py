@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from softswitch.engine.api import MeterUnit, PipelineError
-from softswitch.engine.generate.calculations import Calculations
-from softswitch.engine.generate.expressions import AT, Expressions, field_type
-from softswitch.engine.generate.intervals import literal
-from softswitch.engine.generate.names import Names, comment, place
-from softswitch.engine.model import (
+from p4fabric.softswitch.engine.api import MeterUnit, PipelineError
+from p4fabric.softswitch.engine.generate.calculations import Calculations
+from p4fabric.softswitch.engine.generate.expressions import AT, Expressions, field_type
+from p4fabric.softswitch.engine.generate.intervals import literal
+from p4fabric.softswitch.engine.generate.names import Names, comment, place
+from p4fabric.softswitch.engine.model import (
     Action,
     Calculation,
     Constant,
@@ -31,7 +31,7 @@ from softswitch.engine.model import (
 )
 
 if TYPE_CHECKING:
-    from softswitch.engine.generate.tracing import Tracing
+    from p4fabric.softswitch.engine.generate.tracing import Tracing
 
 SIGNATURE = "struct pipeline *pipeline, struct packet *packet, struct phv *phv"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from softswitch.engine.api import PipelineError
-from softswitch.engine.generate.intervals import cast_width, container, literal
-from softswitch.engine.load.expressions import is_truth
-from softswitch.engine.model import (
+from p4fabric.softswitch.engine.api import PipelineError
+from p4fabric.softswitch.engine.generate.intervals import cast_width, container, literal
+from p4fabric.softswitch.engine.load.expressions import is_truth
+from p4fabric.softswitch.engine.model import (
     Argument,
     Constant,
     ElementField,
@@ -19,7 +19,7 @@ from softswitch.engine.model import (
 )
 
 if TYPE_CHECKING:
-    from softswitch.engine.generate.expressions import Expressions
+    from p4fabric.softswitch.engine.generate.expressions import Expressions
 
 LIMBS = 34  # as big.h has them
 MOST = 1 << (64 * LIMBS - 1)

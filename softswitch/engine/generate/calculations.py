@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from softswitch.engine.generate.expressions import Expressions
-from softswitch.engine.generate.intervals import literal
-from softswitch.engine.generate.layout import store_fields
-from softswitch.engine.generate.names import Names, place
-from softswitch.engine.load.scope import ALGORITHMS
-from softswitch.engine.model import (
+from p4fabric.softswitch.engine.generate.expressions import Expressions
+from p4fabric.softswitch.engine.generate.intervals import literal
+from p4fabric.softswitch.engine.generate.layout import store_fields
+from p4fabric.softswitch.engine.generate.names import Names, place
+from p4fabric.softswitch.engine.load.scope import ALGORITHMS
+from p4fabric.softswitch.engine.model import (
     Calculation,
     Checksum,
     ConstantInput,

@@ -4,9 +4,9 @@ known, and so is how many low bits whoever uses it looks at: an expression is co
 
 from __future__ import annotations
 
-from softswitch.engine.api import PipelineError
-from softswitch.engine.generate.big import Big
-from softswitch.engine.generate.intervals import (
+from p4fabric.softswitch.engine.api import PipelineError
+from p4fabric.softswitch.engine.generate.big import Big
+from p4fabric.softswitch.engine.generate.intervals import (
     I64,
     I128,
     U64,
@@ -17,9 +17,9 @@ from softswitch.engine.generate.intervals import (
     container,
     literal,
 )
-from softswitch.engine.generate.names import Names
-from softswitch.engine.load.expressions import is_truth
-from softswitch.engine.model import (
+from p4fabric.softswitch.engine.generate.names import Names
+from p4fabric.softswitch.engine.load.expressions import is_truth
+from p4fabric.softswitch.engine.model import (
     Argument,
     Constant,
     Element,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from softswitch.engine.generate.actions import SIGNATURE
-from softswitch.engine.generate.expressions import Expressions
-from softswitch.engine.generate.names import Names, place
-from softswitch.engine.generate.tracing import Tracing
-from softswitch.engine.model import Conditional, ControlFlow, Table
+from p4fabric.softswitch.engine.generate.actions import SIGNATURE
+from p4fabric.softswitch.engine.generate.coverage import Coverage
+from p4fabric.softswitch.engine.generate.expressions import Expressions
+from p4fabric.softswitch.engine.generate.names import Names, place
+from p4fabric.softswitch.engine.generate.tracing import Tracing
+from p4fabric.softswitch.engine.model import Conditional, ControlFlow, Table
 
 
 class Flows:
     """Writes the two control flows."""
 
-    def __init__(self, names: Names, expressions: Expressions, tracing: Tracing) -> None:
+    def __init__(self, names: Names, expressions: Expressions, tracing: Tracing, coverage: Coverage) -> None:
+        self.coverage = coverage
         self.tracing = tracing
         self.names = names
         self.expressions = expressions
@@ -33,7 +35,8 @@ class Flows:
             yield f"{self.names.nodes[flow.name, name]}:"
             if isinstance(node, Conditional):
                 yield f"    {place(node.source)}"
-                truth = self.tracing.condition(flow, node, self.expressions.truth(node.expression))
+                truth = self.coverage.condition(node, self.expressions.truth(node.expression))
+                truth = self.tracing.condition(flow, node, truth)
                 yield f"    if ({truth})"
                 yield f"        {self._go(flow, node.true_next)}"
                 yield "    else"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from softswitch.engine.api import PipelineError
-from softswitch.engine.load.expressions import is_truth
-from softswitch.engine.model import (
+from p4fabric.softswitch.engine.api import PipelineError
+from p4fabric.softswitch.engine.load.expressions import is_truth
+from p4fabric.softswitch.engine.model import (
     Argument,
     Constant,
     ElementField,

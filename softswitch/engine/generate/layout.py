@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from softswitch.engine.generate.expressions import field_type
-from softswitch.engine.generate.names import Names
-from softswitch.engine.model import Field, Header, Pipeline
+from p4fabric.softswitch.engine.generate.expressions import field_type
+from p4fabric.softswitch.engine.generate.names import Names
+from p4fabric.softswitch.engine.model import Field, Header, Pipeline
 
 
 def structs(pipeline: Pipeline, names: Names) -> Iterator[str]:

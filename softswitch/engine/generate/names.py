@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 from enum import IntEnum
 
-from softswitch.engine.load.headers import PADDING
-from softswitch.engine.model import Action, Field, Header, Pipeline, Source, Stack, Union
+from p4fabric.softswitch.engine.load.headers import PADDING
+from p4fabric.softswitch.engine.model import Action, Field, Header, Pipeline, Source, Stack, Union
 
 LONGEST = 80
 KEYWORDS = frozenset(

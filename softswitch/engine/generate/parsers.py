@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from softswitch.engine.api import PipelineError
-from softswitch.engine.generate.actions import SIGNATURE, Actions, words
-from softswitch.engine.generate.expressions import Expressions, elements, lookaheads
-from softswitch.engine.generate.intervals import literal
-from softswitch.engine.generate.names import Names, comment
-from softswitch.engine.generate.tracing import Tracing
-from softswitch.engine.model import (
+from p4fabric.softswitch.engine.api import PipelineError
+from p4fabric.softswitch.engine.generate.actions import SIGNATURE, Actions, words
+from p4fabric.softswitch.engine.generate.coverage import Coverage
+from p4fabric.softswitch.engine.generate.expressions import Expressions, elements, lookaheads
+from p4fabric.softswitch.engine.generate.intervals import literal
+from p4fabric.softswitch.engine.generate.names import Names, comment
+from p4fabric.softswitch.engine.generate.tracing import Tracing
+from p4fabric.softswitch.engine.model import (
     Expression,
     FieldRef,
     Header,
@@ -37,9 +38,11 @@ class Parsers:
         expressions: Expressions,
         actions: Actions,
         tracing: Tracing,
+        coverage: Coverage,
     ) -> None:
         self.pipeline = pipeline
         self.tracing = tracing
+        self.coverage = coverage
         self.names = names
         self.expressions = expressions
         self.actions = actions
@@ -102,6 +105,7 @@ class Parsers:
         yield f"static inline enum state parse_{name}({SIGNATURE}, struct cursor *at)"
         yield "{"
         yield "    (void)pipeline, (void)packet, (void)phv, (void)at;"
+        yield from self.coverage.state(state)
         yield from self.tracing.state(state)
         for step in state.operations:
             try:

@@ -4,36 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from softswitch.engine.generate.actions import Actions, data_words, words
-from softswitch.engine.generate.calculations import Calculations
-from softswitch.engine.generate.expressions import Expressions
-from softswitch.engine.generate.flows import Flows
-from softswitch.engine.generate.intervals import literal
-from softswitch.engine.generate.layout import codecs, structs
-from softswitch.engine.generate.names import Names, Place, comment, string
-from softswitch.engine.generate.parsers import Parsers
-from softswitch.engine.generate.tables import ENTRY_BYTES, Tables, profile_actions
-from softswitch.engine.generate.tracing import Tracing
-from softswitch.engine.model import ConstantInput, FieldList, FieldRef, Header, Pipeline, Validity
+from p4fabric.softswitch.engine.generate.actions import Actions, data_words, words
+from p4fabric.softswitch.engine.generate.calculations import Calculations
+from p4fabric.softswitch.engine.generate.coverage import Coverage
+from p4fabric.softswitch.engine.generate.expressions import Expressions
+from p4fabric.softswitch.engine.generate.flows import Flows
+from p4fabric.softswitch.engine.generate.intervals import literal
+from p4fabric.softswitch.engine.generate.layout import codecs, structs
+from p4fabric.softswitch.engine.generate.names import Names, Place, comment, string
+from p4fabric.softswitch.engine.generate.parsers import Parsers
+from p4fabric.softswitch.engine.generate.tables import ENTRY_BYTES, Tables, profile_actions
+from p4fabric.softswitch.engine.generate.tracing import Tracing
+from p4fabric.softswitch.engine.model import ConstantInput, FieldList, FieldRef, Header, Pipeline, Validity
 
 
-def generate(pipeline: Pipeline, *, traced: bool = False) -> str:
+def generate(pipeline: Pipeline, *, traced: bool = False, covered: bool = False) -> str:
     """C that includes the runtime's `lookup.h` and defines `p4_pipeline`; `PipelineError` names what
     cannot be expressed. `traced`: code that records what becomes of packets that are traced, and costs
-    something; the other knows nothing of that."""
-    return "\n".join(_Program(pipeline, traced).text()) + "\n"
+    something; the other knows nothing of that. `covered`: code that counts what packets come by."""
+    return "\n".join(_Program(pipeline, traced, covered).text()) + "\n"
 
 
 class _Program:
-    def __init__(self, pipeline: Pipeline, traced: bool) -> None:
+    def __init__(self, pipeline: Pipeline, traced: bool, covered: bool) -> None:
         self.pipeline = pipeline
         self.tracing = Tracing(pipeline, traced)
+        self.coverage = Coverage(pipeline, covered)
         self.names = Names(pipeline)
         self.expressions = Expressions(self.names)
         self.calculations = Calculations(self.names)
         self.actions = Actions(self.names, self.expressions, self.calculations, self.tracing)
         self.tables = Tables(
-            pipeline, self.names, self.expressions, self.calculations, self.actions, self.tracing
+            *(pipeline, self.names, self.expressions, self.calculations, self.actions),
+            *(self.tracing, self.coverage),
         )
 
     def text(self) -> Iterator[str]:
@@ -50,6 +53,7 @@ class _Program:
         yield ""
         yield f'_Static_assert(sizeof(struct entry) == {ENTRY_BYTES}, "the layout of entries");'
         yield ""
+        yield from self.coverage.declarations()
         yield "struct applied {"
         yield "    uint32_t action;"
         yield "    bool hit;"
@@ -65,12 +69,15 @@ class _Program:
         pipeline = self.pipeline
         for action in pipeline.actions:
             yield from self.actions.function(action)
-        yield from Parsers(pipeline, self.names, self.expressions, self.actions, self.tracing).code()
+        yield from Parsers(
+            *(pipeline, self.names, self.expressions, self.actions),
+            *(self.tracing, self.coverage),
+        ).code()
         yield from self.tables.shapes()
         for table in pipeline.tables:
             yield from self.tables.function(table)
         yield from self.tables.foresight()
-        flows = Flows(self.names, self.expressions, self.tracing)
+        flows = Flows(self.names, self.expressions, self.tracing, self.coverage)
         yield from flows.function(pipeline.ingress)
         yield from flows.function(pipeline.egress)
         yield from self._entry_points()

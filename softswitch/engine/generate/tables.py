@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from softswitch.engine.api import MatchKind
-from softswitch.engine.generate.actions import SIGNATURE, Actions, data_words, meter_amount, words
-from softswitch.engine.generate.calculations import Calculations
-from softswitch.engine.generate.expressions import Expressions
-from softswitch.engine.generate.intervals import literal
-from softswitch.engine.generate.names import Names, comment, place, string
-from softswitch.engine.generate.tracing import Tracing
-from softswitch.engine.model import Action, FieldRef, Key, Pipeline, Profile, Table
+from p4fabric.softswitch.engine.api import MatchKind
+from p4fabric.softswitch.engine.generate.actions import SIGNATURE, Actions, data_words, meter_amount, words
+from p4fabric.softswitch.engine.generate.calculations import Calculations
+from p4fabric.softswitch.engine.generate.coverage import Coverage
+from p4fabric.softswitch.engine.generate.expressions import Expressions
+from p4fabric.softswitch.engine.generate.intervals import literal
+from p4fabric.softswitch.engine.generate.names import Names, comment, place, string
+from p4fabric.softswitch.engine.generate.tracing import Tracing
+from p4fabric.softswitch.engine.model import Action, FieldRef, Key, Pipeline, Profile, Table
 
 ENTRY_BYTES = 48  # sizeof(struct entry), which the generated code asserts
 IDLE_WORDS, METER_WORDS = 3, 10  # as pipeline.h has them
@@ -128,9 +129,11 @@ class Tables:
         sums: Calculations,
         actions: Actions,
         tracing: Tracing,
+        coverage: Coverage,
     ) -> None:
         self.pipeline = pipeline
         self.tracing = tracing
+        self.coverage = coverage
         self.actions = actions
         self.names = names
         self.expressions = expressions
@@ -187,6 +190,8 @@ class Tables:
         direct = table.counted or table.meter is not None
         if not table.key and table.default_fixed and table.default is not None and not direct:
             action, _ = table.default
+            yield from self.coverage.table(table, "false")
+            yield from self.coverage.action(table, action, "    ")
             yield from self.tracing.table(table, "(struct target){0}", 0, 0)
             yield from self.tracing.action(action, f"default_{name}", "    ")
             yield f"    {self.names.action(action)}(pipeline, packet, phv, default_{name});"
@@ -379,10 +384,12 @@ class Tables:
 
     def _dispatch(self, table: Table) -> Iterator[str]:
         sizes = layout(table)
+        yield from self.coverage.table(table, "hit")
         yield from self.tracing.table(table, "target", sizes.key_words, sizes.range_words)
         yield "    switch (target.action) {"
         for action in {one.index: one for one in table.actions}.values():
             yield f"    case {action.index}:"
+            yield from self.coverage.action(table, action, "        ")
             yield from self.tracing.action(action, "data", "        ")
             yield f"        {self.names.action(action)}(pipeline, packet, phv, data);"
             yield "        break;"

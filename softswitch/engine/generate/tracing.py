@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from softswitch.engine.generate.actions import MESSAGES, data_words
-from softswitch.engine.generate.names import Names
-from softswitch.engine.model import (
+from p4fabric.softswitch.engine.generate.actions import MESSAGES, data_words
+from p4fabric.softswitch.engine.generate.names import Names
+from p4fabric.softswitch.engine.model import (
     Action,
     Conditional,
     ControlFlow,

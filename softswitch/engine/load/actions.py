@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from softswitch.engine.api import ActionInfo, Parameter
-from softswitch.engine.load.cursor import Cursor
-from softswitch.engine.load.expressions import read_expression, read_header, read_union
-from softswitch.engine.load.scope import Scope, read_source
-from softswitch.engine.load.signs import cast_parameters, signed_parameters
-from softswitch.engine.model import (
+from p4fabric.softswitch.engine.api import ActionInfo, Parameter
+from p4fabric.softswitch.engine.load.cursor import Cursor
+from p4fabric.softswitch.engine.load.expressions import read_expression, read_header, read_union
+from p4fabric.softswitch.engine.load.scope import Scope, read_source
+from p4fabric.softswitch.engine.load.signs import cast_parameters, signed_parameters
+from p4fabric.softswitch.engine.model import (
     Action,
     Constant,
     Element,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from softswitch.engine.api import CounterInfo, MeterInfo, MeterUnit, RegisterInfo
-from softswitch.engine.load.cursor import Cursor
-from softswitch.engine.load.scope import Scope
-from softswitch.engine.model import Counter, DirectMeter, Meter, Register, ValueSet
+from p4fabric.softswitch.engine.api import CounterInfo, MeterInfo, MeterUnit, RegisterInfo
+from p4fabric.softswitch.engine.load.cursor import Cursor
+from p4fabric.softswitch.engine.load.scope import Scope
+from p4fabric.softswitch.engine.model import Counter, DirectMeter, Meter, Register, ValueSet
 
 LARGEST_ARRAY = 1 << 24
 LARGEST_SET = 1 << 16
@@ -59,7 +59,7 @@ def read_arrays(root: Cursor, scope: Scope) -> Arrays:
         name = one["name"].text()
         width = one["compressed_bitwidth"].integer(1, WIDEST_MEMBER)
         most = one.optional("max_size", LARGEST_SET).integer(0, LARGEST_SET)
-        scope.value_sets[name] = ValueSet(len(arrays.value_set_ids), name, most, (width,))
+        scope.value_sets[name] = ValueSet(len(arrays.value_set_ids), name, most, (width,), (False,))
         arrays.value_set_ids[name] = one["id"].integer(0, HIGHEST_ID)
     return arrays
 

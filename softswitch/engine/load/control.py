@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine.api import (
     ActionInfo,
     DefaultAction,
     Exact,
@@ -18,10 +18,10 @@ from softswitch.engine.api import (
     TableInfo,
     Ternary,
 )
-from softswitch.engine.load.cursor import Cursor
-from softswitch.engine.load.expressions import read_expression
-from softswitch.engine.load.scope import Scope, read_algorithm, read_inputs, read_source
-from softswitch.engine.model import (
+from p4fabric.softswitch.engine.load.cursor import Cursor
+from p4fabric.softswitch.engine.load.expressions import read_expression
+from p4fabric.softswitch.engine.load.scope import Scope, read_algorithm, read_inputs, read_source
+from p4fabric.softswitch.engine.model import (
     Action,
     Calculation,
     Conditional,

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import NoReturn
 
-from softswitch.engine.api import PipelineError
+from p4fabric.pipelines.p4_source import is_p4_source
+from p4fabric.softswitch.engine.api import PipelineError
 
 LARGEST_INPUT = 64 * 1024 * 1024
 LONGEST_NAME = 512
@@ -33,6 +34,8 @@ class Cursor:
         except RecursionError:
             raise PipelineError("", "nested too deeply") from None
         except ValueError as error:
+            if is_p4_source(text):
+                raise PipelineError("", "this is P4 source; compile it: p4fabric compile x.p4") from None
             raise PipelineError("", f"not JSON: {error}") from None
 
     def refusal(self, problem: str) -> PipelineError:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import reduce
 
-from softswitch.engine.load.cursor import Cursor
-from softswitch.engine.load.scope import VALIDITY, WIDEST_FIELD, Scope
-from softswitch.engine.model import (
+from p4fabric.softswitch.engine.load.cursor import Cursor
+from p4fabric.softswitch.engine.load.scope import VALIDITY, WIDEST_FIELD, Scope
+from p4fabric.softswitch.engine.model import (
     Argument,
     Constant,
     Element,

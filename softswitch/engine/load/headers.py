@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from softswitch.engine.load.cursor import Cursor
-from softswitch.engine.load.scope import WIDEST_FIELD, Scope
-from softswitch.engine.model import Field, Header, Stack, Union
+from p4fabric.softswitch.engine.load.cursor import Cursor
+from p4fabric.softswitch.engine.load.scope import WIDEST_FIELD, Scope
+from p4fabric.softswitch.engine.model import Field, Header, Stack, Union
 
 LARGEST_HEADER = 2048
 LARGEST_STACK = 1024

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from softswitch.engine.load.actions import read_primitive, read_value
-from softswitch.engine.load.cursor import Cursor
-from softswitch.engine.load.expressions import first_members
-from softswitch.engine.load.scope import Scope, read_source
-from softswitch.engine.model import (
+from p4fabric.softswitch.engine.load.actions import read_primitive, read_value
+from p4fabric.softswitch.engine.load.cursor import Cursor
+from p4fabric.softswitch.engine.load.expressions import first_members
+from p4fabric.softswitch.engine.load.scope import Scope, read_source
+from p4fabric.softswitch.engine.model import (
     Constant,
     ElementField,
     Expression,
@@ -63,7 +63,8 @@ def _read_state(at: Cursor, scope: Scope, names: set[str]) -> ParserState:
             transitions.append(Transition(None, target))
         elif kind == "parse_vset":
             widths = tuple(width for _, width in key)
-            value_set = _value_set(one["value"], scope, widths)
+            signed = tuple(_is_signed(expression) for expression, _ in key)
+            value_set = _value_set(one["value"], scope, widths, signed)
             transitions.append(Transition(_read_cases(one, widths, False), target, value_set))
         elif kind == "hexstr":
             transitions.append(Transition(_read_cases(one, tuple(width for _, width in key)), target))
@@ -90,7 +91,11 @@ def _read_key(at: Cursor, scope: Scope) -> tuple[Expression, int]:
     raise at.refusal("a transition key must be a field or a lookahead of at most 128 bits")
 
 
-def _value_set(at: Cursor, scope: Scope, widths: tuple[int, ...]) -> ValueSet:
+def _is_signed(key: Expression) -> bool:
+    return isinstance(key, FieldRef | ElementField) and key.field.signed
+
+
+def _value_set(at: Cursor, scope: Scope, widths: tuple[int, ...], signed: tuple[bool, ...]) -> ValueSet:
     """The set that this string names, whose members are like the key."""
     name = at.text()
     known = scope.value_sets.get(name)
@@ -98,7 +103,7 @@ def _value_set(at: Cursor, scope: Scope, widths: tuple[int, ...]) -> ValueSet:
         at.fail(f"there is no value set {name!r}")
     if sum(known.widths) != sum(widths) or (len(known.widths) > 1 and known.widths != widths):
         at.fail(f"value set {name!r} has members of {known.widths} bits, the key has {widths}")
-    scope.value_sets[name] = replace(known, widths=widths)
+    scope.value_sets[name] = replace(known, widths=widths, signed=signed)
     return scope.value_sets[name]
 
 

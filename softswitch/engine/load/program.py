@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from softswitch.engine.api import DigestInfo, HeaderField, PipelineError, PipelineInfo, ValueSetInfo
-from softswitch.engine.load.actions import read_actions, read_primitive
-from softswitch.engine.load.arrays import read_arrays
-from softswitch.engine.load.control import ControlReader
-from softswitch.engine.load.cursor import Cursor
-from softswitch.engine.load.expressions import read_expression
-from softswitch.engine.load.headers import read_headers
-from softswitch.engine.load.parser import read_parser
-from softswitch.engine.load.scope import Scope, read_algorithm, read_inputs, read_source
-from softswitch.engine.model import (
+from p4fabric.softswitch.engine.api import DigestInfo, HeaderField, PipelineError, PipelineInfo, ValueSetInfo
+from p4fabric.softswitch.engine.load.actions import read_actions, read_primitive
+from p4fabric.softswitch.engine.load.arrays import read_arrays
+from p4fabric.softswitch.engine.load.control import ControlReader
+from p4fabric.softswitch.engine.load.cursor import Cursor
+from p4fabric.softswitch.engine.load.expressions import read_expression
+from p4fabric.softswitch.engine.load.headers import read_headers
+from p4fabric.softswitch.engine.load.parser import read_parser
+from p4fabric.softswitch.engine.load.scope import Scope, read_algorithm, read_inputs, read_source
+from p4fabric.softswitch.engine.model import (
     Calculation,
     Checksum,
     ConstantInput,
@@ -84,7 +84,7 @@ def _read_program(root: Cursor) -> Pipeline:
         registers=arrays.registers,
         meters=arrays.meters,
         value_sets={
-            one.name: ValueSetInfo(arrays.value_set_ids[one.name], one.name, one.widths, one.size)
+            one.name: ValueSetInfo(arrays.value_set_ids[one.name], one.name, one.widths, one.size, one.signed)
             for one in scope.value_sets.values()
         },
         digests={

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from softswitch.engine.load.cursor import Cursor
-from softswitch.engine.model import (
+from p4fabric.softswitch.engine.load.cursor import Cursor
+from p4fabric.softswitch.engine.model import (
     Action,
     Calculation,
     ConstantInput,

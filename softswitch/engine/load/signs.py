@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from softswitch.engine.model import (
+from p4fabric.softswitch.engine.model import (
     Argument,
     Constant,
     Element,

@@ -51,8 +51,17 @@ struct outcome {
     int64_t handle;
 };
 
-/* The caller has parked the worker. `all`: undo everything when one operation fails. */
-void batch_apply(struct engine *engine, const uint64_t *words, uint64_t count, struct outcome *outcomes,
-                 uint32_t operations, bool all);
+struct batch {
+    const uint64_t *words;
+    uint64_t count, at; /* words; how many are done with */
+    struct outcome *outcomes;
+    uint32_t operations, done;
+};
+
+void batch_foresee(const struct engine *engine, const struct batch *batch); /* have memory at hand; beside the worker */
+
+/* Both want the worker parked. */
+void batch_apply_all(struct engine *engine, struct batch *batch); /* undoes everything when one operation fails */
+void batch_apply_until(struct engine *engine, struct batch *batch, uint64_t until_ns); /* as many as there is time for */
 
 #endif

@@ -10,7 +10,7 @@
 #include "exports.h"
 #include "sender.h"
 
-enum { CROSSING_RING = 4 * 1024 * 1024 };
+enum { CROSSING_RING = 4 * 1024 * 1024, SLICE_NS = 500000 };
 
 static bool watch(struct engine *engine, int fd, uint64_t as)
 {
@@ -26,6 +26,7 @@ EXPORT struct engine *engine_new(uint32_t cpu_port, uint32_t drop_port, uint32_t
     engine->cpu_port = (uint16_t)cpu_port;
     engine->drop_port = (uint16_t)drop_port;
     engine->default_depth = depth;
+    engine->changed_fd = -1;
     engine->ready_last = &engine->ready_first;
     engine->pending_last = &engine->pending_first;
     pthread_mutex_init(&engine->control, NULL);
@@ -59,9 +60,11 @@ static void close_fd(int fd)
 EXPORT void engine_free(struct engine *engine)
 {
     engine_stop(engine);
+    engine->changed_fd = -1;
     while (engine->active_count)
         port_close(engine, engine->ports[engine->active[0]]);
     senders_close(engine);
+    capture_close(engine->capture);
     forget_old(engine, true);
     pipeline_unload(engine->pipeline);
     if (engine->tracer)
@@ -91,10 +94,36 @@ EXPORT int engine_set_senders(struct engine *engine, uint32_t count)
     return done ? 0 : -1;
 }
 
+EXPORT int engine_capture(struct engine *engine, const char *folder)
+{
+    engine_park(engine);
+    int error = engine->capture || engine->active_count ? EBUSY : 0;
+    if (!error)
+        engine->capture = capture_open(folder, engine->held, &error);
+    engine_release(engine);
+    return error;
+}
+
+EXPORT uint32_t engine_captures(struct engine *engine, struct capture_report *reports, uint32_t most)
+{
+    pthread_mutex_lock(&engine->control);
+    uint32_t count = engine->capture ? capture_reports(engine->capture, reports, most) : 0;
+    pthread_mutex_unlock(&engine->control);
+    return count;
+}
+
 EXPORT void engine_set_poll(struct engine *engine, uint64_t ns)
 {
     engine_park(engine);
     engine->poll_ns = ns;
+    engine_release(engine);
+}
+
+/* Signal an eventfd at each change of a port, from now on; -1: none any more. It stays the caller's. */
+EXPORT void engine_watch_ports(struct engine *engine, int changed_fd)
+{
+    engine_park(engine);
+    engine->changed_fd = changed_fd;
     engine_release(engine);
 }
 
@@ -128,6 +157,18 @@ EXPORT void engine_stop(struct engine *engine)
         engine->running = false;
     }
     pthread_mutex_unlock(&engine->control);
+}
+
+/* From now on the clock stands still, but for engine_advance; it counts from 0. It never goes back. */
+EXPORT void engine_hold(struct engine *engine, uint64_t now_ns)
+{
+    engine_park(engine);
+    engine->start_ns = 0;
+    if (!engine->held || now_ns > engine->held_ns)
+        engine->held_ns = now_ns;
+    engine->held = true;
+    engine_clock(engine);
+    engine_release(engine);
 }
 
 EXPORT int engine_add_port(struct engine *engine, uint32_t number, const char *interface, int discard,
@@ -206,12 +247,23 @@ EXPORT void engine_figures(struct engine *engine, struct engine_report *report)
     memcpy(report->drops, engine->drops, sizeof report->drops);
 }
 
+/* Operations that belong together happen at once as packets see it. Others are carried out in slices, between
+ * which packets have their turn; while the clock is held no time passes for packets that wait. */
 EXPORT void engine_apply(struct engine *engine, const uint64_t *words, uint64_t count, struct outcome *outcomes,
                          uint32_t operations, int all)
 {
-    engine_park(engine);
-    engine_clock(engine);
-    batch_apply(engine, words, count, outcomes, operations, all);
-    forget_old(engine, false);
-    engine_release(engine);
+    struct batch batch = {.words = words, .count = count, .outcomes = outcomes, .operations = operations};
+    pthread_mutex_lock(&engine->control);
+    batch_foresee(engine, &batch);
+    pthread_mutex_unlock(&engine->control);
+    do {
+        engine_park(engine);
+        engine_clock(engine);
+        if (all)
+            batch_apply_all(engine, &batch);
+        else
+            batch_apply_until(engine, &batch, engine->held ? UINT64_MAX : monotonic_ns() + SLICE_NS);
+        forget_old(engine, false);
+        engine_release(engine);
+    } while (batch.done < operations);
 }

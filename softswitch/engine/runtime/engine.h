@@ -3,13 +3,14 @@
  *
  * Threads. The worker owns everything while it runs. Whoever wants to change something parks it first
  * (engine_park, engine_release: at a burst boundary, by a flag that the worker looks at once a burst); callers
- * of that are serialised by `control`. Rings cross threads without parking: frames injected, frames sent to memory
+ * of that are serialised by `control`, and between two of them packets have their turn. Rings cross threads without parking: frames injected, frames sent to memory
  * ports, what goes up to the control plane. */
 #ifndef P4_ENGINE_H
 #define P4_ENGINE_H
 
 #include <pthread.h>
 
+#include "capture.h"
 #include "pipeline.h"
 #include "ring.h"
 #include "upward.h"
@@ -31,12 +32,14 @@ enum drop_reason {
     DROP_NO_PORT,
     DROP_NO_BUFFER,
     DROP_QUEUE_FULL,
-    DROP_TOO_LONG,
+    DROP_TOO_LONG, /* received */
     DROP_PORT_DOWN,
     DROP_SEND_FAILED,
     DROP_RING_FULL,
     DROP_PENDING_FULL,
     DROP_NO_REPLICA,
+    DROP_BEYOND_MTU, /* to be sent */
+    DROP_OFFLOAD,    /* received, to be cut up in a way that segment.c does not know */
     DROP_REASONS,
 };
 
@@ -99,9 +102,11 @@ struct scheduler { /* of one port */
     uint64_t line_ns; /* when the line is free */
 };
 
+enum injected { INJECTED_FRAME, INJECTED_TIME }; /* records of the ring; a time is where the held clock goes */
+
 /* --- ports (port.c) --- */
 
-struct link; /* an interface's socket and rings */
+struct link; /* an interface's sockets and rings (link.h) */
 
 struct port {
     bool used, memory, discard, up, xdp;
@@ -130,7 +135,11 @@ struct engine {
     struct packet *pending_first, **pending_last; /* to go through ingress again */
     uint32_t pending;
     uint64_t now_ns, start_ns;
+    bool held;                 /* the clock stands still but for engine_advance */
+    uint64_t held_ns, due_ns;  /* where it stands; when a queue sends next, once all has settled */
     uint64_t poll_ns; /* how long to look for more before it sleeps */
+    uint64_t turn_ns; /* until when packets have their turn before it parks again */
+    uint64_t looked_ns; /* when the descriptors were looked at last */
     uint16_t limited[PORTS]; /* ports with packets that wait, in a queue or for the line */
     uint32_t limited_count;
     bool events_new, collected_new;
@@ -140,11 +149,13 @@ struct engine {
     uint32_t sender_count; /* 0: the worker sends */
     struct tracer *tracer; /* NULL: nobody has traced yet */
     bool tracing;
+    struct capture *capture; /* NULL: nothing is captured */
 
     /* crossing threads */
     struct ring injected, collected;
     struct upward upward;
     int wake_fd, events_fd, collected_fd, epoll_fd, netlink_fd;
+    int changed_fd; /* the owner's; signalled when a port comes, goes, or is up or down; -1: none */
     uint64_t injected_count, handled_count, marked_count; /* injected frames dealt with; the same when nothing was left to do */
 
     pthread_t thread;
@@ -165,6 +176,7 @@ static inline uint64_t since_start_at_us(const struct engine *engine, uint64_t n
 }
 
 uint64_t monotonic_ns(void);
+uint64_t engine_time(const struct engine *engine); /* the machine's monotonic clock, or the held one */
 void engine_clock(struct engine *engine);
 void signal_fd(int fd); /* an eventfd becomes readable */
 void engine_park(struct engine *engine); /* takes `control` */
@@ -189,16 +201,20 @@ void process_egress(struct engine *engine, struct packet *packet, uint32_t *sent
 /* port.c */
 struct port *port_open(struct engine *engine, uint16_t number, const char *interface, bool xdp, int *error);
 void port_close(struct engine *engine, struct port *port);
+void ports_check(struct engine *engine); /* links came or went */
+int port_fd(const struct port *port);
+int netlink_open(void);
+void refill_groups(struct engine *engine);
+
+/* receive.c */
 bool port_receive(struct engine *engine, struct port *port); /* one burst; whether there was anything */
+
+/* transmit.c */
 void port_send(struct engine *engine, struct port *port, struct packet *packet);
 void port_flush(struct engine *engine, struct port *port);
 /* Of the thread that sends for the port: what becomes of each frame, for port_settle, which is the worker's. */
 void port_transmit(const struct port *port, struct packet *const *packets, uint32_t count, uint8_t *outcomes);
 void port_settle(struct engine *engine, struct port *port, struct packet *packet, uint8_t outcome);
-void ports_check(struct engine *engine); /* links came or went */
-int port_fd(const struct port *port);
-int netlink_open(void);
-void refill_groups(struct engine *engine);
 
 /* worker.c */
 void *worker(void *engine);

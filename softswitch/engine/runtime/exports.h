@@ -34,8 +34,12 @@ EXPORT struct engine *engine_new(uint32_t cpu_port, uint32_t drop_port, uint32_t
 EXPORT void engine_free(struct engine *engine);
 EXPORT int engine_set_senders(struct engine *engine, uint32_t count);
 EXPORT void engine_set_poll(struct engine *engine, uint64_t ns);
+EXPORT int engine_capture(struct engine *engine, const char *folder); /* errno; before there are ports */
+EXPORT uint32_t engine_captures(struct engine *engine, struct capture_report *reports, uint32_t most);
+EXPORT void engine_watch_ports(struct engine *engine, int changed_fd);
 EXPORT int engine_start(struct engine *engine, const char *name);
 EXPORT void engine_stop(struct engine *engine);
+EXPORT void engine_hold(struct engine *engine, uint64_t now_ns);
 EXPORT int engine_add_port(struct engine *engine, uint32_t number, const char *interface, int discard,
                            int xdp);
 EXPORT int engine_remove_port(struct engine *engine, uint32_t number);
@@ -58,6 +62,7 @@ void forget_old(struct engine *engine, bool all); /* replaced pipelines live unt
 EXPORT int64_t engine_read_direct(struct engine *engine, uint32_t table, const int64_t *handles, uint32_t count,
                                   int kind, uint64_t *words);
 EXPORT uint32_t engine_idle(struct engine *engine, struct idle_entry *entries, uint32_t most);
+EXPORT uint64_t engine_idle_due(struct engine *engine);
 EXPORT int engine_read_array(struct engine *engine, int kind, uint32_t array, uint64_t start, uint64_t count,
                              uint64_t *words);
 
@@ -65,6 +70,8 @@ EXPORT int engine_read_array(struct engine *engine, int kind, uint32_t array, ui
 EXPORT uint64_t engine_inject(struct engine *engine, uint32_t port, const uint8_t *frame, uint32_t length);
 EXPORT int64_t engine_take(struct engine *engine, int events, uint8_t *to, uint32_t size, uint32_t *kind,
                            uint32_t *number);
+EXPORT uint64_t engine_advance(struct engine *engine, uint64_t to_ns);
+EXPORT uint64_t engine_due(struct engine *engine);
 EXPORT uint64_t engine_marked(struct engine *engine);
 EXPORT int engine_fd(struct engine *engine, int events);
 EXPORT uint64_t engine_measure(struct engine *engine, uint32_t port, const uint8_t *frames, uint32_t length,

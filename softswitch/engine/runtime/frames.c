@@ -1,14 +1,11 @@
 /* Frames to the worker, frames and events from it. */
 #include "exports.h"
 
-/* How many frames were injected up to this one; 0: it was refused. */
-EXPORT uint64_t engine_inject(struct engine *engine, uint32_t port, const uint8_t *frame, uint32_t length)
+static uint64_t inject(struct engine *engine, enum injected kind, uint32_t port, const void *bytes, uint32_t length)
 {
-    if (length > LONGEST_FRAME || port >= PORTS)
-        return 0;
     uint64_t count = 0;
     pthread_mutex_lock(&engine->inject_lock);
-    if (ring_write(&engine->injected, 0, port, frame, length)) {
+    if (ring_write(&engine->injected, kind, port, bytes, length)) {
         count = ++engine->injected_count;
         signal_fd(engine->wake_fd);
     }
@@ -16,7 +13,22 @@ EXPORT uint64_t engine_inject(struct engine *engine, uint32_t port, const uint8_
     return count;
 }
 
-/* The next record's bytes, or -1 when there is none. One reader at a time. */
+/* How many frames were injected up to this one; 0: it was refused. */
+EXPORT uint64_t engine_inject(struct engine *engine, uint32_t port, const uint8_t *frame, uint32_t length)
+{
+    if (length > LONGEST_FRAME || port >= PORTS)
+        return 0;
+    return inject(engine, INJECTED_FRAME, port, frame, length);
+}
+
+/* The held clock goes on to a time, behind the frames that were injected before; counts as one of them. */
+EXPORT uint64_t engine_advance(struct engine *engine, uint64_t to_ns)
+{
+    return engine->held ? inject(engine, INJECTED_TIME, 0, &to_ns, sizeof to_ns) : 0;
+}
+
+/* The next record's bytes, or -1 when there is none. One reader at a time. A frame
+ * that was collected stands behind the time at which it left, 8 bytes of nanoseconds since the engine's start. */
 EXPORT int64_t engine_take(struct engine *engine, int events, uint8_t *to, uint32_t size, uint32_t *kind,
                            uint32_t *number)
 {
@@ -34,7 +46,15 @@ EXPORT int64_t engine_take(struct engine *engine, int events, uint8_t *to, uint3
     *number = record->number;
     memcpy(to, record + 1, length);
     ring_next(ring);
+    if (engine->held && ring == &engine->collected && ring_empty(ring))
+        signal_fd(engine->wake_fd); /* it may have waited for room */
     return length;
+}
+
+/* When the next queue has something to do, by what `engine_marked` has marked; UINT64_MAX: never. */
+EXPORT uint64_t engine_due(struct engine *engine)
+{
+    return __atomic_load_n(&engine->due_ns, __ATOMIC_RELAXED);
 }
 
 EXPORT uint64_t engine_marked(struct engine *engine)

@@ -250,8 +250,11 @@ EXPORT void engine_swap(struct engine *engine, struct pipeline *pipeline, const 
     engine->pipeline = pipeline;
     engine->tracing = false;
     pipeline->now_ns = &engine->now_ns;
+    if (engine->held)
+        pipeline->random = 0; /* what runs by a held clock runs alike each time */
     engine_clock(engine);
-    batch_apply(engine, words, count, outcomes, operations, false);
+    struct batch batch = {.words = words, .count = count, .outcomes = outcomes, .operations = operations};
+    batch_apply_until(engine, &batch, UINT64_MAX);
     retire(engine, before);
     engine_release(engine);
 }

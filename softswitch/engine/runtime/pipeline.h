@@ -6,7 +6,7 @@
 
 #include "bits.h"
 
-enum { PIPELINE_ABI = 5, NO_ACTION = 0xffffffff, MOST_KEY_WORDS = 128, METER_WORDS = 10, IDLE_WORDS = 3 };
+enum { PIPELINE_ABI = 6, NO_ACTION = 0xffffffff, MOST_KEY_WORDS = 128, METER_WORDS = 10, IDLE_WORDS = 3 };
 
 enum match_kind { MATCH_EXACT, MATCH_LPM, MATCH_TERNARY };
 enum target_kind { TARGET_ACTION, TARGET_MEMBER, TARGET_GROUP };
@@ -125,6 +125,8 @@ struct table {
     } missed;
     struct guide guide;
     struct filter filter;
+    void *reserved; /* where the entries lie, if that is address space of `reserved_size`; NULL: they lie in an array */
+    size_t reserved_size;
 };
 
 /* --- action profiles --- */

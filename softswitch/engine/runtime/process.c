@@ -287,6 +287,8 @@ void process_receive(struct engine *engine, struct port *port, struct packet *pa
         port->rx_packets++;
         port->rx_bytes += packet->length;
     }
+    if (__builtin_expect(engine->capture && port, false))
+        capture_frame(engine->capture, port->number, CAPTURE_IN, packet->at_ns, packet->data, packet->length);
     packet_guard(packet);
     packet->ingress_length = packet->wire_length = packet->length;
     packet->pipeline->code->reset_metadata(packet);

@@ -22,7 +22,7 @@ EXPORT int64_t engine_read_direct(struct engine *engine, uint32_t number, const 
 {
     int64_t bad = -1;
     pthread_mutex_lock(&engine->control);
-    uint64_t now_ns = monotonic_ns();
+    uint64_t now_ns = engine_time(engine);
     struct table *table = number < engine->pipeline->code->table_count ? &engine->pipeline->tables[number] : NULL;
     for (uint32_t i = 0; i < count && bad < 0; i++) {
         uint32_t place;
@@ -46,19 +46,25 @@ EXPORT int64_t engine_read_direct(struct engine *engine, uint32_t number, const 
     return bad;
 }
 
+/* Since when an entry that may time out has been idle: it was hit, written or named. */
+static uint64_t idle_since(const uint64_t *idle)
+{
+    uint64_t last = __atomic_load_n(&idle[1], __ATOMIC_RELAXED);
+    return last > idle[2] ? last : idle[2];
+}
+
 /* Entries whose timeout is over since they were hit, written or named. */
 EXPORT uint32_t engine_idle(struct engine *engine, struct idle_entry *entries, uint32_t most)
 {
     uint32_t count = 0;
     pthread_mutex_lock(&engine->control);
-    uint64_t now_ns = monotonic_ns();
+    uint64_t now_ns = engine_time(engine);
     const struct pipeline *pipeline = engine->pipeline;
     for (uint32_t t = 0; t < pipeline->code->table_count; t++) {
         const struct table *table = &pipeline->tables[t];
         for (uint32_t place = 0; table->shape->timed && place < table->high && count < most; place++) {
             struct entry *entry = table_entry(table, place);
-            uint64_t *idle = entry_state(table, entry), last = __atomic_load_n(&idle[1], __ATOMIC_RELAXED);
-            uint64_t since = last > idle[2] ? last : idle[2];
+            uint64_t *idle = entry_state(table, entry), since = idle_since(idle);
             if (!entry->used || !idle[0] || now_ns < since || now_ns - since < idle[0])
                 continue;
             idle[2] = now_ns;
@@ -67,6 +73,25 @@ EXPORT uint32_t engine_idle(struct engine *engine, struct idle_entry *entries, u
     }
     pthread_mutex_unlock(&engine->control);
     return count;
+}
+
+/* When the next entry's timeout is over, if no packet hits it; UINT64_MAX: never. */
+EXPORT uint64_t engine_idle_due(struct engine *engine)
+{
+    uint64_t due_ns = UINT64_MAX;
+    pthread_mutex_lock(&engine->control);
+    const struct pipeline *pipeline = engine->pipeline;
+    for (uint32_t t = 0; t < pipeline->code->table_count; t++) {
+        const struct table *table = &pipeline->tables[t];
+        for (uint32_t place = 0; table->shape->timed && place < table->high; place++) {
+            const uint64_t *idle = entry_state(table, table_entry(table, place));
+            bool times_out = table_entry(table, place)->used && idle[0];
+            if (times_out && idle_since(idle) + idle[0] < due_ns)
+                due_ns = idle_since(idle) + idle[0];
+        }
+    }
+    pthread_mutex_unlock(&engine->control);
+    return due_ns;
 }
 
 static const struct array_shape *array_of(const struct pipeline *pipeline, int kind, uint32_t array,

@@ -28,7 +28,13 @@ static uint64_t room_of(uint32_t length)
 
 bool ring_write(struct ring *ring, uint32_t kind, uint32_t number, const void *bytes, uint32_t length)
 {
-    uint64_t written = ring->written, at = written & (ring->size - 1), need = room_of(length);
+    return ring_write_behind(ring, kind, number, NULL, 0, bytes, length);
+}
+
+bool ring_write_behind(struct ring *ring, uint32_t kind, uint32_t number, const void *head, uint32_t head_length,
+                       const void *bytes, uint32_t length)
+{
+    uint64_t written = ring->written, at = written & (ring->size - 1), need = room_of(head_length + length);
     uint64_t skip = at + need > ring->size ? ring->size - at : 0;
     uint64_t read = __atomic_load_n(&ring->read, __ATOMIC_ACQUIRE);
     if (written + skip + need - read > ring->size) {
@@ -41,10 +47,12 @@ bool ring_write(struct ring *ring, uint32_t kind, uint32_t number, const void *b
         written += skip;
         at = 0;
     }
-    struct record record = {kind, number, length, 0};
+    struct record record = {kind, number, head_length + length, 0};
     memcpy(ring->bytes + at, &record, sizeof record);
+    if (head_length)
+        memcpy(ring->bytes + at + sizeof record, head, head_length);
     if (length)
-        memcpy(ring->bytes + at + sizeof record, bytes, length);
+        memcpy(ring->bytes + at + sizeof record + head_length, bytes, length);
     __atomic_store_n(&ring->written, written + need, __ATOMIC_RELEASE);
     return true;
 }
@@ -70,4 +78,9 @@ void ring_next(struct ring *ring)
 bool ring_empty(struct ring *ring)
 {
     return __atomic_load_n(&ring->read, __ATOMIC_ACQUIRE) == __atomic_load_n(&ring->written, __ATOMIC_ACQUIRE);
+}
+
+uint64_t ring_used(const struct ring *ring)
+{
+    return __atomic_load_n(&ring->written, __ATOMIC_ACQUIRE) - __atomic_load_n(&ring->read, __ATOMIC_ACQUIRE);
 }

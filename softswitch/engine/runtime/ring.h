@@ -22,10 +22,14 @@ void ring_close(struct ring *ring);
 
 /* False: no room; the record is counted as lost. */
 bool ring_write(struct ring *ring, uint32_t kind, uint32_t number, const void *bytes, uint32_t length);
+/* The same for a record whose bytes are in two places. */
+bool ring_write_behind(struct ring *ring, uint32_t kind, uint32_t number, const void *head, uint32_t head_length,
+                       const void *bytes, uint32_t length);
 
 /* The oldest record, or NULL; it stays until ring_next. */
 const struct record *ring_peek(struct ring *ring);
 void ring_next(struct ring *ring);
 bool ring_empty(struct ring *ring);
+uint64_t ring_used(const struct ring *ring); /* bytes */
 
 #endif

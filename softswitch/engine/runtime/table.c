@@ -9,7 +9,21 @@
 #include "filter.h"
 #include "guide.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+enum { MOST_RESERVED_MIB = 64 };
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+enum { MOST_RESERVED_MIB = 4096 };
+#endif
+
 enum { FEWEST_SLOTS = 8, FEWEST_ENTRIES = 16, HUGE_PAGE = 2 * 1024 * 1024, FAR_BYTES = 128 * 1024 };
+enum { PAGE = 4096 };
+
+#ifndef MADV_POPULATE_WRITE /* Linux 5.14 */
+#define MADV_POPULATE_WRITE 23
+#endif
 
 void *array_new(size_t size)
 {
@@ -33,6 +47,39 @@ static uint64_t *entry_mask(const struct table *table, struct entry *entry)
     return entry->words + table->shape->key_words + 2 * table->shape->range_words;
 }
 
+static void free_entries(struct table *table)
+{
+    if (table->reserved) {
+        ASAN_UNPOISON_MEMORY_REGION(table->reserved, table->reserved_size);
+        munmap(table->reserved, table->reserved_size);
+    } else {
+        array_free(table->entries);
+    }
+    table->reserved = NULL;
+}
+
+/* Take address space for all entries that a large table may hold; memory comes with those that are there. So they
+ * need not be copied to make room for more, which would take milliseconds. Sanitised builds catch whoever touches a
+ * place that was never taken. */
+static void reserve(struct table *table)
+{
+    /* Twice as many as there may be: what a batch removes gives its place back when the batch ends. */
+    size_t most = ((size_t)MOST_RESERVED_MIB << 20) / table->stride, wanted = 2 * (size_t)table->shape->max_size;
+    uint32_t room = (uint32_t)(wanted < most ? wanted : most);
+    size_t size = (size_t)room * table->stride + HUGE_PAGE;
+    if (size < 2 * (size_t)HUGE_PAGE)
+        return;
+    void *space = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (space == MAP_FAILED)
+        return;
+    table->reserved = space;
+    table->reserved_size = size;
+    table->entries = (uint8_t *)space + (HUGE_PAGE - (uintptr_t)space % HUGE_PAGE) % HUGE_PAGE;
+    table->room = room;
+    madvise(table->entries, size - HUGE_PAGE, MADV_HUGEPAGE);
+    ASAN_POISON_MEMORY_REGION(space, size);
+}
+
 bool table_open(struct table *table, const struct table_shape *shape, uint64_t seed)
 {
     memset(table, 0, sizeof *table);
@@ -43,6 +90,7 @@ bool table_open(struct table *table, const struct table_shape *shape, uint64_t s
     table->miss_data = calloc(shape->data_words + 1, 8);
     if (!table->miss_data)
         return false;
+    reserve(table);
     if (shape->default_action != NO_ACTION)
         memcpy(table->miss_data, shape->default_data, 8 * shape->data_words);
     return true;
@@ -57,12 +105,39 @@ void table_close(struct table *table)
     guide_close(table);
     filter_close(table);
     free(table->tuples);
-    array_free(table->entries);
+    free_entries(table);
     free(table->miss_data);
     memset(table, 0, sizeof *table);
 }
 
 /* --- places --- */
+
+/* Room for an entry more where it is not reserved, or where a batch takes more places than that before it gives
+ * back those that it removes. */
+static bool make_room(struct table *table)
+{
+    uint32_t room = table->room ? table->room * 2 : FEWEST_ENTRIES;
+    uint8_t *entries = array_new((size_t)room * table->stride);
+    if (!entries)
+        return false;
+    if (table->entries)
+        memcpy(entries, table->entries, (size_t)table->room * table->stride);
+    free_entries(table);
+    table->entries = entries;
+    table->room = room;
+    return true;
+}
+
+void table_foresee(const struct table *table, uint32_t count)
+{
+    uint32_t left = table->room - table->high, given_back = table->high - table->used;
+    if (!table->reserved || !left || count <= given_back)
+        return;
+    count -= given_back;
+    uint8_t *first = table->entries + (size_t)table->high * table->stride;
+    size_t size = (size_t)(count < left ? count : left) * table->stride, before = (uintptr_t)first % PAGE;
+    madvise(first - before, size + before, MADV_POPULATE_WRITE); /* if that fails, pages come one by one */
+}
 
 bool table_take(struct table *table, uint32_t *place)
 {
@@ -72,19 +147,12 @@ bool table_take(struct table *table, uint32_t *place)
         entry = table_entry(table, *place);
         table->free = entry->next;
     } else {
-        if (table->high == table->room) {
-            uint32_t room = table->room ? table->room * 2 : FEWEST_ENTRIES;
-            uint8_t *entries = array_new((size_t)room * table->stride);
-            if (!entries)
-                return false;
-            if (table->entries)
-                memcpy(entries, table->entries, (size_t)table->room * table->stride);
-            array_free(table->entries);
-            table->entries = entries;
-            table->room = room;
-        }
+        if (table->high == table->room && !make_room(table))
+            return false;
         *place = table->high++;
         entry = table_entry(table, *place);
+        if (table->reserved)
+            ASAN_UNPOISON_MEMORY_REGION(entry, table->stride);
     }
     uint32_t generation = entry->generation + 1;
     memset(entry, 0, table->stride);

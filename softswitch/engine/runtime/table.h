@@ -1,4 +1,4 @@
-/* Changing match tables. The worker is parked, or not yet started, while these run. */
+/* Changing match tables. The worker is parked, or not yet started, while these run, but for `table_foresee`. */
 #ifndef P4_TABLE_H
 #define P4_TABLE_H
 
@@ -9,6 +9,7 @@ void table_close(struct table *table);
 
 /* Entries by their place. `take` gives a fresh one (false: no memory), `release` gives it back. An entry is
  * found by packets between `link` and `unlink`. Linking again what was just unlinked needs no memory. */
+void table_foresee(const struct table *table, uint32_t count); /* so many will be taken: have memory at hand */
 bool table_take(struct table *table, uint32_t *place);
 void table_release(struct table *table, uint32_t place);
 bool table_link(struct table *table, uint32_t place);

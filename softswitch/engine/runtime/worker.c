@@ -11,7 +11,7 @@
 #include "engine.h"
 #include "sender.h"
 
-enum { LOOKS = 256, RETRY_MS = 1000, SETTLE_NS = 1000000 };
+enum { LOOKS = 256, LOOK_NS = 250000, RETRY_MS = 1000, SETTLE_NS = 1000000, LONGEST_TURN_NS = 1000000 };
 
 uint64_t monotonic_ns(void)
 {
@@ -20,9 +20,14 @@ uint64_t monotonic_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+uint64_t engine_time(const struct engine *engine)
+{
+    return engine->held ? __atomic_load_n(&engine->held_ns, __ATOMIC_RELAXED) : monotonic_ns();
+}
+
 void engine_clock(struct engine *engine)
 {
-    engine->now_ns = monotonic_ns();
+    engine->now_ns = engine_time(engine);
 }
 
 void signal_fd(int fd)
@@ -50,29 +55,49 @@ void engine_release(struct engine *engine)
     if (engine->running) {
         pthread_mutex_lock(&engine->lock);
         __atomic_store_n(&engine->park_wanted, false, __ATOMIC_RELEASE);
-        engine->parked = false;
+        engine->parked = false; /* it goes on, even if it is to park again before it has noticed */
         pthread_cond_signal(&engine->released);
         pthread_mutex_unlock(&engine->lock);
     }
     pthread_mutex_unlock(&engine->control);
 }
 
+/* Whether packets have had their turn since the worker was parked: all that came has been dealt with, or as long
+ * as they were kept. However many changes come one after the other, packets get half of the time. */
+static bool had_turn(const struct engine *engine, bool busy)
+{
+    return !busy || monotonic_ns() >= engine->turn_ns;
+}
+
 static void park_here(struct engine *engine)
 {
     pthread_mutex_lock(&engine->lock);
-    while (engine->park_wanted) {
-        engine->parked = true;
+    uint64_t begin_ns = monotonic_ns();
+    engine->parked = engine->park_wanted;
+    if (engine->parked)
         pthread_cond_signal(&engine->parked_changed);
+    while (engine->parked)
         pthread_cond_wait(&engine->released, &engine->lock);
-    }
     pthread_mutex_unlock(&engine->lock);
+    uint64_t now_ns = monotonic_ns(), kept_ns = now_ns - begin_ns;
+    engine->turn_ns = now_ns + (kept_ns < LONGEST_TURN_NS ? kept_ns : LONGEST_TURN_NS);
+}
+
+/* Time that is held waits for whoever collects: what leaves is not lost because somebody reads it slowly. */
+static bool crowded(const struct engine *engine)
+{
+    return engine->held && ring_used(&engine->collected) > engine->collected.size / 4;
 }
 
 static bool take_injected(struct engine *engine)
 {
     uint32_t done = 0;
+    if (crowded(engine))
+        return false;
     const struct record *record;
     for (; done < BURST && (record = ring_peek(&engine->injected)); done++) {
+        if (record->kind == INJECTED_TIME)
+            break; /* what came before it happens first */
         struct port *port = record->number < PORTS ? engine->ports[record->number] : NULL;
         struct packet *packet = port || record->number == engine->cpu_port ? packet_new(engine->pipeline) : NULL;
         if (packet) {
@@ -101,10 +126,13 @@ static void flush(struct engine *engine)
         engine->collected_new = false;
         signal_fd(engine->collected_fd);
     }
+    if (engine->capture)
+        capture_flush(engine->capture);
 }
 
 static void look(struct engine *engine, uint64_t wait_ns)
 {
+    engine->looked_ns = engine->now_ns;
     struct epoll_event events[32];
     struct timespec wait = {(time_t)(wait_ns / 1000000000), (long)(wait_ns % 1000000000)};
     int count = epoll_pwait2(engine->epoll_fd, events, 32, wait_ns == UINT64_MAX ? NULL : &wait, NULL);
@@ -144,10 +172,32 @@ static bool some_port_lost(const struct engine *engine)
     return false;
 }
 
-/* Tell who waits for it that all injected frames have been dealt with. */
-static void mark(struct engine *engine)
+/* Let the held clock go on, as far as it was told to or until a queue has something to do: whether it did. All
+ * that was injected before has been dealt with. */
+static bool advance(struct engine *engine, uint64_t next_ns)
 {
-    if (!engine->limited_count &&
+    const struct record *record = engine->held && !crowded(engine) ? ring_peek(&engine->injected) : NULL;
+    if (!record || record->kind != INJECTED_TIME)
+        return false;
+    uint64_t to_ns;
+    memcpy(&to_ns, record + 1, sizeof to_ns);
+    bool reached = to_ns < next_ns;
+    uint64_t stop_ns = reached ? to_ns : next_ns;
+    if (stop_ns > engine->held_ns)
+        __atomic_store_n(&engine->held_ns, stop_ns, __ATOMIC_RELAXED);
+    if (reached) {
+        ring_next(&engine->injected);
+        engine->handled_count++;
+    }
+    return true;
+}
+
+/* Tell who waits for it that all injected frames have been dealt with; while the clock is held, as far as that can
+ * be at this time. */
+static void mark(struct engine *engine, uint64_t next_ns)
+{
+    __atomic_store_n(&engine->due_ns, next_ns, __ATOMIC_RELAXED);
+    if ((engine->held || !engine->limited_count) &&
         __atomic_load_n(&engine->marked_count, __ATOMIC_RELAXED) != engine->handled_count) {
         __atomic_store_n(&engine->marked_count, engine->handled_count, __ATOMIC_RELEASE);
         signal_fd(engine->collected_fd);
@@ -157,7 +207,7 @@ static void mark(struct engine *engine)
 static void idle(struct engine *engine, uint64_t next_ns)
 {
     uint64_t wait = UINT64_MAX;
-    if (next_ns != UINT64_MAX) {
+    if (next_ns != UINT64_MAX && !engine->held) {
         engine_clock(engine);
         wait = next_ns > engine->now_ns ? next_ns - engine->now_ns : 0;
     }
@@ -173,13 +223,14 @@ void *worker(void *argument)
     struct engine *engine = argument;
     prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
     uint64_t busy_ns = 0;
+    bool busy = false;
     for (uint32_t rounds = 1;; rounds++) {
-        if (__atomic_load_n(&engine->park_wanted, __ATOMIC_ACQUIRE))
+        if (__atomic_load_n(&engine->park_wanted, __ATOMIC_ACQUIRE) && had_turn(engine, busy))
             park_here(engine);
         if (__atomic_load_n(&engine->stopping, __ATOMIC_ACQUIRE))
             break;
         engine_clock(engine);
-        bool busy = take_injected(engine);
+        busy = take_injected(engine);
         process_ready(engine);
         for (uint32_t i = 0; i < engine->active_count; i++)
             if (port_receive(engine, engine->ports[engine->active[i]])) {
@@ -191,15 +242,19 @@ void *worker(void *argument)
         uint64_t next_ns = queue_run(engine);
         process_ready(engine);
         flush(engine);
-        if (engine->pending_first || engine->ready_first)
+        if (engine->pending_first || engine->ready_first || (engine->held && next_ns <= engine->now_ns))
             busy = true;
+        else if (!busy)
+            busy = advance(engine, next_ns);
         if (busy)
             busy_ns = engine->now_ns;
         else
-            mark(engine);
-        if (!busy && engine->now_ns - busy_ns >= engine->poll_ns)
+            mark(engine, next_ns);
+        /* Whoever wants it parked may have woken it while packets had their turn: it does so once only. */
+        bool wanted = __atomic_load_n(&engine->park_wanted, __ATOMIC_ACQUIRE);
+        if (!busy && !wanted && (engine->held || engine->now_ns - busy_ns >= engine->poll_ns))
             idle(engine, next_ns);
-        else if (rounds % LOOKS == 0)
+        else if (rounds % LOOKS == 0 || engine->now_ns - engine->looked_ns >= LOOK_NS)
             look(engine, 0);
     }
     return NULL;

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from softswitch.engine.trace import events as e
-from softswitch.engine.trace.decode import HEAD, Decoder, Kind, Malformed, Snapshot
+from p4fabric.softswitch.engine.trace import events as e
+from p4fabric.softswitch.engine.trace.decode import HEAD, Decoder, Kind, Malformed, Snapshot
 
 MOST_OPEN = 1024
 """Traces that are not whole yet; beyond that the oldest are given up as they are."""

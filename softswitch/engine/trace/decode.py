@@ -10,21 +10,21 @@ import struct
 from collections.abc import Sequence
 from enum import IntEnum
 
-from softswitch.engine.encode_table import TARGET_GROUP, TARGET_MEMBER
-from softswitch.engine.generate.actions import words
-from softswitch.engine.generate.tables import KeyPlace, layout
-from softswitch.engine.generate.tracing import (
+from p4fabric.softswitch.engine.encode_table import TARGET_GROUP, TARGET_MEMBER
+from p4fabric.softswitch.engine.generate.actions import words
+from p4fabric.softswitch.engine.generate.tables import KeyPlace, layout
+from p4fabric.softswitch.engine.generate.tracing import (
     TracedField,
     numbered_conditionals,
     numbered_messages,
     numbered_states,
     traced_fields,
 )
-from softswitch.engine.model import ElementField, FieldRef, Key, Pipeline, Primitive, Source, Text
-from softswitch.engine.model import Table as TableModel
-from softswitch.engine.native import DROP_REASONS
-from softswitch.engine.trace import events as e
-from softswitch.engine.trace.expressions import assertion_text, condition_text, is_temporary
+from p4fabric.softswitch.engine.model import ElementField, FieldRef, Key, Pipeline, Primitive, Source, Text
+from p4fabric.softswitch.engine.model import Table as TableModel
+from p4fabric.softswitch.engine.native import DROP_REASONS
+from p4fabric.softswitch.engine.trace import events as e
+from p4fabric.softswitch.engine.trace.expressions import assertion_text, condition_text, is_temporary
 
 VALID = "$valid$"
 _PRIORITY_BIAS = 1 << 31
@@ -144,7 +144,7 @@ class Decoder:
         if len(given) < size + (sizes.data_offset if hit else 0):
             raise Malformed
         key = tuple(
-            e.Value(one.name, one.bitwidth, _value(given, sizes.key_words if where.ranged else 0, one, where))
+            e.Value(one.name, one.bitwidth, _met(given, sizes.key_words, one, where))
             for one, where in zip(table.key, sizes.places, strict=True)
         )
         entry = None
@@ -167,13 +167,15 @@ class Decoder:
 
     def _action(self, index: int, content: Sequence[int]) -> e.Action:
         action = self._actions[index]
-        names = [one.name for one in self._pipeline.info.actions[action.name].parameters]
         parameters, at = [], 0
-        for name, width in zip(names, action.widths, strict=True):
+        for one, width in zip(
+            self._pipeline.info.actions[action.name].parameters, action.widths, strict=True
+        ):
             count = words(width)
             if len(content) < at + count:
                 raise Malformed
-            parameters.append(e.Value(name, width, _joined(content[at : at + count])))
+            value = _joined(content[at : at + count])
+            parameters.append(e.Value(one.name, width, _number(value, width, one.signed)))
             at += count
         return e.Action(action.name, tuple(parameters), action.index in self._hidden)
 
@@ -204,10 +206,10 @@ class Decoder:
                 if old != new:
                     found.append(e.Change(one.header.name, VALID, 1, int(was), int(is_)))
             elif is_ and _shown(one) and (old != new or not was):
-                known = old if was else None
-                name = one.field.name
-                temporary = is_temporary(one.header, name)
-                found.append(e.Change(one.header.name, name, one.field.bitwidth, known, new, temporary))
+                width, signed, name = one.field.bitwidth, one.field.signed, one.field.name
+                known = _number(old, width, signed) if was else None
+                now, temporary = _number(new, width, signed), is_temporary(one.header, name)
+                found.append(e.Change(one.header.name, name, width, known, now, temporary))
         return e.Fields(tuple(found)) if found else None
 
 
@@ -242,8 +244,12 @@ def _narrowed(one: object, value: int) -> int:
     field = one.field if isinstance(one, FieldRef | ElementField) else None
     if field is None or field.bitwidth > 128:
         return value
-    value &= (1 << field.bitwidth) - 1
-    return value - (1 << field.bitwidth) if field.signed and value >> field.bitwidth - 1 else value
+    return _number(value & (1 << field.bitwidth) - 1, field.bitwidth, field.signed)
+
+
+def _number(value: int, width: int, signed: bool) -> int:
+    """What so many bits are, in two's complement where they are `signed`."""
+    return value - (1 << width) if signed and value >> width - 1 else value
 
 
 def place(source: Source | None) -> str:
@@ -268,11 +274,19 @@ def _value(content: Sequence[int], begin: int, key: Key, where: KeyPlace) -> int
     return _joined(content[at : at + count]) >> where.shift & (1 << key.bitwidth) - 1
 
 
+def _met(content: Sequence[int], ranges: int, key: Key, where: KeyPlace) -> int:
+    """What the packet has for a field: of its words, those of ranges begin at this one."""
+    value = _value(content, ranges if where.ranged else 0, key, where)
+    return _number(value ^ key.bias if where.ranged else value, key.bitwidth, key.signed)
+
+
 def _matched(content: Sequence[int], ranges: int, masks: int, key: Key, where: KeyPlace) -> e.Matched:
     """What an entry has for a field: of its words, ranges and masks begin at these."""
     whole = (1 << key.bitwidth) - 1
     if where.ranged:
-        low, high = content[ranges + 2 * where.word : ranges + 2 * where.word + 2]
+        ends = content[ranges + 2 * where.word : ranges + 2 * where.word + 2]
+        low, high = (_number(one ^ key.bias, key.bitwidth, key.signed) for one in ends)
         return e.Matched(key.name, key.bitwidth, low, whole, high)
-    mask = _value(content, masks, key, where)
-    return e.Matched(key.name, key.bitwidth, _value(content, 0, key, where), mask)
+    mask, value = _value(content, masks, key, where), _value(content, 0, key, where)
+    # Of a part of the bits there is no sign.
+    return e.Matched(key.name, key.bitwidth, _number(value, key.bitwidth, key.signed and mask == whole), mask)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from softswitch.engine.model import (
+from p4fabric.softswitch.engine.model import (
     Argument,
     Conditional,
     Constant,

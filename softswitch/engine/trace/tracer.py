@@ -7,15 +7,15 @@ import threading
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
-from softswitch.engine.api import BuildError
-from softswitch.engine.build import Builder
-from softswitch.engine.generate import generate
-from softswitch.engine.generate.tracing import LAYOUT, traced_fields
-from softswitch.engine.load import LoadedConfig
-from softswitch.engine.native import TraceFilter as NativeFilter
-from softswitch.engine.trace.assemble import Assembler
-from softswitch.engine.trace.decode import Decoder
-from softswitch.engine.trace.events import PacketTrace, TraceFilter
+from p4fabric.softswitch.engine.api import BuildError
+from p4fabric.softswitch.engine.build import Builder
+from p4fabric.softswitch.engine.generate.tracing import LAYOUT, traced_fields
+from p4fabric.softswitch.engine.libraries import library_of
+from p4fabric.softswitch.engine.load import LoadedConfig
+from p4fabric.softswitch.engine.native import TraceFilter as NativeFilter
+from p4fabric.softswitch.engine.trace.assemble import Assembler
+from p4fabric.softswitch.engine.trace.decode import Decoder
+from p4fabric.softswitch.engine.trace.events import PacketTrace, TraceFilter
 
 TAKE_TRACE = 2
 LARGEST_RECORD = 1 << 17
@@ -36,10 +36,7 @@ class Tracer:
 
     def prepare(self, config: LoadedConfig) -> str:
         """See `api.Engine.prepare_trace`; the path of the code."""
-        pipeline = config.pipeline
-        return str(
-            self._builder.pipeline(config.digest, lambda: generate(pipeline, traced=True), traced=True)
-        )
+        return str(library_of(config, self._builder, traced=True))
 
     def start(self, engine: Any, config: LoadedConfig, wanted: TraceFilter, most: int) -> None:
         """See `api.Engine.start_trace`."""

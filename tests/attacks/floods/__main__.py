@@ -15,7 +15,7 @@ from pyroute2 import IPRoute
 from tests.attacks.floods.bed import Event, running_bed
 from tests.attacks.floods.kinds import KINDS, QUIET
 from tests.attacks.floods.tools import build
-from tests.attacks.floods.trial import Outcome, Side, flooded, harmful
+from tests.attacks.floods.trial import Outcome, Side, flooded
 
 CLONE_NEWNET = 0x40000000
 PATIENCE = 4.0
@@ -54,8 +54,8 @@ def _show(outcome: Outcome) -> None:
     sides = "".join(_side(side) for side in (outcome.across, outcome.within, outcome.control))
     print(f"{outcome.kind.name:20} {outcome.flood.rate:8,.0f}  {sides}{dropped}", flush=True)
     _show_events("events", outcome.events)
-    if harm := harmful(outcome):
-        _show_events("HARM", harm)
+    if outcome.harmful:
+        _show_events("HARM", outcome.harmful)
 
 
 def _show_events(what: str, events: Sequence[Event]) -> None:

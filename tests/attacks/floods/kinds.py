@@ -14,7 +14,7 @@ from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr, I
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet, Raw
 
-from controller.intents import ROUTER_MAC
+from p4fabric.controller.intents.kinds.network import ROUTER_MAC
 from tests.attacks.floods.plan import (
     CLOSED,
     GATEWAY,

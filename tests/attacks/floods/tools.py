@@ -8,7 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Flow", "Measured", "Sent", "Tools", "build"]
+__all__ = ["LONGEST", "Flow", "Measured", "Sent", "Tools", "build"]
+
+
+LONGEST = 10
+"""So many times as long as it is asked to a flood may last; as in `wires.c`."""
+PATIENCE = 120.0
+"""Seconds that a program has to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +76,16 @@ class Tools:
         self._folder = folder
 
     @contextmanager
-    def measuring(self, rate: int, seconds: float, flows: Sequence[Flow]) -> Iterator[list[Measured]]:
-        """Send `rate` datagrams a second of each flow while the body runs; the list has its figures, in the
-        flows' order, once the body has ended."""
+    def measuring(self, rate: int, longest: float, flows: Sequence[Flow]) -> Iterator[list[Measured]]:
+        """Send `rate` datagrams a second of each flow while the body runs, for `longest` seconds at most; the
+        list has its figures, in the flows' order, once the body has ended."""
         words = [word for flow in flows for word in (flow.source, flow.destination, flow.frame.hex())]
-        command = [str(self._program), "measure", str(rate), str(seconds), *words]
+        command = [str(self._program), "measure", str(rate), str(longest), *words]
         found: list[Measured] = []
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             try:
                 yield found
-                out, _ = process.communicate(timeout=seconds + 30)
+                out, _ = process.communicate(timeout=PATIENCE)  # its input ends
             finally:
                 process.kill()
         assert process.returncode == 0, f"measure ended with {process.returncode}"
@@ -88,10 +94,12 @@ class Tools:
             found.append(Measured(sent, received, median / 1000, p99 / 1000))
 
     def flood(self, interface: str, frames: Sequence[bytes], rate: int, seconds: float) -> Sent:
-        """Send frames in turns."""
+        """Send frames in turns, for so many seconds, or longer on a machine that is too slow for the rate."""
         file = self._folder / "frames"
         file.write_bytes(b"".join(len(frame).to_bytes(2, "big") + frame for frame in frames))
         command = [str(self._program), "flood", interface, str(file), str(rate), str(seconds)]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=seconds + 30)
+        done = subprocess.run(
+            command, check=True, stdout=subprocess.PIPE, text=True, timeout=LONGEST * seconds + PATIENCE
+        )
         count, took = done.stdout.split()
         return Sent(int(count), float(took))

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 
-from controller.intents import ROUTER_MAC
+from p4fabric.controller.intents.kinds.network import ROUTER_MAC
 from tests.attacks.floods.bed import Bed, Event, far
-from tests.attacks.floods.kinds import KINDS, Kind
+from tests.attacks.floods.kinds import Kind
 from tests.attacks.floods.plan import H2, H3, K1, K2, S1, Host
-from tests.attacks.floods.tools import Flow, Measured, Sent, Tools
+from tests.attacks.floods.tools import LONGEST, Flow, Measured, Sent, Tools
 
-__all__ = ["Outcome", "Side", "flooded", "harmful", "names_port"]
+__all__ = ["Outcome", "Side", "flooded", "names_port"]
 
 RATE = 200
 """Datagrams a second, of each flow."""
@@ -24,11 +24,17 @@ SETTLING = 0.25
 """Seconds of measuring before and after the flood."""
 
 HARMLESS = frozenset(
-    {"AddressClaimRefused", "HostForgotten", "HostLearned", "TrafficDropped", "TrafficDropsCleared"}
+    {
+        "AddressClaimRefused",
+        "DuplicateAddress",
+        "HostLimitReached",
+        "HostForgotten",
+        "HostLearned",
+        "TrafficDropped",
+        "TrafficDropsCleared",
+    }
 )
-"""Events that may be told of the port that floods."""
-LATE = frozenset({"TrafficDropped", "TrafficDropsCleared"})
-"""Those of them that wait for the next reading of counters."""
+"""Events that may be told of ports that flood, or did: some wait for counters or for silent hosts."""
 
 
 def _datagrams(source: Host, destination: Host) -> Flow:
@@ -87,6 +93,8 @@ class Outcome:
     control: Side
     """Between k1 and k2, which share nothing with them but the machine and the controller."""
     events: list[Event]
+    harmful: list[Event]
+    """Those that a flood may not cause."""
 
 
 def flooded(bed: Bed, tools: Tools, kind: Kind, rate: int, seconds: float, patience: float) -> Outcome:
@@ -94,18 +102,22 @@ def flooded(bed: Bed, tools: Tools, kind: Kind, rate: int, seconds: float, patie
     flows = [*_both_ways(H2, S1), *_both_ways(H2, H3), *_both_ways(K1, K2)]
     frames = kind.make()
     before, told = bed.drops("leaf1", kind.port), len(bed.events)
-    with tools.measuring(RATE, seconds + 2 * SETTLING, flows) as measured:
+    with tools.measuring(RATE, LONGEST * seconds + 2 * SETTLING, flows) as measured:
         time.sleep(SETTLING)
         if frames:
+            bed.flooded.add(kind.port)
             sent = tools.flood(far("leaf1", kind.port), frames, rate, seconds)
         else:
             time.sleep(seconds)
             sent = Sent(0, seconds)
+        time.sleep(SETTLING)
     time.sleep(patience)
     after = bed.drops("leaf1", kind.port)
     dropped = {reason: after[reason] - before[reason] for reason in after if after[reason] > before[reason]}
     across, within, control = (Side.of(measured[at : at + 2]) for at in (0, 2, 4))
-    return Outcome(kind, sent, dropped, across, within, control, bed.events[told:])
+    events = bed.events[told:]
+    harmful = [event for event in events if not _may_be_told(event, bed.flooded)]
+    return Outcome(kind, sent, dropped, across, within, control, events, harmful)
 
 
 def names_port(event: Event, port: int) -> bool:
@@ -114,12 +126,6 @@ def names_port(event: Event, port: int) -> bool:
     return (place.get("switch"), place.get("port")) == ("leaf1", port)
 
 
-def _may_be_told(event: Event, port: int) -> bool:
-    """Whether an event is harmless: of the port that floods, or of the counts of a flood before."""
-    ports = [kind.port for kind in KINDS] if event["type"] in LATE else [port]
-    return event["type"] in HARMLESS and any(names_port(event, one) for one in ports)
-
-
-def harmful(outcome: Outcome) -> list[Event]:
-    """Events that a flood may not cause."""
-    return [event for event in outcome.events if not _may_be_told(event, outcome.kind.port)]
+def _may_be_told(event: Event, ports: Iterable[int]) -> bool:
+    """Whether an event is harmless: of a port that floods, or did before."""
+    return event["type"] in HARMLESS and any(names_port(event, port) for port in ports)

@@ -1,11 +1,13 @@
 /* Tools of the floods, one process each.
  *
  * `flood IF FRAMES RATE SECONDS` sends the frames of a file in turns, RATE a second, and prints how many it sent and in
- * how many seconds. The file holds each frame behind its length (2 bytes, big endian).
+ * how many seconds. The file holds each frame behind its length (2 bytes, big endian). On a machine that lets it run
+ * less, it goes on until a quarter of RATE * SECONDS is sent, for ten times as long at most.
  *
- * `measure RATE SECONDS [IF-OUT IF-IN FRAME-HEX]...` sends a numbered copy of each frame RATE times a second, and
- * prints for each a line: sent, received, median and 99th percentile of the nanoseconds from before a copy is given to
- * the kernel until the kernel has it again. The last 16 bytes of a frame are the number's. */
+ * `measure RATE SECONDS [IF-OUT IF-IN FRAME-HEX]...` sends a numbered copy of each frame RATE times a second until its
+ * input ends, for SECONDS at most, and prints for each a line: sent, received, median and 99th percentile of the
+ * nanoseconds from before a copy is given to the kernel until the kernel has it again. What comes late has come: it ends
+ * when all have, or when none has for some seconds. The last 16 bytes of a frame are the number's. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,8 +24,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LONGEST = 2048, BURST = 64, MOST_FLOWS = 16, MOST_LATE = 1000, STRAGGLERS_NS = 500000000 };
+enum { LONGEST = 2048, BURST = 64, MOST_FLOWS = 16, MOST_LATE = 250, FEWEST = 4, LONGEST_RUN = 10 };
 #define SECOND UINT64_C(1000000000)
+#define STRAGGLERS_NS (3 * SECOND)
 
 static uint64_t now(clockid_t clock)
 {
@@ -99,7 +102,8 @@ static int flood(char **words)
     uint64_t begin = now(CLOCK_MONOTONIC), at;
     if (!count || !rate)
         return 2;
-    while ((at = now(CLOCK_MONOTONIC)) - begin < length) {
+    uint64_t fewest = length / FEWEST * rate / SECOND;
+    while ((at = now(CLOCK_MONOTONIC)) - begin < (total < fewest ? LONGEST_RUN : 1) * length) {
         uint64_t due = (at - begin) * rate / SECOND - owed;
         if (due > MOST_LATE) { /* whoever was not let run does not send it all at once */
             owed += due - MOST_LATE;
@@ -146,16 +150,17 @@ struct flow {
     uint64_t *took;    /* in the order of coming */
 };
 
-static void receive(int fd, struct flow *flows, uint32_t flow_count)
+/* How many of the datagrams have come. */
+static uint64_t receive(int fd, struct flow *flows, uint32_t flow_count)
 {
-    for (;;) {
+    for (uint64_t count = 0;;) {
         uint8_t frame[LONGEST], control[256];
         struct iovec vector = {frame, sizeof frame};
         struct msghdr message = {
             .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
         ssize_t size = recvmsg(fd, &message, MSG_DONTWAIT);
         if (size < 0)
-            return;
+            return count;
         struct mark mark;
         if (size < (ssize_t)sizeof mark)
             continue;
@@ -175,6 +180,7 @@ static void receive(int fd, struct flow *flows, uint32_t flow_count)
         uint64_t sent_at = flow->sent_at[mark.number];
         flow->took[flow->received++] = came > sent_at ? came - sent_at : 0;
         flow->sent_at[mark.number] = 0;
+        count++;
     }
 }
 
@@ -215,11 +221,12 @@ static int measure(int count, char **words)
     }
     struct sched_param soon = {.sched_priority = 1}; /* late stamps would be taken for a slow switch */
     sched_setscheduler(0, SCHED_RR, &soon);
-    struct pollfd polled[2 * MOST_FLOWS];
+    struct pollfd polled[2 * MOST_FLOWS + 1];
     for (uint32_t i = 0; i < wires; i++)
         polled[i] = (struct pollfd){fds[i], POLLIN, 0};
-    uint64_t next = now(CLOCK_MONOTONIC), end = 0;
-    for (uint64_t round = 0; !end || now(CLOCK_MONOTONIC) < end;) {
+    polled[wires] = (struct pollfd){STDIN_FILENO, POLLIN, 0};
+    uint64_t next = now(CLOCK_MONOTONIC), end = 0, under_way = 0;
+    for (uint64_t round = 0; !end || (under_way && now(CLOCK_MONOTONIC) < end);) {
         uint64_t at = now(CLOCK_MONOTONIC);
         if (round < rounds && at >= next) {
             for (uint32_t i = 0; i < flow_count; i++) {
@@ -228,21 +235,32 @@ static int measure(int count, char **words)
                 memcpy(flow->frame + flow->size - sizeof mark, &mark, sizeof mark);
                 flow->sent_at[round] = now(CLOCK_REALTIME);
                 flow->sent++;
+                under_way++;
                 if (send(flow->out, flow->frame, flow->size, 0) != (ssize_t)flow->size)
                     fail("send");
             }
             round++;
             next += pause;
-            if (round == rounds)
-                end = at + STRAGGLERS_NS;
+            if (at >= next + SECOND / 10) /* whoever was not let run does not send it all at once */
+                next = at;
             continue;
         }
+        if (round == rounds && !end)
+            end = at + STRAGGLERS_NS;
         uint64_t wait = round < rounds ? next - at : SECOND / 100;
         struct timespec time = {(time_t)(wait / SECOND), (long)(wait % SECOND)};
-        ppoll(polled, wires, &time, NULL);
-        for (uint32_t i = 0; i < wires; i++)
-            if (polled[i].revents)
-                receive(fds[i], flows, flow_count);
+        ppoll(polled, wires + 1, &time, NULL);
+        if (polled[wires].revents) { /* it is enough */
+            rounds = round;
+            polled[wires].fd = -1;
+            polled[wires].revents = 0;
+        }
+        for (uint32_t i = 0; i < wires; i++) {
+            uint64_t came = polled[i].revents ? receive(fds[i], flows, flow_count) : 0;
+            under_way -= came;
+            if (came && end)
+                end = now(CLOCK_MONOTONIC) + STRAGGLERS_NS;
+        }
     }
     for (uint32_t i = 0; i < flow_count; i++) {
         struct flow *flow = &flows[i];

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address
 
-from controller.compiler import Compiler
-from controller.compiler.desired import DesiredState
-from controller.intents import Allocations, Catalogue, admit_all, allocate, in_order, parse_intent
-from controller.names import IntentKey, PortRef, SwitchName, TenantName
-from controller.p4runtime.update import Update, UpdateKind
-from controller.topology.model import Host, Link, Role, Switch, Topology
-from pipelines import fabric
-from pipelines.entities import Entity
-from pipelines.values import MacAddress, Port
-from softswitch.engine import NativeEngine, load_config, open_engine
-from softswitch.engine.api import EngineOptions
-from softswitch.engine.trace.events import TraceFilter
-from softswitch.server.errors import raise_first
-from softswitch.server.schema import Schema
-from softswitch.server.store import Store
-from softswitch.server.write import Writer
-from softswitch.tracing.document import trace_document
-from softswitch.tracing.text import trace_text
+from finsy.proto import p4r
+
+from p4fabric.controller.core import Capacity, Core
+from p4fabric.controller.intents import parse_intent
+from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
+from p4fabric.controller.state import Change
+from p4fabric.controller.topology.model import Host, Link, Role, Switch
+from p4fabric.pipelines import fabric
+from p4fabric.pipelines.entities import Entity
+from p4fabric.pipelines.values import MacAddress, Port
+from p4fabric.softswitch.engine import NativeEngine, load_config, open_engine
+from p4fabric.softswitch.engine.api import EngineOptions
+from p4fabric.softswitch.engine.trace.events import TraceFilter
+from p4fabric.softswitch.server.errors import raise_first
+from p4fabric.softswitch.server.schema import Schema
+from p4fabric.softswitch.server.store import Store
+from p4fabric.softswitch.server.write import Writer
+from p4fabric.softswitch.tracing.document import trace_document
+from p4fabric.softswitch.tracing.text import trace_text
 from tests.attacks.fuzz_packets.fabric import (
     CLOSED_PORT,
     EDGE_PORTS,
@@ -38,6 +39,11 @@ __all__ = ["Leaf", "compile_world", "open_leaf"]
 
 Frames = list[tuple[int, bytes]]
 Keep = Callable[[Entity], bool]
+_SWITCHES = (
+    Switch(SwitchName(LEAF), 1, Role.LEAF),
+    Switch(SwitchName(FAR_LEAF), 2, Role.LEAF),
+    Switch(SwitchName("spine1"), 101, Role.SPINE),
+)
 POLL_US = 200
 """So long the worker looks for the next frame before it sleeps; frames come one at a time."""
 
@@ -58,7 +64,7 @@ class Leaf:
         """What comes out because of some frames, each port's in order."""
         for port, frame in frames:
             assert self._engine.inject(port, frame), f"port {port} takes no frame of {len(frame)} bytes"
-        return self._engine.collect(10.0)
+        return list(self._engine.collect(10.0))
 
     def forget_events(self) -> None:
         """Drop what the controller would be told."""
@@ -74,24 +80,29 @@ class Leaf:
         return "\n".join(trace_text(trace_document(one)) for one in traces)
 
 
-def compile_world(world: World) -> tuple[DesiredState, Allocations]:
+def compile_world(world: World) -> Core:
     """What the controller makes of it."""
-    intents = [parse_intent(document) for document in world.documents()]
-    catalogue: Catalogue = admit_all(intents, Catalogue())
-    allocations = Allocations()
-    for intent in in_order(intents):
-        allocations = allocate(intent, allocations)
-    return Compiler().compile(catalogue, allocations, _topology(world)), allocations
+    core = Core(Capacity({}))
+    core.plan_apply([parse_intent(document) for document in world.documents()])
+    core.plan(_seen(core, world))
+    return core
 
 
-def _topology(world: World) -> Topology:
-    leaf, far, spine = SwitchName(LEAF), SwitchName(FAR_LEAF), SwitchName("spine1")
-    switches = [Switch(leaf, 1, Role.LEAF), Switch(far, 2, Role.LEAF), Switch(spine, 101, Role.SPINE)]
-    links: list[Link] = []
+def _seen(core: Core, world: World) -> Iterator[Change]:
+    view = core.view
+    for switch in _SWITCHES:
+        yield Change(view.switches, switch.name, switch)
+    for link in _links():
+        yield Change(view.links, link.source, link)
+    for host in _learned(world):
+        yield Change(view.heard_hosts, host.key, host)
+
+
+def _links() -> Iterable[Link]:
+    leaf, far, spine = _SWITCHES
     for number, switch in enumerate((leaf, far), 1):
-        up = Link(PortRef(switch, Port(FABRIC_PORT)), PortRef(spine, Port(number)))
-        links += [up, up.reverse]
-    return Topology.of(switches, links, _learned(world))
+        up = Link(PortRef(switch.name, Port(FABRIC_PORT)), PortRef(spine.name, Port(number)))
+        yield from (up, up.reverse)
 
 
 def _learned(world: World) -> Iterator[Host]:
@@ -111,8 +122,8 @@ def key_of(net: Net) -> IntentKey:
 @contextmanager
 def open_leaf(world: World, keep: Keep = lambda entity: True) -> Iterator[Leaf]:
     """A running leaf; entities that `keep` refuses are left out."""
-    desired, allocations = compile_world(world)
-    held = {key: one for key, one in desired.entities[SwitchName(LEAF)].items() if keep(one)}
+    core = compile_world(world)
+    held = [one for one in core.compiler.desired(SwitchName(LEAF)).values() if keep(one)]
     loaded = load_config(fabric.device_config())
     with open_engine(loaded, EngineOptions(busy_poll_us=POLL_US, queue_depth=1 << 14)) as engine:
         for port in (*EDGE_PORTS, CLOSED_PORT, FABRIC_PORT):
@@ -122,9 +133,9 @@ def open_leaf(world: World, keep: Keep = lambda entity: True) -> Iterator[Leaf]:
         store.adopt(engine.initial_handles)
         ports = frozenset((*EDGE_PORTS, CLOSED_PORT, FABRIC_PORT))
         writer = Writer(schema, store, engine, ports)
-        updates = [Update(UpdateKind.INSERT, entity).encode() for entity in held.values()]
+        updates = [p4r.Update(type=p4r.Update.INSERT, entity=entity.encode()) for entity in held]
         raise_first(writer.write(updates, atomic=False), "update")
         engine.start()
         yield Leaf(
-            engine, {f"{net.tenant}/{net.name}": int(allocations.vlan(key_of(net))) for net in world.nets}
+            engine, {f"{net.tenant}/{net.name}": int(core.view.vlan(key_of(net))) for net in world.nets}
         )

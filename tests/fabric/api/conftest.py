@@ -18,10 +18,13 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
-from controller.api import create_app, listen, read_token, serve
-from controller.config import FabricConfig
-from controller.fabric import Fabric, running_fabric
+from p4fabric.controller.access import Access
+from p4fabric.controller.api import create_app, listen, read_token, serve
+from p4fabric.controller.config import FabricConfig
+from p4fabric.controller.fabric import Fabric, running_fabric
+from tests.fabric.api.conformance import Description
 from tests.switch.pipeline.harness import free_tcp_port
 
 TARGET = os.environ.get("P4FABRIC_TEST_SWITCH", "softswitch")
@@ -29,13 +32,20 @@ TARGET = os.environ.get("P4FABRIC_TEST_SWITCH", "softswitch")
 
 @dataclass
 class Served:
-    """A running controller and a client that has the token."""
+    """A running controller and a client that has the token, and compares answers with the description."""
 
     fabric: Fabric
     http: httpx.AsyncClient
     url: str
     token_file: Path
     stop: asyncio.Event
+    access: Access
+    app: FastAPI
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """The API's."""
+        return self.app.openapi()
 
     async def get(self, path: str, **query: str) -> Any:
         response = await self.http.get(path, params=query)
@@ -70,7 +80,7 @@ def configured(folder: Path, *addresses: str, **sections: Any) -> FabricConfig:
 
 @asynccontextmanager
 async def controller(
-    config: FabricConfig, *, heartbeat: float = 15.0, **flags: bool
+    config: FabricConfig, *, heartbeat: float = 15.0, bookmarks: float = 30.0, **flags: bool
 ) -> AsyncIterator[Served]:
     """Run a controller while the body does, and stop it as SIGTERM does; `flags` are `running_fabric`'s."""
     stop = asyncio.Event()
@@ -82,11 +92,19 @@ async def controller(
         running_fabric(config, **flags) as fabric,
         httpx.AsyncClient(base_url=url, headers=headers) as http,
     ):
-        app = create_app(fabric, token, max_request_bytes=config.api.max_request_bytes, heartbeat=heartbeat)
+        access = await Access.load(config, fabric.store, token)
+        app = create_app(
+            fabric,
+            access,
+            max_request_bytes=config.api.max_request_bytes,
+            heartbeat=heartbeat,
+            bookmarks=bookmarks,
+        )
+        http.event_hooks = {"request": [], "response": [Description(app.openapi()).check]}
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(serve(app, config.api, listener, stop, fabric.bus.close))
+            tasks.create_task(serve(app, config.api, listener, stop, fabric.end_streams))
             try:
-                yield Served(fabric, http, url, config.api.token_file, stop)
+                yield Served(fabric, http, url, config.api.token_file, stop, access, app)
             finally:
                 stop.set()
 
@@ -96,7 +114,16 @@ def switch_process(device_id: int = 1, interfaces: Sequence[str] = ()) -> Iterat
     """A switch with interfaces, such as `1@veth0`, or without any; its address."""
     ports = [word for interface in interfaces for word in ("-i", interface)]
     address = f"127.0.0.1:{free_tcp_port()}"
-    command = [sys.executable, "-m", "softswitch", "run", "--device-id", str(device_id), "--grpc", address]
+    command = [
+        sys.executable,
+        "-m",
+        "p4fabric.softswitch",
+        "run",
+        "--device-id",
+        str(device_id),
+        "--grpc",
+        address,
+    ]
     command += ports
     if TARGET == "bmv2":
         command = ["simple_switch_grpc", "--no-p4", "--device-id", str(device_id), *ports]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -36,11 +37,12 @@ class Installation:
     url: str
     process: subprocess.Popen[str]
 
-    def run(self, *arguments: str, stdin: str | None = None) -> Outcome:
+    def run(self, *arguments: str, stdin: str | None = None, **variables: str) -> Outcome:
         environment = {
             **os.environ,
             "P4FABRIC_API": self.url,
             "P4FABRIC_TOKEN_FILE": str(self.folder / "p4fabric.token"),
+            **variables,
         }
         done = subprocess.run(
             [*P4FABRIC, *arguments],
@@ -118,19 +120,162 @@ def test_a_day_at_the_command_line(installed: Installation) -> None:
 
     listed = installed.run("get")
     assert listed.status == 0 and {"clients", "no-telnet"} <= set(listed.out.split())
-    shown = installed.run("get", "firewallpolicies", "acme/no-telnet")
-    assert shown.status == 0 and "telnet" in shown.out and "PACKETS" in shown.out
-    as_json = json.loads(installed.run("get", "network", "clients", "--json").out)
+    shown = installed.run("describe", "fw", "acme/no-telnet")
+    assert shown.status == 0 and "PACKETS" in shown.out and "Owner:   operator: /spec/rules" in shown.out
+    assert "FirewallPolicy/acme/no-telnet generation 1 accepted" in shown.out
+    as_json = json.loads(installed.run("get", "network", "clients", "-o", "json").out)
     assert as_json["status"]["state"] == "active"
 
     top = installed.run("top", "--once")
     assert top.status == 0 and "in sync" in top.out and "2 intents, 2 active" in top.out
+    status = installed.run("status")
+    assert status.status == 0 and status.out.startswith("Fabric: ok, 0 of 0 links"), status
+    assert json.loads(installed.run("status", "--json").out)["switches"][0]["name"] == "leaf1"
+    gone = installed.run("declare-gone", "leaf1")
+    assert gone.status == 1 and "leaf1 is connected: it is not gone" in gone.err
+    gone = installed.run("declare-gone", "leaf1:9")
+    assert gone.status == 1 and "no link is expected at leaf1:9" in gone.err
+    record = installed.run("delete-record", "numbers/vlan/7")
+    assert record.status == 1 and "'numbers/vlan/7' is not a record that" in record.err
 
     needed = installed.run("delete", "network", "clients")
     assert needed.status == 1 and "FirewallPolicy/acme/no-telnet" in needed.err
     deleted = installed.run("delete", "-f", "intents")
-    assert deleted.status == 0 and deleted.out.splitlines()[-1] == "Network/acme/clients deleted"
+    assert deleted.status == 0 and deleted.out.splitlines()[0] == "Network/acme/clients deleted"
+    gone = installed.run("wait", "net", "--for", "deleted", "--timeout", "20")
+    assert gone.status == 0, gone
     assert installed.run("get", "network", "clients").status == 1
+
+
+def test_tokens_are_made_listed_and_revoked(installed: Installation) -> None:
+    made = installed.run(
+        "token", "create", "acme-ci", "--role", "tenant", "-t", "acme", "--expires-in", "12h"
+    )
+    assert made.status == 0 and re.fullmatch(r"p4f_[0-9a-f]{16}_[\w-]{43}\n", made.out), made
+    file = installed.folder / "acme.token"
+    file.write_text(made.out)
+    mine = ("--token-file", str(file))
+    assert installed.run("get", *mine).status == 0
+    assert "may not ask for" in installed.run("status", *mine).err
+    (listed,) = json.loads(installed.run("token", "list", "--json").out)
+    assert (listed["name"], listed["createdBy"]) == ("acme-ci", "operator") and listed["expires"]
+    assert "acme-ci" in installed.run("token", "list").out
+    for wrong in (["--role", "root"], ["--role", "tenant"], ["--role", "reader", "--expires-in", "soon"]):
+        assert installed.run("token", "create", "x", *wrong).status != 0, wrong
+    assert "another token" in installed.run("token", "create", "acme-ci", "--role", "reader").err
+    assert installed.run("token", "revoke", "acme-ci").status == 0
+    assert installed.run("get", *mine).status == 1
+    assert "does not exist" in installed.run("token", "revoke", "acme-ci").err
+
+
+def test_what_is_printed_can_be_applied_again_and_named_again(installed: Installation) -> None:
+    labelled = INTENTS.replace("tenant: acme\n", "tenant: acme\nlabels: {app: web}\n", 1)
+    assert installed.run("apply", "-f", "-", "--wait", "--timeout", "20", stdin=labelled).status == 0
+    for form in ("yaml", "json"):
+        printed = installed.run("get", "-o", form)
+        again = installed.run("apply", "-f", "-", stdin=printed.out)
+        assert again.status == 0 and again.out.count("unchanged") == 2, (printed, again)
+    # Somebody writes in between: what was printed is not of that version any more.
+    assert installed.run("apply", "-f", "-", stdin=labelled.replace("web", "db")).status == 0
+    late = installed.run("apply", "-f", "-", stdin=printed.out)
+    assert late.status == 1 and "metadata.resourceVersion" in late.err, late
+
+    wide = installed.run("get", "networks", "-l", "app=db", "-o", "wide").out.splitlines()
+    assert len(wide) == 2 and wide[1].rstrip().endswith("app=db")
+    names = installed.run("get", "-o", "name").out.split()
+    assert names == ["FirewallPolicy/acme/no-telnet", "Network/acme/clients"]
+    assert installed.run("delete", *names).out.count("deleted") == 2
+
+
+def test_intents_are_watched(installed: Installation) -> None:
+    command = [*P4FABRIC, "get", "net", "--watch", "-o", "json", "--api", installed.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=installed.folder) as watching:
+        try:
+            assert installed.run("apply", "-f", "-", stdin=INTENTS).status == 0
+            assert watching.stdout is not None
+            for line in watching.stdout:
+                change = json.loads(line)
+                assert change["intent"]["name"] == "clients"
+                if change["intent"]["status"]["state"] == "active":
+                    break
+            watching.send_signal(signal.SIGINT)
+            assert watching.wait(timeout=20) == 130
+        finally:
+            watching.kill()
+
+
+def test_the_fabric_is_listed(installed: Installation) -> None:
+    assert installed.run("apply", "-f", "-", "--wait", "--timeout", "20", stdin=INTENTS).status == 0
+    assert re.search(r"leaf1 +leaf +in sync", installed.run("get", "switches").out)
+    assert installed.run("get", "switches", "-o", "name").out == "leaf1\n"
+    assert "leaf1 (leaf) in sync" in installed.run("get", "topology").out
+    assert json.loads(installed.run("get", "sw", "leaf1", "-o", "json").out)["role"] == "leaf"
+    assert re.search(r"leaf1:1 .*acme/clients", installed.run("describe", "switch", "leaf1").out)
+    assert "acme/clients" in installed.run("get", "ports", "leaf1", "-o", "yaml").out
+    for what in ("links", "hosts"):
+        assert json.loads(installed.run("get", what, "-o", "json").out) == []
+    assert "'leaf9'" in installed.run("get", "switch", "leaf9").err
+
+
+def test_an_owner_prunes_what_it_alone_applied(installed: Installation) -> None:
+
+    def network(name: str, port: int) -> str:
+        clients = INTENTS.split("---")[0].replace("clients", name)
+        return clients.replace("port: 1", f"port: {port}").replace("10.0.1", f"10.0.{port}")
+
+    before = INTENTS.replace("clients", "a")
+    assert installed.run("apply", "-f", "-", "--owner", "ci", stdin=before).status == 0
+    assert installed.run("apply", "-f", "-", stdin=network("c", 2)).status == 0
+    without = installed.run("apply", "-f", "-", "--prune", stdin=network("b", 3))
+    assert without.status == 2 and "--owner" in without.err
+    prune = ("apply", "-f", "-", "--prune", "--owner", "ci")
+    dry = installed.run(*prune, "--dry-run", stdin=network("b", 3))
+    assert dry.out.count("would be deleted") == 2, dry
+    done = installed.run(*prune, stdin=network("b", 3))
+    assert done.status == 0 and "FirewallPolicy/acme/no-telnet deleted" in done.out, done
+    deadline = time.monotonic() + 20
+    while "Network/acme/a" in (left := installed.run("get", "-o", "name").out.split()):
+        assert time.monotonic() < deadline
+    assert left == ["Network/acme/b", "Network/acme/c"]
+
+
+def test_an_intent_is_edited_unless_somebody_else_writes_meanwhile(installed: Installation) -> None:
+    assert installed.run("apply", "-f", "-", stdin=INTENTS).status == 0
+    assert (
+        installed.run("edit", "fw", "no-telnet", EDITOR="true").out
+        == "FirewallPolicy/acme/no-telnet unchanged\n"
+    )
+    changed = installed.run("edit", "fw", "no-telnet", EDITOR="sed -i s/23/2323/")
+    assert changed.out == "FirewallPolicy/acme/no-telnet changed\n", changed
+    assert "2323" in installed.run("get", "fw", "no-telnet", "-o", "yaml").out
+    wrong = installed.run("edit", "fw", "no-telnet", EDITOR="sed -i s/2323/70000/")
+    assert wrong.status == 1 and "spec.rules[0].ports[0]" in wrong.err and "what you wrote is in" in wrong.err
+    # The editor takes its time, in which somebody else applies something.
+    (installed.folder / "theirs.yaml").write_text(INTENTS.replace("ports: [23]", "ports: [25]"))
+    editor = installed.folder / "editor.sh"
+    editor.write_text(f"#!/bin/sh\nsed -i s/2323/24/ $1\n{P4FABRIC[0]} apply -f theirs.yaml >&2\n")
+    editor.chmod(0o755)
+    late = installed.run("edit", "fw", "no-telnet", EDITOR=str(editor))
+    assert late.status == 1 and "somebody else has written FirewallPolicy/acme/no-telnet" in late.err, late
+
+
+def test_contexts_say_which_controller(installed: Installation) -> None:
+    config = installed.folder / "config.yaml"
+    alone = {"P4FABRIC_API": "", "P4FABRIC_TOKEN_FILE": "", "P4FABRIC_CONFIG": str(config)}
+    assert "no contexts" in installed.run("context", "list", **alone).out
+    for name, url in (("here", installed.url), ("there", "http://127.0.0.1:1")):
+        made = installed.run("context", "set", name, "--api", url, "--token-file", "p4fabric.token", **alone)
+        assert made.status == 0, made
+    assert config.stat().st_mode & 0o777 == 0o600
+    assert installed.run("status", **alone).status == 0
+    there = installed.run("status", "--context", "there", **alone)
+    assert there.status == 1 and "http://127.0.0.1:1" in there.err
+    assert installed.run("context", "use", "there", **alone).status == 0
+    assert re.search(r"\* +there", installed.run("context", "list", **alone).out)
+    assert installed.run("status", **alone).status == 1
+    unknown = installed.run("status", "--context", "nowhere", **alone)
+    assert unknown.status == 2 and "there are here, there" in unknown.err
+    assert installed.run("context", "delete", "there", **alone).status == 0
 
 
 def test_what_is_refused_is_told_with_the_file_and_document_that_it_is_about(installed: Installation) -> None:
@@ -142,8 +287,65 @@ def test_what_is_refused_is_told_with_the_file_and_document_that_it_is_about(ins
     where = "bad.yaml document 2 (FirewallPolicy/acme/no-telnet): spec.rules[0].ports[0]"
     assert refused.err.startswith(where)
     assert "no-telnet" not in installed.run("get").out
-    assert installed.run("apply", "-f", "good.yaml", "--dry-run").status == 0
+
+
+def test_a_diff_shows_documents_and_entries_and_its_exit_status_says_whether_there_are_any(
+    installed: Installation,
+) -> None:
+    file = installed.folder / "intents.yaml"
+    file.write_text(INTENTS)
+    new = installed.run("diff", "-f", "intents.yaml")
+    assert new.status == 1 and "+++ applied/Network/acme/clients" in new.out, new
+    assert "leaf1" not in [line.split(":")[0] for line in new.out.splitlines() if line.startswith("@@ leaf")]
+    assert installed.run("apply", "-f", "intents.yaml", "--wait", "--timeout", "20").status == 0
+    same = installed.run("diff", "-f", "intents.yaml", "--entries")
+    assert (same.status, same.out, same.err) == (0, "", "")
+
+    file.write_text(INTENTS.replace("ports: [23]", "ports: [2323]"))
+    changed = installed.run("diff", "-f", "intents.yaml", "--entries")
+    assert changed.status == 1
+    lines = changed.out.splitlines()
+    assert lines[:2] == [
+        "--- current/FirewallPolicy/acme/no-telnet", "+++ applied/FirewallPolicy/acme/no-telnet",
+    ]  # fmt: skip
+    assert "-    - 23" in lines and "+    - 2323" in lines
+    (removed,) = [line for line in lines if line.startswith("-firewall_ipv4") and "dst_port=23" in line]
+    assert removed.endswith(" deny_ipv4  # FirewallPolicy/acme/no-telnet")
+    assert any(line.startswith("+firewall_ipv4") and "dst_port=2323" in line for line in lines)
+    assert any(line.startswith("@@ leaf1: entries ") for line in lines)
+    as_json = installed.run("diff", "-f", "intents.yaml", "--json")
+    assert as_json.status == 1 and json.loads(as_json.out)["intents"][1]["outcome"] == "changed"
+
+    file.write_text(INTENTS.replace("ports: [23]", "ports: [70000]"))
+    wrong = installed.run("diff", "-f", "intents.yaml")
+    assert wrong.status == 2 and wrong.err.startswith(
+        "intents.yaml document 2 (FirewallPolicy/acme/no-telnet)"
+    )
+    assert installed.run("diff", "-f", "none.yaml").status == 2
+    assert installed.run("diff", "--api", "http://127.0.0.1:1", "-f", "intents.yaml").status == 2
+
+
+def test_dry_runs_say_what_would_become_of_intents_and_switches(installed: Installation) -> None:
+    (installed.folder / "intents.yaml").write_text(INTENTS)
+    dry = installed.run("apply", "-f", "intents.yaml", "--dry-run")
+    assert dry.status == 0 and re.search(r"Network +acme +clients +created +active", dry.out), dry
+    assert re.search(r"^leaf1: entries \d+ added", dry.out, re.MULTILINE)
+    assert "vlan 100 would be given to Network/acme/clients" in dry.out
     assert "no-telnet" not in installed.run("get").out
+    assert installed.run("apply", "-f", "intents.yaml", "--wait", "--timeout", "20").status == 0
+
+    needed = installed.run("delete", "network", "clients", "--dry-run")
+    assert needed.status == 1 and "FirewallPolicy/acme/no-telnet" in needed.err
+    together = installed.run("delete", "-f", "intents.yaml", "--dry-run")
+    assert together.status == 0 and re.search(r"Network +acme +clients +deleted +gone", together.out), (
+        together
+    )
+    assert "vrf 1 would be given back by acme" in together.out
+    assert "no-telnet" in installed.run("get").out
+    deleted = installed.run("delete", "-f", "intents.yaml")
+    assert deleted.out.splitlines() == [
+        "Network/acme/clients deleted", "FirewallPolicy/acme/no-telnet deleted",
+    ]  # fmt: skip
 
 
 def test_events_are_followed(installed: Installation) -> None:
@@ -154,11 +356,18 @@ def test_events_are_followed(installed: Installation) -> None:
     }
     command = [*P4FABRIC, "events", "-n", "1", "--types", "IntentDeleted"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as follower:
-        time.sleep(1)
-        assert installed.run("apply", "-f", "-", stdin=INTENTS).status == 0
-        assert installed.run("delete", "policy", "no-telnet").status == 0
-        out, _ = follower.communicate(timeout=20)
+        deadline = time.monotonic() + 90
+        while follower.poll() is None:  # until it follows, and has one
+            assert time.monotonic() < deadline
+            assert installed.run("apply", "-f", "-", stdin=INTENTS).status == 0
+            assert installed.run("delete", "policy", "no-telnet").status == 0
+        assert follower.stdout is not None
+        out = follower.stdout.read()
     assert follower.returncode == 0 and out.rstrip().endswith("FirewallPolicy/acme/no-telnet")
+    past = installed.run("events", "-n", "1", "--types", "IntentDeleted", "--since", "1h")
+    assert past.status == 0 and past.out == out
+    past = installed.run("events", "--past", "--types", "IntentDeleted", "--intent", "network/acme/clients")
+    assert (past.status, past.out) == (0, "")
 
 
 REFUSED = [
@@ -167,11 +376,15 @@ REFUSED = [
     (["apply"], 2, "--file"),
     (["get", "gateway"], 2, "no kind of intent"),
     (["get", "network", "none"], 1, "Network none does not exist"),
-    (["delete"], 2, "a kind and a name, or files"),
+    (["events", "--types", "LinkUp,LinkDwn"], 1, "'LinkDwn', which is none; there are FabricStatusChanged"),
+    (["events", "--since", "yesterday"], 1, "such as 10m"),
+    (["delete"], 2, "a kind and names, a kind and a selector"),
     (["get", "--api", "fabric.example"], 2, "must be a URL"),
-    (["get", "--api", "http://127.0.0.1:1"], 1, "http://127.0.0.1:1"),
+    (["get", "--api", "http://127.0.0.1:1"], 1, "Is the controller running? `p4fabric controller -c"),
     (["get", "--token-file", "none"], 2, "--token-file or P4FABRIC_TOKEN_FILE"),
-    (["get", "--token-file", "other.token"], 1, "Authorization"),
+    (["get", "--token-file", "other.token"], 1, "does not accept the token from other.token"),
+    (["get", "--api", "http://192.0.2.1"], 2, "sent unprotected; use https"),
+    (["get", "switches", "-w"], 2, "--watch and --selector are for intents"),
     (["controller", "--config", "none.yaml"], 2, "cannot be read"),
     (["controller", "--config", "broken.yaml"], 2, "switchs is not a known field"),
     (["controller", "--config", "fabric.yaml"], 1, "is in use by another process"),
@@ -189,12 +402,10 @@ def test_what_cannot_be_done_ends_with_a_status_and_a_sentence(installed: Instal
         assert message in done.err and "Traceback" not in done.err, (arguments, done)
 
 
-def test_sigterm_ends_the_controller_in_two_seconds_with_a_follower_connected(
-    installed: Installation,
-) -> None:
+def test_sigterm_ends_the_controller_with_a_follower_connected(installed: Installation) -> None:
     follower = subprocess.Popen(
         [*P4FABRIC, "events"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         env={
             **os.environ,
             "P4FABRIC_API": installed.url,
@@ -202,11 +413,15 @@ def test_sigterm_ends_the_controller_in_two_seconds_with_a_follower_connected(
         },
     )  # fmt: skip
     try:
-        time.sleep(1)
-        started = time.monotonic()
+        deadline = time.monotonic() + 90
+        assert follower.stdout is not None
+        while not select.select([follower.stdout], [], [], 0)[0]:  # until it follows
+            assert time.monotonic() < deadline
+            assert installed.run("apply", "-f", "-", stdin=INTENTS).status == 0
+            assert installed.run("delete", "policy", "no-telnet").status == 0
         installed.process.send_signal(signal.SIGTERM)
-        assert installed.process.wait(timeout=10) == 0
-        assert time.monotonic() - started < 2
+        # It would never end if it waited for the follower.
+        assert installed.process.wait(timeout=60) == 0
     finally:
         follower.kill()
         follower.wait()

@@ -22,9 +22,9 @@ from scapy.layers.inet6 import (
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
-from controller.cli.events import line
-from controller.telemetry.drops import DropReason
-from softswitch import AsyncSoftSwitch
+from p4fabric.controller.cli.events import line
+from p4fabric.controller.telemetry.drops import DropReason
+from p4fabric.softswitch import AsyncSoftSwitch
 from tests.fabric.api.conftest import TARGET, Served, configured, controller
 from tests.fabric.api.test_cli import P4FABRIC
 from tests.fabric.api.test_events import following
@@ -135,7 +135,7 @@ async def test_each_drop_is_shown_with_its_port_and_reason(tmp_path: Path, switc
         measured = re.findall(rf"^p4fabric_dropped_packets_total{{{labels}}} 1\.0$", page, re.MULTILINE)
         assert {(int(port), direction, reason) for direction, port, reason in measured} == expected.keys()
         assert not {r for _, r, _ in DROPPED} ^ set(DropReason) - {
-            DropReason.TUNNEL_PEER, DropReason.FLOOD, DropReason.SAME_PORT,
+            DropReason.TUNNEL_PEER, DropReason.FLOOD, DropReason.SAME_PORT, DropReason.HEALTH_REPLY,
         }  # fmt: skip
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from softswitch import AsyncSoftSwitch
+from p4fabric.softswitch import AsyncSoftSwitch
 from tests.fabric.api.conftest import TARGET, configured, controller, network
 from tests.fabric.api.test_switches import apply, until_in_sync
 from tests.fabric.api.wiretap import Wiretap
@@ -18,6 +19,11 @@ pytestmark = pytest.mark.skipif(TARGET != "softswitch", reason="bmv2 does not sa
 CLIENTS = network(attachments=[{"switch": "leaf1", "port": 1}, {"switch": "leaf1", "port": 77}])
 WATCH = {"kind": "TelemetryWatch", "name": "queues", "tenant": "acme",
          "spec": {"switches": ["leaf1"], "ports": [2, 78]}}  # fmt: skip
+
+
+def port_missing(port: int) -> dict[str, Any]:
+    text = f"leaf1 has no port {port}; it has 1-8"
+    return {"code": "port-missing", "message": text, "switch": "leaf1", "port": port}
 
 
 @pytest.fixture
@@ -35,11 +41,11 @@ async def test_a_port_that_the_switch_does_not_have_degrades_what_names_it(
         await served.until(lambda: served.fabric.switches[0].ports is not None)
         await until_in_sync(served)
         await served.until_all("degraded")
-        network = await served.get("/api/v1/Network/acme/clients")
-        assert network["status"]["reasons"] == ["leaf1 has no port 77; it has 1-8"]
-        watch = await served.get("/api/v1/TelemetryWatch/acme/queues")
-        assert watch["status"]["reasons"] == ["leaf1 has no port 78; it has 1-8"]
-        (leaf,) = (await served.get("/api/v1/switches"))["switches"]
+        network = await served.get("/api/v1/intents/Network/acme/clients")
+        assert network["status"]["reasons"] == [port_missing(77)]
+        watch = await served.get("/api/v1/intents/TelemetryWatch/acme/queues")
+        assert watch["status"]["reasons"] == [port_missing(78)]
+        (leaf,) = (await served.get("/api/v1/switches"))["items"]
         assert leaf["ports"] == [1, 2, 3, 4, 5, 6, 7, 8]
         await until_in_sync(served)
         # The rest of it works, and all of it once it names ports that are there.
@@ -78,7 +84,7 @@ async def test_a_switch_that_does_not_say_is_taken_to_have_every_port(
     async with Wiretap(switch.address) as wire, controller(configured(tmp_path, wire.address)) as served:
         await apply(served, [CLIENTS])
         await served.until_all("active")
-        (leaf,) = (await served.get("/api/v1/switches"))["switches"]
+        (leaf,) = (await served.get("/api/v1/switches"))["items"]
         assert leaf["ports"] is None and leaf["connected"]
 
 

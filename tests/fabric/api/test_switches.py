@@ -8,7 +8,7 @@ from typing import Any
 
 from finsy.proto import p4r
 
-from pipelines.fabric import bindings as b
+from p4fabric.pipelines.fabric import bindings as b
 from tests.fabric.api.conftest import Served, configured, controller, network, switch_process
 from tests.fabric.api.wiretap import Wiretap
 
@@ -79,7 +79,7 @@ async def apply(served: Served, documents: list[Any]) -> None:
 
 def tables_of(updates: list[p4r.Update]) -> set[str]:
     entries = [update.entity.table_entry for update in updates if update.entity.HasField("table_entry")]
-    return {b.TABLES[entry.table_id].__name__ for entry in entries}
+    return {b.BINDINGS.tables[entry.table_id].__name__ for entry in entries}
 
 
 async def until_in_sync(served: Served) -> None:
@@ -97,17 +97,17 @@ async def test_intents_of_all_kinds_become_active_and_a_restart_writes_nothing(
             await until_in_sync(served)
             assert wire.pushes == 1
             assert {"PortVlan", "FirewallIpv4", "VirtualIps", "UpfUplinkSessions"} <= tables_of(wire.updates)
-            counters = await served.get("/api/v1/counters/FirewallPolicy/acme/no-telnet")
+            counters = await served.get("/api/v1/intents/FirewallPolicy/acme/no-telnet/counters")
             assert [(count["packets"], list(count["switches"])) for count in counters["counters"]] == [
                 (0, ["leaf1"])
             ]
-            before = (await served.get("/api/v1/switches"))["switches"]
+            before = (await served.get("/api/v1/switches"))["items"]
         wire.updates.clear()
         async with controller(config) as served:
             await served.until_all("active")
             await until_in_sync(served)
             await asyncio.sleep(0.5)
-            assert (await served.get("/api/v1/switches"))["switches"] == before
+            assert (await served.get("/api/v1/switches"))["items"] == before
         assert (wire.pushes, wire.updates) == (1, [])
 
 
@@ -144,8 +144,8 @@ async def test_deleting_everything_leaves_what_was_there_before_anything(
         await served.until_all("active")
         assert served.fabric.switches[0].installed > bare + 20
         for document in EVERYTHING:
-            path = f"/api/v1/{document['kind']}/{document['tenant']}/{document['name']}"
-            assert (await served.http.delete(path)).status_code == 204
+            path = f"/api/v1/intents/{document['kind']}/{document['tenant']}/{document['name']}"
+            assert (await served.http.delete(path)).status_code == 200
         await served.until(lambda: served.fabric.switches[0].in_sync)
         assert served.fabric.switches[0].installed == bare
         inserted = [u for u in wire.updates if u.type == p4r.Update.INSERT]
@@ -170,8 +170,9 @@ async def test_a_switch_that_goes_away_degrades_its_intents_only_and_heals(
             await served.until_all("active")
             await wire.stop()
             await served.until(lambda: states() == {"clients": "degraded", "there": "active"})
-            intent = await served.get("/api/v1/Network/acme/clients")
-            assert intent["status"]["reasons"] == ["switch leaf1 is not connected"]
+            intent = await served.get("/api/v1/intents/Network/acme/clients")
+            (reason,) = intent["status"]["reasons"]
+            assert reason["message"].startswith("leaf1 is not connected since ")
             # What is asked meanwhile is kept, and done when the switch is back.
             await apply(served, [SERVERS])
             wire.updates.clear()

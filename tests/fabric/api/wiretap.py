@@ -1,4 +1,4 @@
-"""Stands between the controller and a switch, passes everything on as it is, and counts what is written."""
+"""Stands between the controller and a switch, passes everything on as it is, and notes what is written."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ class Wiretap:
         self._port = 0
         self.updates: list[p4r.Update] = []
         self.pushes = 0
+        self.refused: list[str] = []
+        """What the switch said of writes in which something was refused."""
 
     @property
     def address(self) -> str:
@@ -70,6 +72,8 @@ class Wiretap:
             try:
                 return bytes(await self._channel.unary_unary(f"/{_SERVICE}/{name}")(request))
             except grpc.aio.AioRpcError as error:
+                if name == "Write":
+                    self.refused.append(f"{error.code()}: {error.details()}")
                 await _refuse_alike(context, error)
                 raise
 

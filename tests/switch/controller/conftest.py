@@ -13,30 +13,32 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 from pyroute2 import IPRoute
 
-from controller.names import SwitchName
-from controller.p4runtime import (
+from p4fabric.controller.compiler import SwitchDelta
+from p4fabric.controller.fabric.pipeline import fabric_pipeline
+from p4fabric.controller.names import SwitchName
+from p4fabric.controller.p4runtime import (
     Endpoint,
     PacketIn,
     Phase,
-    Pipeline,
     SessionState,
     SwitchSession,
+    Timing,
     Update,
     UpdateError,
 )
-from controller.p4runtime.session import Timing
-from controller.reconcile import Progress, Reconciler
-from controller.targets import Target, target_named
-from pipelines import fabric
-from pipelines.entities import DigestMessage
-from pipelines.values import Port
+from p4fabric.controller.reconcile import Barrier, Progress, Reconciler
+from p4fabric.controller.targets import Target, target_named
+from p4fabric.pipelines.entities import DigestMessage, Entity, EntityKey
+from p4fabric.pipelines.fabric.rules import FabricRules
+from p4fabric.pipelines.values import Port
 from tests.switch.pipeline.harness import free_tcp_port
+from tests.unit.southbound.board import Board
 from tests.veth import make_pair, remove
 
 CABLES = (("scl1", "scl1t"), ("scl2", "scs2"))
@@ -68,7 +70,16 @@ class RealSwitch:
 
     def start(self) -> None:
         device_id, address = str(self.endpoint.device_id), self.endpoint.address
-        command = [sys.executable, "-m", "softswitch", "run", "--device-id", device_id, "--grpc", address]
+        command = [
+            sys.executable,
+            "-m",
+            "p4fabric.softswitch",
+            "run",
+            "--device-id",
+            device_id,
+            "--grpc",
+            address,
+        ]
         command += self._interfaces
         if TARGET == "bmv2":
             command = ["simple_switch_grpc", "--no-p4", "--device-id", device_id, *self._interfaces]
@@ -117,7 +128,7 @@ class CountingSession(SwitchSession):
 
     def __init__(self, switch: RealSwitch, listener: Listener) -> None:
         target: Target = target_named(TARGET)
-        pipeline = Pipeline.of(fabric.p4info(), fabric.device_config(), target)
+        pipeline = fabric_pipeline(target)
         election_id = time.time_ns()
         super().__init__(switch.endpoint, target, pipeline, listener, election_id=election_id, timing=QUICK)
         self.written: list[Update] = []
@@ -131,6 +142,7 @@ class Listener:
     def __init__(self) -> None:
         self.states: list[SessionState] = []
         self.ports: frozenset[Port] | None = None
+        self.up: dict[Port, bool | None] = {}
         self.on_packet: Callable[[SwitchName, PacketIn], None] = lambda switch, packet: None
         self.on_digest: Callable[[SwitchName, DigestMessage], None] = lambda switch, message: None
 
@@ -139,6 +151,9 @@ class Listener:
 
     def ports_known(self, switch: SwitchName, ports: frozenset[Port]) -> None:
         self.ports = ports
+
+    def port_status(self, switch: SwitchName, port: Port, up: bool | None) -> None:
+        self.up[port] = up
 
     async def packet_in(self, switch: SwitchName, packet: PacketIn) -> None:
         self.on_packet(switch, packet)
@@ -151,22 +166,42 @@ class Listener:
 class Controlled:
     """A switch under control: its session, its reconciler and what they say."""
 
-    def __init__(self, switch: RealSwitch) -> None:
+    def __init__(self, switch: RealSwitch, desired: Mapping[EntityKey, Entity] | None = None) -> None:
         self.listener = Listener()
         self.session = CountingSession(switch, self.listener)
-        self.reconciler = Reconciler(self.session, self._report)
-        self.progress: Progress | None = None
+        self.reconciler = Reconciler(self.session, FabricRules(), Barrier(), self._report)
+        self.board = Board()
+        self._desired: Mapping[EntityKey, Entity] = {}
+        self._revision = 1
+        self._told = False
+        """Whether it was reported how the switch stands since something else is desired."""
         self._new = asyncio.Event()
+        if desired is not None:
+            self._desired = desired
+            self.reconciler.begin(desired, self._revision)
+
+    def want(self, desired: Mapping[EntityKey, Entity]) -> None:
+        """Something else is desired."""
+        before, self._desired, self._told = self._desired, desired, False
+        self._revision += 1
+        changed = {key: entity for key, entity in desired.items() if before.get(key) != entity}
+        unwanted = tuple(before.keys() - desired.keys())
+        self.board.installed -= {*changed, *unwanted}
+        self.reconciler.change(SwitchDelta(self._revision, changed, unwanted))
 
     def _report(self, progress: Progress) -> None:
-        self.progress = progress
+        self._told = True
+        self.board(progress)
         self._new.set()
 
-    async def until(self, wanted: Callable[[Progress], bool]) -> Progress:
-        while self.progress is None or not wanted(self.progress):
+    async def until(self, wanted: Callable[[Board], bool]) -> None:
+        while not (self._told and wanted(self.board)):
             self._new.clear()
             await self._new.wait()
-        return self.progress
+
+    async def until_in_sync(self) -> None:
+        await self.until(lambda board: board.in_sync)
+        assert self.board.installed == self._desired.keys()
 
     async def until_primary(self) -> SessionState:
         return await self.session.wait_until(lambda state: state.phase is Phase.PRIMARY)

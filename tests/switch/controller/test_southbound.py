@@ -6,14 +6,14 @@ import socket
 import pytest
 from scapy.layers.l2 import ARP, Ether
 
-from controller.names import IntentKey, PortRef, SwitchName, TenantName
-from controller.p4runtime import Code, Phase, Update, UpdateKind
-from controller.reconcile import Progress
-from controller.topology.discovery import Discovery
-from controller.topology.discovery import Timing as Probing
-from controller.topology.hosts import HostLearning
-from controller.topology.model import Host, Link
-from pipelines.entities import (
+from p4fabric.controller.names import PortRef, SwitchName
+from p4fabric.controller.p4runtime import Code, PacketIn, Phase, Update, UpdateKind
+from p4fabric.controller.p4runtime.cells import CellRequest
+from p4fabric.controller.p4runtime.counter_reads import WantedCounters
+from p4fabric.controller.topology.discovery import LinkDiscovery
+from p4fabric.controller.topology.discovery import Timing as Probing
+from p4fabric.controller.topology.model import Link
+from p4fabric.pipelines.entities import (
     CloneSession,
     DigestConfig,
     Entity,
@@ -25,8 +25,8 @@ from pipelines.entities import (
     Ternary,
     Weighted,
 )
-from pipelines.fabric import bindings as b
-from pipelines.values import (
+from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import (
     EcmpGroupId,
     IpProtocol,
     IPv4Address,
@@ -41,6 +41,7 @@ from pipelines.values import (
     VrfId,
 )
 from tests.entries import any_host, plain_network
+from tests.unit.hosts.world import LEAF, World, host, network
 
 from .conftest import Controlled, RealSwitch, running, set_link
 
@@ -104,32 +105,31 @@ def one_of_each(variant: int) -> dict[EntityKey, Entity]:
     )  # fmt: skip
 
 
-def in_sync(progress: Progress) -> bool:
-    return progress.in_sync
-
-
 async def test_everything_is_written_read_back_changed_and_removed(leaf: RealSwitch) -> None:
     first, second = one_of_each(1), one_of_each(2)
-    controlled = Controlled(leaf)
-    controlled.reconciler.set_desired(first)
+    controlled = Controlled(leaf, first)
     async with running(controlled.run):
-        done = await controlled.until(in_sync)
-        assert done.installed == frozenset(first) and not done.unknown
-        controlled.reconciler.set_desired(second)
-        await controlled.until(lambda progress: progress.in_sync and progress.installed == frozenset(second))
+        await controlled.until_in_sync()
+        assert controlled.board.last.summary.unknown == ()
+        controlled.want(second)
+        await controlled.until_in_sync()
 
-    restarted = Controlled(leaf)
-    restarted.reconciler.set_desired(second)
+    restarted = Controlled(leaf, second)
     async with running(restarted.run):
-        await restarted.until(in_sync)
+        await restarted.until_in_sync()
         assert restarted.session.written == []
         assert not any("pushing" in state.reason for state in restarted.listener.states)
         counted = [e for e in second.values() if isinstance(e, TableEntry) and e.HAS_COUNTER]
         absent = b.FirewallIpv4(VrfId(9), None, None, None, None, None, None, None, 3, b.DenyIpv4())
-        counters = await restarted.session.read_counters([*counted, absent])
+        counters: dict[EntityKey, int] = {}
+
+        def take(key: EntityKey, packets: int, octets: int) -> None:
+            counters[key] = packets
+
+        await restarted.session.read_counters(WantedCounters([*counted, absent]), take)
         assert counters.keys() == {entry.key for entry in counted}
-        restarted.reconciler.set_desired({})
-        await restarted.until(lambda progress: progress.in_sync and not progress.installed)
+        restarted.want({})
+        await restarted.until_in_sync()
         assert (await restarted.session.read()).entities == {}
 
 
@@ -139,20 +139,22 @@ async def test_cells_of_indirect_counters_are_read_in_as_many_requests_as_it_tak
         await controlled.until_primary()
         last = b.EgressDrops(b.EgressDrops.SIZE - 1)
         cells = [*(b.IngressDrops(index) for index in range(2500)), last]
-        counters = await controlled.session.read_cells(cells)
-        assert counters.keys() == {cell.key for cell in cells}
-        assert await controlled.session.read_cells([]) == {}
+        found = await controlled.session.read_cells(CellRequest(cells))
+        assert found is not None and found.counters.keys() == {cell.key for cell in cells}
+        assert await controlled.session.read_cells(CellRequest(cells), found.digest) is None
+        nothing = await controlled.session.read_cells(CellRequest([]))
+        assert nothing is not None and nothing.counters == {}
 
 
 async def test_a_full_table_is_a_failure_of_what_did_not_fit(leaf: RealSwitch) -> None:
     many = keyed(*(b.UpfInterfaces(VrfId(i), IPv4Address(i), b.N3()) for i in range(1, 70)))
-    controlled = Controlled(leaf)
-    controlled.reconciler.set_desired(many)
+    controlled = Controlled(leaf, many)
     async with running(controlled.run):
-        full = await controlled.until(lambda progress: len(progress.installed) == 64)
-        assert len(full.failures) == 5 and not full.in_sync
-        controlled.reconciler.set_desired({})
-        await controlled.until(in_sync)
+        await controlled.until(lambda board: len(board.installed) == 64 and len(board.failures) == 5)
+        assert not controlled.board.in_sync
+        assert many.keys() == controlled.board.installed | controlled.board.failures.keys()
+        controlled.want({})
+        await controlled.until_in_sync()
 
 
 async def test_every_refused_update_of_many_batches_is_named(leaf: RealSwitch) -> None:
@@ -171,21 +173,20 @@ async def test_every_refused_update_of_many_batches_is_named(leaf: RealSwitch) -
 
 async def test_a_killed_switch_gets_everything_again(leaf: RealSwitch) -> None:
     wanted = one_of_each(1)
-    controlled = Controlled(leaf)
-    controlled.reconciler.set_desired(wanted)
+    controlled = Controlled(leaf, wanted)
     async with running(controlled.run):
         first = await controlled.until_primary()
-        await controlled.until(in_sync)
+        await controlled.until_in_sync()
         leaf.kill()
-        await controlled.until(lambda progress: progress.error is not None)
+        await controlled.until(lambda board: board.last.summary.error is not None)
         leaf.start()
         again = await controlled.session.wait_until(
             lambda state: state.phase is Phase.PRIMARY and state.epoch > first.epoch
         )
         assert again.epoch == first.epoch + 1
-        await controlled.until(in_sync)
-        controlled.reconciler.set_desired({})
-        await controlled.until(lambda progress: progress.in_sync and not progress.installed)
+        await controlled.until_in_sync()
+        controlled.want({})
+        await controlled.until_in_sync()
 
 
 async def test_the_newer_controller_takes_over_and_the_older_one_takes_back(leaf: RealSwitch) -> None:
@@ -200,27 +201,33 @@ async def test_the_newer_controller_takes_over_and_the_older_one_takes_back(leaf
 
 
 async def test_links_are_found_and_lost(leaf: RealSwitch, spine: RealSwitch) -> None:
-    switches = {SwitchName("leaf"): Controlled(leaf), SwitchName("spine"): Controlled(spine)}
+    link_port = keyed(b.LinkPorts(Port(2), b.Link()))
+    switches = {
+        SwitchName("leaf"): Controlled(leaf, link_port),
+        SwitchName("spine"): Controlled(spine, link_port),
+    }
     changes: asyncio.Queue[tuple[str, Link]] = asyncio.Queue()
 
     async def send(port: PortRef, frame: bytes) -> None:
-        await switches[port.switch].session.packet_out(port.port, frame)
+        await switches[port.switch].session.packet_out(b.PacketOutMetadata(port.port), frame)
 
-    discovery = Discovery(
+    def received(switch: SwitchName, packet: PacketIn) -> None:
+        assert isinstance(packet.header, b.PacketInMetadata)
+        discovery.received(PortRef(switch, packet.header.ingress_port), packet.frame)
+
+    discovery = LinkDiscovery(
         send,
         lambda link: changes.put_nowait(("up", link)),
         lambda link, reason: changes.put_nowait(("down", link)),
+        ask=lambda name: switches[name].session.ask(),
         timing=Probing(interval=0.3),
     )
     for controlled in switches.values():
-        controlled.listener.on_packet = lambda switch, packet: discovery.received(
-            PortRef(switch, packet.port), packet.frame
-        )
+        controlled.listener.on_packet = received
     link = Link(PortRef(SwitchName("leaf"), Port(2)), PortRef(SwitchName("spine"), Port(2)))
     async with running(discovery.run, *(controlled.run for controlled in switches.values())):
         for name, controlled in switches.items():
-            controlled.reconciler.set_desired(keyed(b.LinkPorts(Port(2), b.Link())))
-            await controlled.until(in_sync)
+            await controlled.until_in_sync()
             discovery.switch_connected(name)
         assert {await changes.get(), await changes.get()} == {("up", link), ("up", link.reverse)}
         await asyncio.to_thread(set_link, "scl2", "down")
@@ -232,29 +239,26 @@ async def test_links_are_found_and_lost(leaf: RealSwitch, spine: RealSwitch) -> 
 
 
 async def test_a_host_that_asks_for_another_is_learned(leaf: RealSwitch) -> None:
-    network = IntentKey("Network", TenantName("acme"), "clients")
-    learned: asyncio.Queue[Host] = asyncio.Queue()
-    learning = HostLearning(
-        lambda port, vlan: network if vlan == VLAN else None, lambda *_: None, learned.put_nowait
-    )
-    controlled = Controlled(leaf)
+    hosts = World()
+    hosts.apply(network(subnets=["10.0.0.0/24"]), VLAN)
+    learned = asyncio.Event()
+    controlled = Controlled(leaf, one_of_each(1))
 
     def learn(switch: SwitchName, message: object) -> None:
         if isinstance(message, b.HostSeen):
-            learning.seen(switch, message)
+            assert hosts.directory.seen(LEAF, message) is None
+            learned.set()
 
     controlled.listener.on_digest = learn
-    controlled.reconciler.set_desired(one_of_each(1))
     asking = Ether(src=str(MAC), dst="ff:ff:ff:ff:ff:ff") / ARP(
         hwsrc=str(MAC), psrc="10.0.0.7", pdst="10.0.0.9"
     )
     async with running(controlled.run):
-        await controlled.until(in_sync)
+        await controlled.until_in_sync()
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
             wire.bind(("scl1t", 0))
             wire.send(bytes(asking).ljust(60, b"\0"))
-        host = await learned.get()
-        at = PortRef(SwitchName("leaf"), Port(1))
-        assert host == Host(MAC, network, at, frozenset({IPv4Address("10.0.0.7")}))
-        controlled.reconciler.set_desired({})
-        await controlled.until(lambda progress: progress.in_sync and not progress.installed)
+        await learned.wait()
+        assert hosts.calls == [host(1, int(MAC), "10.0.0.7")]
+        controlled.want({})
+        await controlled.until_in_sync()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from softswitch.engine import LoadedConfig, NativeEngine, load_config, open_engine
-from softswitch.engine.api import ActionCall, Change, Exact, WriteEntry
+from p4fabric.softswitch.engine import LoadedConfig, NativeEngine, load_config, open_engine
+from p4fabric.softswitch.engine.api import ActionCall, Change, Exact, WriteEntry
 
 PROGRAMS = Path(__file__).parent / "programs"
 

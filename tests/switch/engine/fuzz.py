@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import random
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-from softswitch.engine import NativeEngine, load_config, open_engine
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine import NativeEngine, load_config, open_engine
+from p4fabric.softswitch.engine.api import (
     ActionCall,
     Atomicity,
     Change,
@@ -46,9 +47,9 @@ from softswitch.engine.api import (
     WriteMulticastGroup,
     WriteValueSet,
 )
-from softswitch.engine.trace.events import TraceFilter
-from softswitch.tracing.document import trace_document
-from softswitch.tracing.text import trace_text
+from p4fabric.softswitch.engine.trace.events import TraceFilter
+from p4fabric.softswitch.tracing.document import trace_document
+from p4fabric.softswitch.tracing.text import trace_text
 
 PORTS = (1, 2, 3)
 IPV4 = bytes.fromhex("080045000040000000004011")
@@ -177,7 +178,11 @@ def main() -> None:
     chance = random.Random(int(sys.argv[3]))
     packets = operations = 0
     handles: dict[str, list[int]] = {}
-    with open_engine(config, EngineOptions(sanitize=True)) as engine:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_engine(config, EngineOptions(sanitize=True)) as engine,
+    ):
+        engine.capture(Path(folder))
         for port in PORTS:
             engine.add_port(port, None)
         engine.start()
@@ -207,6 +212,7 @@ def main() -> None:
                 engine.set_queue(
                     chance.choice(PORTS), rate_pps=chance.choice((0, 10_000)), depth=chance.choice((1, 50))
                 )
+        assert sum(one.frames for one in engine.captures()) > 0
         print(f"{packets} packets, {operations} operations, {engine.stats()}")
 
 

@@ -10,8 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from softswitch.engine import load_config, open_engine
-from softswitch.engine.api import Atomicity, BuildError, EngineOptions, PipelineError
+from p4fabric.softswitch.engine import load_config, open_engine
+from p4fabric.softswitch.engine.api import Atomicity, BuildError, EngineOptions, PipelineError
 
 from .fuzz import PORTS, frame_of, operation_of
 from .test_engine_hostile import break_it

@@ -6,7 +6,7 @@ from scapy.fields import BitField, IntField, ShortField, XByteField
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw, bind_layers
 
-from softswitch.engine import NativeEngine
+from p4fabric.softswitch.engine import NativeEngine
 
 
 class Command(Packet):

@@ -11,8 +11,8 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
-from softswitch.engine import NativeEngine
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine import NativeEngine
+from p4fabric.softswitch.engine.api import (
     ActionCall,
     Change,
     CounterValue,

@@ -12,8 +12,8 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from benchmarks.forwarding import entry, fabric_entries
-from softswitch.engine import NativeEngine, load_config, open_engine
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine import NativeEngine, load_config, open_engine
+from p4fabric.softswitch.engine.api import (
     Change,
     DigestMessage,
     Exact,

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-from softswitch.engine import NativeEngine, open_engine
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine import NativeEngine, open_engine
+from p4fabric.softswitch.engine.api import (
     ActionCall,
     Change,
     Exact,

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from softswitch.engine import load_config
-from softswitch.engine.api import PipelineError
-from softswitch.engine.generate import generate
+from p4fabric.softswitch.engine import load_config
+from p4fabric.softswitch.engine.api import PipelineError
+from p4fabric.softswitch.engine.generate import generate
 
 from .conftest import PROGRAMS
 

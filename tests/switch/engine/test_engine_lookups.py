@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from softswitch.engine import NativeEngine, open_engine
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine import NativeEngine, open_engine
+from p4fabric.softswitch.engine.api import (
     ActionCall,
     Atomicity,
     Change,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
 
-from softswitch.engine import NativeEngine, open_engine
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine import NativeEngine, open_engine
+from p4fabric.softswitch.engine.api import (
     ActionCall,
     Atomicity,
     Change,
+    EngineOptions,
     Exact,
     IdleEntry,
     MeterConfig,
@@ -37,10 +37,26 @@ GREEN, RED = 0, 2
 def state() -> Iterator[NativeEngine]:
     """state.p4 with memory ports 1 and 2."""
     with open_engine(program("state")) as engine:
-        for port in (1, 2):
-            engine.add_port(port, None)
-        engine.start()
-        yield engine
+        yield begun(engine)
+
+
+@pytest.fixture
+def held() -> Iterator[NativeEngine]:
+    """The same by a clock that begins at 0 and goes on by `advance` only."""
+    with open_engine(program("state"), EngineOptions(clock=lambda: 0)) as engine:
+        yield begun(engine)
+
+
+def begun(engine: NativeEngine) -> NativeEngine:
+    for port in (1, 2):
+        engine.add_port(port, None)
+    engine.start()
+    return engine
+
+
+def seconds(number: float) -> int:
+    """In nanoseconds."""
+    return round(number * 1e9)
 
 
 def forward(kind: int, change: Change = Change.INSERT, timeout: float = 0) -> WriteEntry:
@@ -103,14 +119,14 @@ def test_bursts_are_coloured(state: NativeEngine, config: MeterConfig | None, co
     assert state.read_meters("In.cells", 2, 3) == [None, scaled, None]
 
 
-def test_meters_fill_up_again_at_their_rates(state: NativeEngine) -> None:
-    write(state, forward(5), WriteMeter("In.cells", None, TwoRates(10 * FRAME, FRAME, 20 * FRAME, 2 * FRAME)))
-    assert [answer[4] for answer in send(state, 5, count=3)] == [0, 1, 2]
-    time.sleep(0.06)  # one packet's worth of the peak rate, half of the committed one's
-    assert [answer[4] for answer in send(state, 5, count=2)] == [1, 2]
-    time.sleep(0.3)
-    assert [answer[4] for answer in send(state, 5, count=3)] == [0, 1, 2]
-    assert send(state, 5, rest=1)[0][4] == 0  # cells do not share
+def test_meters_fill_up_again_at_their_rates(held: NativeEngine) -> None:
+    write(held, forward(5), WriteMeter("In.cells", None, TwoRates(10 * FRAME, FRAME, 20 * FRAME, 2 * FRAME)))
+    assert [answer[4] for answer in send(held, 5, count=3)] == [0, 1, 2]
+    held.advance(seconds(0.06))  # one packet's worth of the peak rate, half of the committed one's
+    assert [answer[4] for answer in send(held, 5, count=2)] == [1, 2]
+    held.advance(seconds(0.36))
+    assert [answer[4] for answer in send(held, 5, count=3)] == [0, 1, 2]
+    assert send(held, 5, rest=1)[0][4] == 0  # cells do not share
 
 
 def test_a_failed_batch_leaves_meters_as_they_were(state: NativeEngine) -> None:
@@ -137,25 +153,23 @@ def test_a_failed_batch_leaves_meters_as_they_were(state: NativeEngine) -> None:
     assert state.read_meters("In.cells") == [None] * 16
 
 
-def test_an_idle_entry_is_named_once_for_each_timeout_without_a_hit(state: NativeEngine) -> None:
-    used, idle, ageless = write(state, forward(5, timeout=0.3), forward(6, timeout=0.3), forward(7))
-    until = time.monotonic() + 0.5
-    while time.monotonic() < until:
-        send(state, 5)
-    assert state.idle_entries() == [IdleEntry("In.kinds", idle)]
-    assert state.idle_entries() == []
-    times = state.read_idle_times("In.kinds", [used, idle, ageless])
-    assert times[0] < 0.3e9 < 0.5e9 <= times[1]
-    assert times[2] >= 0.5e9
-    time.sleep(0.3)
-    assert {one.handle for one in state.idle_entries()} == {used, idle}
-    send(state, 6)
-    time.sleep(0.4)
-    assert {one.handle for one in state.idle_entries()} == {used, idle}
-    write(state, forward(5, Change.MODIFY, timeout=0))
-    send(state, 6)
-    time.sleep(0.4)
-    assert {one.handle for one in state.idle_entries()} == {idle}
+def test_an_idle_entry_is_named_once_for_each_timeout_without_a_hit(held: NativeEngine) -> None:
+    used, idle, ageless = write(held, forward(5, timeout=0.3), forward(6, timeout=0.3), forward(7))
+    for tenths in range(1, 6):
+        held.advance(seconds(tenths / 10))
+        send(held, 5)
+    assert held.idle_entries() == [IdleEntry("In.kinds", idle)]
+    assert held.idle_entries() == []
+    assert held.read_idle_times("In.kinds", [used, idle, ageless]) == [0, seconds(0.5), seconds(0.5)]
+    held.advance(seconds(0.85))
+    assert {one.handle for one in held.idle_entries()} == {used, idle}
+    send(held, 6)
+    held.advance(seconds(1.25))
+    assert {one.handle for one in held.idle_entries()} == {used, idle}
+    write(held, forward(5, Change.MODIFY, timeout=0))
+    send(held, 6)
+    held.advance(seconds(1.65))
+    assert {one.handle for one in held.idle_entries()} == {idle}
 
 
 def test_a_miss_leaves_the_colour_alone_until_the_default_entry_is_metered(state: NativeEngine) -> None:

@@ -14,8 +14,8 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Raw
 
-from softswitch.engine import NativeEngine, open_engine
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine import NativeEngine, open_engine
+from p4fabric.softswitch.engine.api import (
     ActionCall,
     BuildError,
     Change,
@@ -202,7 +202,7 @@ def test_an_xdp_program_goes_with_its_port_and_with_its_process() -> None:
             assert not has_xdp_program("etest1")
         text = (
             "import os, signal; from tests.switch.engine.conftest import program;"
-            "from softswitch.engine import open_engine; engine = open_engine(program('constructs'));"
+            "from p4fabric.softswitch.engine import open_engine; engine = open_engine(program('constructs'));"
             "engine.add_port(1, 'etest1', xdp=True); print('there', flush=True); signal.pause()"
         )
         with subprocess.Popen((sys.executable, "-c", text), stdout=subprocess.PIPE, text=True) as process:

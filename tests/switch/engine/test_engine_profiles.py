@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from softswitch.engine import NativeEngine, open_engine
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine import NativeEngine, open_engine
+from p4fabric.softswitch.engine.api import (
     ActionCall,
     Change,
     EntryAction,

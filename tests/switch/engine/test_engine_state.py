@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from softswitch.engine import NativeEngine, load_config, open_engine
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine import NativeEngine, load_config, open_engine
+from p4fabric.softswitch.engine.api import (
     ActionCall,
     Atomicity,
     Change,

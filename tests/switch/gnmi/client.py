@@ -114,7 +114,7 @@ class Subscriber:
     async def send(self, request: gnmi.SubscribeRequest | None = None) -> None:
         await self.stream.write(request or self.request)
 
-    async def next(self, timeout: float = 5.0) -> dict[str, Any]:
+    async def next(self, timeout: float = 30.0) -> dict[str, Any]:
         """The next notification's leaves."""
         message = await self._read(timeout)
         assert message.HasField("update"), message
@@ -123,7 +123,7 @@ class Subscriber:
     async def until_sync(self) -> dict[str, Any]:
         """All leaves until the switch says that that was everything."""
         found: dict[str, Any] = {}
-        while not (message := await self._read(5.0)).sync_response:
+        while not (message := await self._read(30.0)).sync_response:
             found |= leaves(message.update)
         return found
 
@@ -134,7 +134,7 @@ class Subscriber:
         return await self.until_sync()
 
     async def code(self) -> grpc.StatusCode:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             found: grpc.StatusCode = await self.stream.code()
         return found
 

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from softswitch import AsyncSoftSwitch
-from softswitch.server.ports import QueueLimits
+from p4fabric.softswitch import AsyncSoftSwitch
+from p4fabric.softswitch.server.ports import QueueLimits
 from tests.switch.gnmi.client import Gnmi
 from tests.switch.server.client import INSERT, Client, kinds_config
 from tests.switch.server.kinds import everywhere

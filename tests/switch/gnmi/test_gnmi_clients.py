@@ -11,7 +11,7 @@ from pathlib import Path
 import finsy
 import pytest
 
-from softswitch import AsyncSoftSwitch
+from p4fabric.softswitch import AsyncSoftSwitch
 from tests.switch.gnmi.client import IETF, JSON, ONCE, PROTO, Gnmi, value
 
 KINDS = Path(__file__).parents[1] / "server" / "programs" / "kinds"

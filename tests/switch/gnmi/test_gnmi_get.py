@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,9 @@ import pytest
 from finsy.proto import gnmi as messages
 from pyroute2 import IPRoute
 
-from softswitch import AsyncSoftSwitch
+from p4fabric.softswitch import AsyncSoftSwitch
 from tests.switch.gnmi.client import IETF, JSON, Gnmi, path
-from tests.switch.server.client import refused
+from tests.switch.server.client import Client, kinds_config, refused
 from tests.switch.server.kinds import frame
 
 MAC = 0x800000000001
@@ -26,11 +27,14 @@ async def test_capabilities_name_models_and_encodings(gnmi: Gnmi) -> None:
     answer = await gnmi.stub.Capabilities(messages.CapabilityRequest())
     assert answer.gNMI_version == "0.10.0"
     assert set(answer.supported_encodings) == {JSON, IETF, messages.Encoding.PROTO}
-    assert {"openconfig-interfaces", "openconfig-qos"} <= {one.name for one in answer.supported_models}
+    assert {"openconfig-interfaces", "openconfig-qos", "openconfig-system"} <= {
+        one.name for one in answer.supported_models
+    }
 
 
 async def test_an_interface_shows_what_it_is(switch: AsyncSoftSwitch, gnmi: Gnmi) -> None:
     found = await gnmi.get(ONE)
+    assert 0 < time.time_ns() - found.pop(f"{ONE}/state/counters/last-clear") < 60e9
     counters = {path: value for path, value in found.items() if "/counters/" in path}
     assert set(counters.values()) == {0} and len(counters) == 6
     assert {path.removeprefix(ONE): value for path, value in found.items() if path not in counters} == {
@@ -56,6 +60,7 @@ async def test_counters_count_packets(switch: AsyncSoftSwitch, gnmi: Gnmi) -> No
         switch.inject(1, frame(MAC))
     assert len(await switch.collect()) == 3
     found = await gnmi.get("/interfaces/interface[name=*]/state/counters")
+    found = {path: value for path, value in found.items() if not path.endswith("/last-clear")}
     named = {one.split("name=")[1].replace("]/state/counters/", " "): value for one, value in found.items()}
     assert {one: value for one, value in named.items() if value} == {
         "port1 in-pkts": 3,
@@ -88,6 +93,34 @@ async def test_queues_show_limits_and_drops(switch: AsyncSoftSwitch, gnmi: Gnmi)
 async def test_ports_are_there_before_there_is_a_pipeline(gnmi: Gnmi) -> None:
     found = await gnmi.get("/interfaces/interface/state/oper-status")
     assert found == {f"/interfaces/interface[name=port{n}]/state/oper-status": "DOWN" for n in (1, 2, 3)}
+
+
+BOOT_TIME = "/system/state/boot-time"
+
+
+async def test_a_restart_can_be_told_from_a_counter_that_goes_back(gnmi: Gnmi) -> None:
+    first = (await gnmi.get(BOOT_TIME))[BOOT_TIME]
+    assert 0 < time.time_ns() - first < 600e9
+    assert await gnmi.get("/system") == {BOOT_TIME: first}
+    for _ in range(2):
+        async with AsyncSoftSwitch(interfaces={1: None}) as other, Gnmi(other.address) as client:
+            again = (await client.get(BOOT_TIME))[BOOT_TIME]
+            assert again > first
+            first = again
+
+
+async def test_a_new_pipeline_or_a_port_that_was_off_is_no_restart(
+    switch: AsyncSoftSwitch, controller: Client, gnmi: Gnmi
+) -> None:
+    before = await gnmi.get(BOOT_TIME)
+    await controller.push(kinds_config())
+    for enabled in (False, True):
+        await gnmi.set(update={f"{ONE}/config/enabled": enabled})
+    assert await gnmi.get(BOOT_TIME) == before
+    assert await gnmi.get(BOOT_TIME, type=Kind.OPERATIONAL) == before
+    assert await gnmi.get(BOOT_TIME, type=Kind.CONFIG) == {}
+    (tree,) = (await gnmi.get("/system", encoding=IETF)).values()
+    assert tree == {"openconfig-system:state": {"boot-time": str(before[BOOT_TIME])}}
 
 
 async def test_wildcards_prefixes_and_types_select(switch: AsyncSoftSwitch, gnmi: Gnmi) -> None:
@@ -130,7 +163,7 @@ async def test_json_is_a_tree_and_ietf_json_names_modules_and_writes_wide_number
         ("/interfaces/interface[name=port9]/state", grpc.StatusCode.NOT_FOUND),
         ("/interfaces/interface[name=port1]/state/colour", grpc.StatusCode.INVALID_ARGUMENT),
         ("/interfaces/interface[colour=red]", grpc.StatusCode.INVALID_ARGUMENT),
-        ("/system", grpc.StatusCode.INVALID_ARGUMENT),
+        ("/components", grpc.StatusCode.INVALID_ARGUMENT),
         ("/.../.../id", grpc.StatusCode.INVALID_ARGUMENT),
         ("/" + "*/" * 40, grpc.StatusCode.INVALID_ARGUMENT),
     ],

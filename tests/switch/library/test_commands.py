@@ -10,7 +10,7 @@ from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 from typer.testing import CliRunner
 
-from softswitch.cli.app import app
+from p4fabric.softswitch.cli.app import app
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "first-program"
 PROGRAM = EXAMPLE / "patch_panel.json"
@@ -73,7 +73,7 @@ def test_bench_names_the_file_that_is_no_good(entries: Path, tmp_path: Path) -> 
         ((PROGRAM, "--frame", "xyz"), "not hexadecimal"),
         ((PROGRAM, "--pcap", P4INFO), "no pcap file"),
         ((PROGRAM, "--entries", entries, *frame), "--p4info is needed"),
-        ((PROGRAM, "--p4info", PROGRAM, "--entries", entries, *frame), "no P4Info"),
+        ((PROGRAM, "--p4info", PROGRAM, "--entries", entries, *frame), "not a text-format P4Info"),
         ((PROGRAM, "--p4info", P4INFO, "--entries", PROGRAM, *frame), "no p4.v1.WriteRequest"),
         ((PROGRAM, "--p4info", P4INFO, "--entries", duplicate, *frame), "update 2: "),
     ]

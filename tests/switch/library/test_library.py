@@ -21,8 +21,8 @@ from finsy import (
 from finsy.p4entity import P4ValueSetMember
 from finsy.proto import p4r, p4r_grpc
 
-from softswitch import BadOption, QueueLimits, Refusal, SoftSwitch
-from softswitch.server.ports import parse_queues
+from p4fabric.softswitch import BadOption, QueueLimits, Refusal, SoftSwitch
+from p4fabric.softswitch.server.ports import parse_queues
 
 SWITCH_TESTS = Path(__file__).parents[1]
 KINDS = SWITCH_TESTS / "server" / "programs" / "kinds"

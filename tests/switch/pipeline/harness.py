@@ -25,10 +25,10 @@ from finsy.proto import p4r, p4r_grpc
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
-from pipelines import fabric
-from pipelines.entities import CloneSession, DigestConfig, Entity, Replica, TableEntry
-from pipelines.fabric import bindings
-from pipelines.values import Port
+from p4fabric.pipelines import fabric
+from p4fabric.pipelines.entities import CloneSession, DigestConfig, Entity, Replica, TableEntry
+from p4fabric.pipelines.fabric import bindings
+from p4fabric.pipelines.values import Port
 from tests.veth import make_pair, open_wire, receive, remove
 
 PORTS = (1, 2, 3, 4)
@@ -80,8 +80,8 @@ def switch_command(grpc_port: int, thrift_port: int) -> list[str]:
             "--", "--grpc-server-addr", f"127.0.0.1:{grpc_port}", "--cpu-port", "510",
         ]  # fmt: skip
     return [
-        sys.executable, "-m", "softswitch", "run", "--device-id", "1", "--grpc", f"127.0.0.1:{grpc_port}",
-        *interfaces, "--queue", f"{SLOW_PORT}:rate=100pps,depth=64",
+        sys.executable, "-m", "p4fabric.softswitch", "run", "--device-id", "1",
+        "--grpc", f"127.0.0.1:{grpc_port}", *interfaces, "--queue", f"{SLOW_PORT}:rate=100pps,depth=64",
     ]  # fmt: skip
 
 

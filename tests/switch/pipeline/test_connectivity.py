@@ -15,9 +15,9 @@ from scapy.layers.inet6 import (
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet
 
-from pipelines.entities import Weighted
-from pipelines.fabric import bindings as b
-from pipelines.values import EcmpGroupId, Port
+from p4fabric.pipelines.entities import Weighted
+from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import EcmpGroupId, Port
 
 from .harness import PipelineUnderTest
 from .world import (

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from ipaddress import IPv4Address
 from itertools import pairwise
 
+from finsy.proto import p4r
 from scapy.contrib.gtp import GTP_U_Header, GTPPDUSessionContainer
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 
-from pipelines.entities import TableEntry, Ternary, Weighted
-from pipelines.fabric import bindings as b
-from pipelines.values import IpProtocol, L4Port, Port, Qfi, Teid, TunnelPeerId
+from p4fabric.pipelines.entities import TableEntry, Ternary, Weighted
+from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import IpProtocol, L4Port, Port, Qfi, Teid, TunnelPeerId
 
 from .harness import SLOW_PORT, PipelineUnderTest
 from .test_connectivity import intact
 from .world import (
     ALICE,
     ALICE_IP,
+    BOB,
     BOB_IP,
     CAROL,
     CAROL_IP,
     DAVE,
     DAVE_IP,
+    RED,
+    RED_GATEWAY,
     ROUTER,
     TENANT,
     fabric_entries,
@@ -109,6 +114,56 @@ def test_a_virtual_ip_spreads_connections_by_weight_and_answers_as_itself(switch
     switch.send(3, Ether(src=str(CAROL), dst=str(ROUTER)) / answer)
     answered = intact(switch.receive(1))
     assert (answered[IP].src, answered[TCP].sport) == (str(VIRTUAL_IP), 80)
+
+
+def test_only_a_servers_answers_to_its_gateway_go_to_the_controller(switch: PipelineUnderTest) -> None:
+    switch.insert(*fabric_entries())
+    asked = b.HealthReplies(RED, ALICE_IP, L4Port(8080), RED_GATEWAY, b.ToController())
+    switch.insert(asked)
+    to_router = Ether(src=str(ALICE), dst=str(ROUTER))
+    for flags in ("SA", "RA"):
+        switch.send(1, to_router / tcp(ALICE_IP, RED_GATEWAY, 8080, 50000, flags))
+        packet = switch.next_message("packet").packet
+        found = Ether(packet.payload)
+        assert (found[IP].src, found[TCP].dport, str(found[TCP].flags)) == (str(ALICE_IP), 50000, flags)
+        assert b.PacketInMetadata.decode(packet.metadata).ingress_port == 1
+
+    others = [
+        to_router / tcp(ALICE_IP, RED_GATEWAY, 8080, 50000, flags="S"),
+        to_router / tcp(ALICE_IP, RED_GATEWAY, 8080, 50000, flags="A"),
+        to_router / tcp(ALICE_IP, RED_GATEWAY, 8080, 49151, flags="SA"),
+        to_router / tcp(ALICE_IP, RED_GATEWAY, 8081, 50000, flags="SA"),
+        to_router / tcp(ALICE_IP, CAROL_IP, 8080, 50000, flags="SA"),
+        Ether(src=str(ALICE), dst=str(BOB)) / tcp(ALICE_IP, RED_GATEWAY, 8080, 50000, flags="SA"),
+        to_router / IP(src=str(ALICE_IP), dst=str(RED_GATEWAY), flags="MF")
+        / TCP(sport=8080, dport=50000, flags="SA"),
+    ]  # fmt: skip
+    for frame in others:
+        switch.send(1, frame)
+    switch.send(2, Ether(src=str(BOB), dst=str(ROUTER)) / tcp(BOB_IP, RED_GATEWAY, 8080, 50000, flags="SA"))
+    assert intact(switch.receive(3))[TCP].sport == 8080  # as it was before: to Carol, and to Bob
+    assert intact(switch.receive(2))[IP].dst == str(RED_GATEWAY)
+    switch.expect_silence(1, 2, 3, 4)
+    assert "packet" not in {message.WhichOneof("update") for message in _messages(switch)}
+
+
+def test_a_port_sends_the_controller_no_more_answers_than_it_is_asked_for(switch: PipelineUnderTest) -> None:
+    switch.insert(*fabric_entries())
+    switch.insert(b.HealthReplies(RED, ALICE_IP, L4Port(8080), RED_GATEWAY, b.ToController()))
+    answer = Ether(src=str(ALICE), dst=str(ROUTER)) / tcp(ALICE_IP, RED_GATEWAY, 8080, 50000, flags="SA")
+    began = time.monotonic()
+    for _ in range(200):
+        switch.send(1, answer)
+    switch.expect_silence(1, 2, 3, 4)
+    taken = sum(message.HasField("packet") for message in _messages(switch))
+    assert 26 <= taken <= 26 + 50 * (time.monotonic() - began)
+
+
+def _messages(switch: PipelineUnderTest) -> list[p4r.StreamMessageResponse]:
+    found = []
+    while not switch.messages.empty():
+        found.append(switch.messages.get())
+    return found
 
 
 def _collect(switch: PipelineUnderTest, wait: float = 0.02) -> list[str]:

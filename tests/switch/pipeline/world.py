@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
 
-from pipelines.entities import Entity, Lpm, MulticastGroup, Replica, Ternary
-from pipelines.fabric import bindings as b
-from pipelines.values import MacAddress, Port, VlanId, VrfId
+from p4fabric.pipelines.entities import Entity, Lpm, MulticastGroup, Replica, Ternary
+from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import MacAddress, Port, VlanId, VrfId
 from tests.entries import any_host
 
 RED, BLUE = VlanId(100), VlanId(200)

@@ -14,7 +14,7 @@ import grpc
 from finsy.proto import p4i, p4r, p4r_grpc, rpc_status
 from google.protobuf import text_format
 
-from pipelines import fabric
+from p4fabric.pipelines import fabric
 
 INSERT, MODIFY, DELETE = p4r.Update.INSERT, p4r.Update.MODIFY, p4r.Update.DELETE
 Push = p4r.SetForwardingPipelineConfigRequest
@@ -166,7 +166,7 @@ class Client:
     async def arbitration(self) -> p4r.MasterArbitrationUpdate:
         return (await self.receive("arbitration")).arbitration
 
-    async def receive(self, kind: str, timeout: float = 5.0) -> p4r.StreamMessageResponse:
+    async def receive(self, kind: str, timeout: float = 30.0) -> p4r.StreamMessageResponse:
         """The next message, which must be of this kind."""
         async with asyncio.timeout(timeout):
             message: p4r.StreamMessageResponse = await self.stream.read()

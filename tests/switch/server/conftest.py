@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from softswitch import AsyncSoftSwitch
+from p4fabric.softswitch import AsyncSoftSwitch
 from tests.switch.server.client import Client, fabric_config, kinds_config
 
 MEMORY_PORTS = {1: None, 2: None, 3: None}

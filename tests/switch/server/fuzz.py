@@ -19,14 +19,17 @@ from finsy.proto import p4i, p4r
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError
 
-from softswitch.engine.api import EngineOptions
-from softswitch.server.errors import Refusal, Result
-from softswitch.server.front_panel import FrontPanel
-from softswitch.server.pipeline import Forwarding, Pipelines
-from softswitch.server.ports import Ports
-from softswitch.server.received import Received
+from p4fabric.softswitch.engine.api import EngineOptions
+from p4fabric.softswitch.server.errors import Refusal, Result
+from p4fabric.softswitch.server.front_panel import FrontPanel
+from p4fabric.softswitch.server.pipeline import Forwarding, Pipelines
+from p4fabric.softswitch.server.ports import Ports
+from p4fabric.softswitch.server.received import Received
 from tests.switch.server.client import fabric_config, program_config
 
+NAMES = (b"red", b"blue", b"green", "gr\u00fcn".encode(), b"0", b"7", b"07", b"65535", b"x" * 256)
+"""Strings that stand for numbers, and such as are numbers."""
+MEMBERS = (1, 2, 3)
 ROLES = ("", "", "", "", "", "sdn", "nobody")
 Answer = list[tuple[int, str] | None] | str
 Chance = random.Random
@@ -54,14 +57,21 @@ def string_of(number: int) -> bytes:
     return number.to_bytes((number.bit_length() + 7) // 8 or 1, "big")
 
 
+def value_of(chance: Chance, of: p4i.MatchField | p4i.Action.Param) -> bytes:
+    """A key's or a parameter's; one without a width is translated to strings."""
+    return string_of(number_of(chance, of.bitwidth)) if of.bitwidth else chance.choice(NAMES)
+
+
 def match_of(chance: Chance, field: p4i.MatchField) -> p4r.FieldMatch:
-    whole = (1 << field.bitwidth) - 1
-    match, value = p4r.FieldMatch(field_id=field.id), number_of(chance, field.bitwidth)
+    match = p4r.FieldMatch(field_id=field.id)
     if field.match_type == p4i.MatchField.EXACT:
-        match.exact.value = string_of(value)
-    elif field.match_type == p4i.MatchField.OPTIONAL:
-        match.optional.value = string_of(value)
-    elif field.match_type == p4i.MatchField.LPM:
+        match.exact.value = value_of(chance, field)
+        return match
+    if field.match_type == p4i.MatchField.OPTIONAL:
+        match.optional.value = value_of(chance, field)
+        return match
+    whole, value = (1 << field.bitwidth) - 1, number_of(chance, field.bitwidth)
+    if field.match_type == p4i.MatchField.LPM:
         match.lpm.prefix_len = length = chance.randint(1, field.bitwidth)
         match.lpm.value = string_of(value >> field.bitwidth - length << field.bitwidth - length)
     elif field.match_type == p4i.MatchField.TERNARY:
@@ -82,7 +92,7 @@ class Entries:
             one
             for one in info.tables
             if one.match_fields and not one.implementation_id and not one.is_const_table
-        ]
+        ] or list(info.tables)
         self._made: list[p4r.TableEntry] = []
 
     def next(self) -> p4r.TableEntry:
@@ -96,14 +106,33 @@ class Entries:
             )
             self._made = [*self._made[-20:], p4r.TableEntry.FromString(entry.SerializeToString())]
         table = next(one for one in self._info.tables if one.preamble.id == entry.table_id)
+        if table.implementation_id:
+            entry.action.action_profile_member_id = chance.choice(MEMBERS)
+        else:
+            entry.action.action.CopyFrom(self._action(table))
+        return entry
+
+    def member(self) -> p4r.ActionProfileMember | None:
+        """A member of an action profile, if there are any."""
+        tables = [one for one in self._info.tables if one.implementation_id]
+        if not tables:
+            return None
+        table = self._chance.choice(tables)
+        member = p4r.ActionProfileMember(action_profile_id=table.implementation_id)
+        member.member_id = self._chance.choice(MEMBERS)
+        member.action.CopyFrom(self._action(table))
+        return member
+
+    def _action(self, table: p4i.Table) -> p4r.Action:
+        chance = self._chance
         for_entries = [one.id for one in table.action_refs if one.scope != p4i.ActionRef.DEFAULT_ONLY]
         number = chance.choice([*for_entries * 5, *(one.id for one in table.action_refs)])
-        action = next(one for one in self._info.actions if one.preamble.id == number)
-        entry.action.action.action_id = number
-        for one in chance.sample(action.params, len(action.params)):
-            value = string_of(number_of(chance, one.bitwidth))
-            entry.action.action.params.add(param_id=one.id, value=value)
-        return entry
+        # P4Info may refer to hidden actions, which it does not describe.
+        described = next((one for one in self._info.actions if one.preamble.id == number), p4i.Action())
+        action = p4r.Action(action_id=number)
+        for one in chance.sample(described.params, len(described.params)):
+            action.params.add(param_id=one.id, value=value_of(chance, one))
+        return action
 
     def _new(self, table: p4i.Table) -> p4r.TableEntry:
         chance, entry = self._chance, p4r.TableEntry(table_id=table.preamble.id)
@@ -176,6 +205,10 @@ def request_of(chance: Chance, entries: Entries) -> bytes:
     for _ in range(chance.randint(1, 4)):
         kind = chance.choices((1, 2, 3, chance.choice((0, 4, -1))), (5, 3, 3, 0.1))[0]
         update = request.updates.add(type=kind)
+        member = entries.member() if chance.random() < 0.2 else None
+        if member is not None:
+            update.entity.action_profile_member.CopyFrom(member)
+            continue
         update.entity.table_entry.CopyFrom(entries.next())
         if spoilt and chance.random() < 0.5:
             _spoil(chance, update.entity.table_entry)
@@ -310,10 +343,11 @@ def by_bytes(state: Forwarding, request: bytes) -> tuple[Answer, bool]:
 
 def everything_in(state: Forwarding) -> list[bytes]:
     """What the store has and reads say, in an order of its own."""
-    requests = [p4r.Entity() for _ in range(3)]
+    requests = [p4r.Entity() for _ in range(4)]
     requests[0].table_entry.SetInParent()
     requests[1].table_entry.counter_data.SetInParent()
     requests[2].direct_counter_entry.SetInParent()
+    requests[3].action_profile_member.SetInParent()
     parts, results = state.reader.read(requests)
     assert not any(results), results
     entities = [part.encode(one) for part in parts for one in part.things]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from softswitch.server.device_config import unwrapped
+from p4fabric.softswitch.server.device_config import unwrapped
 
 JSON = b' {"program": "' + b"x" * 300 + b'"}'
 

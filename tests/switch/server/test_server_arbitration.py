@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+import threading
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
 
 import grpc
 import pytest
 from finsy.proto import U128, p4r
 
-from softswitch import AsyncSoftSwitch
-from softswitch.server.pipeline import Pipelines
-from softswitch.server.service import P4RuntimeService
+from p4fabric.softswitch import AsyncSoftSwitch
+from p4fabric.softswitch.server.pipeline import Pipelines
+from p4fabric.softswitch.server.service import P4RuntimeService
 from tests.switch.server.client import Client, Push, fabric_config, refused, uint128
 
 OK, NOT_FOUND, ALREADY_EXISTS = 0, 5, 6
@@ -95,6 +97,85 @@ async def test_a_call_that_is_cancelled_while_it_ends_leaves_no_primary_behind()
         watcher.task.cancel()
         watcher.closed.set()
         await asyncio.wait((primary.task, watcher.task))
+
+
+@asynccontextmanager
+async def writing(switch: AsyncSoftSwitch) -> AsyncIterator[None]:
+    """Meanwhile the switch is busy with a write."""
+    service = switch._server._service
+    assert service is not None
+    begun, end = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        assert end.wait(20)
+
+    write = asyncio.ensure_future(service.in_state(work))
+    try:
+        await asyncio.to_thread(begun.wait)
+        yield
+    finally:
+        end.set()
+        await write
+
+
+@pytest.mark.parametrize("role", ["", "monitor"])
+async def test_all_hear_when_a_client_goes_away_that_was_about_to_become_primary(  # type: ignore[no-untyped-def]
+    clients, switch: AsyncSoftSwitch, role: str
+) -> None:
+    primary, watcher = await clients(9, role=role), await clients(None, role=role)
+    assert await primary.arbitrate() == OK
+    await watcher.bid(None)
+    assert await told(watcher) == (ALREADY_EXISTS, 9)
+    async with writing(switch):
+        for election_id in (12, 15, 18):  # several in a row
+            elect = await clients(election_id, role=role)
+            await elect.bid(election_id)
+            for other in (primary, watcher):
+                assert await told(other) == (ALREADY_EXISTS, election_id)
+            elect.stream.cancel()
+            for other in (primary, watcher):
+                assert await told(other) == (NOT_FOUND, election_id)
+        late = await clients(8, role=role)
+        await late.bid(8)
+        assert await told(late) == (NOT_FOUND, 18)
+    for other in (primary, watcher, late):
+        assert await other.silent(), "nobody has become primary unasked"
+    await late.bid(18)
+    assert await told(late) == (OK, 18)
+    for other in (primary, watcher):
+        assert await told(other) == (ALREADY_EXISTS, 18)
+
+
+async def test_a_client_that_is_outbid_before_it_is_primary_may_go_away_unnoticed(  # type: ignore[no-untyped-def]
+    clients, switch: AsyncSoftSwitch
+) -> None:
+    primary, first, second = await clients(9), await clients(12), await clients(15)
+    assert await primary.arbitrate() == OK
+    async with writing(switch):
+        await first.bid(12)
+        assert await told(primary) == (ALREADY_EXISTS, 12)
+        await second.bid(15)
+        for other in (primary, first):
+            assert await told(other) == (ALREADY_EXISTS, 15)
+        first.stream.cancel()
+        assert await primary.silent()
+    assert await told(second) == (OK, 15)
+    assert await primary.silent()
+
+
+async def test_a_backup_is_answered_while_a_new_primary_waits_for_writes_to_end(  # type: ignore[no-untyped-def]
+    clients, switch: AsyncSoftSwitch
+) -> None:
+    primary, elect, backup = await clients(9), await clients(12), await clients(3)
+    assert await primary.arbitrate() == OK
+    async with writing(switch):
+        await elect.bid(12)
+        assert await told(primary) == (ALREADY_EXISTS, 12)
+        await backup.bid(3)
+        assert await told(backup) == (ALREADY_EXISTS, 12)
+        assert (await refused(primary.write()))[0] is grpc.StatusCode.PERMISSION_DENIED
+    assert await told(elect) == (OK, 12)
 
 
 async def test_a_lower_id_never_becomes_primary_after_a_higher_one_was_seen(clients) -> None:  # type: ignore[no-untyped-def]

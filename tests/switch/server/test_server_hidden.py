@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from finsy.proto import p4r
 
-from softswitch import AsyncSoftSwitch
+from p4fabric.softswitch import AsyncSoftSwitch
 from tests.switch.server.client import INSERT, Client, Push, entity, everything, program_config, refused
 
 CONFIG = program_config("hidden")

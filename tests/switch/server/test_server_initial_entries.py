@@ -6,7 +6,7 @@ import pytest
 from finsy.proto import p4r
 from google.protobuf import text_format
 
-from softswitch import AsyncSoftSwitch
+from p4fabric.softswitch import AsyncSoftSwitch
 from tests.switch.server.client import (
     DELETE,
     INSERT,

@@ -9,16 +9,17 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import grpc
 import pytest
 
-from softswitch import AsyncSoftSwitch, SoftSwitch
-from softswitch.engine.trace.events import TraceFilter
-from softswitch.server.front_panel import PortFigures, PortSettings
-from softswitch.server.logs import LONGEST_LINE, PERIOD, BoundedLog
-from softswitch.server.port_log import PortLog
-from softswitch.tracing.follow import follow
+from p4fabric.softswitch import AsyncSoftSwitch, SoftSwitch
+from p4fabric.softswitch.engine.trace.events import TraceFilter
+from p4fabric.softswitch.server.front_panel import PortFigures, PortSettings
+from p4fabric.softswitch.server.logs import LONGEST_LINE, PERIOD, BoundedLog
+from p4fabric.softswitch.server.port_log import PortLog
+from p4fabric.softswitch.tracing.follow import follow
 from tests.switch.server.client import INSERT, Client, kinds_config
 from tests.switch.server.kinds import everywhere
 
@@ -29,7 +30,7 @@ FRAME = bytes.fromhex("0200000000020200000000019999") + bytes(46)
 
 @pytest.fixture(autouse=True)
 def _info(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "softswitch")
+    caplog.set_level(logging.INFO, "p4fabric.softswitch")
 
 
 async def until(found: Callable[[], bool]) -> None:
@@ -80,7 +81,7 @@ def test_a_flood_of_lines_is_bounded_and_counted_and_forges_no_line(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     now = 0.0
-    lines = BoundedLog(logging.getLogger("softswitch.x"), 3, lambda: now)
+    lines = BoundedLog(logging.getLogger("p4fabric.softswitch.x"), 3, lambda: now)
     for number in range(10):
         lines.info("refused: %s", f"{number}\n2026 ERROR forged \x1b[2J" + "y" * 10_000)
     assert len(caplog.messages) == 3
@@ -91,11 +92,11 @@ def test_a_flood_of_lines_is_bounded_and_counted_and_forges_no_line(
 
 
 def test_lines_that_nobody_wants_are_not_counted(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING, "softswitch")
-    lines = BoundedLog(logging.getLogger("softswitch.x"), 1)
+    caplog.set_level(logging.WARNING, "p4fabric.softswitch")
+    lines = BoundedLog(logging.getLogger("p4fabric.softswitch.x"), 1)
     for _ in range(5):
         lines.info("refused")
-    caplog.set_level(logging.INFO, "softswitch")
+    caplog.set_level(logging.INFO, "p4fabric.softswitch")
     lines.info("refused")
     assert caplog.messages == ["refused"]
 
@@ -107,11 +108,25 @@ def test_ports_are_logged_when_they_change(caplog: pytest.LogCaptureFixture) -> 
     assert caplog.messages == ["port 1 (veth1): up", "port 1 (veth1): down"]
 
 
+def test_frames_that_do_not_pass_for_their_size_are_logged_once_for_each_port(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING)
+    log = PortLog(lambda: ())
+    for count in (0, 1, 7):
+        log.look([replace(PORT, too_long=count, offload=count), replace(PORT, number=2, beyond_mtu=count)])
+    assert [message.partition(",")[0] for message in caplog.messages] == [
+        "port 1 (veth1): dropped a frame of more than 9216 bytes",
+        "port 1 (veth1): dropped a packet whose sender left segmentation to its card",
+        "port 2 (veth1): dropped a frame that is longer than the interface's MTU: raise that",
+    ]
+
+
 def test_every_packet_is_logged_at_debug_with_what_the_program_says(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "softswitch.packets")
+    caplog.set_level(logging.DEBUG, "p4fabric.softswitch.packets")
 
     def packets() -> list[str]:
-        return [one.getMessage() for one in caplog.records if one.name == "softswitch.packets"]
+        return [one.getMessage() for one in caplog.records if one.name == "p4fabric.softswitch.packets"]
 
     files = (SHOWN.with_suffix(".json"), SHOWN.with_suffix(".p4info.txtpb"))
     with SoftSwitch(*files, log_packets=True) as switch:
@@ -131,7 +146,7 @@ def test_every_packet_is_logged_at_debug_with_what_the_program_says(caplog: pyte
 
 
 def test_packets_cost_nothing_where_they_are_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:
-    from softswitch.engine import NativeEngine
+    from p4fabric.softswitch.engine import NativeEngine
 
     begun: list[object] = []
     monkeypatch.setattr(NativeEngine, "start_trace", lambda *given: begun.append(given))
@@ -141,14 +156,18 @@ def test_packets_cost_nothing_where_they_are_not_logged(monkeypatch: pytest.Monk
 
 
 def test_the_command_logs_at_info_unless_told_otherwise(tmp_path: Path) -> None:
-    command = (sys.executable, "-m", "softswitch", "run", "--grpc", f"unix:{tmp_path}/socket")
+    command = (sys.executable, "-m", "p4fabric.softswitch", "run", "--grpc", f"unix:{tmp_path}/socket")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as switch:
         try:
             assert switch.stdout is not None and switch.stderr is not None
             assert "serves" in switch.stdout.readline()
             with grpc.insecure_channel(f"unix:{tmp_path}/socket") as channel:
-                channel.stream_stream("/p4.v1.P4Runtime/StreamChannel")(iter(()))
+                # gRPC cancels a call that is no longer referred to, perhaps before it leaves.
+                requests: SimpleQueue[bytes | None] = SimpleQueue()
+                stream = channel.stream_stream("/p4.v1.P4Runtime/StreamChannel")(iter(requests.get, None))
                 line = switch.stderr.readline()
-            assert "INFO softswitch.server.service_log: client unix:" in line and "connected" in line
+                requests.put(None)
+                list(stream)
+            assert "INFO p4fabric.softswitch.server.service_log: client unix:" in line and "connected" in line
         finally:
             switch.terminate()

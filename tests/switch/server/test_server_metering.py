@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 import grpc
 import pytest
 from finsy.proto import p4i, p4r
 
-from softswitch import AsyncSoftSwitch
+from p4fabric.softswitch import AsyncSoftSwitch
 from tests.switch.server.client import (
     DELETE,
     INSERT,
@@ -163,20 +162,17 @@ async def test_an_idle_entry_is_told_once_for_each_timeout(switch: AsyncSoftSwit
     ageing = forward('idle_timeout_ns: 400000000 controller_metadata: 7 metadata: "m"')
     assert await state.write((MODIFY, ageing)) == []
     assert await state.read(ask("table_entry {}")) == [ageing]
-    begin = time.monotonic()
-    while time.monotonic() < begin + 0.6:  # packets hit it more often than that
-        await send(switch)
-        await asyncio.sleep(0.02)
-    assert await state.silent(0.2)
+    begin = time.time_ns()
+    await send(switch)
     for _ in range(2):
         told = (await state.receive("idle_timeout_notification")).idle_timeout_notification
         named = p4r.TableEntry()
         named.CopyFrom(ageing.table_entry)
         named.ClearField("action")
         assert list(told.table_entry) == [named]
-        assert abs(told.timestamp - time.time_ns()) < 1e9
+        assert begin + 0.4e9 <= told.timestamp <= time.time_ns()
     (read,) = await state.read(ask("table_entry { table_id: $In.kinds time_since_last_hit {} }"))
-    assert 0.7e9 < read.table_entry.time_since_last_hit.elapsed_ns < 3e9
+    assert 0.7e9 < read.table_entry.time_since_last_hit.elapsed_ns <= time.time_ns() - begin
     assert await state.write((MODIFY, forward())) == []  # no timeout any more
     assert await state.silent(0.6)
     (read,) = await state.read(ask("table_entry { time_since_last_hit {} }"))

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import grpc
 import pytest
 from finsy.proto import p4r
 
-from softswitch import AsyncSoftSwitch
+from p4fabric.softswitch import AsyncSoftSwitch
+from p4fabric.softswitch.server.pipeline import Pipelines
 from tests.switch.server.client import (
     INSERT,
     MODIFY,
@@ -164,3 +171,101 @@ async def test_each_response_type_fills_its_fields(primary: Client) -> None:
     wanted.p4_device_config = config.p4_device_config
     assert (await primary.config(Get.DEVICE_CONFIG_AND_COOKIE)).config == wanted
     assert (await refused(primary.config(9)))[0] is grpc.StatusCode.INVALID_ARGUMENT
+
+
+class Held:
+    """A step of every push, which waits, when it has been done, until the test lets it go on."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, step: str) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        work: Callable[..., Any] = getattr(Pipelines, step)
+
+        def held(*args: Any) -> Any:
+            self.begun.set()
+            assert self.go_on.wait(20)
+            return work(*args)
+
+        patch.setattr(Pipelines, step, held)
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - descriptors have no event
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("action", [Push.VERIFY, Push.VERIFY_AND_SAVE, Push.VERIFY_AND_COMMIT])
+async def test_a_push_that_is_cancelled_while_it_is_prepared_leaves_nothing_behind(
+    switch: AsyncSoftSwitch, kinds: Client, monkeypatch: pytest.MonkeyPatch, action: int
+) -> None:
+    before = descriptors()
+    for _ in range(3):
+        with monkeypatch.context() as patch:
+            preparing = Held(patch, "prepare")
+            push = asyncio.ensure_future(kinds.push(with_cookie(fabric_config(), 5), action))
+            await asyncio.to_thread(preparing.begun.wait)
+            push.cancel()
+            await asyncio.wait((push,))
+            await asyncio.sleep(0.1)  # the switch has heard of it
+            preparing.go_on.set()
+        # The next push waits for its turn, so what was cancelled has ended by then.
+        await kinds.push(kinds_config(), Push.VERIFY)
+        assert (await kinds.config()).config == kinds_config()
+    await until(lambda: descriptors() <= before)
+
+
+@pytest.mark.parametrize(
+    ("action", "step"),
+    [
+        (Push.VERIFY_AND_SAVE, "save"),
+        (Push.VERIFY_AND_COMMIT, "commit"),
+        (Push.RECONCILE_AND_COMMIT, "reconcile"),
+    ],
+)
+async def test_a_push_that_is_cancelled_while_it_takes_effect_takes_effect_as_a_whole(
+    switch: AsyncSoftSwitch, kinds: Client, monkeypatch: pytest.MonkeyPatch, action: int, step: str
+) -> None:
+    before = descriptors()
+    with monkeypatch.context() as patch:
+        changing = Held(patch, step)
+        push = asyncio.ensure_future(kinds.push(rebuilt(9), action))
+        await asyncio.to_thread(changing.begun.wait)
+        push.cancel()
+        await asyncio.wait((push,))
+        await asyncio.sleep(0.1)  # the switch has heard of it
+        changing.go_on.set()
+        await kinds.push(kinds_config(), Push.VERIFY)
+    assert (await kinds.config()).config == rebuilt(9)
+    if action == Push.VERIFY_AND_SAVE:
+        await kinds.push(None, Push.COMMIT)
+    # It is whole: it takes entries, forwards, and tells its primary of packets.
+    to_cpu = everywhere(2)
+    to_cpu.table_entry.action.action.params[0].value = b"\x01\xfe"
+    assert await kinds.write((INSERT, to_cpu)) == []
+    switch.inject(1, frame(MAC))
+    assert (await kinds.receive("packet")).packet.payload == frame(MAC)
+    await until(lambda: descriptors() <= before)
+
+
+async def test_a_switch_that_stops_while_a_push_is_prepared_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with AsyncSoftSwitch() as switch, Client(switch.address) as client:
+        assert await client.arbitrate() == 0  # what gRPC opens once has been opened by then
+    before = descriptors()
+    for _ in range(3):
+        with monkeypatch.context() as patch:
+            preparing = Held(patch, "prepare")
+            async with AsyncSoftSwitch() as switch, Client(switch.address) as client:
+                assert await client.arbitrate() == 0
+                push = asyncio.ensure_future(refused(client.push(kinds_config())))
+                await asyncio.to_thread(preparing.begun.wait)
+                stopping = asyncio.ensure_future(switch.__aexit__(None, None, None))
+                await push
+                preparing.go_on.set()
+                await stopping
+    await until(lambda: descriptors() <= before + 4)

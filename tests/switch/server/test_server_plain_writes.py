@@ -10,6 +10,7 @@ from finsy.proto import p4r
 
 from tests.switch.sanitized import run_sanitized
 from tests.switch.server.client import INSERT, Client, refused, uint128
+from tests.switch.server.fuzz import run
 from tests.switch.server.kinds import rule
 
 SECONDS = 6
@@ -22,6 +23,12 @@ def test_random_requests_come_to_the_same_as_bytes_and_as_messages(program: str)
     requests, short, updates = map(int, re.findall(r"\d+", said))
     assert short > requests / 5, said
     assert updates > requests / 5, said
+
+
+@pytest.mark.parametrize("program", ["translated", "hidden"])
+def test_random_requests_for_what_is_translated_or_hidden_come_to_the_same(program: str) -> None:
+    requests, _, _ = run(program, 1, 1)
+    assert requests >= 100
 
 
 async def test_bytes_that_are_no_request_are_refused(kinds: Client) -> None:

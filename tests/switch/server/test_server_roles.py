@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from finsy.proto import p4r
 
-from softswitch import AsyncSoftSwitch
+from p4fabric.softswitch import AsyncSoftSwitch
 from tests.switch.server.client import INSERT, MODIFY, Client, as_set, entity, kinds_config
 from tests.switch.server.kinds import everywhere, frame, indirect, rule
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import pytest
 from finsy.proto import p4r
 
-from softswitch import AsyncSoftSwitch
+from p4fabric.softswitch import AsyncSoftSwitch
 from tests.switch.server.client import INSERT, MODIFY, Client, entity, program_config
 
 CONFIG = program_config("signed")
-OUT_OF_RANGE, INVALID = 11, 3
+OUT_OF_RANGE, INVALID, EXISTS = 11, 3, 6
 LAYOUT = struct.Struct(">BhhhhBhBhH")
 
 
@@ -130,6 +130,25 @@ async def test_registers_and_digests_are_signed(switch: AsyncSoftSwitch, signed:
     for index, expected in ((1, r"\xfe"), (2, r"\xfe")):
         request = entity(f"register_entry {{ register_id: $levels index {{ index: {index} }} }}", CONFIG)
         assert await signed.read(request) == [entity(cell.format(index, expected), CONFIG)]
+
+
+async def test_members_of_value_sets_are_signed(switch: AsyncSoftSwitch, signed: Client) -> None:
+    def wanted(*levels: str) -> p4r.Entity:
+        matches = (
+            f'members {{ match {{ field_id: 1 exact {{ value: "{one}" }} }}'
+            r' match { field_id: 2 exact { value: "\x05" } } }'
+            for one in levels
+        )
+        return entity(f"value_set_entry {{ value_set_id: $wanted {' '.join(matches)} }}", CONFIG)
+
+    assert await signed.write((MODIFY, wanted(r"\xff", r"\x00\x00\xff", r"\xff\xff\x00"))) == []
+    found = {one: (await ask(switch, kind=5, exact=one)).hits for one in (-1, 255, -256, 0, 1)}
+    assert found == {-1: 100, 255: 100, -256: 100, 0: 0, 1: 0}
+    canonical = wanted(r"\xff", r"\x00\xff", r"\xff\x00")
+    assert await signed.read(p4r.Entity(value_set_entry=p4r.ValueSetEntry())) == [canonical]
+    assert [code for code, _ in await signed.write((MODIFY, wanted(r"\x00\x80\x00")))] == [OUT_OF_RANGE]
+    twice = wanted(r"\xff", r"\xff\xff")
+    assert [code for code, _ in await signed.write((MODIFY, twice))] == [EXISTS]
 
 
 async def test_controller_headers_are_signed(switch: AsyncSoftSwitch, signed: Client) -> None:

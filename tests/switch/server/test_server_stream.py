@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from finsy.proto import p4r
 
-from pipelines.fabric import bindings as b
-from pipelines.values import Port, VlanId, VrfId
-from softswitch import AsyncSoftSwitch
+from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import Port, VlanId, VrfId
+from p4fabric.softswitch import AsyncSoftSwitch
 from tests.entries import any_host, plain_network
 from tests.switch.server.client import DELETE, INSERT, MODIFY, Client, entity, fabric_config, kinds_config
 from tests.switch.server.kinds import everywhere, frame

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from finsy.proto import p4r
 
-from softswitch import AsyncSoftSwitch
-from softswitch.server.ports import BadOption
-from softswitch.server.server import Tls
+from p4fabric.softswitch import AsyncSoftSwitch
+from p4fabric.softswitch.server.ports import BadOption
+from p4fabric.softswitch.server.server import Tls
 from tests.switch.server.client import Client
 
 NOW = datetime.datetime.now(datetime.UTC)
@@ -118,7 +118,7 @@ async def command(files: Tls) -> AsyncIterator[str]:
     """The address of a switch that was started by hand, with mutual TLS."""
     options = ("--tls-cert", files.certificate, "--tls-key", files.private_key, "--tls-ca", files.authority)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "softswitch", "run", "--grpc", "127.0.0.1:0", *map(str, options)),
+        *(sys.executable, "-m", "p4fabric.softswitch", "run", "--grpc", "127.0.0.1:0", *map(str, options)),
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 
 from finsy.proto import p4r
 
-from softswitch import AsyncSoftSwitch
+from p4fabric.softswitch import AsyncSoftSwitch
 from tests.switch.server.client import INSERT, MODIFY, Client, Push, entity, kinds_config
 from tests.switch.server.kinds import frame, prefix, rule
 
@@ -40,7 +40,7 @@ def traffic(switch: AsyncSoftSwitch, sent: list[int]) -> Iterator[None]:
         sender.join()
 
 
-def numbers(found: list[tuple[int, bytes]]) -> list[int]:
+def numbers(found: Sequence[tuple[int, bytes]]) -> list[int]:
     return [int.from_bytes(packet[14:18], "big") for _, packet in found]
 
 

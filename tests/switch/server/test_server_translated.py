@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from finsy.proto import p4r
 
-from softswitch import AsyncSoftSwitch
-from softswitch.server.codings import Names
-from softswitch.server.errors import Refusal
+from p4fabric.softswitch import AsyncSoftSwitch
+from p4fabric.softswitch.server.codings import Names
+from p4fabric.softswitch.server.errors import Refusal
 from tests.switch.server.client import INSERT, MODIFY, Client, entity, program_config, refused
 
 CONFIG = program_config("translated")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -13,14 +14,15 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1Q, Ether
 
-from softswitch.engine import NativeEngine, load_config, open_engine
-from softswitch.engine.api import (
+from p4fabric.softswitch.engine import NativeEngine, load_config, open_engine
+from p4fabric.softswitch.engine.api import (
     ActionCall,
     Change,
     Exact,
     GroupMember,
     GroupRef,
     Operation,
+    Range,
     Replica,
     Status,
     Ternary,
@@ -30,10 +32,10 @@ from softswitch.engine.api import (
     WriteMember,
     WriteMulticastGroup,
 )
-from softswitch.engine.generate import generate
-from softswitch.engine.trace import events as e
-from softswitch.tracing.document import trace_document
-from softswitch.tracing.text import trace_text
+from p4fabric.softswitch.engine.generate import generate
+from p4fabric.softswitch.engine.trace import events as e
+from p4fabric.softswitch.tracing.document import trace_document
+from p4fabric.softswitch.tracing.text import trace_text
 from tests.switch.engine.conftest import PROGRAMS, program
 from tests.switch.engine.packets import command
 
@@ -168,9 +170,11 @@ def test_a_full_queue_and_a_missing_port_are_told(engine: NativeEngine) -> None:
     engine.set_queue(2, rate_pps=20, depth=2)
     for _ in range(6):
         engine.inject(1, command(op=0))
-    time.sleep(0.4)
-    engine.collect()
-    ends = [one.events[-1].step for one in engine.take_traces()]
+    ends: list[e.Step] = []
+    deadline = time.monotonic() + 30
+    while len(ends) < 6 and time.monotonic() < deadline:
+        engine.collect(timeout=0.1, count=6)
+        ends += [one.events[-1].step for one in engine.take_traces()]
     assert ends.count(e.Dropped("queue_full")) >= 2 and ends.count(e.Sent(2)) >= 2
     engine.set_queue(2, rate_pps=0)
     write(engine, WriteEntry(Change.MODIFY, "In.ports", (Exact(1),), ActionCall("In.send", (77,))))
@@ -181,7 +185,7 @@ def test_a_queue_tells_its_depths_and_its_delay(engine: NativeEngine) -> None:
     engine.set_queue(2, rate_pps=20, depth=50)
     for _ in range(3):
         engine.inject(1, command(op=0))
-    engine.collect(timeout=2, count=3)
+    engine.collect(timeout=30, count=3)
     time.sleep(0.05)
     found = engine.take_traces()
     queued = [one for trace in found for one in steps(trace, e.Queued)]
@@ -385,3 +389,29 @@ def test_packets_of_a_burst_are_told_apart() -> None:
         for number, one in enumerate(found):
             assert steps(one, e.Action)[-1] == e.Action("In.answer", (e.Value("number", 32, number),))
             assert one.events[-1].step == e.Sent(2)
+
+
+def test_signed_numbers_have_their_sign() -> None:
+    def match(number: int) -> int:
+        return number & 0xFFFF  # the engine takes them as bits
+
+    config = load_config((ROOT / "tests" / "switch" / "server" / "programs" / "signed.json").read_bytes())
+    with open_engine(config) as engine:
+        for port in (1, 2):
+            engine.add_port(port, None)
+        ranged = WriteEntry(
+            Change.INSERT, "In.ranges", (Range(match(-5), 5),), ActionCall("In.hit", ()), priority=1
+        )
+        write(engine, ranged, insert("In.exacts", (Exact(match(-2)),), ActionCall("In.add", (match(-3),))))
+        engine.start()
+        engine.start_trace(ALL)
+        found = trace(engine, struct.pack(">BhhhhBhBhH", 0, -2, -4, 0, 0, 0, 1, 0, 0, 0))
+    tables = {one.table: one for one in steps(found, e.Table) if isinstance(one, e.Table)}
+    ranges, exacts = tables["In.ranges"], tables["In.exacts"]
+    assert ranges.entry is not None and exacts.entry is not None
+    assert (ranges.key[0].value, ranges.entry[0].value, ranges.entry[0].last) == (-4, -5, 5)
+    assert (exacts.key[0].value, exacts.entry[0].value) == (-2, -2)
+    (added,) = (one for one in steps(found, e.Action) if isinstance(one, e.Action) and one.action == "In.add")
+    assert [one.value for one in added.parameters] == [-3]
+    text = trace_text(trace_document(found))
+    assert "value -4  matches -5..5" in text and "ask.sum: 1 -> -2" in text

@@ -17,9 +17,9 @@ from pathlib import Path
 import grpc
 import pytest
 
-from softswitch import SoftSwitch
-from softswitch.engine.trace.events import TraceFilter
-from softswitch.tracing.follow import follow
+from p4fabric.softswitch import SoftSwitch
+from p4fabric.softswitch.engine.trace.events import TraceFilter
+from p4fabric.softswitch.tracing.follow import follow
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "first-program"
@@ -72,7 +72,7 @@ class SlowCompiler:
 @contextmanager
 def command(compiler: SlowCompiler, *words: object) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        (sys.executable, "-m", "softswitch", *map(str, words)),
+        (sys.executable, "-m", "p4fabric.softswitch", *map(str, words)),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, **compiler.environment}, cwd=ROOT,
     )  # fmt: skip

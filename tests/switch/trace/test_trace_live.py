@@ -18,11 +18,11 @@ from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 from typer.testing import CliRunner
 
-from softswitch import SoftSwitch
-from softswitch.cli.app import app
-from softswitch.engine.trace.events import TraceFilter
-from softswitch.server.server import read_config
-from softswitch.tracing.follow import METHOD, SERVICE, follow
+from p4fabric.softswitch import SoftSwitch
+from p4fabric.softswitch.cli.app import app
+from p4fabric.softswitch.engine.trace.events import TraceFilter
+from p4fabric.softswitch.server.server import read_config
+from p4fabric.softswitch.tracing.follow import METHOD, SERVICE, follow
 from tests.switch.library.test_commands import JOIN_1_WITH_2, P4INFO, PROGRAM
 
 FRAME = bytes(Ether() / IP(src="10.0.0.1", dst="10.0.1.2") / UDP() / bytes(30))
@@ -183,7 +183,7 @@ def test_the_command_traces_the_frames_of_a_file(tmp_path: Path) -> None:
 def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
     for words, wanted in [
         (("127.0.0.1:1", "--port", 1), "nobody answers"),
-        (("127.0.0.1:1", "--frame", "00"), "belong to a JSON"),
+        (("127.0.0.1:1", "--frame", "00"), "belong to a program"),
         ((PROGRAM,), "a frame is needed"),
         (("nosuch.json",), "nosuch.json: no such file"),
         ((PROGRAM, "--frame", "00" * 60, "--brief", "--json"), "exclude each other"),

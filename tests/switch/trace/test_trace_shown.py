@@ -12,18 +12,18 @@ from google.protobuf import text_format
 from scapy.layers.inet import IP
 from scapy.layers.l2 import Ether
 
-from softswitch.cli.trace import progress
-from softswitch.engine import NativeEngine, load_config, open_engine
-from softswitch.engine.api import ActionCall, Change, Exact, Lpm, Ternary, WriteEntry
-from softswitch.engine.model import Conditional
-from softswitch.engine.trace import assemble
-from softswitch.engine.trace import events as e
-from softswitch.engine.trace.assemble import Assembler
-from softswitch.engine.trace.decode import HEAD, Kind
-from softswitch.engine.trace.expressions import condition_text, expression_text, is_temporary
-from softswitch.tracing.document import Document, trace_document
-from softswitch.tracing.formats import Format, Formats
-from softswitch.tracing.text import brief_text, trace_text
+from p4fabric.softswitch.cli.trace import progress
+from p4fabric.softswitch.engine import NativeEngine, load_config, open_engine
+from p4fabric.softswitch.engine.api import ActionCall, Change, Exact, Lpm, Ternary, WriteEntry
+from p4fabric.softswitch.engine.model import Conditional
+from p4fabric.softswitch.engine.trace import assemble
+from p4fabric.softswitch.engine.trace import events as e
+from p4fabric.softswitch.engine.trace.assemble import Assembler
+from p4fabric.softswitch.engine.trace.decode import HEAD, Kind
+from p4fabric.softswitch.engine.trace.expressions import condition_text, expression_text, is_temporary
+from p4fabric.softswitch.tracing.document import Document, trace_document
+from p4fabric.softswitch.tracing.formats import Format, Formats
+from p4fabric.softswitch.tracing.text import brief_text, trace_text
 
 SHOWN = Path(__file__).parent / "programs" / "shown"
 GATEWAY, PAUSE, HOP = 0x020000000001, 100_000, 0x0A000901

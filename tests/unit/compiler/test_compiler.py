@@ -10,17 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.compiler import Compiler
-from controller.compiler.desired import CompileError, DesiredState
-from controller.compiler.firewall import port_matches
-from controller.intents import Catalogue, allocate, parse_intent
-from controller.intents.fields import PortRange
-from controller.names import SwitchName
-from controller.reconcile.order import references
-from controller.topology.model import Topology
-from pipelines.entities import MulticastGroup, TableEntry, Weighted
-from pipelines.fabric import bindings as b
-from pipelines.values import IPv4Address, IPv6Address, L4Port, MacAddress, Port
+from p4fabric.controller.compiler import FabricDelta
+from p4fabric.controller.compiler.kinds.firewall import port_matches
+from p4fabric.controller.compiler.output import Output, Slot
+from p4fabric.controller.compiler.view import ServerKey
+from p4fabric.controller.compiler.wanted import WantedEntities
+from p4fabric.controller.core import Core, IntentConflict, Outcome, PersistedRow
+from p4fabric.controller.intents import parse_intent
+from p4fabric.controller.intents.fields import PortRange
+from p4fabric.controller.names import IntentKey, SwitchName, TenantName
+from p4fabric.controller.state import Change
+from p4fabric.pipelines.entities import Entity, EntityKey, MulticastGroup, TableEntry, Weighted
+from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import IPv4Address, IPv6Address, L4Port, MacAddress, Port, VlanId
 
 from .world import (
     ACCESS,
@@ -29,23 +31,27 @@ from .world import (
     EVERYTHING,
     HOSTS,
     LEAVES,
+    POLICY,
     SERVERS,
     SPINES,
     UE,
     WATCH,
     WEB,
-    admitted,
+    Desired,
     compiled,
+    core_with,
     host,
     intent,
     key,
     network,
+    new_core,
     on,
+    rows_of,
     topology,
 )
 
 
-def routed(desired: DesiredState, switch: str) -> dict[str, MacAddress]:
+def routed(desired: Desired, switch: str) -> dict[str, MacAddress]:
     """IPv4 destinations and whom they are routed to."""
     return {
         f"{entry.dst_addr.value}/{entry.dst_addr.prefix_length}": entry.action.dst_mac
@@ -54,16 +60,13 @@ def routed(desired: DesiredState, switch: str) -> dict[str, MacAddress]:
     }
 
 
-def test_everything_refers_to_what_is_there_and_every_intent_is_satisfied() -> None:
+def test_every_intent_is_satisfied_and_owns_some_entries() -> None:
     desired = compiled(*EVERYTHING)
-    for entities in desired.entities.values():
-        for entity in entities.values():
-            assert all(reference in entities for reference in references(entity)), entity
     assert {document["name"]: desired.notes_of(key(document)) for document in EVERYTHING} == {
         document["name"]: () for document in EVERYTHING
     }
-    for switch, owners in desired.owners.items():
-        assert owners.keys() == desired.entities[switch].keys()
+    owners = {o for switch, held in desired.entities.items() for k in held for o in desired.owners(switch, k)}
+    assert owners == {key(document) for document in EVERYTHING}
 
 
 STATES = st.tuples(
@@ -73,56 +76,85 @@ STATES = st.tuples(
 )
 
 
-def world(state: tuple[set[int], set[int], set[Any]]) -> tuple[Any, Any, Topology]:
+def _applied(core: Core, state: tuple[set[int], set[int], set[Any]]) -> list[FabricDelta]:
+    """Make a core hold some intents and see some hosts and links; what that changed."""
     wanted, hosts, cut = state
     documents = [document for n, document in enumerate(EVERYTHING) if n in wanted or n < 4]
-    seen = topology(*(HOSTS[n] for n in sorted(hosts)), without=cut)
-    return (*admitted(*documents), seen)
+    kept = {key(document) for document in documents}
+    gone = [known for known, _ in core.view.catalogue.table.rows() if known not in kept]
+    deltas = [core.plan_delete(gone).delta] if gone else []
+    deltas.append(core.plan_apply([parse_intent(document) for document in documents]).delta)
+    deltas.append(core.plan(rows_of(core, topology(*(HOSTS[n] for n in sorted(hosts)), without=cut))).delta)
+    return deltas
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(STATES, min_size=2, max_size=5))
-def test_one_change_after_another_gives_what_compiling_from_nothing_gives(states: list[Any]) -> None:
-    compiler = Compiler()
+def test_one_change_after_another_gives_what_compiling_at_once_gives(states: list[Any]) -> None:
+    core = new_core()
+    held: dict[SwitchName, dict[EntityKey, Entity]] = {}
     for state in states:
-        now = compiler.compile(*world(state))
-        fresh = Compiler().compile(*world(state))
-        assert now.entities == fresh.entities and now.owners == fresh.owners
-        assert now.outputs == fresh.outputs
-
-
-def test_what_a_change_does_not_touch_is_the_very_same_object() -> None:
-    compiler = Compiler()
-    before = compiler.compile(*admitted(*EVERYTHING), topology(*HOSTS))
-    assert compiler.compile(*admitted(*EVERYTHING), topology(*HOSTS)).entities == before.entities
-    more = [
-        *EVERYTHING,
-        intent("FirewallPolicy", "other", priority=1, rules=[{"name": "all", "action": "allow"}]),
-    ]
-    after = compiler.compile(*admitted(*more), topology(*HOSTS))
-    spine, leaf = SPINES[0], LEAVES[0]
-    assert after.entities[spine] is before.entities[spine]
-    assert after.entities[leaf] is not before.entities[leaf]
-    assert all(after.outputs[key(document)] is before.outputs[key(document)] for document in EVERYTHING)
-
-
-def test_an_error_half_way_leaves_nothing_behind() -> None:
-    """Admission would refuse these: two sessions under one TEID, for different VRFs."""
-    other = [network("access", 3, ("leaf1", 9), tenant="other"), network("data", 4, tenant="other")]
-    twin = {**UE, "tenant": "other"}
-    catalogue, allocations = admitted(*EVERYTHING, *other)
-    _, twins = admitted(*other, twin)
-    peers = {k: v + 1 for k, v in twins.pools["tunnel-peer"].items()}
-    pools = {**allocations.pools, "tunnel-peer": {**allocations.pools["tunnel-peer"], **peers}}
-    broken = Catalogue([*catalogue.values(), parse_intent({**twin, "name": "twin"})])
-    compiler = Compiler()
-    move = network("access", 3, ("leaf3", 5), tenant="other")
-    with pytest.raises(CompileError, match=r"UpfSession/acme/ue1 and UpfSession/other/twin"):
-        compiler.compile(
-            broken.with_intents([parse_intent(move)]), type(allocations)(pools), topology(*HOSTS)
+        for delta in _applied(core, state):
+            for name, change in delta.switches.items():
+                entities = held.setdefault(name, {})
+                entities.update(change.wanted)
+                for gone in change.unwanted:
+                    del entities[gone]
+        # Numbers that rest, and places that were given, are part of the state.
+        fresh = new_core()
+        rows = [(t.name, k, v) for t in core.persisted for k, v in t.rows() if t.name != "intents"]
+        fresh.load(
+            [PersistedRow(*row) for row in rows],
+            {k: i.document() for k, i in core.view.catalogue.table.rows()},
         )
-    again = compiler.compile(catalogue, allocations, topology(*HOSTS))
-    assert again.entities == Compiler().compile(catalogue, allocations, topology(*HOSTS)).entities
+        fresh.plan(Change(fresh.view.switches, name, switch) for name, switch in core.view.switches.rows())
+        assert Desired.of(core).entities == Desired.of(fresh).entities == {n: e for n, e in held.items() if e}
+        for document in EVERYTHING:
+            assert core.compiler.outputs(key(document)) == fresh.compiler.outputs(key(document))
+
+
+def test_a_change_says_what_it_changes_and_nothing_else() -> None:
+    core = core_with(*EVERYTHING)
+    same = core.plan_apply([parse_intent(document) for document in EVERYTHING])
+    assert not same.delta and set(same.outcomes.values()) == {Outcome.UNCHANGED}
+    other = intent("FirewallPolicy", "other", priority=1, rules=[{"name": "all", "action": "allow"}])
+    plan = core.plan_apply([parse_intent(other)])
+    assert set(plan.delta.switches) == set(LEAVES)
+    for change in plan.delta.switches.values():
+        assert {type(entity) for entity in change.wanted.values()} == {b.FirewallIpv4, b.FirewallIpv6}
+        assert not change.unwanted
+    assert [change.owner for change in plan.delta.slots] == [key(other)]
+
+
+def test_a_plan_that_is_discarded_leaves_nothing_behind() -> None:
+    core = core_with(*EVERYTHING)
+    before = Desired.of(core).entities
+    rows = {table.name: dict(table.rows()) for table in core.persisted}
+    more = [network("more", 7, ("leaf1", 9)), {**POLICY, "name": "more"}]
+    core.discard(core.plan_apply([parse_intent(document) for document in more]))
+    with pytest.raises(IntentConflict, match="is already a pool member"):
+        core.plan_apply([parse_intent({**WEB, "name": "twin", "spec": {**WEB["spec"], "port": 82}})])
+    core.discard(core.plan_delete([key(UE), key(WEB)]))
+    assert Desired.of(core).entities == before
+    assert {table.name: dict(table.rows()) for table in core.persisted} == rows
+
+
+def test_of_two_parts_that_want_different_entities_the_first_has_its_way() -> None:
+    """Admission refuses such intents; were it to let them through, this says so."""
+    wanted = WantedEntities()
+    one, other = (Slot(IntentKey("Network", TenantName("t"), name), "Network", name) for name in "ab")
+    leaf = SwitchName("leaf1")
+
+    def output(port: int) -> Output:
+        return Output({leaf: (b.Bridging(VlanId(100), MacAddress(7), b.ToPort(Port(port))),)})
+
+    wanted.change(1, [(one, None, output(1))])
+    before = dict(wanted.entities[leaf])
+    delta, disagreement = wanted.change(2, [(other, None, output(2))])
+    assert "Network/t/a and Network/t/b want different entries on leaf1" in str(disagreement)
+    assert not delta.switches and wanted.entities[leaf] == before
+    delta, disagreement = wanted.change(3, [(one, output(1), None)])
+    assert disagreement is None and delta.switches[leaf].wanted
 
 
 def test_hosts_are_bridged_where_their_frames_go_and_routed_to_from_every_network() -> None:
@@ -132,7 +164,8 @@ def test_hosts_are_bridged_where_their_frames_go_and_routed_to_from_every_networ
     assert here.action == b.ToPort(Port(1))
     (there,) = [e for e in on(desired, "leaf1", b.Bridging) if e.dst_mac == server.mac]
     (group,) = [e for e in on(desired, "leaf1", b.EcmpGroups) if e.group == there.action.group]
-    assert group.action == (Weighted(b.ToPort(Port(11))), Weighted(b.ToPort(Port(12))))
+    # A port that is down gets nothing, before anybody says so.
+    assert group.action == tuple(Weighted(b.ToPort(Port(port)), watch_port=port) for port in (11, 12))
     assert routed(desired, "leaf1")["10.0.2.11/32"] == server.mac
     assert routed(desired, "spine1") == {}
     # leaf3 has a port of a network of the tenant, so packets for servers come in there as well.
@@ -155,8 +188,8 @@ def test_tenants_with_the_same_addresses_share_nothing_but_the_paths() -> None:
     guest = host("clients", "leaf1", 5, "10.0.1.11", tenant="other", mac=0x02AA00000001)
     desired = compiled(CLIENTS, twin, seen=topology(HOSTS[0], guest))
     for leaf in LEAVES:
-        for owners in desired.owners[leaf].values():
-            assert len({owner.tenant for owner in owners}) <= 1
+        for entity in desired.entities[leaf]:
+            assert len({owner.tenant for owner in desired.owners(leaf, entity)}) <= 1
     hosts = [e for e in on(desired, "leaf1", b.RoutingIpv4) if isinstance(e.action, b.RouteTo)]
     routes = {e.vrf: e.action.dst_mac for e in hosts}
     assert len(routes) == 2 and set(routes.values()) == {HOSTS[0].mac, guest.mac}
@@ -195,6 +228,58 @@ def test_a_service_uses_the_servers_that_were_seen_and_says_which_were_not() -> 
     assert on(none_seen, "leaf1", b.VirtualIps) == []
 
 
+CHECKED = {**WEB, "spec": {**WEB["spec"], "healthCheck": "tcp"}}
+
+
+def test_a_servers_answers_to_tcp_checks_are_brought_here_from_where_its_network_has_ports() -> None:
+    desired = compiled(CLIENTS, SERVERS, CHECKED)
+    answers = [(str(e.server), e.port, str(e.gateway)) for e in on(desired, "leaf2", b.HealthReplies)]
+    assert answers == [("10.0.2.11", 8080, "10.0.2.1"), ("10.0.2.12", 8080, "10.0.2.1")]
+    assert on(desired, "leaf1", b.HealthReplies) == on(desired, "leaf3", b.HealthReplies) == []
+    by_arp = {**WEB, "spec": {**WEB["spec"], "healthCheck": "arp"}}
+    for other in (WEB, by_arp):
+        assert on(compiled(CLIENTS, SERVERS, other), "leaf2", b.HealthReplies) == []
+
+
+def test_a_server_is_asked_by_the_gateway_of_its_own_subnet() -> None:
+    servers = network(
+        "servers",
+        2,
+        ("leaf2", 1),
+        subnets=["10.0.9.0/24", "2001:db8::/64", "10.0.2.0/24"],
+        gateways=["10.0.9.1", "2001:db8::1", "10.0.2.254"],
+    )
+    desired = compiled(CLIENTS, servers, CHECKED)
+    assert {str(e.gateway) for e in on(desired, "leaf2", b.HealthReplies)} == {"10.0.2.254"}
+
+
+@pytest.mark.parametrize("check", ["tcp", "arp"])
+def test_a_service_says_which_servers_cannot_be_checked(check: str) -> None:
+    routing = network("clients", 1, ("leaf1", 1), routes=[{"prefix": "192.0.2.0/24", "via": "10.0.1.11"}])
+    pool = [{"address": "10.0.2.11", "port": 80}, {"address": "192.0.2.7", "port": 80}]
+    mixed = {**WEB, "spec": {**WEB["spec"], "healthCheck": check, "pool": pool}}
+    desired = compiled(routing, SERVERS, mixed)
+    assert desired.notes_of(key(WEB)) == ("server 192.0.2.7 is not checked: it is behind a router",)
+
+
+def test_a_server_that_is_down_is_left_out_unless_all_are() -> None:
+    desired = compiled(CLIENTS, SERVERS, CHECKED)
+
+    def pool_where(*down: int) -> set[str]:
+        table, why = desired.core.view.servers_down, "failed 3 checks: did not answer"
+        servers = {n: ServerKey(key(WEB), IPv4Address(f"10.0.2.{n}"), L4Port(8080)) for n in (11, 12)}
+        changes = [Change(table, server, why if n in down else None) for n, server in servers.items()]
+        desired.core.plan(changes)
+        (front,) = on(Desired.of(desired.core), "leaf1", b.VirtualIps)
+        return {str(member.action.address) for member in front.action}
+
+    assert pool_where(11) == {"10.0.2.12"}
+    assert desired.notes_of(key(WEB)) == ("server 10.0.2.11:8080 is down: failed 3 checks: did not answer",)
+    assert pool_where(11, 12) == {"10.0.2.11", "10.0.2.12"}
+    assert pool_where(12) == {"10.0.2.11"}
+    assert pool_where() == {"10.0.2.11", "10.0.2.12"} and desired.notes_of(key(WEB)) == ()
+
+
 def test_a_virtual_ip_inside_a_subnet_is_answered_for_there() -> None:
     inside = {**WEB, "spec": {**WEB["spec"], "virtualIp": "10.0.1.80"}}
     desired = compiled(CLIENTS, SERVERS, inside)
@@ -209,8 +294,8 @@ def test_a_session_is_opened_where_its_gnb_is_and_wrapped_wherever_packets_are_r
     (downlink,) = on(desired, "leaf1", b.UpfDownlinkSessions)
     assert (uplink.teid, downlink.action.teid, downlink.action.qfi) == (0x101, 0x201, 9)
     assert on(desired, "leaf1", b.UpfUplinkSessions, b.UpfInterfaces) == []
-    labels = [(counter.label, counter.switch) for counter in desired.outputs[key(UE)][0].counters]
-    assert labels == [("uplink", "leaf3"), ("downlink", "leaf1"), ("downlink", "leaf3")]
+    counted = [(label, switches) for label, switches, _ in desired.core.compiler.counters(key(UE))]
+    assert counted == [("uplink", ("leaf3",)), ("downlink", ("leaf1", "leaf3"))]
     unseen = compiled(CLIENTS, ACCESS, DATA, UE, seen=topology())
     assert unseen.notes_of(key(UE)) == ("gNB 10.0.3.10 not seen yet",)
 
@@ -257,7 +342,7 @@ def test_an_edge_port_keeps_the_tag_that_it_was_asked_to_have() -> None:
 
 
 def test_a_watch_covers_the_ports_in_use_or_those_it_names() -> None:
-    def watched(desired: DesiredState) -> set[tuple[str, int]]:
+    def watched(desired: Desired) -> set[tuple[str, int]]:
         return {(s, int(e.egress_port)) for s in desired.entities for e in on(desired, s, b.CongestionWatch)}
 
     assert watched(compiled(SERVERS, WATCH)) == {
@@ -326,13 +411,11 @@ VERDICTS = [
 
 @pytest.mark.parametrize(("documents", "wanted"), [v[1:] for v in VERDICTS], ids=[v[0] for v in VERDICTS])
 def test_rules_decide_in_order(documents: list[Any], wanted: str | None) -> None:
-    catalogue, allocations = admitted(CLIENTS, SERVERS)
+    core = core_with(CLIENTS, SERVERS, seen=topology())
     # One after the other, as a user adds them: who was first counts.
     for document in documents:
-        one = parse_intent(document)
-        catalogue, allocations = catalogue.with_intents([one]), allocate(one, allocations)
-    desired = Compiler().compile(catalogue, allocations, topology())
-    entries = on(desired, "leaf1", b.FirewallIpv4)
+        core.plan_apply([parse_intent(document)])
+    entries = on(Desired.of(core), "leaf1", b.FirewallIpv4)
     assert verdict(entries, ("10.0.1.11", "10.0.2.11", 6, 23, SYN)) == wanted
     assert all(1 <= entry.priority < 1 << 31 for entry in entries)
 
@@ -398,5 +481,4 @@ def test_every_entry_has_a_form_on_the_wire_and_comes_back_the_same() -> None:
 def test_switches_of_the_topology_are_all_there_even_with_nothing_to_hold_for_anybody() -> None:
     desired = compiled()
     assert set(desired.entities) == {*LEAVES, *SPINES}
-    assert all(not owners for held in desired.owners.values() for owners in held.values())
-    assert desired.entities[SwitchName("spine1")]
+    assert not any(desired.owners(switch, k) for switch, held in desired.entities.items() for k in held)

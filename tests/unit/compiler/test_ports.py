@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from controller.names import PortRef, SwitchName
-from controller.topology.model import Role, Switch, Topology
-from pipelines.entities import MulticastGroup
-from pipelines.fabric import bindings as b
-from pipelines.values import Port
+from p4fabric.controller.names import PortRef, SwitchName
+from p4fabric.controller.topology.model import Role, Switch, Topology
+from p4fabric.pipelines.entities import MulticastGroup
+from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import Port
 from tests.unit.compiler.world import HOSTS, LEAVES, SPINES, compiled, intent, key, network, on, topology
 
 LEAF1 = SwitchName("leaf1")
@@ -25,10 +25,11 @@ KNOWN = network(
 def with_ports(**ports: range) -> Topology:
     """The world where some switches say which ports they have."""
     seen = topology(*HOSTS)
-    for name, numbers in ports.items():
-        known = replace(seen.switches[SwitchName(name)], ports=frozenset(map(Port, numbers)))
-        seen = seen.with_switch(known)
-    return seen
+    known = {SwitchName(name): frozenset(map(Port, numbers)) for name, numbers in ports.items()}
+    switches = [
+        replace(switch, ports=known.get(name, switch.ports)) for name, switch in seen.switches.items()
+    ]
+    return Topology.of(switches, seen.links, seen.hosts.values())
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from controller.compiler.compiler import _agreed
-from controller.compiler.desired import DesiredState
-from controller.compiler.plan import Slot
-from controller.names import SwitchName
-from controller.topology.model import Topology
-from pipelines.entities import Lpm
-from pipelines.fabric import bindings as b
-from pipelines.values import IPv4Address, MacAddress, Port, VlanId
+from p4fabric.controller.compiler.output import Output, Slot
+from p4fabric.controller.compiler.wanted import WantedEntities
+from p4fabric.controller.names import SwitchName
+from p4fabric.controller.topology.model import Topology
+from p4fabric.pipelines.entities import Lpm
+from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import IPv4Address, MacAddress, Port, VlanId
 
 from .world import (
     ACCESS,
@@ -25,6 +24,7 @@ from .world import (
     SERVERS,
     UE,
     WEB,
+    Desired,
     compiled,
     host,
     network,
@@ -49,7 +49,7 @@ BOTH = network(
 ROUTER = host("clients", "leaf1", 1, "10.0.1.9")
 
 
-def verdict(desired: DesiredState, leaf: str, of: str, address: str) -> Any:
+def verdict(desired: Desired, leaf: str, of: str, address: str) -> Any:
     """What decides about a source address at a network's ports of a leaf: the longest prefix, or none."""
     (vlan,) = {
         entry.action.vlan_id
@@ -140,11 +140,17 @@ def test_a_host_that_says_it_is_what_nobody_is_costs_nobody_anything(address: st
 
 def test_what_is_heard_gives_way_where_it_contradicts_what_is_asked_for() -> None:
     vlan, address = VlanId(100), Lpm(IPv4Address("10.0.1.0"), 32)
-    asked = Slot(HOSTS[0].network), b.SourceIpv4(vlan, address, b.SourceDenied())
-    for part in (("host", HOSTS[0].mac), ("routes",)):
-        heard = Slot(HOSTS[0].network, part), b.SourceIpv4(vlan, address, b.SourceElsewhere())
-        for wanted in ([heard, asked], [asked, heard]):
-            assert _agreed(SwitchName("leaf1"), dict(wanted)) == asked[1]
+    network = HOSTS[0].network
+    asked = Slot(network, "Network", network), b.SourceIpv4(vlan, address, b.SourceDenied())
+    leaf = SwitchName("leaf1")
+    for source in ("heard host", "Network/routes"):
+        slot = Slot(network, source, network, is_heard=True)
+        heard = slot, b.SourceIpv4(vlan, address, b.SourceElsewhere())
+        for first, second in ((heard, asked), (asked, heard)):
+            wanted = WantedEntities()
+            wanted.change(1, [(first[0], None, Output({leaf: (first[1],)}))])
+            _, disagreement = wanted.change(2, [(second[0], None, Output({leaf: (second[1],)}))])
+            assert disagreement is None and list(wanted.entities[leaf].values()) == [asked[1]]
 
 
 def test_a_stated_host_has_its_port_and_addresses_and_no_others() -> None:
@@ -188,7 +194,7 @@ def test_a_router_that_was_not_seen_opens_nothing() -> None:
     assert verdict(desired, "leaf1", "1", "192.0.2.1") is None
 
 
-def routes_of(desired: DesiredState, leaf: str) -> dict[str, Any]:
+def routes_of(desired: Desired, leaf: str) -> dict[str, Any]:
     return {
         f"{entry.dst_addr.value}/{entry.dst_addr.prefix_length}": entry.action
         for entry in on(desired, leaf, b.RoutingIpv4)

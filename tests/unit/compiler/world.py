@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
-from controller.compiler import Compiler
-from controller.compiler.desired import DesiredState
-from controller.intents import (
-    Allocations,
-    Catalogue,
-    IntentDocument,
-    admit_all,
-    allocate,
-    in_order,
-    parse_intent,
-)
-from controller.names import IntentKey, PortRef, SwitchName, TenantName
-from controller.topology.model import Host, Link, Role, Switch, Topology
-from pipelines.entities import Entity
-from pipelines.values import MacAddress, Port
+from p4fabric.controller.core import Capacity, Core
+from p4fabric.controller.hosts import HostDirectory
+from p4fabric.controller.hosts.address_claims import AddressClaims
+from p4fabric.controller.intents import parse_intent
+from p4fabric.controller.intents.kinds.network import Network
+from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
+from p4fabric.controller.state import Change, Table
+from p4fabric.controller.topology.model import Host, Link, Role, Switch, Topology
+from p4fabric.pipelines.entities import Entity, EntityKey
+from p4fabric.pipelines.values import MacAddress, Port
 
 LEAVES = tuple(SwitchName(f"leaf{n}") for n in (1, 2, 3))
 SPINES = tuple(SwitchName(f"spine{n}") for n in (1, 2))
@@ -87,22 +83,80 @@ HOSTS = (
 )
 
 
-def admitted(*documents: Any) -> tuple[Catalogue, Allocations]:
-    """Intents that stand together, with their numbers."""
-    intents: list[IntentDocument] = [parse_intent(document) for document in documents]
-    catalogue = admit_all(intents, Catalogue())
-    allocations = Allocations()
-    for one in in_order(intents):
-        allocations = allocate(one, allocations)
-    return catalogue, allocations
+@dataclass(frozen=True)
+class Desired:
+    """What a core wants of every switch, at one moment."""
+
+    core: Core
+    entities: dict[SwitchName, dict[EntityKey, Entity]]
+
+    @classmethod
+    def of(cls, core: Core) -> Desired:
+        return cls(
+            core, {switch: dict(held) for switch, held in core.compiler.wanted.entities.items() if held}
+        )
+
+    def notes_of(self, intent: IntentKey) -> tuple[str, ...]:
+        notes = (note for output in self.core.compiler.outputs(intent) for note in output.notes)
+        return tuple(dict.fromkeys(notes))
+
+    def owners(self, switch: SwitchName, entity: EntityKey) -> set[IntentKey]:
+        slots = self.core.compiler.wanted.owners(switch, entity)
+        return {slot.owner for slot in slots if slot.owner is not None}
 
 
-def compiled(*documents: Any, seen: Topology | None = None) -> DesiredState:
-    catalogue, allocations = admitted(*documents)
-    return Compiler().compile(catalogue, allocations, seen if seen is not None else topology(*HOSTS))
+def rows_of(core: Core, seen: Topology) -> Iterator[Change]:
+    """What makes a core see a topology, whatever it saw before; of its hosts, what is to be believed."""
+    view = core.view
+    wanted: list[tuple[Table[Any, Any], dict[Any, Any]]] = [
+        (view.switches, dict(seen.switches)),
+        (view.links, {link.source: link for link in seen.links}),
+        (view.heard_hosts, {host.key: host for host in believed(core, seen.hosts.values())}),
+    ]
+    for table, rows in wanted:
+        for known, _ in list(table.rows()):
+            if known not in rows:
+                yield Change(table, known, None)
+        for known, row in rows.items():
+            yield Change(table, known, row)
 
 
-def on(desired: DesiredState, switch: str, *kinds: type[Entity]) -> list[Any]:
+def believed(core: Core, heard: Iterable[Host]) -> list[Host]:
+    """What is learned of hosts, given the intents of a core."""
+    claims = AddressClaims()
+    directory = HostDirectory(Deaf(), claims.claims_to, clock=lambda: 0.0)
+    for known, document in core.view.catalogue.table.rows():
+        claims.put(known, document)
+        if isinstance(document, Network):
+            directory.network_changed(document, core.view.vlan(known))
+    directory.restore(heard)
+    return list(directory.learned)
+
+
+class Deaf:
+    """Told of hosts, and does nothing."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *args: None
+
+
+def new_core() -> Core:
+    return Core(Capacity({}))
+
+
+def core_with(*documents: Any, seen: Topology | None = None) -> Core:
+    """A core that has taken these in, all at once."""
+    core = new_core()
+    core.plan_apply([parse_intent(document) for document in documents])
+    core.plan(rows_of(core, seen if seen is not None else topology(*HOSTS)))
+    return core
+
+
+def compiled(*documents: Any, seen: Topology | None = None) -> Desired:
+    return Desired.of(core_with(*documents, seen=seen))
+
+
+def on(desired: Desired, switch: str, *kinds: type[Entity]) -> list[Any]:
     """The entities of some kinds on a switch."""
     return [e for e in desired.entities[SwitchName(switch)].values() if isinstance(e, kinds)]
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
-from controller.intents import KINDS
-from controller.intents.addresses import edge_of, not_a_host, not_a_route, not_a_rule, not_a_subnet
+from p4fabric.controller.intents import KINDS
+from p4fabric.controller.intents.addresses import edge_of, not_a_host, not_a_route, not_a_rule, not_a_subnet
 from tests.attacks.test_addresses import FIELDS
 
 HOSTS = [

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from controller.intents import Catalogue, IntentError, admit_all, check_delete, parse_intent
+from p4fabric.controller.core import IntentConflict
+from p4fabric.controller.intents import IntentError, parse_intent
 from tests.unit.compiler.world import (
     ACCESS,
     CLIENTS,
@@ -17,6 +18,7 @@ from tests.unit.compiler.world import (
     UE,
     WATCH,
     WEB,
+    core_with,
     intent,
     key,
     network,
@@ -59,6 +61,15 @@ BAD: list[tuple[Any, str, str]] = [
         changed(WEB, pool=[{"address": "10.0.2.11", "port": 1, "weight": w} for w in (1, 100)]),
         "spec.pool",
         "at most 64",
+    ),
+    (changed(WEB, healthCheck="ping"), "spec.healthCheck", "'none', 'arp' or 'tcp'"),
+    (changed(WEB, protocol="udp", healthCheck="tcp"), "spec.healthCheck", "use arp"),
+    (changed(WEB, unhealthyThreshold=3), "spec.unhealthyThreshold", "only for a healthCheck of arp or tcp"),
+    (changed(WEB, healthCheck="arp", healthyThreshold=11), "spec.healthyThreshold", "10"),
+    (
+        changed(WEB, healthCheck="arp", healthCheckIntervalMilliseconds=499),
+        "spec.healthCheckIntervalMilliseconds",
+        "500",
     ),
     (changed(UE, uplinkTeid=0), "spec.uplinkTeid", "1"),
     (changed(UE, qfi=64), "spec.qfi", "63"),
@@ -123,9 +134,8 @@ CLASHES: list[tuple[str, dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("document", "field", "said"), [c[1:] for c in CLASHES], ids=[c[0] for c in CLASHES])
 def test_a_document_that_cannot_stand_beside_the_others(document: Any, field: str, said: str) -> None:
-    existing = admit_all([parse_intent(one) for one in EVERYTHING], Catalogue())
-    with pytest.raises(IntentError) as refusal:
-        admit_all([parse_intent(document)], existing)
+    with pytest.raises(IntentConflict) as refusal:
+        core_with(*EVERYTHING).plan_apply([parse_intent(document)])
     found = {error.field: error.message for error in refusal.value.errors}
     assert field in found and said in found[field], found
 
@@ -136,15 +146,14 @@ def test_a_document_that_cannot_stand_beside_the_others(document: Any, field: st
     ids=["servers", "access", "data"],
 )
 def test_what_others_need_is_not_deleted(deleted: dict[str, Any], needed_by: str) -> None:
-    existing = admit_all([parse_intent(one) for one in EVERYTHING], Catalogue())
-    with pytest.raises(IntentError, match=needed_by):
-        check_delete(key(deleted), existing)
+    with pytest.raises(IntentConflict, match=needed_by):
+        core_with(*EVERYTHING).plan_delete([key(deleted)])
 
 
 def test_tenants_do_not_get_into_each_others_way() -> None:
-    existing = admit_all([parse_intent(one) for one in EVERYTHING], Catalogue())
+    core = core_with(*EVERYTHING)
     theirs = [
         {**document, "tenant": "other"}
         for document in (network("clients", 1), network("servers", 2), WEB, POLICY)
     ]
-    assert len(admit_all([parse_intent(one) for one in theirs], existing)) == len(EVERYTHING) + len(theirs)
+    assert len(core.plan_apply([parse_intent(one) for one in theirs]).outcomes) == len(theirs)

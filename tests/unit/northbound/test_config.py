@@ -5,11 +5,18 @@ from typing import Any
 
 import pytest
 
-from controller.config import ConfigError, FabricConfig
-from controller.names import SwitchName
-from controller.topology.model import Role
+from p4fabric.controller.config import ConfigError, FabricConfig
+from p4fabric.controller.names import SwitchName
+from p4fabric.controller.topology.model import Role
 
 LEAF: dict[str, Any] = {"name": "leaf1", "deviceId": 1, "address": "127.0.0.1:9559", "role": "leaf"}
+SPINE: dict[str, Any] = {
+    "name": "spine1",
+    "deviceId": 2,
+    "address": "127.0.0.1:9560",
+    "role": "spine",
+    "ports": [1, 2],
+}
 
 SAME_SOCKET = (("unix:/run/x.sock", "leaf1", 1), ("unix:///run/x.sock", "leaf2", 2))
 
@@ -36,6 +43,7 @@ def test_a_file_names_switches_and_its_paths_are_relative_to_it(tmp_path: Path) 
           - {name: leaf1, deviceId: 1, address: "127.0.0.1:9559", role: leaf, ports: [1, 2],
              tls: {authority: tls/ca.pem, serverName: leaf1.example}}
           - {name: spine1, deviceId: 11, address: "[::1]:9560", role: spine, target: bmv2}
+        links: [[spine1:3, leaf1:2]]
         api: {listen: "[::1]:0", tokenFile: /run/token}
         store: {path: state/fabric.db}
         """
@@ -46,6 +54,7 @@ def test_a_file_names_switches_and_its_paths_are_relative_to_it(tmp_path: Path) 
     assert spine.endpoint().name == SwitchName("spine1") and spine.make_target().name == "bmv2"
     tls = leaf.endpoint().tls
     assert tls is not None and tls.authority == tmp_path / "tls/ca.pem"
+    assert [str(link) for link in config.links] == ["leaf1:2 - spine1:3"]
     assert config.store.path == tmp_path / "state/fabric.db"
     assert config.api.token_file == Path("/run/token")
     assert config.api.listen.host == "::1" and config.api.listen.is_loopback
@@ -63,7 +72,11 @@ def test_everything_but_the_switches_has_a_default_beside_the_file(tmp_path: Pat
     ("document", "field", "message"),
     [
         ([], "file", "must be a mapping"),
-        ({"switchs": []}, "switchs", "known here: switches, api, store, telemetry"),
+        (
+            {"switchs": []},
+            "switchs",
+            "known here: switches, links, tenants, api, store, hosts, tables, telemetry",
+        ),
         ({"switches": {"a": 1}}, "switches", "must be a list"),
         ({"switches": [3]}, "switches[0]", "must be a mapping"),
         ({"switches": [{**LEAF, "deviceid": 2}]}, "switches[0].deviceid", "known here: name, deviceId"),
@@ -92,12 +105,25 @@ def test_everything_but_the_switches_has_a_default_beside_the_file(tmp_path: Pat
             "switches[0].tls",
             "certificate and privateKey must be given together",
         ),
+        ({"links": [["leaf1:1"]]}, "links[0]", "two ports, such as [leaf1:31, spine1:2]"),
+        ({"links": [["leaf1", "spine1:1"]]}, "links[0]", "switch:port twice"),
+        ({"links": [["leaf1:0", "spine1:1"]]}, "links[0]", "1 to 509"),
+        ({"switches": [LEAF], "links": [["leaf1:1", "x:1"]]}, "links[0]", "x, which is none of the switches"),
+        ({"switches": [LEAF], "links": [["leaf1:1", "leaf1:2"]]}, "links[0]", "leaf1 to itself"),
+        ({"switches": [LEAF, SPINE], "links": [["leaf1:1", "spine1:3"]]}, "links[0]", "ports of spine1"),
+        (
+            {"switches": [LEAF, SPINE], "links": [["leaf1:1", "spine1:1"], ["spine1:1", "leaf1:2"]]},
+            "links[1]",
+            "spine1:1, which links[0] uses already",
+        ),
         ({"api": {"listen": "0.0.0.0:80"}}, "api", "accept that with insecure: true"),
         ({"api": {"listen": "fabric.example:80"}}, "api", "accept that with insecure: true"),
         ({"api": {"listen": 8080}}, "api.listen", "host:port"),
         ({"api": {"tls": {"certificate": "a"}}}, "api.tls.privateKey", "is required"),
         ({"api": None}, "api", "must be a mapping"),
         ({"store": {"path": 3}}, "store.path", "must be a path"),
+        ({"hosts": {"ageing": -1}}, "hosts.ageing", "greater than or equal to 0"),
+        ({"hosts": {"perPort": 0}}, "hosts.perPort", "greater than or equal to 1"),
         ({"telemetry": {"clearAfter": 0}}, "telemetry.clearAfter", "greater than 0"),
         ({"telemetry": {"dropThreshold": -1}}, "telemetry.dropThreshold", "greater than or equal to 0"),
         ({"telemetry": {"dropClearAfter": 0}}, "telemetry.dropClearAfter", "greater than 0"),

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from controller.names import PortRef, SwitchName
-from controller.telemetry.congestion import CongestionMonitor, Episode, Flow, Queue, Turn
-from pipelines.fabric.bindings import CongestionReport
-from pipelines.values import IpProtocol, L4Port, Port
+from p4fabric.controller.names import PortRef, SwitchName
+from p4fabric.controller.telemetry.congestion import CongestionMonitor, Episode, Flow, Queue, Turn
+from p4fabric.pipelines.fabric.bindings import CongestionReport
+from p4fabric.pipelines.values import IpProtocol, L4Port, Port
 
 QUEUES = [Queue(PortRef(SwitchName("leaf1"), Port(port)), 0) for port in (1, 2)]
 CLEAR_AFTER = {QUEUES[0]: 1.0, QUEUES[1]: 5.0}
@@ -121,3 +121,23 @@ def test_a_flow_is_of_the_family_that_was_reported(six: bytes, four: bytes) -> N
         assert str(flow) == f"udp [{IPv6Address(six)}]:1 > [::]:2"
     else:
         assert (flow.source, flow.destination) == (None, None) and str(flow) == "not IP"
+
+
+def test_a_report_looks_at_few_of_many_congested_queues() -> None:
+    looked_at: list[Queue] = []
+
+    def clear_after(queue: Queue) -> float:
+        looked_at.append(queue)
+        return 1.0
+
+    monitor = CongestionMonitor(lambda turn, episode: None, clear_after=clear_after)
+    queues = [
+        Queue(PortRef(SwitchName(f"leaf{n}"), Port(port)), 0) for n in range(8) for port in range(1, 501)
+    ]
+    rounds = 50
+    for turn in range(rounds):
+        for number, queue in enumerate(queues):
+            monitor.report(queue, report(queue), turn / 10 + number / 1e6)
+    assert len(monitor.active) == 4000
+    assert len(looked_at) < 0.2 * rounds * len(queues)
+    assert monitor.expire(100.0) is None and not monitor.active

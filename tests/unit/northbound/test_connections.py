@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import resource
 import socket
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from controller.api import listen
-from controller.api.connections import READ_ON, Acceptor, Client, Connections, Limits
-from controller.config import ApiConfig
-from controller.descriptors import RESERVED, connections_within
+from p4fabric.controller.api import event_streams, listen
+from p4fabric.controller.api.connections import READ_ON, Acceptor, Client, Connections, Limits
+from p4fabric.controller.config import ApiConfig
+from p4fabric.controller.descriptors import RESERVED, connections_within
 
 LIMITS = Limits(connections=8, unread_bytes=1 << 20, header=10, body=30, write=30)
 
@@ -128,6 +129,14 @@ def test_descriptors_are_kept_for_switches_and_the_store() -> None:
     assert connections_within(20_000, 10, 512) == 512
     assert connections_within(1024, 50, 512) == (1024 - RESERVED - 200) // 2
     assert connections_within(64, 50, 512) == 8
+
+
+def test_followers_leave_a_part_of_the_room_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = ApiConfig.model_validate({})
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (20_000, 20_000))
+    assert event_streams(usual, 10) == usual.max_event_streams >= 1000
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 1024))
+    assert event_streams(usual, 10) == 321 <= 0.75 * connections_within(1024, 10, usual.max_connections)
     assert connections_within(-1, 1000, 512) == 512
 
 

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
+from finsy.proto import p4r
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.names import PortRef, SwitchName
-from controller.p4runtime import RequestRefused, SwitchUnavailable
-from controller.telemetry.drop_alarm import DropAlarm
-from controller.telemetry.drop_counts import DropCounts, Growth
-from controller.telemetry.drop_watch import DropWatch
-from controller.telemetry.drops import Direction, DropPoint, DropReason, drop_points
-from controller.telemetry.events import TrafficDropped, TrafficDropsCleared
-from controller.topology.model import Role, Switch
-from pipelines.entities import Counter, CounterCell, EntityKey
-from pipelines.fabric.bindings import EgressDrops, IngressDrops
-from pipelines.values import Port
+from p4fabric.controller.names import PortRef, SwitchName
+from p4fabric.controller.p4runtime import RequestRefused, SwitchUnavailable
+from p4fabric.controller.p4runtime.cells import CellRequest, CellsRead
+from p4fabric.controller.telemetry.drop_alarm import DropAlarm
+from p4fabric.controller.telemetry.drop_counts import DropCounts, Growth
+from p4fabric.controller.telemetry.drop_watch import DropWatch
+from p4fabric.controller.telemetry.drops import Direction, DropPoint, DropReason, drop_points
+from p4fabric.controller.telemetry.events import TrafficDropped, TrafficDropsCleared
+from p4fabric.controller.topology.model import Role, Switch
+from p4fabric.pipelines.entities import Counter, EntityKey
+from p4fabric.pipelines.fabric.bindings import EgressDrops, IngressDrops
+from p4fabric.pipelines.values import Port
 from tests.unit.northbound.test_fabric import fake_switch, network, running
 
 ROOT = Path(__file__).parents[3]
@@ -199,15 +200,24 @@ class Switches:
         self.now = 1000.0
         self.events: list[TrafficDropped | TrafficDropsCleared] = []
         alarm = DropAlarm(self.events.append, threshold=100.0, clear_after=30.0)
-        self.watch = DropWatch(
-            [LEAF, OTHER], lambda name: [point(switch=name)], self.read, alarm, lambda: self.now
-        )
+        self.decoded: list[SwitchName] = []
+        points = {name: [point(switch=name)] for name in (LEAF, OTHER)}
+        self.watch = DropWatch([LEAF, OTHER], points.__getitem__, self.read, alarm, lambda: self.now)
 
-    async def read(self, switch: SwitchName, cells: Collection[CounterCell]) -> Mapping[EntityKey, Counter]:
+    async def read(self, switch: SwitchName, cells: CellRequest, unless: bytes | None) -> CellsRead | None:
         self.reads.append(switch)
         if switch in self.failures:
             raise self.failures[switch]
-        return {cell.key: Counter(self.cells.get(cell.key, 0), 0) for cell in cells}
+        asked = [
+            one.counter_entry for part in cells.parts for one in p4r.ReadRequest.FromString(part).entities
+        ]
+        keys = [(one.counter_id, one.index.index) for one in asked]
+        counters: dict[EntityKey, Counter] = {key: Counter(self.cells.get(key, 0), 0) for key in keys}
+        digest = repr(counters).encode()
+        if digest == unless:
+            return None
+        self.decoded.append(switch)
+        return CellsRead(counters, digest)
 
     def dropped(self) -> dict[SwitchName, int]:
         return {count.point.port.switch: count.packets for count in self.watch.counts()}
@@ -257,6 +267,26 @@ async def test_a_switch_that_is_away_has_no_rate_and_its_flood_is_not_called_ove
     turns.cancel()
 
 
+async def test_an_answer_that_stays_the_same_is_not_looked_at_and_its_time_counts() -> None:
+    switches = Switches()
+
+    async def read(packets: int, seconds: float) -> None:
+        switches.now += seconds
+        switches.cells[CLOSED.cell.key] = packets
+        await switches.watch.refresh()
+
+    for packets in (7, 7, 7, 7):
+        await read(packets, 5.0)
+    assert switches.decoded.count(LEAF) == 2, "the first, and the one that shows no growth"
+    assert switches.watch.read_at[LEAF] == switches.now
+    await read(57, 5.0)
+    (count,) = (count for count in switches.watch.counts() if count.point == CLOSED)
+    assert (count.packets, count.rate) == (57, 10.0), "over the time since it was found the same"
+    await read(57, 5.0)
+    (count,) = (count for count in switches.watch.counts() if count.point == CLOSED)
+    assert (count.packets, count.rate) == (57, 0.0)
+
+
 async def test_a_refusal_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     switches = Switches()
     switches.failures[LEAF] = RequestRefused("no such counter")
@@ -304,7 +334,7 @@ async def test_a_flood_at_a_closed_port_is_measured_and_told(tmp_path: Path) -> 
         (event,) = await found.until(lambda: found.heard(TrafficDropped))
         assert (str(event.point.port), event.point.reason.label) == ("s1:9", "closed")
         assert event.packets == 5000 and event.rate > 1000
-        page = found.fabric.metrics.page().decode()
+        page = (await found.fabric.metrics.page()).decode()
         labels = 'direction="ingress",port="{}",reason="{}",switch="s1"'
         assert f"p4fabric_dropped_packets_total{{{labels.format(9, 'closed')}}} 5000.0" in page
         assert f"p4fabric_dropped_packets_total{{{labels.format(1, 'firewall')}}} 1.0" in page

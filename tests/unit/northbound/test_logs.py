@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from controller.logs import ALIKE, SAME, WINDOW, BoundedRate
+from p4fabric.controller.logs import ALIKE, SAME, WINDOW, BoundedRate
 
 
 class Heard(logging.Handler):

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from controller.names import SwitchName
-from controller.p4runtime import Endpoint, PacketIn, Phase, Pipeline, SessionState, SwitchSession
-from controller.p4runtime.session import Timing
-from controller.targets import Softswitch
-from pipelines import fabric
-from pipelines.entities import DigestMessage
-from pipelines.values import Port
+from p4fabric.controller.fabric.pipeline import fabric_pipeline
+from p4fabric.controller.names import SwitchName
+from p4fabric.controller.p4runtime import Endpoint, PacketIn, Phase, SessionState, SwitchSession, Timing
+from p4fabric.controller.p4runtime.gate import ConnectGate
+from p4fabric.controller.targets import Softswitch
+from p4fabric.pipelines.entities import DigestMessage
+from p4fabric.pipelines.values import Port
 
 from .fake_switch import FakeSwitch
 
@@ -24,6 +24,7 @@ class Listener:
     def __init__(self) -> None:
         self.states: list[SessionState] = []
         self.ports: list[frozenset[Port]] = []
+        self.statuses: list[tuple[Port, bool | None]] = []
         self.packets: asyncio.Queue[PacketIn] = asyncio.Queue()
         self.messages: asyncio.Queue[DigestMessage] = asyncio.Queue()
 
@@ -32,6 +33,9 @@ class Listener:
 
     def ports_known(self, switch: SwitchName, ports: frozenset[Port]) -> None:
         self.ports.append(ports)
+
+    def port_status(self, switch: SwitchName, port: Port, up: bool | None) -> None:
+        self.statuses.append((port, up))
 
     async def packet_in(self, switch: SwitchName, packet: PacketIn) -> None:
         self.packets.put_nowait(packet)
@@ -50,12 +54,18 @@ async def fake() -> AsyncIterator[FakeSwitch]:
 
 
 def session_to(
-    fake: FakeSwitch, listener: Listener, election_id: int = 1, endpoint: Endpoint | None = None
+    fake: FakeSwitch,
+    listener: Listener,
+    election_id: int = 1,
+    endpoint: Endpoint | None = None,
+    gate: ConnectGate | None = None,
 ) -> SwitchSession:
     target = Softswitch()
-    pipeline = Pipeline.of(fabric.p4info(), fabric.device_config(), target)
+    pipeline = fabric_pipeline(target)
     endpoint = endpoint or Endpoint(SwitchName("leaf1"), 1, fake.address)
-    return SwitchSession(endpoint, target, pipeline, listener, election_id=election_id, timing=IMPATIENT)
+    return SwitchSession(
+        endpoint, target, pipeline, listener, election_id=election_id, timing=IMPATIENT, gate=gate
+    )
 
 
 @asynccontextmanager

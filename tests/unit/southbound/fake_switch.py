@@ -4,7 +4,7 @@ one is tested there (tests/switch/controller). It keeps entities in memory and f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,9 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
         self.refuse_update: Callable[[p4r.Update], tuple[int, str] | None] = lambda update: None
         self.silent = False
         """Half open: requests are taken and never answered."""
+        self.reads_stream = asyncio.Event()
+        """Cleared: what comes on the stream is left there, so that the client cannot write any more."""
+        self.reads_stream.set()
         self.port = 0
         self._server: grpc.aio.Server | None = None
 
@@ -105,6 +108,7 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
 
     async def _read_stream(self, requests: AsyncIterator[p4r.StreamMessageRequest], client: Client) -> None:
         async for request in requests:
+            await self.reads_stream.wait()
             if not request.HasField("arbitration"):
                 self.received.put_nowait(request)
                 continue
@@ -189,7 +193,11 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
         if request.entities[0].HasField("counter_entry"):
             yield self._cells(request)
             return
-        (wanted,) = request.entities
+        for wanted in request.entities:
+            for entity in self._matching(wanted):
+                yield p4r.ReadResponse(entities=[entity])  # a message an entity: any split is allowed
+
+    def _matching(self, wanted: p4r.Entity) -> Iterator[p4r.Entity]:
         kind = wanted.WhichOneof("entity")
         for entity in list(self.entities.values()):
             if entity.WhichOneof("entity") != kind:
@@ -203,7 +211,7 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
                 wanted, engine
             ).WhichOneof("type"):
                 continue
-            yield p4r.ReadResponse(entities=[entity])  # a message an entity: any split is allowed
+            yield entity
 
     def _cells(self, request: p4r.ReadRequest) -> p4r.ReadResponse:
         response = p4r.ReadResponse(entities=request.entities)

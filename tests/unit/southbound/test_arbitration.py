@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from finsy.proto import U128, p4r, rpc_code
 
-from controller.p4runtime.arbitration import Arbitration, Standing
+from p4fabric.controller.p4runtime.arbitration import Arbitration, Standing
 
 
 def told(code: int, election_id: int) -> p4r.MasterArbitrationUpdate:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from controller.names import SwitchName
-from controller.reconcile.guard import FEWEST_REMOVALS, PATIENCE, Hold, RemovalGuard
-from pipelines.entities import Entity, EntityKey
-from pipelines.fabric import bindings as b
-from pipelines.values import VlanId, VrfId
+from p4fabric.controller.names import SwitchName
+from p4fabric.controller.reconcile.guard import FEWEST_REMOVALS, PATIENCE, Hold, RemovalGuard
+from p4fabric.pipelines.entities import Entity, EntityKey
+from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import VlanId, VrfId
 from tests.entries import plain_network
 
 LEAF, SPINE = SwitchName("leaf1"), SwitchName("spine1")
@@ -22,9 +22,21 @@ def networks(*vlans: int, vrf: int = 1) -> State:
     return {entry.key: entry for entry in entries}
 
 
-def guard_of(*switches: SwitchName, stored: State, confirmed: bool = False) -> RemovalGuard:
-    guard = RemovalGuard(switches, confirmed=confirmed, clock=lambda: 0.0)
-    guard.begin(dict.fromkeys(switches, stored))
+class Guard(RemovalGuard):
+    """Asked with whole states."""
+
+    stored: State
+
+    def judge_states(self, switch: SwitchName, held: State, desired: State) -> Hold | None:
+        known = (self.stored, desired)
+        lost = sum(all(state.get(key) != entity for state in known) for key, entity in held.items())
+        return self.judge(switch, len(held), lost)
+
+
+def guard_of(*switches: SwitchName, stored: State, confirmed: bool = False, unsettled: int = 0) -> Guard:
+    guard = Guard(switches, confirmed=confirmed, clock=lambda: 0.0)
+    guard.begin(dict.fromkeys(switches, len(stored)), dict.fromkeys(switches, unsettled))
+    guard.stored = stored
     return guard
 
 
@@ -45,9 +57,9 @@ def guard_of(*switches: SwitchName, stored: State, confirmed: bool = False) -> R
 )  # fmt: skip
 def test_more_than_half_of_a_switch_does_not_go_unasked(held: State, stored: State, is_held: bool) -> None:
     guard = guard_of(LEAF, stored=stored)
-    assert (guard.judge(LEAF, held, stored) is not None) == is_held
+    assert (guard.judge_states(LEAF, held, stored) is not None) == is_held
     confirmed = guard_of(LEAF, stored=stored, confirmed=True)
-    assert confirmed.judge(LEAF, held, stored) is None
+    assert confirmed.judge_states(LEAF, held, stored) is None
 
 
 def test_the_reason_says_what_is_there_and_what_to_do_and_is_logged_once(
@@ -56,7 +68,7 @@ def test_the_reason_says_what_is_there_and_what_to_do_and_is_logged_once(
     guard = guard_of(LEAF, stored={})
     held = networks(*range(1, 101))
     for _ in range(3):
-        assert guard.judge(LEAF, held, networks(1, 2, 3)) is not None
+        assert guard.judge_states(LEAF, held, networks(1, 2, 3)) is not None
     reason = guard.reason(LEAF)
     assert reason is not None
     assert reason.startswith("leaf1 holds 100 entries, of which 97 are not in this store; nothing is written")
@@ -67,21 +79,27 @@ def test_the_reason_says_what_is_there_and_what_to_do_and_is_logged_once(
 def test_what_is_removed_while_the_controller_runs_goes_also_where_the_switch_comes_late() -> None:
     held = networks(*range(1, 101))
     guard = guard_of(LEAF, stored=held)
-    assert guard.judge(LEAF, held, {}) is None
+    assert guard.judge_states(LEAF, held, {}) is None
+
+
+@pytest.mark.parametrize(("unsettled", "is_held"), [(0, True), (40, True), (50, False), (1000, False)])
+def test_what_was_removed_before_the_controller_was_killed_goes(unsettled: int, is_held: bool) -> None:
+    guard = guard_of(LEAF, stored={}, unsettled=unsettled)
+    assert (guard.judge_states(LEAF, networks(*range(1, 101)), {}) is not None) == is_held
 
 
 def test_a_switch_that_was_let_through_is_never_held_again() -> None:
     guard = guard_of(LEAF, stored={})
-    assert guard.judge(LEAF, {}, {}) is None
-    assert guard.judge(LEAF, networks(*range(1, 101)), {}) is None
+    assert guard.judge_states(LEAF, {}, {}) is None
+    assert guard.judge_states(LEAF, networks(*range(1, 101)), {}) is None
     assert guard.judge_push(LEAF, 1000, 0) is None
 
 
 def test_a_switch_is_let_go_when_what_it_holds_is_wanted_again() -> None:
     held = networks(*range(1, 101))
     guard = guard_of(LEAF, stored={})
-    assert guard.judge(LEAF, held, {}) is not None
-    assert guard.judge(LEAF, held, networks(*range(1, 60))) is None
+    assert guard.judge_states(LEAF, held, {}) is not None
+    assert guard.judge_states(LEAF, held, networks(*range(1, 60))) is None
     assert guard.reason(LEAF) is None
 
 
@@ -89,22 +107,23 @@ def test_where_one_switch_is_held_no_other_loses_anything() -> None:
     guard = guard_of(LEAF, SPINE, stored={})
     few = networks(1, 2, 3)
     # The spine is there first: it waits to see the leaf, and is held with it.
-    assert guard.judge(SPINE, few, {}) is not None and guard.reason(SPINE) is None
-    assert guard.judge(LEAF, networks(*range(1, 101)), {}) is not None
-    assert guard.judge(SPINE, few, {}) is not None
+    assert guard.judge_states(SPINE, few, {}) is not None and guard.reason(SPINE) is None
+    assert guard.judge_states(LEAF, networks(*range(1, 101)), {}) is not None
+    assert guard.judge_states(SPINE, few, {}) is not None
     assert "while leaf1 is held back" in str(guard.reason(SPINE))
     # A switch with nothing to lose is filled.
-    assert guard.judge(SPINE, {}, few) is None
+    assert guard.judge_states(SPINE, {}, few) is None
 
 
 def test_a_switch_that_is_away_is_not_waited_for_for_long() -> None:
     now = 0.0
-    guard = RemovalGuard([LEAF, SPINE], clock=lambda: now)
+    guard = Guard([LEAF, SPINE], clock=lambda: now)
+    guard.stored = {}
     few = networks(1, 2, 3)
-    waits = guard.judge(SPINE, few, {})
+    waits = guard.judge_states(SPINE, few, {})
     assert isinstance(waits, Hold) and waits.seconds is not None
     now = PATIENCE
-    assert guard.judge(SPINE, few, {}) is None
+    assert guard.judge_states(SPINE, few, {}) is None
 
 
 @pytest.mark.parametrize(

@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
 import grpc
 import pytest
 from finsy.proto import gnmi, gnmi_grpc
 
-from controller.names import SwitchName
-from controller.p4runtime import ports as module
-from controller.p4runtime.ports import follow_ports
-from pipelines.values import Port
+from p4fabric.controller.names import SwitchName
+from p4fabric.controller.p4runtime import gnmi_follow as module
+from p4fabric.controller.p4runtime.ports import follow_ports
+from p4fabric.pipelines.values import Port
 
 Script = Callable[[Any], Awaitable[None]]
+
+
+class Told:
+    """Remembers what it was told, and waits for so many lists of ports."""
+
+    def __init__(self, times: int = 0) -> None:
+        self.ports: list[set[int]] = []
+        self.statuses: list[tuple[int, bool | None]] = []
+        self.enough = asyncio.Event()
+        self._times = times
+
+    def ports_known(self, switch: SwitchName, ports: frozenset[Port]) -> None:
+        self.ports.append({int(port) for port in ports})
+        if len(self.ports) == self._times:
+            self.enough.set()
+
+    def port_status(self, switch: SwitchName, port: Port, up: bool | None) -> None:
+        self.statuses.append((int(port), up))
+
+
+def follow(channel: grpc.aio.Channel, told: Told, timeout: float = 2.0) -> Coroutine[Any, Any, None]:
+    return follow_ports(channel, SwitchName("leaf1"), "id", range(1, 510), told, timeout=timeout)
 
 
 class FakeGnmi(gnmi_grpc.gNMIServicer):
@@ -25,12 +47,13 @@ class FakeGnmi(gnmi_grpc.gNMIServicer):
         self.script = script
         self.subscriptions = 0
         self.mode = gnmi.SubscriptionList.STREAM
+        self.leaves: list[str] = []
 
     async def Subscribe(self, _: object, context: Any) -> None:  # type: ignore[override]
         self.subscriptions += 1
         request = await context.read()
         self.mode = request.subscribe.mode
-        assert request.subscribe.subscription[0].path.elem[-1].name == "id"
+        self.leaves = [one.path.elem[-1].name for one in request.subscribe.subscription]
         await self.script(context)
 
 
@@ -81,22 +104,26 @@ SYNC = gnmi.SubscribeResponse(sync_response=True)
 
 async def followed(channel: grpc.aio.Channel, times: int) -> list[set[int]]:
     """The first few reports."""
-    told: list[set[int]] = []
-    enough = asyncio.Event()
-
-    def on_ports(ports: frozenset[Port]) -> None:
-        told.append({int(port) for port in ports})
-        if len(told) == times:
-            enough.set()
-
-    task = asyncio.create_task(follow_ports(channel, SwitchName("leaf1"), "id", on_ports, timeout=2.0))
+    told = Told(times)
+    task = asyncio.create_task(follow(channel, told))
+    enough = asyncio.create_task(told.enough.wait())
     async with asyncio.timeout(10):
-        await asyncio.wait((task, asyncio.create_task(enough.wait())), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((task, enough), return_when=asyncio.FIRST_COMPLETED)
+    enough.cancel()
     if not task.done():
         task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled() or task.exception() is None
-    return told
+    return told.ports
+
+
+async def follow_until(channel: grpc.aio.Channel, told: Told, enough: Callable[[], bool]) -> None:
+    task = asyncio.create_task(follow(channel, told))
+    async with asyncio.timeout(10):
+        while not enough() and not task.done():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.mark.parametrize("value", ["uint_val", "int_val", "string_val", "json_ietf_val"])
@@ -126,14 +153,14 @@ async def test_a_switch_without_interfaces_is_one_that_does_not_say(served: Any)
 @pytest.mark.parametrize(
     "code", [grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNAUTHENTICATED]
 )
-async def test_a_switch_that_cannot_say_is_asked_in_both_ways_and_no_more(
+async def test_a_switch_that_cannot_say_is_asked_in_all_ways_and_no_more(
     served: Any, code: grpc.StatusCode
 ) -> None:
     async def script(context: Any) -> None:
         await context.abort(code, "no")
 
     fake, channel = await served(script)
-    assert await followed(channel, 1) == [] and fake.subscriptions == 2
+    assert await followed(channel, 1) == [] and fake.subscriptions == 3
 
 
 async def test_a_switch_that_sends_no_changes_is_asked_for_what_there_is(served: Any) -> None:
@@ -144,7 +171,71 @@ async def test_a_switch_that_sends_no_changes_is_asked_for_what_there_is(served:
         await context.write(SYNC)
 
     fake, channel = await served(script)
-    assert await followed(channel, 1) == [{1, 2}] and fake.subscriptions == 2
+    assert await followed(channel, 1) == [{1, 2}] and fake.subscriptions == 3
+
+
+def status(number: int, up: str) -> gnmi.SubscribeResponse:
+    response = interfaces(number)
+    (update,) = response.update.update
+    update.path.elem[-1].name = "oper-status"
+    update.val.string_val = up
+    return response
+
+
+async def test_ports_that_go_up_and_down_are_told_as_soon_as_the_switch_says_so(served: Any) -> None:
+    async def script(context: Any) -> None:
+        await context.write(status(1, "UP"))  # before its number is known
+        await context.write(interfaces(1, 2, 600))
+        await context.write(status(2, "openconfig-interfaces:DOWN"))
+        await context.write(status(600, "UP"))  # no port that an intent can name
+        await context.write(SYNC)
+        await context.write(status(2, "UP"))
+        await context.write(status(1, "LOWER_LAYER_DOWN"))
+        await context.write(status(1, "LOWER_LAYER_DOWN"))
+        await context.write(status(2, "UNKNOWN"))
+        await context.write(gone(1))
+
+    _, channel = await served(script)
+    told = Told()
+    await follow_until(channel, told, lambda: (1, None) in told.statuses)
+    assert told.statuses == [(1, True), (2, False), (2, True), (1, False), (2, None), (1, None)]
+
+
+async def test_what_was_said_of_ports_counts_only_as_long_as_the_switch_can_say_otherwise(
+    served: Any,
+) -> None:
+    async def script(context: Any) -> None:
+        await context.write(interfaces(1, 2))
+        await context.write(status(1, "UP"))
+        await context.write(SYNC)
+        if fake.subscriptions > 1:
+            await context.read()
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "in a moment")
+
+    fake, channel = await served(script)
+    told = Told()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "_FIRST_RETRY", 0.01)
+        await follow_until(channel, told, lambda: len(told.statuses) == 3)
+    assert told.statuses == [(1, True), (1, None), (1, True), (1, None)] and told.ports == [{1, 2}]
+
+
+async def test_statuses_are_followed_where_numbers_come_once_only(served: Any) -> None:
+    async def script(context: Any) -> None:
+        if fake.leaves == ["oper-status"]:
+            await context.write(status(1, "DOWN"))
+            await context.write(SYNC)
+            await context.write(status(1, "UP"))
+            await context.read()
+        if fake.mode == gnmi.SubscriptionList.STREAM:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "no changes of numbers")
+        await context.write(interfaces(1))
+        await context.write(SYNC)
+
+    fake, channel = await served(script)
+    told = Told()
+    await follow_until(channel, told, lambda: (1, True) in told.statuses)
+    assert told.statuses == [(1, False), (1, True), (1, None)] and told.ports == [{1}]
 
 
 async def test_a_server_that_is_not_there_ends_it_quietly() -> None:
@@ -186,7 +277,7 @@ async def test_failures_are_tried_again_a_few_times_only(
     monkeypatch.setattr(module, "_FIRST_RETRY", 0.01)
     monkeypatch.setattr(module, "_LONGEST_RETRY", 0.02)
     fake, channel = await served(script)
-    told: list[frozenset[Port]] = []
+    told = Told()
     async with asyncio.timeout(20):
-        await follow_ports(channel, SwitchName("leaf1"), "id", told.append, timeout=0.2)
-    assert told == [] and fake.subscriptions == 5
+        await follow(channel, told, timeout=0.2)
+    assert told.ports == [] and fake.subscriptions == 5

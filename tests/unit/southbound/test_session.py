@@ -5,20 +5,23 @@ import asyncio
 import pytest
 from finsy.proto import p4r, rpc_code
 
-from controller.p4runtime import (
+from p4fabric.controller.names import SwitchName
+from p4fabric.controller.p4runtime import (
     Code,
     NotPrimary,
+    PacketIn,
     Phase,
     SwitchUnavailable,
     Update,
     UpdateError,
     UpdateKind,
 )
-from pipelines.entities import MulticastGroup, Replica, encode_int
-from pipelines.fabric import bindings as b
-from pipelines.values import IPv4Address, MacAddress, Port, VlanId
+from p4fabric.controller.p4runtime.gate import ConnectGate
+from p4fabric.pipelines.entities import MulticastGroup, Replica, encode_int
+from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import IPv4Address, MacAddress, Port, VlanId
 
-from .conftest import Listener, is_primary, running, session_to
+from .conftest import Listener, eventually, is_primary, running, session_to
 from .fake_switch import FakeSwitch
 
 
@@ -61,6 +64,56 @@ async def test_an_unreachable_switch_is_tried_until_it_is_there(fake: FakeSwitch
         await fake.start()
         await session.wait_until(is_primary)
     assert listener.states[-1].reason == "stopped"
+
+
+async def test_a_session_ends_when_it_is_cancelled_while_its_connection_comes_to_an_end(
+    fake: FakeSwitch,
+) -> None:
+    taken, ending, end = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class Slow(Listener):
+        """Takes a while to let go of a packet."""
+
+        async def packet_in(self, switch: SwitchName, packet: PacketIn) -> None:
+            taken.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ending.set()
+                await end.wait()
+
+    session = session_to(fake, Slow())
+    task = asyncio.create_task(session.run())
+    await session.wait_until(is_primary)
+    packet = p4r.StreamMessageResponse()
+    packet.packet.metadata.add(metadata_id=1, value=b"\x01")
+    fake.say(packet)
+    await taken.wait()
+    await fake.stop()
+    await ending.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    end.set()
+    _, running_on = await asyncio.wait([task], timeout=5)
+    assert not running_on
+
+
+async def test_few_connect_at_a_time_and_one_that_gets_nowhere_holds_up_nobody(fake: FakeSwitch) -> None:
+    gate = ConnectGate(at_once=1, patience=0.1)
+    away = FakeSwitch()
+    away.silent = True
+    await away.start()
+    try:
+        first, second = session_to(away, Listener(), gate=gate), session_to(fake, Listener(), gate=gate)
+        async with running(first.run), running(second.run):
+            await second.wait_until(is_primary)
+            assert first.state.phase is Phase.DISCONNECTED
+            # The turn is over with the first read, or after the patience.
+            await second.read()
+            async with asyncio.timeout(5):
+                (await gate.enter()).end()
+    finally:
+        await away.stop()
 
 
 async def test_a_restarted_switch_gets_its_pipeline_again_and_a_new_epoch(fake: FakeSwitch) -> None:
@@ -182,13 +235,13 @@ async def test_packets_and_digests_arrive_and_digests_are_acknowledged(fake: Fak
                 members.add(bitstring=encode_int(value))
         fake.say(digest)
         got = await listener.packets.get()
-        assert (got.port, got.frame) == (Port(256), b"frame")
+        assert got == PacketIn(b.PacketInMetadata(Port(256)), b"frame")
         seen = await listener.messages.get()
         assert isinstance(seen, b.HostSeen) and seen.ipv4 == IPv4Address("10.0.0.1")
         acknowledged = await fake.received.get()
         assert acknowledged.digest_ack.list_id == 42
         assert listener.messages.empty()
-        await session.packet_out(Port(7), b"out")
+        await session.packet_out(b.PacketOutMetadata(Port(7)), b"out")
         sent = await fake.received.get()
         assert sent.packet.payload == b"out" and sent.packet.metadata[0].value == b"\x07"
 
@@ -204,9 +257,33 @@ async def test_a_port_that_floods_the_controller_does_not_keep_others_from_being
             packet = p4r.StreamMessageResponse()
             packet.packet.metadata.add(metadata_id=1, value=bytes([port]))
             fake.say(packet)
-        while (await listener.packets.get()).port != 2:
+        while (await listener.packets.get()).header != b.PacketInMetadata(Port(2)):
             pass
         assert session.dropped_messages > 2500
+
+
+async def test_a_frame_that_waits_was_not_heard_yet(fake: FakeSwitch) -> None:
+    class Slow(Listener):
+        async def packet_in(self, switch: SwitchName, packet: PacketIn) -> None:
+            await super().packet_in(switch, packet)
+            await may_go_on.wait()
+
+    may_go_on, listener, now = asyncio.Event(), Slow(), asyncio.get_running_loop().time
+    session = session_to(fake, listener)
+    async with running(session.run):
+        await session.wait_until(is_primary)
+        before = now()
+        for port in (1, 2, 3):
+            packet = p4r.StreamMessageResponse()
+            packet.packet.metadata.add(metadata_id=1, value=bytes([port]))
+            fake.say(packet)
+        await listener.packets.get()
+        await asyncio.sleep(0.05)  # the others are in the queue by then
+        assert not session.heard_all(before)
+        may_go_on.set()
+        await listener.packets.get()
+        await listener.packets.get()
+        assert session.heard_all(before)
 
 
 async def test_a_switch_that_reports_too_much_may_have_lost_some_of_it(fake: FakeSwitch) -> None:
@@ -241,3 +318,55 @@ async def test_a_request_under_way_fails_when_the_connection_goes(fake: FakeSwit
         fake.silent = True
         with pytest.raises(SwitchUnavailable):
             await session.write(inserts(1))
+
+
+async def test_a_switch_that_reads_no_more_is_still_heard(fake: FakeSwitch) -> None:
+    listener = Listener()
+    session = session_to(fake, listener)
+    async with running(session.run):
+        await session.wait_until(is_primary)
+        fake.reads_stream.clear()
+        frame = bytes(1 << 16)
+        sending = [
+            asyncio.create_task(session.packet_out(b.PacketOutMetadata(Port(1)), frame)) for _ in range(600)
+        ]
+        await asyncio.sleep(0.3)
+        assert any(not task.done() for task in sending)  # the line is full
+        nobody = p4r.StreamMessageResponse()
+        nobody.arbitration.device_id = 1
+        nobody.arbitration.election_id.low = 7
+        nobody.arbitration.status.code = rpc_code.NOT_FOUND  # is answered by a higher bid
+        fake.say(nobody)
+        for number in range(3):
+            digests = p4r.StreamMessageResponse()
+            digests.digest.digest_id, digests.digest.list_id = b.HostSeen.DIGEST_ID, number
+            members = digests.digest.data.add().struct.members
+            for value in (number, 5, 77, 0x0A000001, 0):
+                members.add(bitstring=encode_int(value))
+            fake.say(digests)
+        packet = p4r.StreamMessageResponse()
+        packet.packet.metadata.add(metadata_id=1, value=b"\x02")
+        fake.say(packet)
+        assert (await listener.packets.get()).header == b.PacketInMetadata(Port(2))
+        for number in range(3):
+            seen = await listener.messages.get()
+            assert isinstance(seen, b.HostSeen) and seen.ingress_port == number
+        fake.reads_stream.set()
+        await asyncio.gather(*sending)
+        while not (await fake.received.get()).HasField("digest_ack"):
+            pass
+        await eventually(lambda: [client.election_id for client in fake.clients] == [8])
+
+
+async def test_packets_that_wait_are_given_up_with_the_connection(fake: FakeSwitch) -> None:
+    session = session_to(fake, Listener())
+    async with running(session.run):
+        await session.wait_until(is_primary)
+        fake.reads_stream.clear()
+        packet = b.PacketOutMetadata(Port(1))
+        sending = [asyncio.create_task(session.packet_out(packet, bytes(1 << 16))) for _ in range(600)]
+        await asyncio.sleep(0.3)
+        await fake.stop()
+        results = await asyncio.gather(*sending, return_exceptions=True)
+        assert {type(result) for result in results} == {type(None), SwitchUnavailable}
+        fake.reads_stream.set()

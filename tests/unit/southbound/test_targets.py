@@ -3,10 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from finsy.proto import p4i
 
-from controller.p4runtime import Pipeline
-from controller.targets import TARGET_NAMES, StratumTofino, TargetError, target_named
-from pipelines import fabric
+from p4fabric.controller.p4runtime import Pipeline
+from p4fabric.controller.targets import TARGET_NAMES, StratumTofino, TargetError, target_named
+from p4fabric.pipelines import fabric
+from p4fabric.pipelines.bindings import Bindings
+from p4fabric.pipelines.fabric.bindings import BINDINGS, EcmpGroups, VirtualIps
 
 
 def test_targets_are_found_by_name() -> None:
@@ -17,13 +20,27 @@ def test_targets_are_found_by_name() -> None:
 
 def test_software_switches_take_the_artifact_as_it_is_under_one_cookie() -> None:
     pipelines = [
-        Pipeline.of(fabric.p4info(), fabric.device_config(), target_named(name))
+        Pipeline.of(fabric.p4info(), fabric.device_config(), target_named(name), BINDINGS)
         for name in ("softswitch", "bmv2")
     ]
     assert {pipeline.config.p4_device_config for pipeline in pipelines} == {fabric.device_config()}
     assert pipelines[0].cookie == pipelines[1].cookie != 0
-    other = Pipeline.of(fabric.p4info(), fabric.device_config() + b" ", target_named("bmv2"))
+    other = Pipeline.of(fabric.p4info(), fabric.device_config() + b" ", target_named("bmv2"), BINDINGS)
     assert other.cookie != pipelines[0].cookie
+
+
+def test_a_pipeline_says_what_program_and_target_allow() -> None:
+    pipeline = Pipeline.of(fabric.p4info(), fabric.device_config(), target_named("softswitch"), BINDINGS)
+    assert pipeline.cpu_port == fabric.CPU_PORT and pipeline.cpu_port not in pipeline.front_ports
+    assert pipeline.limits.members == {VirtualIps.TABLE_ID: 64, EcmpGroups.TABLE_ID: 64}
+    assert pipeline.limits.replicas == 4096
+
+
+def test_the_bindings_of_another_program_are_refused() -> None:
+    target = target_named("softswitch")
+    with pytest.raises(ValueError, match="the bindings have tables that the P4Info does not have"):
+        Pipeline.of(p4i.P4Info(), b"{}", target, BINDINGS)
+    assert Pipeline.of(p4i.P4Info(), b"{}", target, Bindings.of()).source_field is None
 
 
 def test_stratum_takes_its_own_binary_and_says_where_it_should_be(tmp_path: Path) -> None:

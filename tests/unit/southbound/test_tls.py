@@ -6,8 +6,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from controller.names import SwitchName
-from controller.p4runtime import Endpoint, Phase, Tls
+from p4fabric.controller.names import SwitchName
+from p4fabric.controller.p4runtime import Endpoint, Phase, Tls
 
 from .conftest import Listener, is_primary, running, session_to
 from .fake_switch import FakeSwitch

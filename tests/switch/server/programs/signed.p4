@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Signed numbers wherever the control plane sees numbers: keys of every kind, parameters, registers, digests and
-// controller headers.
+// Signed numbers wherever the control plane sees numbers: keys of every kind, value sets, parameters, registers,
+// digests and controller headers.
 
 #include <core.p4>
 #include <v1model.p4>
@@ -27,8 +27,11 @@ header packet_out_t { int<16> level; }
 struct headers_t { packet_out_t packet_out; packet_in_t packet_in; ask_t ask; }
 struct metadata_t { }
 struct report_t { int<16> level; bit<16> bits; }
+struct wanted_t { int<16> level; bit<8> kind; }
 
 parser P(packet_in packet, out headers_t hdr, inout metadata_t meta, inout standard_metadata_t sm) {
+    value_set<wanted_t>(4) wanted;
+
     state start {
         transition select(sm.ingress_port) {
             510: from_cpu;
@@ -36,7 +39,14 @@ parser P(packet_in packet, out headers_t hdr, inout metadata_t meta, inout stand
         }
     }
     state from_cpu { packet.extract(hdr.packet_out); transition ask; }
-    state ask { packet.extract(hdr.ask); transition accept; }
+    state ask {
+        packet.extract(hdr.ask);
+        transition select(hdr.ask.exact_, hdr.ask.kind) {
+            wanted: found;
+            default: accept;
+        }
+    }
+    state found { hdr.ask.hits = 100; transition accept; }
 }
 
 control V(inout headers_t hdr, inout metadata_t meta) { apply {} }

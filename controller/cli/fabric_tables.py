@@ -1,0 +1,98 @@
+"""Switches, ports, links and hosts as tables, and how they hang together as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from p4fabric.controller.cli.tables import table
+
+__all__ = ["host_table", "link_table", "port_table", "switch_state", "switch_table", "topology_lines"]
+
+Item = Mapping[str, Any]
+
+
+def switch_state(switch: Item) -> Text:
+    """How a switch is, in its colour."""
+    if switch["held"] is not None:
+        return Text(f"held: {switch['held']}", "red")
+    if switch["inSync"]:
+        return Text("in sync", "green")
+    # gRPC's own words are long, and begin with what they mean.
+    return Text("connected", "yellow") if switch["connected"] else Text(str(switch["state"])[:60], "red")
+
+
+def switch_table(switches: Sequence[Item], wide: bool = False) -> Table:
+    """Switches; wide: with addresses and ports."""
+    more = ["TARGET", "ADDRESS", "#DEVICE", "#PORTS"] if wide else []
+    made = table(None, "NAME", "ROLE", "STATE", "#ENTRIES", "#DESIRED", "#REFUSED", *more)
+    for switch in switches:
+        ports = "-" if switch["ports"] is None else str(len(switch["ports"]))
+        wider = [switch["target"], switch["address"], str(switch["deviceId"]), ports] if wide else []
+        entries = (str(switch[f"entries{of}"]) for of in ("Installed", "Desired", "Refused"))
+        made.add_row(switch["name"], switch["role"], switch_state(switch), *entries, *wider)
+    return made
+
+
+def port_table(ports: Sequence[Item], wide: bool = False) -> Table:
+    """Ports; wide: with all counters."""
+    made = table(
+        None, "PORT", "INTERFACE", "STATE", "PEER", "NETWORKS", "#IN", "#OUT", *(["COUNTERS"] if wide else [])
+    )
+    for port in ports:
+        counters = port["counters"]
+        peer = port["peer"]
+        made.add_row(
+            f"{port['switch']}:{port['port']}",
+            port["interface"] or "-",
+            Text("?") if port["up"] is None else Text("up", "green") if port["up"] else Text("down", "red"),
+            "-" if peer is None else f"{peer['switch']}:{peer['port']}",
+            " ".join(port["networks"]) or "-",
+            str(counters.get("in-pkts", "-")),
+            str(counters.get("out-pkts", "-")),
+            *([" ".join(f"{name}={count}" for name, count in counters.items() if count)] if wide else []),
+        )
+    return made
+
+
+def link_table(links: Sequence[Item], wide: bool = False) -> Table:
+    """Directions of links."""
+    made = table(None, "FROM", "TO")
+    for link in links:
+        made.add_row(_end(link["source"]), _end(link["destination"]))
+    return made
+
+
+def host_table(hosts: Sequence[Item], wide: bool = False) -> Table:
+    """Hosts."""
+    made = table(None, "TENANT", "NETWORK", "MAC", "AT", "ADDRESSES")
+    for host in hosts:
+        made.add_row(host["tenant"], host["network"], host["mac"], _end(host), " ".join(host["addresses"]))
+    return made
+
+
+def topology_lines(switches: Sequence[Item], links: Sequence[Item], hosts: Sequence[Item]) -> Iterator[Text]:
+    """Each switch with its links, and the hosts at it."""
+    for switch in switches:
+        name = switch["name"]
+        yield Text.assemble((name, "bold"), f" ({switch['role']}) ", switch_state(switch))
+        for link in links:
+            if link["source"]["switch"] == name:
+                yield Text(f"  {link['source']['port']:>3} ── {_end(link['destination'])}")
+        at: dict[int, list[Item]] = {}
+        for host in hosts:
+            if host["switch"] == name:
+                at.setdefault(host["port"], []).append(host)
+        for port, there in sorted(at.items()):
+            told = ", ".join(
+                f"{host['tenant']} {' '.join(host['addresses']) or host['mac']}" for host in there[:4]
+            )
+            more = f", and {len(there) - 4} more" if len(there) > 4 else ""
+            yield Text(f"  {port:>3} ── {told}{more}")
+
+
+def _end(end: Item) -> str:
+    return f"{end['switch']}:{end['port']}"

@@ -1,0 +1,72 @@
+"""What went wrong, said on standard error with what to do about it, and the exit status that stands for it.
+
+0: it worked. 1: it failed. 2: the command line, the settings or a file cannot be used. 130: interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from p4fabric.controller.client import ClientError
+
+__all__ = ["Failure", "Usage", "status_of"]
+
+
+_NOBODY_THERE = (
+    "Is the controller running? `p4fabric controller -c fabric.yaml` starts one, `make lab` a whole fabric. "
+    "Another one is named by --api, P4FABRIC_API or a context (`p4fabric context`)."
+)
+_WRONG_TOKEN = (
+    "It says at its start which file holds its token: name that by --token-file, P4FABRIC_TOKEN_FILE or a "
+    "context (`p4fabric context`)."
+)
+
+
+class Usage(Exception):
+    """The command line, or a file it names, cannot be used."""
+
+
+class Failure(Exception):
+    """It did not work; the message says why."""
+
+
+def status_of(work: Callable[[], int], token_from: Callable[[], str] = lambda: "nowhere") -> int:
+    """Work, and say what went wrong.
+
+    Args:
+        work: returns the exit status.
+        token_from: where the token is from that was shown.
+    """
+    from p4fabric.controller.client import BadSettings, ClientError
+
+    try:
+        return work()
+    except (Usage, BadSettings) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except Failure as error:
+        print(error, file=sys.stderr)
+        return 1
+    except ClientError as error:
+        print(_told(error, token_from), file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Who read the output has seen enough.
+        sys.stderr.close()
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _told(error: ClientError, token_from: Callable[[], str]) -> str:
+    from p4fabric.controller.client import CannotConnect, Unauthenticated
+
+    match error:
+        case CannotConnect():
+            return f"{error}\n{_NOBODY_THERE}"
+        case Unauthenticated():
+            return f"the controller does not accept the token from {token_from()}\n{_WRONG_TOKEN}"
+    return str(error)

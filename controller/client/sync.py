@@ -1,0 +1,375 @@
+"""The client for programs without asyncio: each method of `Client`, called in an event loop of its own.
+
+The loop runs in a thread. Iterators work likewise, and end what they follow when they are closed.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Literal, ParamSpec, TypeVar
+
+import httpx
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from p4fabric.controller.client.client import Client
+from p4fabric.controller.client.following import Change
+from p4fabric.controller.client.resources import Document, K, Named, Resource, Writable, Written
+from p4fabric.controller.client.settings import Settings
+from p4fabric.controller.client.transport import Retries
+from p4fabric.controller.documents.access import AuditDocument, MadeToken, PrincipalDocument, TokenDocument
+from p4fabric.controller.documents.drops import DropsDocument
+from p4fabric.controller.documents.events import FabricEvent
+from p4fabric.controller.documents.explanation import AnswerDocument
+from p4fabric.controller.documents.fabric import (
+    EpisodeDocument,
+    HostDocument,
+    LinkDocument,
+    PathsDocument,
+    PortDocument,
+    SwitchDocument,
+)
+from p4fabric.controller.documents.intents import (
+    CountersDocument,
+    IntentState,
+    OwnersDocument,
+    RemovedEntries,
+)
+from p4fabric.controller.documents.preview import PreviewDocument
+from p4fabric.controller.documents.status import FabricStatusDocument
+from p4fabric.controller.principals import Role
+
+__all__ = ["SyncClient"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SyncClient:
+    """A controller's API, for use as a context manager; `Client` describes the methods."""
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        timeout: float = 30.0,
+        retries: Retries | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Take where the controller is, as `Client` does."""
+        self._client = Client(settings, timeout=timeout, retries=retries, transport=transport)
+        self._stack = ExitStack()
+        self._portal: BlockingPortal | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """Where the controller is."""
+        return self._client.settings
+
+    def __enter__(self) -> SyncClient:
+        """Begin."""
+        self._portal = self._stack.enter_context(start_blocking_portal())
+        self._stack.enter_context(self._portal.wrap_async_context_manager(self._client))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End."""
+        self._portal = None
+        self._stack.__exit__(kind, error, trace)
+
+    # Intents.
+
+    def list(
+        self,
+        kind: type[K],
+        *,
+        tenant: str | None = None,
+        name: str | None = None,
+        labels: str = "",
+        owner: str | None = None,
+        state: IntentState | None = None,
+        page: int | None = None,
+    ) -> Iterator[Resource[K]]:
+        """Intents, in order of kind, tenant and name."""
+        return self._each(
+            self._client.list(
+                kind, tenant=tenant, name=name, labels=labels, owner=owner, state=state, page=page
+            )
+        )
+
+    def get(self, kind: type[K], tenant: str, name: str) -> Resource[K]:
+        """One intent."""
+        return self._call(self._client.get, kind, tenant, name)
+
+    def apply(
+        self, intents: Iterable[Writable], *, owner: str | None = None, force: bool = False
+    ) -> builtins.list[Written[Any]]:
+        """Apply intents, all or none."""
+        return self._call(self._client.apply, intents, owner=owner, force=force)
+
+    def create(self, intent: Writable, *, owner: str | None = None) -> Written[Any]:
+        """Write an intent that does not exist yet."""
+        return self._call(self._client.create, intent, owner=owner)
+
+    def replace(
+        self, intent: Writable, *, version: str | None = None, owner: str | None = None
+    ) -> Written[Any]:
+        """Create an intent, or replace all of it."""
+        return self._call(self._client.replace, intent, version=version, owner=owner)
+
+    def patch(
+        self, named: Named, patch: Document, *, version: str | None = None, owner: str | None = None
+    ) -> Written[Any]:
+        """Change parts of an intent by a JSON merge patch."""
+        return self._call(self._client.patch, named, patch, version=version, owner=owner)
+
+    def delete(self, named: Named, *, version: str | None = None) -> Mapping[str, RemovedEntries]:
+        """Delete an intent."""
+        return self._call(self._client.delete, named, version=version)
+
+    def delete_all(self, intents: Iterable[Named]) -> Mapping[str, RemovedEntries]:
+        """Delete several intents, all or none."""
+        return self._call(self._client.delete_all, intents)
+
+    def preview_apply(
+        self,
+        intents: Iterable[Writable],
+        *,
+        owner: str | None = None,
+        force: bool = False,
+        entries: int | None = None,
+    ) -> PreviewDocument:
+        """What `apply` would do."""
+        return self._call(self._client.preview_apply, intents, owner=owner, force=force, entries=entries)
+
+    def preview_delete(self, intents: Iterable[Named], *, entries: int | None = None) -> PreviewDocument:
+        """What `delete_all` would do."""
+        return self._call(self._client.preview_delete, intents, entries=entries)
+
+    def watch(
+        self,
+        kind: type[K],
+        *,
+        tenant: str | None = None,
+        name: str | None = None,
+        labels: str = "",
+        owner: str | None = None,
+        state: IntentState | None = None,
+        patience: float | None = None,
+    ) -> Iterator[Change[K]]:
+        """Tell what is there, then what changes."""
+        return self._each(
+            self._client.watch(
+                kind, tenant=tenant, name=name, labels=labels, owner=owner, state=state, patience=patience
+            )
+        )
+
+    def wait(
+        self,
+        intents: Iterable[Named],
+        until: Literal["active", "deleted"] = "active",
+        *,
+        timeout: float = 60.0,
+        told: Callable[[Sequence[str]], None] | None = None,
+    ) -> builtins.list[Resource[Any]]:
+        """Wait until intents are active, or gone from all switches; `told` is called in another thread."""
+        return self._call(self._client.wait, intents, until, timeout=timeout, told=told)
+
+    def owners(self, named: Named) -> OwnersDocument:
+        """Who owns which field of an intent."""
+        return self._call(self._client.owners, named)
+
+    def counters(self, named: Named) -> CountersDocument:
+        """What is counted for an intent."""
+        return self._call(self._client.counters, named)
+
+    # The fabric.
+
+    def status(self) -> FabricStatusDocument:
+        """How the fabric is."""
+        return self._call(self._client.status)
+
+    def switches(
+        self, *, role: str | None = None, connected: bool | None = None, in_sync: bool | None = None
+    ) -> Iterator[SwitchDocument]:
+        """Switches, by name."""
+        return self._each(self._client.switches(role=role, connected=connected, in_sync=in_sync))
+
+    def switch(self, name: str) -> SwitchDocument:
+        """One switch."""
+        return self._call(self._client.switch, name)
+
+    def ports(self, switch: str) -> Iterator[PortDocument]:
+        """The ports of a switch, by number."""
+        return self._each(self._client.ports(switch))
+
+    def links(self, *, switch: str | None = None) -> Iterator[LinkDocument]:
+        """Directions of links that are up."""
+        return self._each(self._client.links(switch=switch))
+
+    def hosts(
+        self,
+        *,
+        tenant: str | None = None,
+        network: str | None = None,
+        switch: str | None = None,
+        port: int | None = None,
+        mac: str | None = None,
+        address: str | None = None,
+    ) -> Iterator[HostDocument]:
+        """Hosts, stated or heard."""
+        return self._each(
+            self._client.hosts(
+                tenant=tenant, network=network, switch=switch, port=port, mac=mac, address=address
+            )
+        )
+
+    def paths(self, source: str, destination: str) -> PathsDocument:
+        """The shortest paths between two switches."""
+        return self._call(self._client.paths, source, destination)
+
+    def congestion(
+        self, *, active: bool | None = None, switch: str | None = None
+    ) -> Iterator[EpisodeDocument]:
+        """Where the fabric is congested, and where it was."""
+        return self._each(self._client.congestion(active=active, switch=switch))
+
+    def drops(self, *, switch: str | None = None) -> DropsDocument:
+        """What switches drop, and why."""
+        return self._call(self._client.drops, switch=switch)
+
+    def explain(
+        self,
+        source: str,
+        destination: str,
+        *,
+        tenant: str | None = None,
+        protocol: str | int | None = None,
+        source_port: int | None = None,
+        destination_port: int | None = None,
+        tcp_flags: Sequence[str] | None = None,
+        ttl: int | None = None,
+        source_address: str | None = None,
+        source_mac: str | None = None,
+        destination_mac: str | None = None,
+    ) -> AnswerDocument:
+        """What becomes of a flow, both ways."""
+        return self._call(
+            self._client.explain,
+            source,
+            destination,
+            tenant=tenant,
+            protocol=protocol,
+            source_port=source_port,
+            destination_port=destination_port,
+            tcp_flags=tcp_flags,
+            ttl=ttl,
+            source_address=source_address,
+            source_mac=source_mac,
+            destination_mac=destination_mac,
+        )
+
+    def events(
+        self,
+        *,
+        types: Iterable[str] = (),
+        tenant: str | None = None,
+        intent: Named | None = None,
+        switch: str | None = None,
+        since: str | None = None,
+        follow: bool = True,
+        patience: float | None = None,
+    ) -> Iterator[FabricEvent]:
+        """Events as they happen."""
+        return self._each(
+            self._client.events(
+                types=types,
+                tenant=tenant,
+                intent=intent,
+                switch=switch,
+                since=since,
+                follow=follow,
+                patience=patience,
+            )
+        )
+
+    # What an operator decides.
+
+    def declare_gone(self, switch: str, port: int | None = None) -> None:
+        """Declare that a switch, or a link, will not come back."""
+        self._call(self._client.declare_gone, switch, port)
+
+    def delete_record(self, key: str) -> None:
+        """Delete a record of the store that the controller cannot read."""
+        self._call(self._client.delete_record, key)
+
+    # Who may do what.
+
+    def principal(self) -> PrincipalDocument:
+        """Who one is to the controller, and in which role."""
+        return self._call(self._client.principal)
+
+    def audit(
+        self,
+        *,
+        principal: str | None = None,
+        operation: str | None = None,
+        resource: str | None = None,
+        refused: bool | None = None,
+    ) -> Iterator[AuditDocument]:
+        """Who changed what, when and from where, and who was refused; the newest first."""
+        return self._each(
+            self._client.audit(principal=principal, operation=operation, resource=resource, refused=refused)
+        )
+
+    def tokens(self) -> Iterator[TokenDocument]:
+        """Tokens that were made, by name, without their secrets."""
+        return self._each(self._client.tokens())
+
+    def create_token(
+        self, name: str, role: Role, *, tenant: str | None = None, expires: datetime | None = None
+    ) -> MadeToken:
+        """Make a token; its secret is in this answer only."""
+        return self._call(self._client.create_token, name, role, tenant=tenant, expires=expires)
+
+    def revoke_token(self, name: str) -> None:
+        """Revoke a token; what it has open is closed."""
+        self._call(self._client.revoke_token, name)
+
+    # How.
+
+    def _running(self) -> BlockingPortal:
+        if self._portal is None:
+            raise RuntimeError("a SyncClient is used in a with statement")
+        return self._portal
+
+    def _call(self, method: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        async def called() -> T:
+            return await method(*args, **kwargs)
+
+        return self._running().call(called)
+
+    def _each(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
+        portal = self._running()
+
+        async def next_one() -> T:
+            return await anext(items)
+
+        is_waiting = False
+        try:
+            while True:
+                is_waiting = True
+                item = portal.call(next_one)
+                is_waiting = False
+                yield item
+        except StopAsyncIteration:
+            return
+        finally:
+            # Where an interrupt came while it was waited, the loop still waits; the client's end ends that.
+            if not is_waiting and self._portal is portal:
+                portal.call(items.aclose)

@@ -1,0 +1,73 @@
+"""Telemetry watches: thresholds at egress ports.
+
+This module does not know what a port is used for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from p4fabric.controller.compiler.entries import EntityLists
+from p4fabric.controller.compiler.meaning import meaning
+from p4fabric.controller.compiler.notes import not_part_of_fabric
+from p4fabric.controller.compiler.output import Output
+from p4fabric.controller.compiler.view import FabricView
+from p4fabric.controller.intents.kinds.watch import TelemetryWatch
+from p4fabric.controller.names import PortRef, SwitchName
+from p4fabric.controller.reasons import Reason
+from p4fabric.pipelines.fabric import bindings as b
+
+__all__ = ["WatchPart", "compile_watch"]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchPart:
+    """A watch, and the ports that it comes to."""
+
+    watch: TelemetryWatch
+    ports: tuple[PortRef, ...]
+    absent: tuple[str, ...]
+    """Switches that it names and the fabric does not have."""
+    lacking: tuple[Reason, ...] = ()
+    """Ports that it names and their switches do not have."""
+
+
+@meaning(TelemetryWatch)
+def watch(view: FabricView, intent: TelemetryWatch) -> Output:
+    """A watch, on the ports that are in use now."""
+    spec = intent.spec
+    asked = [SwitchName(name) for name in spec.switches] or list(view.switch_names())
+    ports: set[PortRef] = set()
+    lacking: dict[PortRef, Reason] = {}
+    for name in asked:
+        known = name in view.switches
+        for port in {PortRef(name, port) for port in spec.ports} or (_in_use(view, name) if known else ()):
+            if (lack := view.lacks(port)) is not None:
+                lacking[port] = lack
+            elif known:
+                ports.add(port)
+    if not spec.switches:
+        # Of all switches, some have the port and others need not.
+        found = {port.port for port in ports}
+        lacking = {port: lack for port, lack in lacking.items() if port.port not in found}
+    absent = tuple(name for name in asked if name not in view.switches)
+    notes = tuple(lack for _, lack in sorted(lacking.items()))
+    return compile_watch(WatchPart(intent, tuple(sorted(ports)), absent, notes))
+
+
+def _in_use(view: FabricView, switch: SwitchName) -> set[PortRef]:
+    edge = {PortRef(switch, port) for port in view.edge_ports(switch)}
+    linked = {PortRef(switch, port) for port in view.fabric_ports(switch)}
+    return linked | {port for port in edge if view.lacks(port) is None}
+
+
+def compile_watch(part: WatchPart) -> Output:
+    """Report each queue that passes a threshold, no more often than asked."""
+    spec = part.watch.spec
+    interval_us = spec.report_interval_milliseconds * 1000
+    watch = b.Watch(spec.queue_depth, spec.queue_delay_microseconds, interval_us)
+    entries = EntityLists()
+    for port in part.ports:
+        entries.add([port.switch], b.CongestionWatch(port.port, watch))
+    notes = tuple(not_part_of_fabric(SwitchName(name)) for name in part.absent)
+    return Output(entries.frozen(), notes + part.lacking)

@@ -1,0 +1,63 @@
+"""What every switch holds whatever anybody asked for: its fabric links, its paths, its reports.
+
+This module knows one switch's place in the fabric; it knows nothing of networks or intents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from p4fabric.controller.compiler.output import Output
+from p4fabric.controller.compiler.view import FabricView
+from p4fabric.controller.names import SwitchName
+from p4fabric.pipelines.entities import CloneSession, DigestConfig, Entity, Replica, Weighted
+from p4fabric.pipelines.fabric import CPU_PORT, REPORT_CLONE_SESSION
+from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import EcmpGroupId, Port
+
+__all__ = ["SwitchPart", "compile_switch", "fabric_switch"]
+
+MILLISECOND_NS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchPart:
+    """A switch, its ports towards other switches, and its equal-cost ports towards each edge switch."""
+
+    switch: SwitchName
+    fabric_ports: tuple[Port, ...]
+    link_ports: tuple[Port, ...]
+    """Ports where another switch may be: LLDP comes to the controller from these only."""
+    groups: tuple[tuple[EcmpGroupId, tuple[Port, ...]], ...]
+
+
+def fabric_switch(view: FabricView, name: SwitchName) -> Output:
+    """A switch, with the links that there are now."""
+    groups = tuple(
+        (view.group(other), ports)
+        for other in view.switch_names()
+        if view.is_leaf(other) and (ports := view.next_hop_ports((name, other)))
+    )
+    fabric_ports = view.fabric_ports(name)
+    may_be_linked = {*view.switches[name].linkable_ports, *fabric_ports} - set(view.edge_ports(name))
+    return compile_switch(SwitchPart(name, fabric_ports, tuple(sorted(may_be_linked)), groups))
+
+
+def compile_switch(part: SwitchPart) -> Output:
+    """Open the fabric links, fill the path groups, and have hosts and congestion reported."""
+    entities: list[Entity] = [
+        # bmv2 refuses a length; the pipeline itself truncates what it reports.
+        CloneSession(REPORT_CLONE_SESSION, (Replica(CPU_PORT),), packet_length_bytes=0),
+        # A new host should be known before its first packet gives up; a report should not wait at all.
+        DigestConfig(b.HostSeen.DIGEST_ID, 10 * MILLISECOND_NS, 64, 1000 * MILLISECOND_NS),
+        DigestConfig(b.CongestionReport.DIGEST_ID, MILLISECOND_NS, 64, 100 * MILLISECOND_NS),
+    ]
+    entities += [b.LinkPorts(port, b.Link()) for port in part.link_ports]
+    for port in part.fabric_ports:
+        entities.append(b.PortVlan(port, True, None, 1, b.PermitFabric()))
+        entities.append(b.EgressVlan(port, None, 1, b.FabricTagged()))
+    for group, ports in part.groups:
+        entities.append(
+            b.EcmpGroups(group, tuple(Weighted(b.ToPort(port), watch_port=int(port)) for port in ports))
+        )
+    return Output({part.switch: tuple(entities)})

@@ -1,0 +1,30 @@
+"""The control core: intents and observations of the fabric in, changes for each switch out.
+
+    documents, hosts, links ──► Core.plan… ──► Plan ──► committed ──► reconcilers and status
+                                        └─────► discarded: all is as it was; `preview_of` tells what it was
+
+This package knows nothing of sessions, files or the API.
+"""
+
+from p4fabric.controller.core.capacity import Capacity, TableLimit, TableRoom
+from p4fabric.controller.core.core import Core, IntentConflict, Loaded, Outcome, Plan, UnknownIntent
+from p4fabric.controller.core.preview import EntryChange, NumberChange, Preview, SwitchPreview, preview_of
+from p4fabric.controller.core.rows import PersistedRow
+
+__all__ = [
+    "Capacity",
+    "Core",
+    "EntryChange",
+    "IntentConflict",
+    "Loaded",
+    "NumberChange",
+    "Outcome",
+    "PersistedRow",
+    "Plan",
+    "Preview",
+    "SwitchPreview",
+    "TableLimit",
+    "TableRoom",
+    "UnknownIntent",
+    "preview_of",
+]

@@ -1,0 +1,269 @@
+"""Events: one model a type, told apart by `type`. The API writes them by hand; a test compares the two."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Field
+
+from p4fabric.controller.documents.base import Document, Time
+from p4fabric.controller.documents.fabric import End, EpisodeDocument, HostDocument, LinkDocument
+from p4fabric.controller.documents.intents import IntentState, StatusReason
+from p4fabric.controller.documents.status import FindingDocument
+
+__all__ = [
+    "EVENT_MODELS",
+    "AddressClaimRefusedEvent",
+    "AddressMovedEvent",
+    "CongestionClearedEvent",
+    "CongestionOnsetEvent",
+    "CongestionUpdateEvent",
+    "DuplicateAddressEvent",
+    "EventClass",
+    "EventList",
+    "EventsLostEvent",
+    "FabricEvent",
+    "FabricStatusChangedEvent",
+    "HostForgottenEvent",
+    "HostLearnedEvent",
+    "HostLimitReachedEvent",
+    "HostMovedEvent",
+    "IntentDeletedEvent",
+    "IntentStatusChangedEvent",
+    "IntentsStatusChangedEvent",
+    "LinkDownEvent",
+    "LinkUpEvent",
+    "SwitchConnectedEvent",
+    "SwitchDisconnectedEvent",
+    "TrafficDroppedEvent",
+    "TrafficDropsClearedEvent",
+]
+
+
+EventClass = Literal["fabric", "intents", "switches", "links", "hosts", "congestion", "drops"]
+"""What events are about; each class has a history of its own."""
+
+
+class _Event(Document):
+    time: Time
+
+
+class _IntentKey(Document):
+    kind: str
+    tenant: str
+    name: str
+
+
+class _HostEnd(End):
+    mac: str
+
+
+class FabricStatusChangedEvent(_Event):
+    """The fabric is better or worse than it was, or for other reasons."""
+
+    type: Literal["FabricStatusChanged"]
+    severity: str
+    before: str
+    new: list[FindingDocument]
+    over: list[FindingDocument]
+
+
+class IntentStatusChangedEvent(_Event, _IntentKey):
+    """An intent is in another state, or in the same for other reasons."""
+
+    type: Literal["IntentStatusChanged"]
+    generation: int
+    state: IntentState
+    reasons: list[StatusReason]
+
+
+class IntentsStatusChangedEvent(_Event):
+    """Many intents came to the same state within a moment."""
+
+    type: Literal["IntentsStatusChanged"]
+    state: IntentState
+    count: int
+    kinds: dict[str, int]
+    tenants: dict[str, int] = Field(description="how many of each; empty where nobody knows, or of many")
+    reasons: list[StatusReason]
+    cleared: list[StatusReason]
+    intents: list[_IntentKey]
+
+
+class IntentDeletedEvent(_Event, _IntentKey):
+    """A deleted intent is gone from all switches."""
+
+    type: Literal["IntentDeleted"]
+
+
+class SwitchConnectedEvent(_Event):
+    """The controller is primary and the switch runs the pipeline."""
+
+    type: Literal["SwitchConnected"]
+    switch: str
+
+
+class SwitchDisconnectedEvent(_Event):
+    """Nothing can be written to the switch."""
+
+    type: Literal["SwitchDisconnected"]
+    switch: str
+    reason: str
+
+
+class LinkUpEvent(_Event, LinkDocument):
+    """One direction of a link was found."""
+
+    type: Literal["LinkUp"]
+
+
+class LinkDownEvent(_Event, LinkDocument):
+    """One direction of a link is gone."""
+
+    type: Literal["LinkDown"]
+    reason: str
+
+
+class HostLearnedEvent(_Event, HostDocument):
+    """A host was heard for the first time, or with other addresses."""
+
+    type: Literal["HostLearned"]
+
+
+class HostMovedEvent(_Event, HostDocument):
+    """A host is at another port."""
+
+    type: Literal["HostMoved"]
+    before: End
+
+
+class HostForgottenEvent(_Event, HostDocument):
+    """A host is not known any more."""
+
+    type: Literal["HostForgotten"]
+    reason: str
+
+
+class AddressMovedEvent(_Event, HostDocument):
+    """An IP address belongs to another host."""
+
+    type: Literal["AddressMoved"]
+    address: str
+    before: _HostEnd
+
+
+class AddressClaimRefusedEvent(_Event):
+    """Somebody shows an address that is another's."""
+
+    type: Literal["AddressClaimRefused"]
+    tenant: str
+    network: str
+    address: str | None
+    mac: str
+    claimed_at: End
+    held_at: End | None
+    reason: str
+
+
+class DuplicateAddressEvent(_Event):
+    """Two hosts use one address."""
+
+    type: Literal["DuplicateAddress"]
+    tenant: str
+    network: str
+    address: str
+    holder: _HostEnd
+    claimant: _HostEnd
+
+
+class HostLimitReachedEvent(_Event, End):
+    """A port has as many hosts as it may have."""
+
+    type: Literal["HostLimitReached"]
+    limit: int
+
+
+class CongestionOnsetEvent(_Event, EpisodeDocument):
+    """A watched queue passed its threshold."""
+
+    type: Literal["CongestionOnset"]
+
+
+class CongestionUpdateEvent(_Event, EpisodeDocument):
+    """It goes on."""
+
+    type: Literal["CongestionUpdate"]
+
+
+class CongestionClearedEvent(_Event, EpisodeDocument):
+    """Nothing was reported for a while."""
+
+    type: Literal["CongestionCleared"]
+
+
+class _Drops(_Event, End):
+    direction: str
+    reason: str
+    packets: int
+    seconds: float
+
+
+class TrafficDroppedEvent(_Drops):
+    """A port drops more packets for one reason than the threshold allows."""
+
+    type: Literal["TrafficDropped"]
+    packets_per_second: float
+
+
+class TrafficDropsClearedEvent(_Drops):
+    """It has been below the threshold for a while."""
+
+    type: Literal["TrafficDropsCleared"]
+    peak_packets_per_second: float
+
+
+class EventsLostEvent(Document):
+    """This reader was too slow, or away for too long."""
+
+    type: Literal["EventsLost"]
+    class_: EventClass | None = Field(alias="class", description="null: of whichever")
+    count: int | None = Field(description="null: nobody knows")
+
+
+FabricEvent = Annotated[
+    FabricStatusChangedEvent
+    | IntentStatusChangedEvent
+    | IntentsStatusChangedEvent
+    | IntentDeletedEvent
+    | SwitchConnectedEvent
+    | SwitchDisconnectedEvent
+    | LinkUpEvent
+    | LinkDownEvent
+    | HostLearnedEvent
+    | HostMovedEvent
+    | HostForgottenEvent
+    | AddressMovedEvent
+    | AddressClaimRefusedEvent
+    | DuplicateAddressEvent
+    | HostLimitReachedEvent
+    | CongestionOnsetEvent
+    | CongestionUpdateEvent
+    | CongestionClearedEvent
+    | TrafficDroppedEvent
+    | TrafficDropsClearedEvent
+    | EventsLostEvent,
+    Field(discriminator="type"),
+]
+
+EVENT_MODELS: dict[str, Any] = {
+    get_args(model.model_fields["type"].annotation)[0]: model for model in get_args(get_args(FabricEvent)[0])
+}
+"""By type."""
+
+
+class EventList(Document):
+    """Events of the past, the oldest first."""
+
+    items: list[FabricEvent]
+    last_event_id: str = Field(description="follow from here on with it, as `Last-Event-ID`")
+    continue_: str | None = Field(alias="continue", description="asks for the next page; null: there is none")

@@ -1,0 +1,44 @@
+"""Why the fabric does not do what it was asked to do with a switch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from p4fabric.controller.names import PortRef, SwitchName
+
+__all__ = ["SwitchIsConnected", "UnknownSwitch"]
+
+
+class UnknownSwitch(Exception):
+    """The configuration has no such switch."""
+
+    def __init__(self, name: SwitchName, known: Iterable[SwitchName]) -> None:
+        self.name = name
+        others = ", ".join(sorted(known))
+        super().__init__(f"there is no switch {name!r}" + (f"; there are {others}" if others else ""))
+
+
+class UnknownLink(Exception):
+    """No link is expected at a port."""
+
+    def __init__(self, port: PortRef) -> None:
+        super().__init__(f"no link is expected at {port}")
+
+
+class LinkIsThere(Exception):
+    """A link that is up, or that the configuration names, cannot be declared gone."""
+
+
+class UnknownRecord(Exception):
+    """The store has no such record, or it is none that cannot be read."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key!r} is not a record that this version cannot read, nor a refused intent's")
+
+
+class SwitchIsConnected(Exception):
+    """A switch that is connected cannot be declared gone."""
+
+    def __init__(self, name: SwitchName) -> None:
+        self.name = name
+        super().__init__(f"{name} is connected: it is not gone")

@@ -1,0 +1,150 @@
+"""UpfSession: one PDU session of a UE (3GPP TS 23.501, section 5.8), its tunnels and its networks.
+
+Uplink, the fabric opens G-PDUs that the gNB sends to the N3 address and routes what is inside as a
+packet of the UE; downlink, packets to the UE are wrapped for its gNB. IPv4 only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from p4fabric.controller.intents.addresses import edge_of
+from p4fabric.controller.intents.document import Claim, Fact, IntentDocument, Need, Part
+from p4fabric.controller.intents.errors import FieldError
+from p4fabric.controller.intents.fields import IpAddress, Ipv4, Label, QfiNumber, TeidNumber
+from p4fabric.controller.intents.kinds.firewall import unknown_network
+from p4fabric.controller.intents.kinds.network import (
+    A_GATEWAY,
+    A_HOSTS_ADDRESS,
+    AN_N3_ADDRESS,
+    SUBNET,
+    Network,
+    address_resource,
+    vrf_need,
+)
+from p4fabric.controller.reasons import Code
+
+if TYPE_CHECKING:
+    from p4fabric.controller.intents.catalogue import Catalogue
+
+__all__ = ["TUNNEL_PEER", "UpfSession", "UpfSpec", "peer_need"]
+
+TUNNEL_PEER = "tunnel-peer"
+"""The pool of numbers of gNBs."""
+
+ACCESS = "access network"
+"""A tenant: the names of networks where gNBs are; a tenant and a name: that it is one."""
+A_UE_ADDRESS = "the UE address"
+
+
+class UpfSpec(Part):
+    """A session's tunnels, TEIDs and QFI, and the networks at both ends."""
+
+    access_network: Label = Field(description="the network where gNBs are")
+    data_network: Label = Field(description="the network that the UE is given; it needs an IPv4 gateway")
+    n3_address: Ipv4 = Field(description="the UPF's end of the tunnels, in the access network")
+    gnb_address: Ipv4 = Field(description="the gNB's end")
+    uplink_teid: TeidNumber = Field(description="in G-PDUs to the N3 address; one session's only")
+    downlink_teid: TeidNumber = Field(description="in G-PDUs to the gNB; one session's only, at that gNB")
+    ue_address: Ipv4
+    qfi: QfiNumber = Field(description="the QoS flow identifier of downlink packets")
+
+
+class UpfSession(IntentDocument):
+    """Serve one PDU session of a subscriber."""
+
+    kind: Literal["UpfSession"]
+    spec: UpfSpec
+
+    def claims(self) -> Iterator[Claim]:
+        """Its TEIDs, the UE's address, and (with other sessions of the network) the N3 address."""
+        spec, tenant = self.spec, self.tenant
+        shared = frozenset({AN_N3_ADDRESS, A_GATEWAY})
+        resource = address_resource(tenant, spec.n3_address)
+        yield Claim(resource, AN_N3_ADDRESS, "spec.n3Address", spec.n3_address, shared)
+        # Uplink sessions are found by N3 address and TEID alone, so two networks cannot share one.
+        role = f"the N3 address of network {tenant}/{spec.access_network}"
+        yield Claim(("n3", int(spec.n3_address)), role, "spec.n3Address", spec.n3_address, frozenset({role}))
+        uplink = ("uplink teid", int(spec.n3_address), spec.uplink_teid)
+        yield Claim(uplink, "the uplink TEID at its N3 address", "spec.uplinkTeid", spec.uplink_teid)
+        gnb = int(spec.gnb_address)
+        downlink = ("downlink teid", tenant, spec.access_network, gnb, spec.downlink_teid)
+        yield Claim(downlink, "the downlink TEID at its gNB", "spec.downlinkTeid", spec.downlink_teid)
+        resource = address_resource(tenant, spec.ue_address)
+        yield Claim(resource, A_UE_ADDRESS, "spec.ueAddress", spec.ue_address)
+
+    def relies_on(self) -> Iterator[IpAddress]:
+        """Its gNB."""
+        yield self.spec.gnb_address
+
+    def needs(self) -> Iterator[Need]:
+        """The tenant's VRF, and a number for the gNB."""
+        yield vrf_need(self.tenant)
+        yield peer_need(self)
+
+    def facts(self) -> Iterator[Fact]:
+        """Which network gNBs are in: packets for the router are routed there, gateway or not."""
+        yield (ACCESS, self.tenant), self.spec.access_network
+        yield (ACCESS, self.tenant, self.spec.access_network), True
+
+    def check(self) -> Iterator[FieldError]:
+        """Addresses that both ends have."""
+        spec = self.spec
+        if spec.gnb_address == spec.n3_address:
+            yield FieldError(
+                "spec.gnbAddress", spec.gnb_address, f"{spec.gnb_address} is the N3 address as well"
+            )
+        if spec.ue_address == spec.gnb_address:
+            yield FieldError(
+                "spec.ueAddress", spec.ue_address, f"{spec.ue_address} is the gNB's address as well"
+            )
+
+    def check_among(self, catalogue: Catalogue) -> Iterator[FieldError]:
+        """Networks that do not exist or do not fit, addresses that lie in the wrong place."""
+        spec = self.spec
+        access = catalogue.named(Network, self.tenant, spec.access_network)
+        if access is None:
+            yield unknown_network("spec.accessNetwork", spec.access_network, self)
+        else:
+            yield from self._check_access(access)
+        data = catalogue.named(Network, self.tenant, spec.data_network)
+        if data is None:
+            yield unknown_network("spec.dataNetwork", spec.data_network, self)
+        elif not data.has_gateway(4):
+            message = f"{spec.data_network} has no IPv4 gateway, so its hosts cannot answer UEs"
+            yield FieldError("spec.dataNetwork", spec.data_network, message)
+        if (found := catalogue.prefix_of(SUBNET, self.tenant, spec.ue_address)) is not None:
+            message = f"{spec.ue_address} lies in {found[0]} of {found[1]}, which is for hosts"
+            yield FieldError("spec.ueAddress", spec.ue_address, message, Code.ALREADY_CLAIMED)
+        resource = address_resource(self.tenant, spec.gnb_address)
+        for role in catalogue.roles(resource):
+            if role != A_HOSTS_ADDRESS:
+                owner = catalogue.owner(resource, role)
+                message = f"{spec.gnb_address} is already {role} of {owner}"
+                yield FieldError("spec.gnbAddress", spec.gnb_address, message, Code.ALREADY_CLAIMED)
+
+    def _check_access(self, access: Network) -> Iterator[FieldError]:
+        spec = self.spec
+        subnet = access.subnet_of(spec.n3_address)
+        if subnet is None:
+            message = f"{spec.n3_address} is in no subnet of network {spec.access_network}"
+            yield FieldError("spec.n3Address", spec.n3_address, message, Code.NOT_THERE)
+        elif (edge := edge_of(spec.n3_address, subnet)) is not None:
+            yield FieldError("spec.n3Address", spec.n3_address, edge)
+        behind = any(spec.gnb_address in route.prefix for route in access.spec.routes)
+        subnet = access.subnet_of(spec.gnb_address)
+        if subnet is None and not behind:
+            message = f"{spec.gnb_address} is not in network {spec.access_network}"
+            yield FieldError("spec.gnbAddress", spec.gnb_address, message, Code.NOT_THERE)
+        elif subnet is not None and (edge := edge_of(spec.gnb_address, subnet)) is not None:
+            yield FieldError("spec.gnbAddress", spec.gnb_address, edge)
+
+
+def peer_need(session: UpfSession) -> Need:
+    """The number of a session's gNB, as reached from its N3 address; 4,096 fit a switch."""
+    spec = session.spec
+    key = f"{session.tenant}/{spec.access_network}/{spec.n3_address}/{spec.gnb_address}"
+    return Need(TUNNEL_PEER, key, 1, 4096, "tunnel peers")

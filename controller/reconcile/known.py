@@ -1,0 +1,71 @@
+"""What is known of one switch, and how certain that is.
+
+This module does not know what is desired, or when anything is read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from p4fabric.controller.p4runtime.read import ReadResult
+from p4fabric.controller.reconcile.held import Held, discount
+from p4fabric.pipelines.entities import Entity
+from p4fabric.pipelines.safety import Number, SafetyRules
+
+__all__ = ["Known"]
+
+
+class Known:
+    """What the switch holds, and the marks that tell whether that is to be believed."""
+
+    def __init__(self, rules: SafetyRules) -> None:
+        """Start with a switch that was never read."""
+        self._rules = rules
+        self.held = Held(rules)
+        self.epoch: int | None = None
+        """The session's epoch in which the switch was read last."""
+        self.doubtful = False
+        """An answer showed that the switch holds something else than was known, or none came."""
+        self.unknown: tuple[str, ...] = ()
+        """What it holds and nobody can read."""
+        self.digest: bytes | None = None
+        """Of the last read, if nothing was written since."""
+        self.version = 0
+        """Grows with each write and each read: what was read in between is worth nothing."""
+        self.writes = 0
+        """In flight."""
+        self._uncertain: Counter[Number] = Counter()
+        """Numbers of writes in flight, and of those that nobody knows the outcome of."""
+
+    def may_mention(self, number: Number) -> bool:
+        """Whether the switch may hold what mentions a number."""
+        return self.epoch is None or self.held.mentions(number) or number in self._uncertain
+
+    def writing(self, entities: Iterable[Entity]) -> None:
+        """A write is on its way: from now on the switch may hold what it writes."""
+        self.writes += 1
+        self.version += 1
+        self.digest = None
+        for entity in entities:
+            self._uncertain.update(self._rules.numbers(entity))
+
+    def answered(self, entity: Entity) -> None:
+        """It is known whether the write of an entity was performed."""
+        discount(self._uncertain, self._rules.numbers(entity))
+
+    def written(self, *, in_doubt: bool) -> None:
+        """A write has ended; in doubt, where it was not answered wholly."""
+        self.writes -= 1
+        self.version += 1
+        self.doubtful |= in_doubt
+
+    def compared(self, result: ReadResult) -> None:
+        """What was read has been taken over."""
+        self.unknown, self.digest = result.unknown, result.digest
+        self.version += 1
+
+    def certain(self, epoch: int) -> None:
+        """A read with nothing in flight has been taken over: what it shows is all there is."""
+        self.epoch, self.doubtful = epoch, False
+        self._uncertain.clear()

@@ -1,0 +1,1 @@
+"""`p4fabric net`: networks at the command line."""

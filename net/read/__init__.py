@@ -1,0 +1,1 @@
+"""Reads topology files of several kinds into the model."""

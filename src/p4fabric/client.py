@@ -1,0 +1,147 @@
+"""A client of the controller's API: async `Client`, and `SyncClient` for programs without asyncio.
+
+    with SyncClient() as client:
+        for network in client.list(Network, tenant="acme"):
+            print(network.key, network.status.state, network.intent.spec.subnets)
+
+It needs `pip install 'p4fabric[client]'`, and neither a controller nor a switch. docs/reference/client.md
+describes it.
+"""
+
+from p4fabric.controller.client import (
+    ApiError,
+    BadSettings,
+    Busy,
+    CannotConnect,
+    Change,
+    ChangeType,
+    Client,
+    ClientError,
+    Conflict,
+    Context,
+    Contexts,
+    Document,
+    Expired,
+    Forbidden,
+    Invalid,
+    Named,
+    NotFound,
+    PreconditionFailed,
+    Resource,
+    Retries,
+    Settings,
+    SyncClient,
+    TooManyRequests,
+    Unauthenticated,
+    UnexpectedAnswer,
+    WaitTimeout,
+    Writable,
+    Written,
+    document_of,
+    key_of,
+)
+from p4fabric.controller.documents.access import AuditDocument, MadeToken, PrincipalDocument, TokenDocument
+from p4fabric.controller.documents.drops import DropDocument, DropsDocument
+from p4fabric.controller.documents.events import FabricEvent
+from p4fabric.controller.documents.explanation import AnswerDocument
+from p4fabric.controller.documents.fabric import (
+    EpisodeDocument,
+    HostDocument,
+    LinkDocument,
+    PathsDocument,
+    PortDocument,
+    SwitchDocument,
+)
+from p4fabric.controller.documents.intents import (
+    CountersDocument,
+    IntentMetadata,
+    IntentState,
+    IntentStatusDocument,
+    Outcome,
+    OwnersDocument,
+    StatusReason,
+)
+from p4fabric.controller.documents.preview import PreviewDocument
+from p4fabric.controller.documents.problems import FieldProblem, Problem
+from p4fabric.controller.documents.status import FabricStatusDocument, FindingDocument
+from p4fabric.controller.intents import KINDS
+from p4fabric.controller.intents import IntentDocument as Intent
+from p4fabric.controller.intents.errors import IntentError
+from p4fabric.controller.intents.kinds.firewall import FirewallPolicy
+from p4fabric.controller.intents.kinds.network import Network
+from p4fabric.controller.intents.kinds.service import Service
+from p4fabric.controller.intents.kinds.upf import UpfSession
+from p4fabric.controller.intents.kinds.watch import TelemetryWatch
+from p4fabric.controller.names import IntentKey
+from p4fabric.controller.principals import Role
+from p4fabric.controller.reasons import Code
+
+__all__ = [
+    "KINDS",
+    "AnswerDocument",
+    "ApiError",
+    "AuditDocument",
+    "BadSettings",
+    "Busy",
+    "CannotConnect",
+    "Change",
+    "ChangeType",
+    "Client",
+    "ClientError",
+    "Code",
+    "Conflict",
+    "Context",
+    "Contexts",
+    "CountersDocument",
+    "Document",
+    "DropDocument",
+    "DropsDocument",
+    "EpisodeDocument",
+    "Expired",
+    "FabricEvent",
+    "FabricStatusDocument",
+    "FieldProblem",
+    "FindingDocument",
+    "FirewallPolicy",
+    "Forbidden",
+    "HostDocument",
+    "Intent",
+    "IntentError",
+    "IntentKey",
+    "IntentMetadata",
+    "IntentState",
+    "IntentStatusDocument",
+    "Invalid",
+    "LinkDocument",
+    "MadeToken",
+    "Named",
+    "Network",
+    "NotFound",
+    "Outcome",
+    "OwnersDocument",
+    "PathsDocument",
+    "PortDocument",
+    "PreconditionFailed",
+    "PreviewDocument",
+    "PrincipalDocument",
+    "Problem",
+    "Resource",
+    "Retries",
+    "Role",
+    "Service",
+    "Settings",
+    "StatusReason",
+    "SwitchDocument",
+    "SyncClient",
+    "TelemetryWatch",
+    "TokenDocument",
+    "TooManyRequests",
+    "Unauthenticated",
+    "UnexpectedAnswer",
+    "UpfSession",
+    "WaitTimeout",
+    "Writable",
+    "Written",
+    "document_of",
+    "key_of",
+]

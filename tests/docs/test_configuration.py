@@ -1,0 +1,104 @@
+"""The configuration's reference says what the controller reads: every key, and its default."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from p4fabric.controller.access_config import (
+    ClientConfig,
+    OidcConfig,
+    OidcRoleConfig,
+    TenantConfig,
+    TenantPortsConfig,
+)
+from p4fabric.controller.config import (
+    ApiConfig,
+    ApiTlsConfig,
+    FabricConfig,
+    HostsConfig,
+    LogConfig,
+    StoreConfig,
+    SwitchConfig,
+    TablesConfig,
+    TelemetryConfig,
+    TlsConfig,
+)
+
+PAGE = (Path(__file__).parents[2] / "docs/reference/configuration.md").read_text()
+SECTIONS: dict[str, type[BaseModel]] = {
+    "switches": SwitchConfig,
+    "switches.tls": TlsConfig,
+    "api": ApiConfig,
+    "api.tls": ApiTlsConfig,
+    "api.clients": ClientConfig,
+    "api.oidc": OidcConfig,
+    "api.oidc.roles": OidcRoleConfig,
+    "tenants": TenantConfig,
+    "tenants.attachments": TenantPortsConfig,
+    "store": StoreConfig,
+    "hosts": HostsConfig,
+    "tables": TablesConfig,
+    "telemetry": TelemetryConfig,
+    "log": LogConfig,
+}
+
+
+def _documented(section: str) -> dict[str, str]:
+    """Keys and defaults of a section's table."""
+    text = re.split(r"^#+ ", PAGE.split(f"# {section}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+    return {
+        key: default.strip("`") for key, default in re.findall(r"^\| `(\w+)` \| (.+?) \|", text, re.MULTILINE)
+    }
+
+
+def _default(value: object) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return str(value).lower()
+        case ():
+            return "none"
+        case tuple():
+            return ", ".join(map(str, value))
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_key_is_documented_with_its_default(section: str) -> None:
+    expected = {
+        str(field.alias): "required" if field.is_required() else _default(field.default)
+        for field in SECTIONS[section].model_fields.values()
+    }
+    assert _documented(section) == expected
+
+
+def test_every_section_is_documented() -> None:
+    keys = {str(field.alias) for field in FabricConfig.model_fields.values()}
+    assert keys == {section for section in SECTIONS if "." not in section} | {"links"}
+    assert "\n## links\n" in PAGE  # a list of pairs, without keys
+
+
+def test_the_example_is_a_configuration() -> None:
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    config = FabricConfig.read(yaml.safe_load(example), Path("/etc/p4fabric/fabric.yaml"))
+    assert [switch.name for switch in config.switches] == ["leaf1", "spine1"]
+
+
+def test_the_examples_of_giving_access_are_configurations() -> None:
+    page = (Path(__file__).parents[2] / "docs/how-to/give-access.md").read_text()
+    examples = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(examples) == 3
+    leaves = [
+        {"name": f"leaf{n}", "deviceId": n, "address": f"192.0.2.1{n}:9559", "role": "leaf"} for n in (1, 2)
+    ]
+    for example in examples:
+        FabricConfig.read({"switches": leaves, **yaml.safe_load(example)}, Path("/etc/p4fabric/fabric.yaml"))

@@ -1,0 +1,1 @@
+"""Does an explanation agree with what embedded switches do with the real packet?"""

@@ -1,0 +1,145 @@
+"""What a tenant hears of each kind of event, and which reasons and errors it may read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from p4fabric.controller.access import Principal, Role, Sight, Source, errors_for
+from p4fabric.controller.access.allotments import Allotments
+from p4fabric.controller.access_config import TenantConfig
+from p4fabric.controller.fabric import IntentConflict, IntentState, IntentStatus
+from p4fabric.controller.intents import FieldError
+from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
+from p4fabric.controller.reasons import Code, Reason
+from p4fabric.controller.telemetry import events as e
+from p4fabric.controller.telemetry.bus import Lost, Published
+from p4fabric.pipelines.values import Port
+from tests.unit.northbound.every_event import AWAY, EVERY_EVENT, HERE, NET
+
+ACME, GLOBEX = TenantName("acme"), TenantName("globex")
+OF_FABRIC = {e.SwitchConnected, e.SwitchDisconnected, e.LinkUp, e.LinkDown, e.FabricStatusChanged}
+OF_PORTS = {e.HostLimitReached, e.CongestionOnset, e.CongestionUpdate, e.CongestionCleared, e.TrafficDropped,
+            e.TrafficDropsCleared}  # fmt: skip
+
+
+def allotted(tenant: TenantName, *, vlans: list[Any] | None = None) -> TenantConfig:
+    """The port of the example events."""
+    place = {"switch": HERE.switch, "ports": [int(HERE.port)], "vlans": vlans}
+    return TenantConfig.model_validate({"name": tenant, "attachments": [place]})
+
+
+def sight(
+    tenant: TenantName | None, *tenants: TenantConfig, networks: tuple[IntentKey, ...] = (NET,)
+) -> Sight:
+    """Of a fabric with networks at the port of the example events."""
+    fabric: Any = SimpleNamespace(
+        networks_at=lambda port: networks if port == HERE else (),
+        networks_of=lambda name: networks if name == HERE.switch else (),
+    )
+    role = Role.OPERATOR if tenant is None else Role.TENANT
+    return Sight(fabric, Principal("somebody", role, tenant, Source.TOKEN), Allotments(tenants))
+
+
+def test_a_principal_without_a_tenant_is_no_tenant() -> None:
+    with pytest.raises(ValueError, match="exactly role tenant has a tenant"):
+        Principal("x", Role.TENANT, None, Source.TOKEN)
+
+
+@pytest.mark.parametrize("event", EVERY_EVENT, ids=lambda event: type(event).__name__)
+def test_an_event_is_told_to_whom_it_concerns_and_nobody_else(event: e.Event) -> None:
+    assert sight(None).event(event) is event
+    # Of acme's things globex hears nothing, though it has part of the port and a network there.
+    shared = sight(GLOBEX, allotted(GLOBEX, vlans=[7]), networks=(NET, NET._replace(tenant=GLOBEX)))
+    assert shared.event(event) is None
+    told = sight(ACME, allotted(ACME)).event(event)
+    kind = type(event)
+    # Of many intents, how many are whose was not counted in the example.
+    assert (told is not None) is (kind not in OF_FABRIC | {e.IntentsStatusChanged}), kind
+    unshared = sight(ACME).event(event)
+    assert (unshared is None) is (kind in OF_FABRIC | OF_PORTS | {e.IntentsStatusChanged}), kind
+
+
+def test_of_many_intents_a_tenant_hears_how_many_are_its_own() -> None:
+    tenants: dict[str, int] = {ACME: 2, GLOBEX: 41}
+    event = e.IntentsStatusChanged(
+        "degraded", 43, {"Network": 42, "Service": 1}, (AWAY,), (), (NET,), tenants
+    )
+    told = sight(ACME).event(event)
+    assert isinstance(told, e.IntentsStatusChanged)
+    assert (told.count, told.kinds, told.intents, told.tenants) == (2, {}, (), {ACME: 2})
+    assert sight(TenantName("initech")).event(event) is None
+
+
+def test_of_losses_a_tenant_hears_no_number() -> None:
+    lost = Lost(e.EventClass.HOSTS, 17)
+    assert sight(ACME).published(lost) == Lost(None, None) and sight(None).published(lost) is lost
+    told = sight(ACME).published(Published("1", 0.0, e.IntentDeleted(NET)))
+    assert isinstance(told, Published) and told.event == e.IntentDeleted(NET)
+
+
+def test_reasons_name_neither_entries_nor_switches_of_others() -> None:
+    entry = "vlan 4000 of leaf1 is refused: RESOURCE_EXHAUSTED, beside 900 others"
+    reasons = (
+        Reason(Code.ENTRY_REFUSED, entry, switch="spine1", entry="l2[4000]"),
+        Reason(Code.ENTRY_REFUSED, "another", switch="spine2"),
+        AWAY,
+        Reason(Code.SERVER_UNSEEN, "server 10.0.2.13 was not seen yet", address="10.0.2.13"),
+    )
+    status = IntentStatus(IntentState.DEGRADED, 1, reasons)
+    told = sight(ACME).status(status).reasons
+    assert [str(reason) for reason in told] == [
+        "A switch refuses an entry",
+        "A switch is not connected: leaf1",
+        "server 10.0.2.13 was not seen yet",
+    ]
+    assert told[0].as_dict().keys() == {"code", "message"}
+    assert sight(None).status(status) is status
+
+
+def test_conflicts_name_nobody_elses_intents_nor_how_full_the_fabric_is() -> None:
+    errors = [
+        FieldError("spec.port", 1, "1 is already a port (Network/globex/x)", Code.ALREADY_CLAIMED,
+                   IntentKey("Network", GLOBEX, "x")),
+        FieldError("spec.mac", 2, "2 is already a host (Network/acme/clients)", Code.ALREADY_CLAIMED, NET),
+        FieldError("spec", "n", "leaf1 has no room for 7 of the entries that l2 needs", Code.NO_ROOM),
+        FieldError("spec", "n", "leaf2 has no room for 9 of the entries that l2 needs", Code.NO_ROOM),
+        FieldError("spec", "n", "tenant acme may have 10 of the 100 entries of l2", Code.SHARE_USED),
+    ]  # fmt: skip
+    with pytest.raises(IntentConflict) as told, errors_for(ACME):
+        raise IntentConflict(errors, code=Code.NO_ROOM)
+    text = str(told.value)
+    assert "globex" not in text and "leaf" not in text and "clients" in text and "may have 10" in text
+    assert [error.code for error in told.value.errors] == [
+        Code.ALREADY_CLAIMED, Code.ALREADY_CLAIMED, Code.NO_ROOM, Code.SHARE_USED,
+    ]  # fmt: skip
+    with pytest.raises(IntentConflict, match="globex"), errors_for(None):
+        raise IntentConflict(errors)
+
+
+def test_samples_are_of_the_tenant_or_of_a_port_that_is_all_its_own() -> None:
+    seen = sight(ACME, allotted(ACME)).sees_sample
+    assert seen({"tenant": "acme", "kind": "Network"}) and not seen({"tenant": "globex"})
+    assert seen({"switch": "leaf1", "port": "1", "queue": "0"})
+    assert not seen({"switch": "leaf1", "port": "1", "tenant": "globex"})
+    for other in (
+        {},
+        {"switch": "leaf1"},
+        {"switch": "leaf1", "port": "2"},
+        {"switch": "leaf2", "port": "1"},
+    ):
+        assert not seen(other)
+    assert not sight(ACME, allotted(ACME, vlans=[7])).sees_sample({"switch": "leaf1", "port": "1"})
+    assert sight(None).sees_sample({})
+
+
+def test_a_port_shows_a_tenant_its_own_networks_and_never_the_other_end() -> None:
+    from p4fabric.controller.fabric import PortView
+
+    other = PortRef(SwitchName("spine1"), Port(3))
+    view = PortView(HERE, None, other, (NET, NET._replace(tenant=GLOBEX)))
+    assert sight(ACME).port(view) == replace(view, peer=None, networks=(NET,))
+    assert sight(None).port(view) is view

@@ -1,0 +1,64 @@
+"""One of each kind of event, for what must know them all."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from typing import get_args
+
+from p4fabric.controller.hosts import AddressConflict, PortFull, RefusedClaim
+from p4fabric.controller.hosts.claims import Location
+from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
+from p4fabric.controller.reasons import Code, Reason
+from p4fabric.controller.severity import Finding, Problem, Severity
+from p4fabric.controller.telemetry import events as e
+from p4fabric.controller.telemetry.congestion import Episode, Flow, Queue
+from p4fabric.controller.telemetry.drops import Direction, DropPoint, DropReason
+from p4fabric.controller.topology.model import Host, Link
+from p4fabric.pipelines.values import IpProtocol, L4Port, MacAddress, Port
+
+NET = IntentKey("Network", TenantName("acme"), "clients")
+ADDRESS = IPv4Address("10.0.1.9")
+HERE, THERE = (PortRef(SwitchName(name), Port(1)) for name in ("leaf1", "leaf2"))
+HOST = Host(MacAddress(8), NET, HERE, frozenset({ADDRESS}))
+FLOW = Flow(IpProtocol(6), ADDRESS, IPv4Address("10.0.2.11"), L4Port(999), L4Port(80))
+EPISODE = Episode(
+    number=1, queue=Queue(HERE, 0), started_at=0.0, last_report_at=1.0, depth=40, delay_us=900,
+    peak_depth=41, peak_delay_us=901, reports=2, flows={FLOW: 2},
+)  # fmt: skip
+POINT = DropPoint(HERE, Direction.INGRESS, DropReason.FIREWALL)
+
+AWAY = Reason(Code.SWITCH_DISCONNECTED, "leaf1 is not connected", switch="leaf1")
+FINDING = Finding(Severity.AT_RISK, Problem.LINKS_MISSING, "leaf1", "leaf1 has 1 of 2 links", (HERE.switch,))
+
+EVERY_EVENT: list[e.Event] = [
+    e.IntentStatusChanged(NET, 3, "degraded", (AWAY,)),
+    e.IntentDeleted(NET),
+    e.SwitchConnected(HERE.switch),
+    e.SwitchDisconnected(HERE.switch, "the connection failed"),
+    e.LinkUp(Link(HERE, THERE)),
+    e.LinkDown(Link(HERE, THERE), "no probe came through"),
+    e.HostLearned(HOST),
+    e.HostMoved(HOST, THERE),
+    e.AddressMoved(ADDRESS, HOST, MacAddress(7), THERE),
+    e.AddressClaimRefused(RefusedClaim(NET, MacAddress(8), ADDRESS, HERE, THERE, "it answers")),
+    e.DuplicateAddress(
+        AddressConflict(NET, ADDRESS, Location(MacAddress(7), THERE), Location(MacAddress(8), HERE))
+    ),
+    e.HostLimitReached(PortFull(HERE, 128)),
+    e.HostForgotten(HOST, "not heard for 308 s, and did not answer"),
+    e.CongestionOnset(EPISODE),
+    e.CongestionUpdate(EPISODE),
+    e.CongestionCleared(EPISODE),
+    e.TrafficDropped(POINT, 500, 1.0, 500.0),
+    e.TrafficDropsCleared(POINT, 900, 3.0, 500.0),
+    e.IntentsStatusChanged("degraded", 6000, {"Network": 6000}, (AWAY,), (), (NET,)),
+    e.FabricStatusChanged(Severity.AT_RISK, Severity.OK, (FINDING,), ()),
+]
+
+
+def example(kind: type[e.Event]) -> e.Event:
+    """The one of a kind."""
+    return next(event for event in EVERY_EVENT if isinstance(event, kind))
+
+
+assert {type(event) for event in EVERY_EVENT} == set(get_args(e.Event))
