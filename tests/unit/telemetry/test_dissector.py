@@ -63,7 +63,7 @@ def of_packet(report: FlowReport) -> dict[str, Any]:
     """What tshark should show of a report, as numbers."""
     flow, window = report.flow, report.window
     is_drop = isinstance(report, DropReport)
-    expected = {
+    expected: dict[str, Any] = {
         "report.dropped": is_drop,
         "report.congested": report.congested,
         "report.tracked": report.tracked,
