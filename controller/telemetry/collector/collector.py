@@ -112,20 +112,27 @@ class Collector:
         figures = self.nodes.get(switch)
         return None if figures is None else figures.clock.estimate(now)
 
+    def _tell_time(self, figures: NodeFigures, report: Report, arrived: int) -> None:
+        """Learn from the time in a report."""
+        said = report.complete_ns if isinstance(report, BinsReport) else report.egress_ns
+        if said is None:
+            return
+        if figures.clock.reported(said, arrived):
+            for one in figures.sequences.values():
+                one.restart()
+        estimate = figures.clock.estimate(arrived)
+        # Bins wait for each other before they are sent, so they say nothing of the way.
+        if estimate is not None and not isinstance(report, BinsReport):
+            figures.lag.add((arrived - estimate(said)) / 1e9)
+
     def _take_group(self, group: ReportGroup, arrived: int) -> None:
         switch = self._nodes.get(group.node)
         if switch is None:
             self.refused[Refused.NODE] += 1
             return
         figures = self.nodes[switch]
-        said = _time_of(group.reports[-1]) if group.reports else None
-        if said is not None:
-            if figures.clock.reported(said, arrived):
-                for one in figures.sequences.values():
-                    one.restart()
-            estimate = figures.clock.estimate(arrived)
-            if estimate is not None:
-                figures.lag.add((arrived - estimate(said)) / 1e9)
+        if group.reports:
+            self._tell_time(figures, group.reports[-1], arrived)
         sequence = figures.sequences.get(group.hw_id)
         if sequence is None:
             sequence = figures.sequences[group.hw_id] = SequenceCounter()
@@ -136,11 +143,3 @@ class Collector:
         figures.skipped += group.skipped
         figures.heard_at = arrived
         self._sink(switch, group, arrived)
-
-
-def _time_of(report: Report) -> int | None:
-    """When it was made, by the switch's clock, as far as it says."""
-    if isinstance(report, BinsReport):
-        # A bin is reported when it is over or later, so its start says little of the way.
-        return None
-    return report.egress_ns

@@ -88,6 +88,9 @@ class QueueSpells:
         """Take a bin; without thresholds it says nothing of congestion."""
         if thresholds is None:
             return
+        if one.after_gap and one.start_ns >= BIN_NS:
+            # The switch has no bin of a millisecond in which nothing happened.
+            self._calm.add(one.start_ns - BIN_NS)
         if thresholds.is_congested(one):
             self._put(one.start_ns, Tally.of_bin(one, BIN_NS))
         elif thresholds.is_calm(one):

@@ -120,7 +120,7 @@ def _int(data: bytes, at: int, stop: int, inner_type: int, md_words: int, flags:
     base, ours = _baseline(data, at, bits), _NOTHING
     if domain == wire.DOMAIN and domain_bits:
         if domain_bits & wire.BINS:
-            return _bins(data, words_at, packet_at, domain_bits, base.egress_port, flags)
+            return _bins(data, words_at, packet_at, domain_bits, base, flags)
         ours = _domain(data, words_at, packet_at, domain_bits)
     if inner_type != InnerType.NONE:
         inner = Inner(inner_type, data[packet_at:stop])
@@ -215,8 +215,9 @@ def _domain(data: bytes, at: int, stop: int, bits: int) -> _Domain:
     return _Domain(flow, window, suppressed)
 
 
-def _bins(data: bytes, at: int, stop: int, bits: int, port: int | None, flags: int) -> BinsReport:
+def _bins(data: bytes, at: int, stop: int, bits: int, base: _Baseline, flags: int) -> BinsReport:
     """A report of bins, which stand behind our other words if there are any."""
+    port = base.egress_port
     if port is None:
         raise MalformedReport("has bins of a queue without the port that it is at (RepMdBits bit 1)")
     _check_room(at, stop, bits)
@@ -231,7 +232,8 @@ def _bins(data: bytes, at: int, stop: int, bits: int, port: int | None, flags: i
     ):
         late, after_gap = drops & wire.BIN_LATE != 0, drops & wire.BIN_AFTER_GAP != 0
         found.append(Bin(start, depth, when, wait, packets, octets, drops >> 8, late, after_gap))
-    return BinsReport(port, priority, tuple(found), flags & wire.CONGESTED != 0)
+    is_congested, is_dropped = flags & wire.CONGESTED != 0, flags & wire.DROPPED != 0
+    return BinsReport(port, priority, tuple(found), base.egress_ns, is_congested, is_dropped)
 
 
 def _check_room(at: int, stop: int, bits: int) -> None:

@@ -114,11 +114,15 @@ def _flow(flow: FlowWords) -> bytes:
 
 
 def _bins(report: BinsReport) -> tuple[int, bytes, bytes, Inner]:
-    head = wire.MAIN.pack(wire.INTERFACES, wire.DOMAIN, wire.BINS, 0)
-    metadata = pack("!HH", 0, report.egress_port)
+    bits, metadata = wire.INTERFACES, pack("!HH", 0, report.egress_port)
+    if report.complete_ns is not None:
+        bits |= wire.EGRESS_TIME
+        metadata += pack("!Q", report.complete_ns)
+    head = wire.MAIN.pack(bits, wire.DOMAIN, wire.BINS, 0)
     metadata += wire.BINS_HEAD.pack(len(report.bins), report.priority, 0)
     metadata += b"".join(map(_bin, report.bins))
-    return report.congested * wire.CONGESTED, head, metadata, Inner(InnerType.NONE, b"")
+    flags = report.congested * wire.CONGESTED | report.dropped * wire.DROPPED
+    return flags, head, metadata, Inner(InnerType.NONE, b"")
 
 
 def _bin(one: Bin) -> bytes:

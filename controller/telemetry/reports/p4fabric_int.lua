@@ -51,8 +51,8 @@ local f = {
     reason = ProtoField.uint8("p4fabric_int.drop_reason", "Drop reason"),
 
     role = ProtoField.uint8("p4fabric_int.flow.role", "Role", base.DEC, ROLES),
-    translated = ProtoField.bool("p4fabric_int.flow.translated", "Translated by a service", 8, nil, 0x80),
-    tunnelled = ProtoField.bool("p4fabric_int.flow.tunnelled", "Came in a tunnel", 8, nil, 0x40),
+    translated = ProtoField.bool("p4fabric_int.flow.translated", "Translated by a service", 8, nil, 0x01),
+    tunnelled = ProtoField.bool("p4fabric_int.flow.tunnelled", "Came in a tunnel", 8, nil, 0x02),
     vlan = ProtoField.uint16("p4fabric_int.flow.vlan", "VLAN id"),
     flow_bytes = ProtoField.uint32("p4fabric_int.flow.bytes", "Bytes of the flow in the queue"),
     queue_bytes = ProtoField.uint32("p4fabric_int.flow.queue_bytes", "Bytes of the queue"),
@@ -71,8 +71,8 @@ local f = {
     bin_packets = ProtoField.uint32("p4fabric_int.bin.packets", "Packets"),
     bin_bytes = ProtoField.uint32("p4fabric_int.bin.bytes", "Bytes"),
     bin_drops = ProtoField.uint24("p4fabric_int.bin.drops", "Drops"),
-    bin_late = ProtoField.bool("p4fabric_int.bin.late", "Closed late", 8, nil, 0x80),
-    bin_gap = ProtoField.bool("p4fabric_int.bin.after_gap", "First after a gap", 8, nil, 0x40),
+    bin_late = ProtoField.bool("p4fabric_int.bin.late", "Closed late", 8, nil, 0x01),
+    bin_gap = ProtoField.bool("p4fabric_int.bin.after_gap", "First after a gap", 8, nil, 0x02),
 }
 report.fields = f
 

@@ -157,7 +157,7 @@ class Bin(NamedTuple):
     late: bool = False
     """The switch closed it late: what belongs to it may stand in the one before or after."""
     after_gap: bool = False
-    """The first one after a time of which there are none."""
+    """Of the millisecond before, there is no bin: nothing happened in it that is worth one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,12 @@ class BinsReport:
     egress_port: int
     priority: int
     bins: tuple[Bin, ...]
+    complete_ns: int | None = None
+    """All bins that began before are sent, by the switch's clock; reports without bins say so, too."""
     congested: bool = False
+    """Packets waited in one of them."""
+    dropped: bool = False
+    """Packets were dropped in one of them."""
 
     def __post_init__(self) -> None:
         if len(self.bins) > MOST_BINS:

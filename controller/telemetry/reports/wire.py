@@ -50,7 +50,7 @@ FLOW_WORDS, WINDOW_WORDS, SUPPRESSED, BINS = 0x8000, 0x4000, 0x2000, 0x1000
 
 FLOW = Struct("!BBHII")
 """Role, flags, VLAN id, bytes of the flow in the queue, bytes of the queue in the same windows."""
-TRANSLATED, TUNNELLED = 0x80, 0x40
+TRANSLATED, TUNNELLED = 0x01, 0x02
 """Flags of a flow."""
 WINDOW = Struct("!IBxxx")
 """Window number, log2 of the window's length in microseconds."""
@@ -58,7 +58,7 @@ BINS_HEAD = Struct("!HBB")
 """How many bins, the queue's priority, flags."""
 BIN = Struct("!QIIIIII")
 """Start in ns, deepest, when (ns after the start), longest wait in ns, packets, bytes, drops and flags."""
-BIN_LATE, BIN_AFTER_GAP = 0x80, 0x40
+BIN_LATE, BIN_AFTER_GAP = 0x01, 0x02
 """Flags of a bin, below its 24 bits of drops."""
-MOST_BINS = (0xFF - MAIN_WORDS - 2) * WORD // BIN.size
+MOST_BINS = (0xFF - MAIN_WORDS - 4) * WORD // BIN.size
 """Of one report: more do not fit in its lengths."""

@@ -67,7 +67,13 @@ bins = st.builds(
     Bin, bits(64), bits(32), bits(32), bits(32), bits(32), bits(32), bits(24), st.booleans(), st.booleans()
 )
 bins_reports = st.builds(
-    BinsReport, bits(16), bits(8), st.lists(bins, max_size=31).map(tuple), congested=st.booleans()
+    BinsReport,
+    bits(16),
+    bits(8),
+    st.lists(bins, max_size=31).map(tuple),
+    _maybe(bits(64)),
+    st.booleans(),
+    st.booleans(),
 )
 reports = _packet_reports() | bins_reports
 groups = st.builds(

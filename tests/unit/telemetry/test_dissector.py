@@ -107,7 +107,9 @@ def of_bins(report: BinsReport) -> dict[str, Any]:
     bins = [
         {f"bin.{name}": int(value) for name, value in zip(names, one, strict=True)} for one in report.bins
     ]
+    time = {} if report.complete_ns is None else {"egress_ns": report.complete_ns}
     return {
+        **time,
         "egress_port": report.egress_port,
         "priority": report.priority,
         "bins": len(bins),

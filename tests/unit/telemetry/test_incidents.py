@@ -52,6 +52,15 @@ def test_a_bin_that_shows_the_queue_calm_divides_two_bursts_also_when_it_comes_l
     assert turns(divided.told) == [("onset", 1), ("onset", 2), ("cleared", 1), ("cleared", 2)]
 
 
+def test_a_millisecond_that_the_switch_has_no_bin_of_was_calm() -> None:
+    world = World()
+    later = bin_of(14, 40)
+    world.take(bin_of(10, 40), replace(later, bin=later.bin._replace(after_gap=True)))
+    lost = World()
+    lost.take(bin_of(10, 40), later)
+    assert (len(world.end()), len(lost.end())) == (2, 1)
+
+
 def test_bins_alone_show_a_burst_and_what_was_dropped() -> None:
     world = World()
     world.take(bin_of(0, 2), bin_of(1, 40), bin_of(2, 64, wait_ms=7, drops=9), bin_of(3, 20), bin_of(4, 3))

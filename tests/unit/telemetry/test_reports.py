@@ -47,7 +47,7 @@ ON_THE_WIRE = bytes.fromhex(
     "131b0b40"  # INT and Ethernet, 27 words, 11 of metadata, Q
     "7400" "5034" "e000" "0000"  # bits 1, 2, 3, 5; our domain; flow, window, suppressed
     "0001" "0002" "00000bb8" "00000040" "000000012a05f200"
-    "01800064" "0000ea60" "00015f90"  # culprit, translated, VLAN 100; 60,000 of 90,000 bytes
+    "01010064" "0000ea60" "00015f90"  # culprit, translated, VLAN 100; 60,000 of 90,000 bytes
     "0000004d" "0a000000" "00000004"  # window 77 of 2**10 us; 4 suppressed
 ) + bytes(56)  # fmt: skip
 
@@ -176,7 +176,7 @@ def test_lengths_that_contradict_each_other_are_refused(report: str, message: st
 def test_bins_are_read_with_their_flags() -> None:
     one = Bin(1_000_000, 64, 400_000, 3_000_000, 120, 150_000, 7, late=True)
     two = Bin(2_000_000, 0, 0, 0, 0, 0, 0, after_gap=True)
-    report = BinsReport(2, 3, (one, two), congested=True)
+    report = BinsReport(2, 3, (one, two), 3_000_000, congested=True, dropped=True)
     assert decode(encode(group_of(report))).reports == (report,)
     with pytest.raises(ValueError, match="at most 31 bins, not 32"):
         BinsReport(2, 3, (one,) * 32)
