@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from p4fabric.controller.cancellation import to_completion
 from p4fabric.controller.telemetry.archive.database import ArchiveError, IncidentDatabase, Query
 from p4fabric.controller.telemetry.incidents import Incident
 from p4fabric.controller.telemetry.series.film import Film
@@ -105,8 +106,7 @@ class IncidentArchive:
                 self._database.put([item for item in waiting.values() if item is not None], now)
 
             try:
-                # A cancelled task leaves nothing half done, and what was taken is written.
-                await asyncio.shield(self._call(write))
+                await to_completion(self._call(write))
             except ArchiveError as error:
                 self.failures += len(waiting)
                 _log.error("%s", error)
