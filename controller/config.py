@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -35,11 +34,13 @@ from p4fabric.controller.config_section import FilePath, Section, beside_the_fil
 from p4fabric.controller.expected_links import HIGHEST_PORT, ExpectedLink, check_links
 from p4fabric.controller.intents.errors import FieldError, IntentError, field_path
 from p4fabric.controller.intents.fields import SwitchLabel
+from p4fabric.controller.listen_address import ListenAddress, host_and_port, listen_address
 from p4fabric.controller.log_format import FORMATS, LEVELS
 from p4fabric.controller.names import SwitchName
 from p4fabric.controller.p4runtime.channel import Endpoint, Tls
 from p4fabric.controller.shown import shown
 from p4fabric.controller.targets import TARGET_NAMES, Target, target_named
+from p4fabric.controller.telemetry_config import IncidentsConfig, ReportsConfig, TelemetryConfig
 from p4fabric.controller.topology.model import HIGHEST_DEVICE_ID, Role, Switch
 from p4fabric.pipelines.values import Port
 
@@ -48,8 +49,10 @@ __all__ = [
     "ConfigError",
     "FabricConfig",
     "HostsConfig",
+    "IncidentsConfig",
     "ListenAddress",
     "LogConfig",
+    "ReportsConfig",
     "StoreConfig",
     "SwitchConfig",
     "TelemetryConfig",
@@ -66,18 +69,6 @@ class ConfigError(Exception):
         self.errors = found.errors
 
 
-def _host_and_port(value: object, *, lowest: int) -> tuple[str, int]:
-    example = "such as 127.0.0.1:9559 or [::1]:9559"
-    if not isinstance(value, str):
-        raise ValueError(f"must be host:port, written as a string, {example}")
-    host, colon, port = value.rpartition(":")
-    if not host or not colon or (":" in host and not (host.startswith("[") and host.endswith("]"))):
-        raise ValueError(f"must be host:port, {example}")
-    if not port.isascii() or not port.isdigit() or not lowest <= int(port) <= 0xFFFF:
-        raise ValueError(f"must end in a port number of {lowest} to 65535, {example}")
-    return host.strip("[]"), int(port)
-
-
 _UNIX = "unix:"
 _LONGEST_SOCKET_PATH = 107
 """Bytes, by Linux (`sun_path`)."""
@@ -86,7 +77,7 @@ _LONGEST_SOCKET_PATH = 107
 def _switch_address(value: str, info: ValidationInfo) -> str:
     """As gRPC takes it: `host:port`, or `unix:` and an absolute path."""
     if not value.startswith(_UNIX):
-        _host_and_port(value, lowest=1)
+        host_and_port(value, lowest=1)
         return value
     name = value.removeprefix(_UNIX)
     if name.startswith("//"):
@@ -169,33 +160,6 @@ class SwitchConfig(Section):
         return target_named(self.target, pipeline_binary=self.pipeline_binary)
 
 
-class ListenAddress(str):
-    """`host:port` to listen at; port 0 lets the system choose."""
-
-    @property
-    def host(self) -> str:
-        """The host, without brackets."""
-        return _host_and_port(str(self), lowest=0)[0]
-
-    @property
-    def port(self) -> int:
-        """The port."""
-        return _host_and_port(str(self), lowest=0)[1]
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only processes of this machine can connect."""
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
-
-
-def _listen_address(value: object) -> ListenAddress:
-    _host_and_port(value, lowest=0)
-    return ListenAddress(value)
-
-
 class ApiTlsConfig(Section):
     """PEM files that the API is served with."""
 
@@ -212,7 +176,7 @@ def _default_file(name: str) -> Any:
 class ApiConfig(Section):
     """The REST API: where it listens, and what opens it."""
 
-    listen: Annotated[ListenAddress, BeforeValidator(_listen_address)] = ListenAddress("127.0.0.1:8080")
+    listen: Annotated[ListenAddress, BeforeValidator(listen_address)] = ListenAddress("127.0.0.1:8080")
     token_file: FilePath = _default_file("p4fabric.token")
     tls: ApiTlsConfig | None = None
     insecure: bool = False
@@ -280,44 +244,6 @@ class LogConfig(Section):
 
     level: Annotated[str, _one_of(*LEVELS)] = "info"
     format: Annotated[str, _one_of(*FORMATS)] = "text"
-
-
-_SHORTEST_SAMPLE = 0.1
-"""Seconds; the embedded switch samples no faster."""
-
-
-def _sample_interval(value: float) -> float:
-    if 0 < value < _SHORTEST_SAMPLE:
-        raise ValueError(f"must be 0 or at least {_SHORTEST_SAMPLE} seconds")
-    return value
-
-
-class TelemetryConfig(Section):
-    """Seconds, but for the counts."""
-
-    clear_after: float = Field(1.0, gt=0, le=3600, strict=False)
-    """Silence after which congestion is over (never less than two report intervals of the queue)."""
-    counter_interval: float = Field(5.0, ge=0, le=3600, strict=False)
-    """Between reads of all counters, for metrics and events of drops; 0: only when asked, no such events."""
-    counter_share: float = Field(0.05, gt=0, le=1, strict=False)
-    """Of the time that reads of intents' counters may take: the more there are, the rarer they are read."""
-    port_interval: Annotated[float, AfterValidator(_sample_interval)] = Field(
-        5.0, ge=0, le=3600, strict=False
-    )
-    """Between samples of what ports and queues count, for metrics; 0: none are taken."""
-    event_history: int = Field(4096, ge=16, le=1 << 20)
-    """Events of each class kept for subscribers that are slow or come back."""
-    series_kinds: tuple[Literal["FirewallPolicy", "Service", "UpfSession"], ...] = (
-        "FirewallPolicy",
-        "Service",
-    )
-    """Kinds whose intents have metrics of their own; all kinds have metrics by tenant."""
-    most_series: int = Field(2000, ge=0, le=1 << 20)
-    """Counters of intents with metrics of their own."""
-    drop_threshold: float = Field(100.0, ge=0, le=1e9, strict=False)
-    """Packets a second that one port drops for one reason before there is an event; 0: never one."""
-    drop_clear_after: float = Field(30.0, gt=0, le=3600, strict=False)
-    """Below the threshold, before that event is over."""
 
 
 class HostsConfig(Section):
@@ -426,6 +352,8 @@ _KNOWN: dict[str, type[BaseModel]] = {
     "store": StoreConfig,
     "hosts": HostsConfig,
     "telemetry": TelemetryConfig,
+    "telemetry.reports": ReportsConfig,
+    "telemetry.incidents": IncidentsConfig,
     "log": LogConfig,
 }
 

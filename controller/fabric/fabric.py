@@ -12,7 +12,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from p4fabric.controller.compiler.output import CounterSource
@@ -31,6 +31,8 @@ from p4fabric.controller.fabric.errors import (
 )
 from p4fabric.controller.fabric.explaining import ExplainedFlow, FlowExplainer
 from p4fabric.controller.fabric.figures import Figures, switch_facts, switch_view
+from p4fabric.controller.fabric.flow_names import FlowNamer
+from p4fabric.controller.fabric.incident_service import IncidentService, incident_file
 from p4fabric.controller.fabric.intent_log import IntentLog
 from p4fabric.controller.fabric.kept import documents_of, rows_of
 from p4fabric.controller.fabric.observation import Observation
@@ -73,6 +75,7 @@ from p4fabric.controller.status.fabric_status import FabricFacts, FabricStatus
 from p4fabric.controller.store import SqliteStore, Store
 from p4fabric.controller.store.known import KnownRevisions
 from p4fabric.controller.store.records import Contents, StoredIntent, key_of, read
+from p4fabric.controller.telemetry.archive import ArchiveError, IncidentArchive
 from p4fabric.controller.telemetry.bus import EventBus
 from p4fabric.controller.telemetry.congestion import CongestionMonitor
 from p4fabric.controller.telemetry.counters import Count, Source
@@ -83,6 +86,7 @@ from p4fabric.controller.telemetry.events import (
     SwitchConnected,
     SwitchDisconnected,
 )
+from p4fabric.controller.telemetry.incidents import Thresholds
 from p4fabric.controller.telemetry.metrics import Metrics
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.controller.telemetry.queue import Queue
@@ -115,23 +119,51 @@ async def running_fabric(
     """
     store = await SqliteStore.open(config.store.path, new=new_store)
     try:
-        fabric = await Fabric.load(config, store, confirm_removal=confirm_removal)
-        async with asyncio.TaskGroup() as tasks:
-            main = tasks.create_task(fabric.run(), name="fabric")
-            try:
-                yield fabric
-            finally:
-                fabric.close()
-                main.cancel()
+        async with _archive(config) as archive:
+            fabric = await Fabric.load(config, store, confirm_removal=confirm_removal, archive=archive)
+            async with asyncio.TaskGroup() as tasks:
+                main = tasks.create_task(fabric.run(), name="fabric")
+                try:
+                    yield fabric
+                finally:
+                    fabric.close()
+                    main.cancel()
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def _archive(config: FabricConfig) -> AsyncIterator[IncidentArchive | None]:
+    """Where incidents are kept. Without it, the fabric works all the same."""
+    kept = config.telemetry.incidents
+    async with AsyncExitStack() as stack:
+        archive = None
+        try:
+            archive = await stack.enter_async_context(
+                IncidentArchive.opened(
+                    incident_file(config),
+                    most_bytes=kept.max_bytes,
+                    most_age=kept.max_age,
+                    clock=time.time_ns,
+                )
+            )
+        except ArchiveError as error:
+            _log.error("%s; they are in memory only", error)
+        yield archive
 
 
 class Fabric:
     """Make it with `load`, then `run` it in a TaskGroup; `running_fabric` does both."""
 
     def __init__(
-        self, config: FabricConfig, store: Store, contents: Contents, key: bytes, guard: RemovalGuard
+        self,
+        config: FabricConfig,
+        store: Store,
+        contents: Contents,
+        key: bytes,
+        guard: RemovalGuard,
+        archive: IncidentArchive | None = None,
+        first_incident: int = 1,
     ) -> None:
         """Make an empty one.
 
@@ -141,6 +173,8 @@ class Fabric:
             contents: what it keeps now.
             key: signs link probes.
             guard: says which switches may be written to.
+            archive: keeps incidents.
+            first_incident: the number of the first one.
         """
         self.store = store
         """Where it keeps its state; others may keep theirs there under prefixes of their own."""
@@ -194,6 +228,17 @@ class Fabric:
             drop_points=self._drop_points,
             read_cells=lambda name, cells, unless: self._switches[name].read_cells(cells, unless),
         )
+        self.incidents = IncidentService(
+            config.telemetry.reports,
+            {switch.device_id: switch.switch_name for switch in config.switches},
+            lambda event: self.bus.publish(event),
+            thresholds=self._thresholds,
+            report_interval=self._report_interval,
+            name=lambda flow, queue: self._namer(flow, queue),
+            archive=archive,
+            first_number=first_incident,
+        )
+        """What congestion comes to."""
         self._physical = PhysicalFabric(
             config,
             self._core,
@@ -204,6 +249,7 @@ class Fabric:
             self._seen_change,
             lambda switch, since: self._switches[switch].heard_all(since),
         )
+        self._namer = FlowNamer(self._physical.hosts)
         self._changes = StateChanges(
             self._core,
             self._thread,
@@ -233,7 +279,14 @@ class Fabric:
         )
 
     @classmethod
-    async def load(cls, config: FabricConfig, store: Store, *, confirm_removal: bool = False) -> Fabric:
+    async def load(
+        cls,
+        config: FabricConfig,
+        store: Store,
+        *,
+        confirm_removal: bool = False,
+        archive: IncidentArchive | None = None,
+    ) -> Fabric:
         """Take up what the store kept, and compile it, before any switch is touched.
 
         Raises:
@@ -245,7 +298,8 @@ class Fabric:
         contents = await asyncio.to_thread(read, listing)
         for record in contents.not_understood:
             _log.error("cannot read %s in the store, leaving it as it is: %s", record.key, record.reason)
-        fabric = cls(config, store, contents, key, guard)
+        first = 1 if archive is None else await archive.last_number() + 1
+        fabric = cls(config, store, contents, key, guard, archive, first)
         await fabric._take_up(contents)
         return fabric
 
@@ -301,6 +355,7 @@ class Fabric:
                 tasks.create_task(self._status.run(), name="status of the fabric")
                 tasks.create_task(self._observed.run(), name="observed changes")
                 tasks.create_task(self.observation.run(), name="observation")
+                tasks.create_task(self.incidents.run(), name="incidents")
         finally:
             self._thread.close()
 
@@ -741,6 +796,7 @@ class Fabric:
                 self._physical.host_seen(switch, message)
             elif isinstance(message, CongestionReport):
                 self.observation.report(switch, message)
+                self.incidents.digest(switch, message)
 
     def _seen_change(self, change: Change) -> None:
         """What is seen of the fabric becomes a change of the state."""
@@ -821,11 +877,21 @@ class Fabric:
         view = IntentView(resource, IntentStatus(IntentState.ACCEPTED, metadata.generation))
         return Applied(view, outcome, version)
 
-    def _report_interval(self, queue: Queue) -> float:
-        """Seconds between the reports that a queue was asked for."""
+    def _watch(self, queue: Queue) -> CongestionWatch | None:
+        """How a queue should be watched; None: not at all."""
         switch = self._switches.get(queue.port.switch)
         watch = switch.wanted((CongestionWatch.TABLE_ID, queue.port.port, 0)) if switch is not None else None
-        return watch.action.interval / 1e6 if isinstance(watch, CongestionWatch) else 0.0
+        return watch if isinstance(watch, CongestionWatch) else None
+
+    def _report_interval(self, queue: Queue) -> float:
+        """Seconds between the reports that a queue was asked for."""
+        watch = self._watch(queue)
+        return 0.0 if watch is None else watch.action.interval / 1e6
+
+    def _thresholds(self, queue: Queue) -> Thresholds | None:
+        """When a queue counts as congested; None: it is not watched."""
+        watch = self._watch(queue)
+        return None if watch is None else Thresholds.of(watch.action.delay * 1000, watch.action.depth)
 
     async def _send(self, port: PortRef, frame: bytes) -> None:
         await self._switches[port.switch].packet_out(port.port, frame)

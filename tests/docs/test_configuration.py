@@ -21,7 +21,9 @@ from p4fabric.controller.config import (
     ApiTlsConfig,
     FabricConfig,
     HostsConfig,
+    IncidentsConfig,
     LogConfig,
+    ReportsConfig,
     StoreConfig,
     SwitchConfig,
     TablesConfig,
@@ -44,6 +46,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "hosts": HostsConfig,
     "tables": TablesConfig,
     "telemetry": TelemetryConfig,
+    "telemetry.reports": ReportsConfig,
+    "telemetry.incidents": IncidentsConfig,
     "log": LogConfig,
 }
 
@@ -67,7 +71,7 @@ def _default(value: object) -> str:
         case tuple():
             return ", ".join(map(str, value))
         case float():
-            return f"{value:g}"
+            return f"{value:.12g}"
         case _:
             return str(value)
 
@@ -75,7 +79,11 @@ def _default(value: object) -> str:
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_key_is_documented_with_its_default(section: str) -> None:
     expected = {
-        str(field.alias): "required" if field.is_required() else _default(field.default)
+        str(field.alias): "required"
+        if field.is_required()
+        else "none"
+        if field.default_factory
+        else _default(field.default)
         for field in SECTIONS[section].model_fields.values()
     }
     assert _documented(section) == expected
