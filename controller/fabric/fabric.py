@@ -705,7 +705,7 @@ class Fabric:
         connected = state.phase is Phase.PRIMARY
         before = self._physical.links.switches[switch].connected
         self._statuses.hold(switch, self._guard.reason(switch))
-        self._control.connection(switch, connected)
+        self._control.connection(switch, state.epoch if connected else None)
         self._status.changed()
         if connected is not before:
             self._connection_changed[switch] = time.time()

@@ -132,9 +132,19 @@ class FabricSwitch:
         return self.state.phase is Phase.PRIMARY
 
     @property
+    def epoch(self) -> int | None:
+        """Of its session, while it can be written to; None: it cannot."""
+        return self.state.epoch if self.connected else None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether what was reported last is what it holds: it is connected, and was read since."""
+        return self.connected and self._summary.epoch == self.state.epoch
+
+    @property
     def in_sync(self) -> bool:
         """Whether it holds exactly what is desired."""
-        return self.connected and self._summary.in_sync and not self._outdated
+        return self.is_read and self._summary.in_sync and not self._outdated
 
     @property
     def desired(self) -> int:
@@ -324,9 +334,8 @@ class FabricSwitch:
             reconciler.change(SwitchDelta(self._revision, {}, tuple(self._leaving)))
         if self._was_reconciled:
             # This one knows nothing of what the last one had acknowledged.
-            self._on_progress(
-                Progress(self.name, (), tuple(self._desired), (), {}, tuple(self.failures), Summary())
-            )
+            self._summary, lost = Summary(), tuple(self._desired)
+            self._on_progress(Progress(self.name, (), lost, (), {}, tuple(self.failures), self._summary))
             self.failures.clear()
         self._was_reconciled = True
         self._session, self._reconciler, self._filled = session, reconciler, None

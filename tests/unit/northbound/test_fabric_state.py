@@ -23,6 +23,7 @@ from p4fabric.controller.fabric import (
     running_fabric,
 )
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
+from p4fabric.controller.reasons import Code
 from p4fabric.controller.severity import Finding, Problem, Severity
 from p4fabric.controller.store import SqliteStore
 from p4fabric.controller.store.revisions import Transaction
@@ -262,6 +263,25 @@ async def test_an_intent_that_did_not_stand_with_another_is_active_once_it_does(
             else:
                 await found.fabric.delete(key("one"))
             await found.until(lambda: state(found, "two") is IntentState.ACTIVE)
+
+
+async def test_a_switch_that_is_back_is_believed_once_it_was_read(tmp_path: Path) -> None:
+    async with fake_switch() as one, fake_switch() as other, running(tmp_path, one, other) as found:
+        await found.fabric.apply([network("one", 1, "s1", "s2")])
+        await found.until(lambda: state(found, "one") is IntentState.ACTIVE)
+        await other.stop()
+        await found.until(lambda: not found.fabric.switches[1].connected)
+        other.entities.clear()
+        other.answers_reads.clear()
+        await other.start()
+        await found.until(lambda: found.fabric.switches[1].connected)
+        view = found.fabric.get(key("one"))
+        assert view is not None and view.status.state is IntentState.DEGRADED
+        assert [reason.code for reason in view.status.reasons] == [Code.SWITCH_UNREAD]
+        assert not found.fabric.switches[1].in_sync
+        other.answers_reads.set()
+        await found.until(lambda: state(found, "one") is IntentState.ACTIVE)
+        assert 1 in vlans(other) and found.fabric.switches[1].in_sync
 
 
 async def test_numbers_wait_for_a_switch_that_is_away_until_it_is_declared_gone(tmp_path: Path) -> None:

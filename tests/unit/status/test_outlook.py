@@ -65,7 +65,7 @@ async def test_what_a_switch_that_is_away_holds_already_does_not_wait() -> None:
     world = World(LEAF1, LEAF2)
     world.apply(ONE, {LEAF2: (entry(1),)})
     world.installed(LEAF2, 1)
-    world.statuses.connection(LEAF2, False)
+    world.disconnect(LEAF2)
     without = degraded(AWAY)
     changed = {LEAF2: (entry(1, 2), entry(3))}
     assert await outlook(world, ONE, changed) == {ONE: Outlook(without, degraded(f"{AWAY}; 2 entries wait"))}
@@ -80,7 +80,7 @@ async def test_a_deleted_intent_is_gone_but_for_switches_that_cannot_let_go_of_i
     world.installed(LEAF1, 1)
     world.installed(LEAF2, 2)
     assert await outlook(world, ONE, {}, asked={ONE: True}) == {ONE: Outlook(ACTIVE, None)}
-    world.statuses.connection(LEAF2, False)
+    world.disconnect(LEAF2)
     left = Expected(IntentState.DELETING, (_reason(f"{AWAY}; 1 old entry could not be removed"),))
     assert await outlook(world, TWO, {}, asked={TWO: True}) == {TWO: Outlook(degraded(AWAY), left)}
     assert await outlook(world, TWO, {}, asked={TWO: True}, held={}) == {TWO: Outlook(degraded(AWAY), None)}
