@@ -242,7 +242,7 @@ class IntentStatuses:
                 self._counts,
                 delta,
                 asked,
-                lambda key: key in self._intents and self._intents[key].is_deleting,
+                lambda key: self._intents[key].is_deleting if key in self._intents else None,
                 self._reasons,
                 lambda name: name not in self._troubled,
                 known_to_hold,

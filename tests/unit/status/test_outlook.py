@@ -98,6 +98,22 @@ async def test_others_that_want_the_same_entry_are_told_of_where_something_is_an
     assert changed == {ONE: Outlook(refused, ACTIVE), TWO: Outlook(refused, ACTIVE)}
 
 
+async def test_an_intent_that_was_deleted_before_is_none_without_the_change() -> None:
+    world = World(LEAF1)
+    world.apply(ONE, {LEAF1: (entry(1),)})
+    world.want(ONE, {}, part="host")
+    world.installed(LEAF1, 1)
+    world.delete(ONE)
+    world.gone(LEAF1, 1)
+    assert ONE not in world.statuses
+    # A part that has come to nothing goes after the intent, as a host is forgotten after its network.
+    world.want(ONE, {}, part="another host")
+    assert await outlook(world, ONE, {LEAF1: (entry(1),)}) == {ONE: Outlook(None, ACTIVE)}
+    # One that still wants something says nothing of an intent either.
+    world.want(ONE, {LEAF1: (entry(2),)}, part="host")
+    assert await outlook(world, ONE, {LEAF1: (entry(1),)}) == {ONE: Outlook(None, ACTIVE)}
+
+
 async def test_an_intent_that_changes_nothing_is_told_of_when_it_is_asked_for() -> None:
     world = World(LEAF1)
     world.apply(ONE, {LEAF1: (entry(1),)})
