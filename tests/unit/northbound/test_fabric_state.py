@@ -266,22 +266,22 @@ async def test_an_intent_that_did_not_stand_with_another_is_active_once_it_does(
 
 
 async def test_a_switch_that_is_back_is_believed_once_it_was_read(tmp_path: Path) -> None:
-    async with fake_switch() as one, fake_switch() as other, running(tmp_path, one, other) as found:
-        await found.fabric.intents.apply([network("one", 1, "s1", "s2")])
+    async with fake_switch() as fake, running(tmp_path, fake) as found:
+        await found.fabric.intents.apply([network("one", 1)])
         await found.until(lambda: state(found, "one") is IntentState.ACTIVE)
-        await other.stop()
-        await found.until(lambda: not found.fabric.switches[1].connected)
-        other.entities.clear()
-        other.answers_reads.clear()
-        await other.start()
-        await found.until(lambda: found.fabric.switches[1].connected)
+        await fake.stop()
+        await found.until(lambda: not found.fabric.switches[0].connected)
+        fake.entities.clear()
+        fake.answers_reads.clear()
+        await fake.start()
+        await found.until(lambda: found.fabric.switches[0].connected)
         view = found.fabric.intents.get(key("one"))
         assert view is not None and view.status.state is IntentState.DEGRADED
         assert [reason.code for reason in view.status.reasons] == [Code.SWITCH_UNREAD]
-        assert not found.fabric.switches[1].in_sync
-        other.answers_reads.set()
+        assert not found.fabric.switches[0].in_sync
+        fake.answers_reads.set()
         await found.until(lambda: state(found, "one") is IntentState.ACTIVE)
-        assert 1 in vlans(other) and found.fabric.switches[1].in_sync
+        assert 1 in vlans(fake) and found.fabric.switches[0].in_sync
 
 
 async def test_numbers_wait_for_a_switch_that_is_away_until_it_is_declared_gone(tmp_path: Path) -> None:
