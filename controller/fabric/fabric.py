@@ -169,6 +169,7 @@ class Fabric:
             self.bus.publish,
             self._seen_change,
             lambda switch, since: self._switches[switch].heard_all(since),
+            self._control.gone.__contains__,
         )
         self._status = StatusService(lambda: self._physical.links.known, self._facts, self.bus.publish)
         self._reports = SwitchReports(

@@ -19,6 +19,7 @@ from p4fabric.controller.config import FabricConfig
 from p4fabric.controller.fabric import Fabric, IntentState, running_fabric
 from p4fabric.controller.hosts.question import question
 from p4fabric.controller.intents.kinds.network import ROUTER_MAC
+from p4fabric.controller.names import SwitchName
 from p4fabric.controller.p4runtime import ReadResult, SwitchSession
 from p4fabric.controller.telemetry.bus import Published
 from p4fabric.controller.telemetry.events import (
@@ -186,7 +187,9 @@ async def next_question(fake: FakeSwitch) -> tuple[int, bytes]:
                 return port, message.packet.payload
 
 
-async def test_a_host_moves_away_from_a_switch_that_cannot_be_reached(tmp_path: Path) -> None:
+async def test_a_host_keeps_its_place_at_a_switch_that_is_away_until_it_is_declared_gone(
+    tmp_path: Path,
+) -> None:
     async with fake_switch() as one, fake_switch() as other, running(tmp_path, one, other) as found:
         attachments = [{"switch": name, "port": 1} for name in ("s1", "s2")]
         await found.fabric.intents.apply([network(attachments=attachments)])
@@ -195,6 +198,11 @@ async def test_a_host_moves_away_from_a_switch_that_cannot_be_reached(tmp_path: 
         await found.until(lambda: found.heard(HostLearned))
         await one.stop()
         await found.until(lambda: found.heard(SwitchDisconnected))
+        other.say(host_seen(1))
+        (refused,) = await found.until(lambda: found.heard(AddressClaimRefused))
+        assert (refused.claim.claimed_at.switch, refused.claim.held_at.switch) == ("s2", "s1")
+        assert not found.heard(HostMoved)
+        await found.fabric.operations.declare_gone(SwitchName("s1"))
         other.say(host_seen(1))
         (moved,) = await found.until(lambda: found.heard(HostMoved))
         assert (moved.before.switch, moved.host.attachment.switch) == ("s1", "s2")
