@@ -28,7 +28,7 @@ from p4fabric.controller.fabric.observation import Observation
 from p4fabric.controller.fabric.observed import ObservedChanges
 from p4fabric.controller.fabric.operations import Operations
 from p4fabric.controller.fabric.physical import PhysicalFabric
-from p4fabric.controller.fabric.pipeline import table_limits
+from p4fabric.controller.fabric.pipeline import SharedPipelines, table_limits
 from p4fabric.controller.fabric.refused import RefusedIntents
 from p4fabric.controller.fabric.status_events import StatusEvents
 from p4fabric.controller.fabric.status_service import StatusService
@@ -175,7 +175,7 @@ class Fabric:
         self._reports = SwitchReports(
             names, self._control, self._physical, self.observation, guard, self._status.changed
         )
-        barrier, gate = Barrier(self._physical.links.far_end), ConnectGate()
+        barrier, gate, pipelines = Barrier(self._physical.links.far_end), ConnectGate(), SharedPipelines()
         for switch in config.switches:
             self._switches[switch.switch_name] = FabricSwitch(
                 switch,
@@ -188,6 +188,7 @@ class Fabric:
                 self._refused.may_stand,
                 gate,
                 len(config.switches),
+                pipelines.of,
             )
         self.operations = Operations(
             self._core,

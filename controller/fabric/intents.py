@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from p4fabric.controller.cancellation import to_completion
 from p4fabric.controller.core import Core, Plan
 from p4fabric.controller.fabric.changes import StateChanges
 from p4fabric.controller.fabric.control import Control
@@ -88,8 +89,8 @@ class Intents:
             return planned
 
         made = await self._changes.make(plan)
-        version = self.version
-        return [self._applied(intent, made, version) async for intent in in_turns(intents)]
+        # Who is cancelled now hears what was done all the same: somebody may have to keep a record of it.
+        return await to_completion(self._all_applied(intents, made))
 
     async def apply(self, documents: Sequence[object], *, owner: str = "operator") -> list[Applied]:
         """Apply documents in somebody's name; see `write`."""
@@ -216,6 +217,10 @@ class Intents:
         counts = Counter({(kind, state.value): n for (kind, state), n in states})
         counts.update((key.kind, IntentState.DEGRADED.value) for key in self._refused)
         return counts
+
+    async def _all_applied(self, intents: Sequence[IntentDocument], made: Plan) -> list[Applied]:
+        version = self.version
+        return [self._applied(intent, made, version) async for intent in in_turns(intents)]
 
     def _applied(self, intent: IntentDocument, plan: Plan, version: int) -> Applied:
         outcome = plan.outcomes[intent.key]

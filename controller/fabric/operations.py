@@ -24,7 +24,8 @@ from p4fabric.controller.fabric.refused import RefusedIntents
 from p4fabric.controller.intents.metadata import Metadata
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName
 from p4fabric.controller.state import Change
-from p4fabric.controller.store.records import StoredIntent, key_of
+from p4fabric.controller.store.records import key_of
+from p4fabric.controller.store.values import StoredIntent
 from p4fabric.controller.topology.service import TopologyService
 
 __all__ = ["Operations"]

@@ -15,12 +15,12 @@ from functools import cache
 
 from p4fabric.controller.cancellation import in_own_task
 from p4fabric.controller.compiler import SwitchDelta
-from p4fabric.controller.config import SwitchConfig
 from p4fabric.controller.fabric.pipeline import fabric_pipeline
 from p4fabric.controller.intents.numbers import Number
 from p4fabric.controller.names import SwitchName
 from p4fabric.controller.p4runtime import (
     Phase,
+    Pipeline,
     SessionListener,
     SessionState,
     SwitchSession,
@@ -35,7 +35,8 @@ from p4fabric.controller.p4runtime.timing import Timing as SessionTiming
 from p4fabric.controller.reasons import Reason
 from p4fabric.controller.reconcile import Barrier, Held, Progress, Reconciler, RemovalGuard, Summary
 from p4fabric.controller.reconcile.session import Timing as ReconcilerTiming
-from p4fabric.controller.targets import TargetError
+from p4fabric.controller.switch_config import SwitchConfig
+from p4fabric.controller.targets import Target, TargetError
 from p4fabric.pipelines.entities import Entity, EntityKey
 from p4fabric.pipelines.fabric.bindings import PacketOutMetadata
 from p4fabric.pipelines.fabric.rules import FabricRules
@@ -72,6 +73,7 @@ class FabricSwitch:
         keep_unclaimed: Callable[[], bool],
         gate: ConnectGate | None = None,
         switches: int = 1,
+        pipeline_of: Callable[[Target], Pipeline] = fabric_pipeline,
     ) -> None:
         """Make it; nothing is connected before `run`.
 
@@ -86,8 +88,9 @@ class FabricSwitch:
             keep_unclaimed: whether what nobody asked for is to stay.
             gate: passed to connect.
             switches: in the fabric: with very many, each is looked at less often.
+            pipeline_of: makes what it should run, in any thread.
         """
-        self._gate = gate
+        self._gate, self._pipeline_of = gate, pipeline_of
         looks, reads = SessionTiming(), ReconcilerTiming()
         self._session_timing = replace(looks, probe=max(looks.probe, switches / _LOOKS_A_SECOND))
         self._reconciler_timing = replace(reads, audit=max(reads.audit, switches / _AUDITS_A_SECOND))
@@ -305,7 +308,7 @@ class FabricSwitch:
 
     async def _run_once(self) -> None:
         target = self.config.make_target()
-        pipeline = await asyncio.to_thread(fabric_pipeline, target)
+        pipeline = await asyncio.to_thread(self._pipeline_of, target)
         # A restarted controller beats what it was before, also while the old connection lingers.
         session = SwitchSession(
             self.config.endpoint(),

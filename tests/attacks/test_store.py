@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from p4fabric.controller.fabric import pipeline as pipeline_module
 from p4fabric.controller.p4runtime import Pipeline
 from p4fabric.controller.store import StoreUnusable
 from tests.fabric.api.conftest import Served, configured, controller, network, switch_process
@@ -191,7 +190,6 @@ async def test_a_new_pipeline_does_not_empty_a_switch_for_a_store_that_knows_not
         return pipeline
 
     monkeypatch.setattr(Pipeline, "of", of_next_version)
-    monkeypatch.setattr(pipeline_module, "_made", {})
     if lost:
         (tmp_path / "p4fabric.db").unlink()
     async with controller(configured(tmp_path, wire.address)) as served:
