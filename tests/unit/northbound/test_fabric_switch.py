@@ -121,14 +121,16 @@ async def test_a_switch_is_filled_anew_after_each_connection() -> None:
 async def test_a_switch_is_in_sync_by_a_report_of_its_own_connection() -> None:
     switch = FilledSwitch()
     switch.connect()
+    seen = [switch.in_sync]
     switch.report(10)
-    assert switch.in_sync
+    seen.append(switch.in_sync)
     switch.connect()
-    assert not switch.in_sync and not switch.is_read
+    seen.append(switch.in_sync)
     switch.report(10, epoch=1)
-    assert not switch.in_sync
+    seen.append(switch.in_sync)
     switch.report(10)
-    assert switch.in_sync
+    seen.append(switch.in_sync)
+    assert seen == [False, True, False, False, True]
 
 
 async def test_a_switch_is_filled_when_all_it_lacks_is_what_it_refuses() -> None:
