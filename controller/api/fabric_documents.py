@@ -12,6 +12,7 @@ from p4fabric.controller.documents.fabric import (
     EpisodeDocument,
     FlowDocument,
     HostDocument,
+    HostFacts,
     LinkDocument,
     PathHop,
     PathsDocument,
@@ -25,7 +26,8 @@ from p4fabric.controller.documents.intents import (
 )
 from p4fabric.controller.fabric import PortView, SwitchView
 from p4fabric.controller.names import PortRef
-from p4fabric.controller.telemetry.congestion import Episode, Flow
+from p4fabric.controller.telemetry.congestion import Episode
+from p4fabric.controller.telemetry.flow import Flow
 from p4fabric.controller.times import utc
 from p4fabric.controller.topology.model import Host, Link
 from p4fabric.controller.topology.paths import Path
@@ -33,6 +35,7 @@ from p4fabric.controller.topology.paths import Path
 __all__ = [
     "episode_document",
     "host_document",
+    "host_facts",
     "link_document",
     "paths_document",
     "port_document",
@@ -71,9 +74,14 @@ def link_document(link: Link) -> LinkDocument:
     )
 
 
-def host_document(host: Host) -> HostDocument:
-    """Write a host."""
-    return HostDocument(
+def host_document(host: Host, name: str | None) -> HostDocument:
+    """Write a host and its name."""
+    return HostDocument(**host_facts(host).model_dump(), name=name)
+
+
+def host_facts(host: Host) -> HostFacts:
+    """Write a host, for events."""
+    return HostFacts(
         mac=str(host.mac),
         tenant=host.network.tenant,
         network=host.network.name,
