@@ -66,8 +66,14 @@ def incident_routes(fabric: Fabric, access: Access) -> APIRouter:
 
         A tenant sees its own flows, and how much is others', not whose.
         """
-        filters = {"active": active, "switch": switch, "tenant": tenant, "since": since, "until": until}
-        cursor, sight = Cursor.read(continue_, **filters), access.sight(fabric, asking)
+        filters: dict[str, object] = {
+            "active": active,
+            "switch": switch,
+            "tenant": tenant,
+            "since": since,
+            "until": until,
+        }
+        cursor, sight = Cursor.read(continue_, 3, **filters), access.sight(fabric, asking)
         wanted = kept.Query(
             switch, sight.tenant_asked_for(tenant), _time("since", since), _time("until", until)
         )
@@ -83,7 +89,7 @@ def incident_routes(fabric: Fabric, access: Access) -> APIRouter:
             after = place
         else:
             after = None
-        begins = fabric.revision if cursor.version is None else cursor.version
+        begins = fabric.intents.revision if cursor.version is None else cursor.version
         token = None if after is None else cursor.token(begins, after)
         items = [incident_document(one) for one in found]
         return IncidentList(items=items, resource_version=str(begins), continue_=token)
@@ -112,13 +118,13 @@ def incident_routes(fabric: Fabric, access: Access) -> APIRouter:
         continue_: Continue = None,
     ) -> QueueList:
         """Queues that switches tell of, millisecond by millisecond: there are series of them."""
-        cursor, sight = Cursor.read(continue_, switch=switch), access.sight(fabric, asking)
+        cursor, sight = Cursor.read(continue_, 3, switch=switch), access.sight(fabric, asking)
         found = (
             queue
             for queue in fabric.incidents.recorder.queues
             if switch in (None, queue.port.switch) and sight.sees_traffic(queue.port)
         )
-        page = page_of(found, _place, limit, cursor, fabric.revision)
+        page = page_of(found, _place, limit, cursor, fabric.intents.revision)
         items = [
             WatchedQueueDocument(switch=one.port.switch, port=one.port.port, priority=one.queue)
             for one in page.items

@@ -5,6 +5,7 @@ It reads what is known of hosts and claimed addresses on the event loop. It know
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 
 from p4fabric.controller.fabric.host_service import HostService
@@ -13,6 +14,7 @@ from p4fabric.controller.names import IntentKey, TenantName
 from p4fabric.controller.telemetry.flow import FlowId
 from p4fabric.controller.telemetry.incidents import FlowNames
 from p4fabric.controller.telemetry.queue import Queue
+from p4fabric.controller.topology.model import Host
 from p4fabric.pipelines.values import VlanId
 
 __all__ = ["FlowNamer"]
@@ -24,9 +26,9 @@ _NAMED = {"Service": "service", "UpfSession": "subscriber"}
 class FlowNamer:
     """Call it with a flow, and the queue where it was seen."""
 
-    def __init__(self, hosts: HostService) -> None:
-        """Take who knows hosts, the places of networks and claims to addresses."""
-        self._directory, self._claims_to = hosts.directory, hosts.claims_to
+    def __init__(self, hosts: HostService, name_of: Callable[[Host], str | None]) -> None:
+        """Take who knows hosts, the places of networks and claims to addresses, and hosts' names."""
+        self._directory, self._claims_to, self._name_of = hosts.directory, hosts.claims_to, name_of
 
     def __call__(self, flow: FlowId, queue: Queue) -> FlowNames:
         """Whose the flow is, as far as is known now."""
@@ -59,4 +61,4 @@ class FlowNamer:
         if host is None:
             return None
         intents.append(host.network)
-        return f"host {host.mac} at {host.attachment}"
+        return f"host {self._name_of(host) or host.mac} at {host.attachment}"

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 
-from p4fabric.controller.config import FabricConfig, ReportsConfig
+from p4fabric.controller.config import FabricConfig
 from p4fabric.controller.names import SwitchName
-from p4fabric.controller.telemetry.archive import IncidentArchive
+from p4fabric.controller.telemetry.archive import ArchiveError, IncidentArchive
 from p4fabric.controller.telemetry.collector import (
     ClockEstimate,
     Collector,
@@ -34,9 +34,10 @@ from p4fabric.controller.telemetry.incidents.spells import JOIN_GAP_NS
 from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.controller.telemetry.reports import Origin, ReportGroup
 from p4fabric.controller.telemetry.series import Film, SeriesRecorder
+from p4fabric.controller.telemetry_config import ReportsConfig
 from p4fabric.pipelines.fabric.bindings import CongestionReport
 
-__all__ = ["IncidentService", "incident_file"]
+__all__ = ["IncidentService", "kept_incidents"]
 
 _log = logging.getLogger(__name__)
 
@@ -54,10 +55,25 @@ _TRY_AGAIN = 5.0
 """Seconds between attempts to listen at a port that is in use."""
 
 
-def incident_file(config: FabricConfig) -> Path:
-    """Where incidents are kept: where the configuration says, or beside the store."""
-    store = config.store.path
-    return config.telemetry.incidents.path or store.with_name(f"{store.stem}.incidents.db")
+@asynccontextmanager
+async def kept_incidents(config: FabricConfig) -> AsyncIterator[IncidentArchive | None]:
+    """Where incidents are kept: where the configuration says, or beside the store.
+
+    Yields:
+        None where that cannot be used: the fabric works all the same.
+    """
+    kept, store = config.telemetry.incidents, config.store.path
+    path = kept.path or store.with_name(f"{store.stem}.incidents.db")
+    opened = IncidentArchive.opened(
+        path, most_bytes=kept.max_bytes, most_age=kept.max_age, clock=time.time_ns
+    )
+    async with AsyncExitStack() as stack:
+        archive = None
+        try:
+            archive = await stack.enter_async_context(opened)
+        except ArchiveError as error:
+            _log.error("%s; they are in memory only", error)
+        yield archive
 
 
 class IncidentService:
