@@ -76,7 +76,7 @@ def every_request(description: Mapping[str, Any]) -> dict[str, list[Ask]]:
             name = operation["operationId"]
             for path in _paths(template, operation):
                 for query in _queries(operation):
-                    body = {} if "requestBody" in operation else None
+                    body: Any = {} if "requestBody" in operation else None
                     query = {**ALWAYS.get(name, {}), **query}
                     found.setdefault(name, []).append(Ask(path, method.upper(), query, body))
     return found
