@@ -49,9 +49,9 @@ class Held:
 
 
 @contextmanager
-def held(**options: bool) -> Iterator[Held]:
+def held() -> Iterator[Held]:
     config = load_config(PROGRAM.read_bytes())
-    with open_engine(config, EngineOptions(clock=lambda: 0, **options)) as engine:
+    with open_engine(config, EngineOptions(clock=lambda: 0)) as engine:
         for port in (IN, OUT, REPORTS):
             engine.add_port(port, None)
         engine.start()

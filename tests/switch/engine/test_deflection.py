@@ -54,7 +54,7 @@ class Told(NamedTuple):
 
 def told(frame: bytes) -> Told:
     size = struct.calcsize("!IHHBBHIIII")
-    return Told(*struct.unpack_from("!IHHBBHIIII", frame), frame[size:])
+    return Told._make((*struct.unpack_from("!IHHBBHIIII", frame), frame[size:]))
 
 
 @pytest.fixture(scope="module")
