@@ -74,7 +74,7 @@ from p4fabric.controller.store import SqliteStore, Store
 from p4fabric.controller.store.known import KnownRevisions
 from p4fabric.controller.store.records import Contents, StoredIntent, key_of, read
 from p4fabric.controller.telemetry.bus import EventBus
-from p4fabric.controller.telemetry.congestion import CongestionMonitor, Queue
+from p4fabric.controller.telemetry.congestion import CongestionMonitor
 from p4fabric.controller.telemetry.counters import Count, Source
 from p4fabric.controller.telemetry.drop_counts import PointCount
 from p4fabric.controller.telemetry.drop_watch import DropWatch
@@ -85,6 +85,7 @@ from p4fabric.controller.telemetry.events import (
 )
 from p4fabric.controller.telemetry.metrics import Metrics
 from p4fabric.controller.telemetry.port_counts import PortCounts
+from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.controller.topology.model import Host, Link, Topology
 from p4fabric.controller.topology.paths import Paths
 from p4fabric.controller.topology.redundancy import Redundancy
