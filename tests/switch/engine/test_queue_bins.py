@@ -93,6 +93,22 @@ def test_a_port_without_a_rate_has_bins_in_which_nothing_waits(watched: Held) ->
     assert bins(watched) == [Bin(0, 0, 0, 0, 50, 50 * 375, 0, after_gap=True)]
 
 
+def test_a_new_rate_is_that_of_packets_that_wait_already(watched: Held) -> None:
+    watched.engine.set_queue(OUT, rate_pps=10)
+    watched.send(*[order()] * 4)
+    watched.go(5 * MS)
+    watched.engine.set_queue(OUT, rate_pps=1000)
+    watched.go(3 * MS)
+    left = [one.waited_ns // MS for one in watched.oracle.take() if one.fate is Fate.LEFT]
+    assert left == [0, 5, 6, 7]
+    assert [(one.max_depth, one.max_wait_ns // MS) for one in bins(watched)[4:]] == [
+        (3, 0),
+        (3, 5),
+        (2, 6),
+        (1, 7),
+    ]
+
+
 def test_what_is_read_after_a_bin_begins_behind_it(watched: Held) -> None:
     queues = watched.engine.queues
     watched.send(*[order()] * 20)

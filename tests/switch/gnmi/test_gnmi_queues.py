@@ -45,8 +45,8 @@ async def client(held: SoftSwitch) -> AsyncIterator[Gnmi]:
 
 def unpacked(value: bytes) -> list[Bin]:
     return [
-        Bin(*fields, drops >> 8, bool(drops & 1), bool(drops & 2))
-        for *fields, drops in struct.iter_unpack("!QIIIIII", value)
+        Bin(start, depth, offset, wait, packets, octets, last >> 8, bool(last & 1), bool(last & 2))
+        for start, depth, offset, wait, packets, octets, last in struct.iter_unpack("!QIIIIII", value)
     ]
 
 
@@ -114,7 +114,7 @@ async def test_a_subscriber_gets_each_bin_once(held: SoftSwitch, client: Gnmi, m
     held.send(1, *[FRAME] * 100)
     held.clock.advance(ms=2)
     subscriber = client.subscribe(BINS, sample_interval=10**8 if mode != messages.ON_CHANGE else 0)
-    subscriber.request.subscribe.subscription[0].mode = mode
+    subscriber.request.subscribe.subscription[0].mode = mode  # type: ignore[assignment]
     await subscriber.send()
     told = unpacked((await subscriber.until_sync())[BINS])
     assert len(told) == 2
