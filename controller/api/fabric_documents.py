@@ -12,6 +12,7 @@ from p4fabric.controller.documents.fabric import (
     EpisodeDocument,
     FlowDocument,
     HostDocument,
+    HostFacts,
     LinkDocument,
     PathHop,
     PathsDocument,
@@ -34,6 +35,7 @@ from p4fabric.controller.topology.paths import Path
 __all__ = [
     "episode_document",
     "host_document",
+    "host_facts",
     "link_document",
     "paths_document",
     "port_document",
@@ -72,9 +74,14 @@ def link_document(link: Link) -> LinkDocument:
     )
 
 
-def host_document(host: Host) -> HostDocument:
-    """Write a host."""
-    return HostDocument(
+def host_document(host: Host, name: str | None) -> HostDocument:
+    """Write a host and its name."""
+    return HostDocument(**host_facts(host).model_dump(), name=name)
+
+
+def host_facts(host: Host) -> HostFacts:
+    """Write a host, for events."""
+    return HostFacts(
         mac=str(host.mac),
         tenant=host.network.tenant,
         network=host.network.name,

@@ -16,6 +16,7 @@ __all__ = [
     "EpisodeList",
     "FlowDocument",
     "HostDocument",
+    "HostFacts",
     "HostList",
     "LinkDocument",
     "LinkList",
@@ -93,8 +94,8 @@ class LinkDocument(Document):
     destination: End
 
 
-class HostDocument(Document):
-    """A host that was learned."""
+class HostFacts(Document):
+    """A host, and where it is."""
 
     mac: str
     tenant: str
@@ -102,6 +103,12 @@ class HostDocument(Document):
     switch: str
     port: int
     addresses: list[str]
+
+
+class HostDocument(HostFacts):
+    """A host, stated or heard."""
+
+    name: str | None = Field(description="what its network calls the host at its port; null: nothing")
 
 
 class LinkList(ListDocument):
