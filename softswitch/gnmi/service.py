@@ -27,7 +27,7 @@ from p4fabric.softswitch.gnmi.tree import (
     SwitchFigures,
     Tree,
     is_known,
-    leaves_of,
+    leaves_below,
     switch_tree,
     tree,
 )
@@ -58,7 +58,7 @@ class GnmiService(gnmi_grpc.gNMIServicer):
         self._in_state = in_state
         self._subscribers = 0
 
-    def _tree(self, wanted: Callable[[str], Leaves] = leaves_of) -> Tree:
+    def _tree(self, wanted: Callable[[str], Leaves]) -> Tree:
         switch = SwitchFigures(self._boot_time_ns, self._panel.reports())
         return tree(self._panel.figures(), wanted) | switch_tree(switch)
 
@@ -85,7 +85,7 @@ class GnmiService(gnmi_grpc.gNMIServicer):
             if len(request.path) > MOST_PATHS:
                 raise invalid(f"{len(request.path)} paths; {MOST_PATHS} are the most")
             patterns = [parse(request.prefix, path) for path in request.path or [gnmi.Path()]]
-            nodes = await asyncio.to_thread(self._tree)
+            nodes = await asyncio.to_thread(self._tree, leaves_below(patterns))
             response = gnmi.GetResponse()
             for pattern in patterns:
                 notification = response.notification.add(timestamp=time.time_ns())

@@ -11,7 +11,7 @@ from finsy.proto import gnmi
 from p4fabric.softswitch.gnmi.encode import check_encoding, leaf_update
 from p4fabric.softswitch.gnmi.films import Film
 from p4fabric.softswitch.gnmi.paths import Path, depth, parse, refuse_unknown
-from p4fabric.softswitch.gnmi.tree import TEMPLATE, Leaves, Node, Scalar, Tree, is_known, leaves_of
+from p4fabric.softswitch.gnmi.tree import TEMPLATE, Node, Scalar, Tree, is_known, leaves_below
 from p4fabric.softswitch.server.errors import Code, Refusal, invalid, unimplemented
 
 LOOK = 0.1
@@ -107,7 +107,6 @@ class Subscriptions:
         self._target = request.prefix.target
         self.patterns = []
         self.watches: list[Watch] = []
-        self._wanted: dict[str, Leaves] = {}
         for one in request.subscription:
             pattern = parse(request.prefix, one.path)
             if not is_known(pattern):
@@ -115,16 +114,8 @@ class Subscriptions:
             self.patterns.append(pattern)
             if self.mode == _List.STREAM:
                 self.watches += _watches(pattern, one)
-
-    def wanted(self, name: str) -> Leaves:
-        """The leaves of an interface that are subscribed to; others need not be looked at."""
-        if name not in self._wanted:
-            self._wanted[name] = tuple(
-                (path, leaf)
-                for path, leaf in leaves_of(name)
-                if any(depth(pattern, path) is not None for pattern in self.patterns)
-            )
-        return self._wanted[name]
+        self.wanted = leaves_below(self.patterns)
+        """The leaves of an interface that are subscribed to."""
 
     def select(self, tree: Tree) -> Tree:
         """All that is subscribed to; `Refusal` (NOT_FOUND) for a path of nothing, unless it streams."""

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from p4fabric.softswitch.engine.api import ReportStats
 from p4fabric.softswitch.engine.api.queues import PRIORITIES
 from p4fabric.softswitch.gnmi.films import Film
-from p4fabric.softswitch.gnmi.paths import Path, Step, depth
+from p4fabric.softswitch.gnmi.paths import Path, Step, depth, touches
 from p4fabric.softswitch.server.front_panel import PortFigures, PortSettings, ReportFigures
 
 Scalar = bool | int | str | bytes
@@ -234,6 +234,24 @@ Leaves = Sequence[tuple[Path, Leaf[PortFigures]]]
 def leaves_of(name: str) -> Leaves:
     """All leaves of a port, by its interface's name."""
     return tuple((_below(root, leaf), leaf) for root, leaves in roots(name) for leaf in leaves)
+
+
+def leaves_below(patterns: Iterable[Path]) -> Callable[[str], Leaves]:
+    """The leaves of a port that are named, by its interface's name; others need not be looked at."""
+    asked, known = tuple(patterns), dict[str, Leaves]()
+
+    def wanted(name: str) -> Leaves:
+        if name not in known:
+            known[name] = tuple(
+                (path, leaf)
+                for root, leaves in roots(name)
+                if (near := [pattern for pattern in asked if touches(pattern, root)])
+                for path, leaf in ((_below(root, leaf), leaf) for leaf in leaves)
+                if any(depth(pattern, path) is not None for pattern in near)
+            )
+        return known[name]
+
+    return wanted
 
 
 def _below(root: Path, leaf: Leaf[Any]) -> Path:
