@@ -83,11 +83,11 @@ class Acknowledgements:
     @contextmanager
     def following(self) -> Iterator[None]:
         """Be told of changes meanwhile."""
-        self._fabric.intent_log.follow(self._note)
+        self._fabric.intents.log.follow(self._note)
         try:
             yield
         finally:
-            self._fabric.intent_log.leave(self._note)
+            self._fabric.intents.log.leave(self._note)
 
     def _note(self, changes: Sequence[Change]) -> None:
         if any(change.key == self._key for change in changes):
@@ -96,7 +96,7 @@ class Acknowledgements:
     async def of(self, key: IntentKey) -> None:
         """Wait until an intent is active, and all switches are in sync."""
         self._key = key
-        while (view := self._fabric.get(key)) is None or view.status.state is not IntentState.ACTIVE:
+        while (view := self._fabric.intents.get(key)) is None or view.status.state is not IntentState.ACTIVE:
             self._changed.clear()
             await self._changed.wait()
         while not all(switch.in_sync for switch in self._fabric.switches):  # noqa: ASYNC110
@@ -118,7 +118,7 @@ def key_of(document: dict[str, Any]) -> IntentKey:
 async def by_call(fabric: Fabric, told: Acknowledgements, document: dict[str, Any]) -> float:
     """Seconds of one change."""
     begun = time.perf_counter()
-    await fabric.apply([document])
+    await fabric.intents.apply([document])
     await told.of(key_of(document))
     return time.perf_counter() - begun
 
