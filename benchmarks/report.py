@@ -45,6 +45,7 @@ class Benchmark:
 
 BENCHMARKS = (
     Benchmark("forwarding", "Forwarding"),
+    Benchmark("queue_watches", "Watched queues beside others"),
     Benchmark("lookups", "Lookups in large tables"),
     Benchmark("latency", "Latency"),
     Benchmark("tcp", "TCP between two hosts", program="iperf3"),
