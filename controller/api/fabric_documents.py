@@ -5,7 +5,7 @@ The models are what OpenAPI shows. This module asks the fabric nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from p4fabric.controller.documents.fabric import (
     End,
@@ -103,6 +103,7 @@ def port_document(view: PortView) -> PortDocument:
         peer=None if view.peer is None else End(switch=view.peer.switch, port=view.peer.port),
         networks=[f"{key.tenant}/{key.name}" for key in view.networks],
         counters={} if count is None else dict(sorted(count.totals.items())),
+        rates=None if count is None or count.rates is None else _rounded(count.rates),
         queues=[QueueDocument(name=name, counters={**queue.totals, **queue.now}) for name, queue in queues],
     )
 
@@ -148,6 +149,10 @@ def episode_document(episode: Episode) -> EpisodeDocument:
         flows=[flow_document(flow, reports) for flow, reports in by_reports],
         reports_of_other_flows=episode.reports_of_other_flows,
     )
+
+
+def _rounded(rates: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(rate, 3) for name, rate in sorted(rates.items())}
 
 
 def _end(port: PortRef) -> End:

@@ -140,6 +140,9 @@ class PortDocument(Document):
     peer: End | None = Field(description="the port at the other end of its link, if it has one")
     networks: list[str] = Field(description="those open at it, as tenant/name")
     counters: dict[str, int] = Field(description="by their names in gNMI; they never go back")
+    rates: dict[str, float] | None = Field(
+        description="what the counters grow by in a second, between the last two samples; null: before that"
+    )
     queues: list[QueueDocument]
 
 

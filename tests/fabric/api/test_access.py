@@ -279,4 +279,4 @@ async def test_no_route_passes_by_the_rules(tmp_path: Path) -> None:
             *(route for router in routers if router is not None for route in router.routes),
         ]
         outside = {getattr(route, "path", None) for route in routes if not isinstance(route, StrictRoute)}
-        assert outside == {"/docs", "/docs/assets", "/docs/oauth2-redirect", "/openapi.json"}
+        assert outside == {"/docs", "/docs/assets", "/docs/oauth2-redirect", "/openapi.json", "/ui"}

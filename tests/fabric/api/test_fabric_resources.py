@@ -54,7 +54,7 @@ async def test_ports_say_what_they_are_used_for(tmp_path: Path) -> None:
         assert [port["port"] for port in found] == [1, 2, 11]
         assert found[0] == {
             "switch": "leaf1", "port": 1, "interface": None, "up": None, "peer": None,
-            "networks": ["acme/n"], "counters": {}, "queues": [],
+            "networks": ["acme/n"], "counters": {}, "rates": None, "queues": [],
         }  # fmt: skip
 
 
