@@ -13,8 +13,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from benchmarks.figures import Figure, add_option, print_table, save
-from benchmarks.forwarding import ROOT, load_config, pinned, populate, the_frame
-from p4fabric.softswitch.engine import NativeEngine, open_engine
+from benchmarks.forwarding import ROOT, pinned, populate, the_frame
+from p4fabric.softswitch.engine import NativeEngine, load_config, open_engine
 
 OUT = 2
 FAST = 10**13

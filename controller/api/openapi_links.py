@@ -40,10 +40,10 @@ _LINKS: tuple[tuple[str, tuple[str, ...], tuple[str, ...], Mapping[str, str]], .
 
 
 def add_links(description: Mapping[str, Any]) -> None:
-    """Add them to a description whose operations are complete."""
+    """Add them to a description of all operations, or of some: an application may serve a part of the API."""
     operations = dict(_operations(description))
     for name, statuses, targets, parameters in _LINKS:
-        for status in statuses:
+        for status in statuses if name in operations else ():
             links = operations[name]["responses"][status].setdefault("links", {})
             for target in targets:
                 link = {"operationId": target, "parameters": dict(parameters)}
