@@ -1,0 +1,269 @@
+"""Drains and undrains switches and links, step by step.
+
+    asked ──► ways around are made ready ──► packets move ──► ways over it are let go of
+
+Each step is a change of the state, and is taken once all switches send as they should by the one before. This
+module does not know what a step means for entries (`compiler/view`, `topology/paths`), nor in which order they
+are written (`reconcile`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from p4fabric.controller.core import Core, Plan, asked_changes, step_changes
+from p4fabric.controller.fabric.changes import StateChanges
+from p4fabric.controller.fabric.preview import ChangePreview, Previews
+from p4fabric.controller.names import SwitchName
+from p4fabric.controller.reasons import Code, Reason
+from p4fabric.controller.state import Change
+from p4fabric.controller.status.values import time_text
+from p4fabric.controller.store.errors import StoreError
+from p4fabric.controller.store.records import Contents
+from p4fabric.controller.telemetry.events import Event, LinkDrainChanged, SwitchDrainChanged
+from p4fabric.controller.topology.drain import Avoided, Drain, Drained, DrainState, Moment
+from p4fabric.controller.topology.model import Cable
+
+__all__ = ["DrainedSwitch", "DrainView", "Drains"]
+
+_log = logging.getLogger(__name__)
+
+_PACE = 0.02
+"""Seconds between two looks at switches while they report."""
+_ARRIVE = 1.0
+"""Seconds for packets that are on their way, also in queues, before what carries them lets go of its entries."""
+_RETRY = 1.0
+"""Seconds after a step that could not be kept."""
+
+
+class DrainedSwitch(Protocol):
+    """A switch, as far as drains go."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether it can be written to."""
+
+    @property
+    def held(self) -> str | None:
+        """Why nothing is written to it for now, though it could be."""
+
+    def directs_as_wished(self, since: int) -> bool:
+        """Whether it sends packets on as was wished since a revision, as far as anybody can say."""
+
+    def first_failure(self) -> Reason | None:
+        """What it refused, or what waits, and why: the first of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrainView:
+    """A switch or a link that is drained, comes back, or (no drain) is in use as always."""
+
+    drained: Drained
+    drain: Drain | None
+    revision: int | None
+    """Of the store, when that changed last; None while it is in use."""
+    waiting_for: tuple[Reason, ...]
+    """Switches that may not send yet as they should."""
+
+
+class _Known(NamedTuple):
+    drain: Drain
+    revision: int
+
+
+class Drains:
+    """`restore` it, then `run` it in a TaskGroup. One event loop only."""
+
+    def __init__(
+        self,
+        core: Core,
+        changes: StateChanges,
+        previews: Previews,
+        switches: Mapping[SwitchName, DrainedSwitch],
+        is_gone: Callable[[SwitchName], bool],
+        avoid: Callable[[Avoided], None],
+        publish: Callable[[Event], None],
+        *,
+        arrive: float = _ARRIVE,
+    ) -> None:
+        """Make it, with nothing drained.
+
+        Args:
+            core: the state; it is read and changed on its thread only.
+            changes: change it.
+            previews: tell what a change would do.
+            switches: all of the fabric's.
+            is_gone: whether one was declared gone, so that nothing waits for it.
+            avoid: told what packets go around, whenever that changes.
+            publish: told of each step.
+            arrive: seconds that packets may be on their way.
+        """
+        self._core, self._changes, self._previews = core, changes, previews
+        self._switches, self._is_gone = switches, is_gone
+        self._avoid, self._publish, self._arrive = avoid, publish, arrive
+        self._known: dict[Drained, _Known] = {}
+        self._since: int | None = None
+        """The revision of the first step that not all switches may follow yet; None: they do."""
+        self._news = asyncio.Event()
+
+    def restore(self, contents: Contents) -> None:
+        """Go on with what the store kept."""
+        for switch in contents.drained_switches:
+            self._known[switch.value.name] = _Known(switch.value.drain, switch.modified)
+        for link in contents.drained_links:
+            self._known[link.value.cable] = _Known(link.value.drain, link.modified)
+        self._avoid(self.avoided(Moment.NOW))
+        if not self._is_settled:
+            self._since = 0
+            self._news.set()
+
+    # Asking.
+
+    async def ask(self, drained: Drained, wanted: bool) -> DrainView:
+        """Drain a switch or a link, or (False) use it again; returns at once.
+
+        Raises:
+            IntentConflict: tables have no room for what the ways around need.
+            StoreError: it cannot be kept.
+        """
+        await self._changes.make(lambda: self._asked(drained, wanted))
+        return self.view(drained)
+
+    async def preview(self, drained: Drained, wanted: bool, most_entries: int) -> ChangePreview:
+        """What `ask` would lead to in the end, and nothing of it.
+
+        Raises:
+            IntentConflict: what `ask` would raise.
+        """
+
+        def plan() -> Plan:
+            self._core.discard(self._asked(drained, wanted))
+            after = Drain(0.0, wanted=True, avoided=True, was_avoided=True) if wanted else None
+            return self._core.plan([Change(self._core.view.drains, drained, after)])
+
+        return await self._previews.of(plan, most_entries)
+
+    def _asked(self, drained: Drained, wanted: bool) -> Plan:
+        return self._core.plan_drains(asked_changes(self._core, drained, wanted, time.time()))
+
+    def views(self) -> list[DrainView]:
+        """All that is drained or comes back, switches first."""
+        waiting = self._waiting()
+        return [
+            self._view(drained, () if known.drain.is_settled else waiting)
+            for drained, known in sorted(self._known.items(), key=lambda one: (_is_link(one[0]), str(one[0])))
+        ]
+
+    def view(self, drained: Drained) -> DrainView:
+        """One of them, or something that is in use."""
+        known = self._known.get(drained)
+        is_settled = known is None or known.drain.is_settled
+        return self._view(drained, () if is_settled else self._waiting())
+
+    def state(self, drained: Drained) -> DrainState | None:
+        """How far something is with being drained; None: it is in use."""
+        known = self._known.get(drained)
+        return None if known is None else known.drain.state
+
+    def avoided(self, moment: Moment) -> Avoided:
+        """What packets go around by the ways of a moment."""
+        return Avoided.of(one for one, known in self._known.items() if known.drain.is_avoided(moment))
+
+    def _view(self, drained: Drained, waiting: tuple[Reason, ...]) -> DrainView:
+        known = self._known.get(drained)
+        return DrainView(drained, known and known.drain, known and known.revision, waiting)
+
+    def _waiting(self) -> tuple[Reason, ...]:
+        return () if self._since is None else tuple(self._lagging(self._since))
+
+    # What follows.
+
+    def adopt(self, plan: Plan, revision: int | None) -> None:
+        """Take note of a change that was committed."""
+        if not plan.drains:
+            return
+        for drained, drain in plan.drains.items():
+            if drain is None:
+                self._known.pop(drained, None)
+            else:
+                before = self._known.get(drained)
+                kept = revision if revision is not None else before.revision if before is not None else 0
+                self._known[drained] = _Known(drain, kept)
+            self._publish(_event(drained, drain))
+        self._avoid(self.avoided(Moment.NOW))
+        if self._since is None:
+            self._since = plan.delta.revision
+        self._news.set()
+
+    def progressed(self) -> None:
+        """A switch has acknowledged something, or is there or gone; costs nothing."""
+        if self._since is not None:
+            self._news.set()
+
+    async def run(self) -> None:
+        """Take the next step whenever all switches follow, for ever. Ends by cancellation only."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                await self._go_on()
+            except StoreError as error:
+                _log.error("the next step of a drain cannot be kept, trying again: %s", error)
+                await asyncio.sleep(_RETRY)
+                self._news.set()
+            await asyncio.sleep(_PACE)
+
+    async def _go_on(self) -> None:
+        if self._since is None or any(True for _ in self._lagging(self._since)):
+            return
+        packets_moved = any(
+            known.drain.state in (DrainState.MOVING, DrainState.RETURNING) for known in self._known.values()
+        )
+        asked_meanwhile = self._since
+        if packets_moved:
+            await asyncio.sleep(self._arrive)
+            if self._since != asked_meanwhile or any(True for _ in self._lagging(self._since)):
+                self._news.set()
+                return
+        self._since = None
+        if not self._is_settled:
+            try:
+                await self._changes.make(lambda: self._core.plan(step_changes(self._core)))
+            except BaseException:
+                self._since = asked_meanwhile
+                raise
+
+    @property
+    def _is_settled(self) -> bool:
+        return all(known.drain.is_settled for known in self._known.values())
+
+    def _lagging(self, since: int) -> Iterator[Reason]:
+        """Switches that may not send as they should, and why."""
+        for name, switch in self._switches.items():
+            if self._is_gone(name) or switch.directs_as_wished(since):
+                continue
+            if not switch.connected:
+                text = f"{name} is not connected: it may send as before"
+                yield Reason(Code.SWITCH_DISCONNECTED, text, switch=name)
+            elif switch.held is not None:
+                yield Reason(Code.SWITCH_HELD, switch.held, switch=name)
+            else:
+                failure = switch.first_failure()
+                text = f"{name} has not acknowledged all of its new ways"
+                yield Reason(Code.ENTRY_WAITING, f"{text}: {failure}" if failure else text, switch=name)
+
+
+def _is_link(drained: Drained) -> bool:
+    return isinstance(drained, Cable)
+
+
+def _event(drained: Drained, drain: Drain | None) -> Event:
+    state = None if drain is None else drain.state
+    if isinstance(drained, Cable):
+        return LinkDrainChanged(drained.links[0], state)
+    return SwitchDrainChanged(drained, state)
