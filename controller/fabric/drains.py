@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -22,14 +22,13 @@ from p4fabric.controller.fabric.preview import ChangePreview, Previews
 from p4fabric.controller.names import SwitchName
 from p4fabric.controller.reasons import Code, Reason
 from p4fabric.controller.state import Change
-from p4fabric.controller.status.values import time_text
 from p4fabric.controller.store.errors import StoreError
 from p4fabric.controller.store.records import Contents
 from p4fabric.controller.telemetry.events import Event, LinkDrainChanged, SwitchDrainChanged
 from p4fabric.controller.topology.drain import Avoided, Drain, Drained, DrainState, Moment
 from p4fabric.controller.topology.model import Cable
 
-__all__ = ["DrainedSwitch", "DrainView", "Drains"]
+__all__ = ["DrainView", "DrainedSwitch", "Drains"]
 
 _log = logging.getLogger(__name__)
 

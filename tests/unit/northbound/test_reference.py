@@ -20,12 +20,12 @@ from p4fabric.controller.p4runtime.port_samples import COUNTERS, PortSample, Que
 from p4fabric.controller.reasons import Code
 from p4fabric.controller.severity import Severity
 from p4fabric.controller.telemetry.bus import Lost, Published
-from p4fabric.controller.telemetry.congestion import Queue
 from p4fabric.controller.telemetry.counters import Count
 from p4fabric.controller.telemetry.drop_counts import PointCount
 from p4fabric.controller.telemetry.events import EventClass
 from p4fabric.controller.telemetry.metrics import Metrics
 from p4fabric.controller.telemetry.port_counts import PortCounts
+from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.pipelines.values import Port
 from tests.unit.northbound.every_event import EPISODE, EVERY_EVENT, NET, POINT
 
