@@ -16,7 +16,7 @@ __all__ = ["of_hosts", "of_kinds", "of_names", "of_switches"]
 
 _SECONDS = 2.0
 _MOST = 500
-_FABRIC = ("switches", "ports", "links", "hosts", "topology")
+_FABRIC = ("switches", "ports", "links", "drains", "hosts", "topology")
 
 
 def of_kinds(incomplete: str) -> list[str]:

@@ -14,6 +14,7 @@ import typer
 
 import p4fabric
 from p4fabric.controller.cli.context_commands import app as context_app
+from p4fabric.controller.cli.drain_commands import drain_app, undrain_app
 from p4fabric.controller.cli.fabric_commands import add_fabric_commands
 from p4fabric.controller.cli.intent_commands import add_intent_commands
 from p4fabric.controller.cli.token_commands import app as token_app
@@ -82,6 +83,8 @@ def controller(
 
 add_intent_commands(app)
 add_fabric_commands(app)
+app.add_typer(drain_app, name="drain")
+app.add_typer(undrain_app, name="undrain")
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import Literal
 from p4fabric.controller.client import Named, SyncClient, WaitTimeout
 from p4fabric.controller.shown import shorten
 
-__all__ = ["waited_for"]
+__all__ = ["tell", "waited_for"]
 
 _MOST = 5
 
@@ -19,15 +19,16 @@ def waited_for(
 ) -> bool:
     """Wait; whether what was waited for came in time."""
     try:
-        client.wait(intents, until, timeout=timeout, told=_told)
+        client.wait(intents, until, timeout=timeout, told=tell)
     except WaitTimeout as late:
         print(f"not all are {until} after {timeout:g} s", file=sys.stderr)
-        _told(late.waiting_for)
+        tell(late.waiting_for)
         return False
     return True
 
 
-def _told(waiting: Sequence[str]) -> None:
+def tell(waiting: Sequence[str]) -> None:
+    """Say what is waited for, a sentence each."""
     for sentence in waiting[:_MOST]:
         print(f"waiting: {shorten(sentence, 300)}", file=sys.stderr)
     if len(waiting) > _MOST:

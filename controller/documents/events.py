@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from p4fabric.controller.documents.base import Document, Time
-from p4fabric.controller.documents.fabric import End, EpisodeDocument, HostFacts, LinkDocument
+from p4fabric.controller.documents.fabric import DrainState, End, EpisodeDocument, HostFacts, LinkEnds
 from p4fabric.controller.documents.intents import IntentState, StatusReason
 from p4fabric.controller.documents.status import FindingDocument
 
@@ -32,9 +32,11 @@ __all__ = [
     "IntentStatusChangedEvent",
     "IntentsStatusChangedEvent",
     "LinkDownEvent",
+    "LinkDrainChangedEvent",
     "LinkUpEvent",
     "SwitchConnectedEvent",
     "SwitchDisconnectedEvent",
+    "SwitchDrainChangedEvent",
     "TrafficDroppedEvent",
     "TrafficDropsClearedEvent",
 ]
@@ -111,13 +113,28 @@ class SwitchDisconnectedEvent(_Event):
     reason: str
 
 
-class LinkUpEvent(_Event, LinkDocument):
+class SwitchDrainChangedEvent(_Event):
+    """A switch is further with being drained, or with coming back."""
+
+    type: Literal["SwitchDrainChanged"]
+    switch: str
+    state: DrainState
+
+
+class LinkDrainChangedEvent(_Event, LinkEnds):
+    """A link is further with being drained, or with coming back."""
+
+    type: Literal["LinkDrainChanged"]
+    state: DrainState
+
+
+class LinkUpEvent(_Event, LinkEnds):
     """One direction of a link was found."""
 
     type: Literal["LinkUp"]
 
 
-class LinkDownEvent(_Event, LinkDocument):
+class LinkDownEvent(_Event, LinkEnds):
     """One direction of a link is gone."""
 
     type: Literal["LinkDown"]
@@ -237,6 +254,8 @@ FabricEvent = Annotated[
     | IntentDeletedEvent
     | SwitchConnectedEvent
     | SwitchDisconnectedEvent
+    | SwitchDrainChangedEvent
+    | LinkDrainChangedEvent
     | LinkUpEvent
     | LinkDownEvent
     | HostLearnedEvent

@@ -2,9 +2,9 @@
 
     asked ──► ways around are made ready ──► packets move ──► ways over it are let go of
 
-Each step is a change of the state, and is taken once all switches send as they should by the one before. This
-module does not know what a step means for entries (`compiler/view`, `topology/paths`), nor in which order they
-are written (`reconcile`).
+Each step is a change of the state, and is taken once all switches send as they should by the one before.
+This module does not know what a step means for entries (`compiler/view`, `topology/paths`), nor in which
+order they are written (`reconcile`).
 """
 
 from __future__ import annotations
@@ -12,30 +12,35 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from p4fabric.controller.core import Core, Plan, asked_changes, step_changes
 from p4fabric.controller.fabric.changes import StateChanges
+from p4fabric.controller.fabric.errors import UnknownLink, UnknownSwitch
 from p4fabric.controller.fabric.preview import ChangePreview, Previews
-from p4fabric.controller.names import SwitchName
+from p4fabric.controller.fabric.views import DrainView
+from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.reasons import Code, Reason
 from p4fabric.controller.state import Change
+from p4fabric.controller.status.fabric_status import DrainFacts
 from p4fabric.controller.store.errors import StoreError
 from p4fabric.controller.store.records import Contents
 from p4fabric.controller.telemetry.events import Event, LinkDrainChanged, SwitchDrainChanged
+from p4fabric.controller.topology.crossings import Crossings, crossings
 from p4fabric.controller.topology.drain import Avoided, Drain, Drained, DrainState, Moment
 from p4fabric.controller.topology.model import Cable
+from p4fabric.controller.topology.paths import Paths
+from p4fabric.controller.topology.service import LinksKnown, TopologyService
 
-__all__ = ["DrainView", "DrainedSwitch", "Drains"]
+__all__ = ["DrainedSwitch", "Drains"]
 
 _log = logging.getLogger(__name__)
 
 _PACE = 0.02
 """Seconds between two looks at switches while they report."""
 _ARRIVE = 1.0
-"""Seconds for packets that are on their way, also in queues, before what carries them lets go of its entries."""
+"""Seconds for packets that are on their way, also in queues, before what carries them loses its entries."""
 _RETRY = 1.0
 """Seconds after a step that could not be kept."""
 
@@ -58,21 +63,10 @@ class DrainedSwitch(Protocol):
         """What it refused, or what waits, and why: the first of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class DrainView:
-    """A switch or a link that is drained, comes back, or (no drain) is in use as always."""
-
-    drained: Drained
-    drain: Drain | None
-    revision: int | None
-    """Of the store, when that changed last; None while it is in use."""
-    waiting_for: tuple[Reason, ...]
-    """Switches that may not send yet as they should."""
-
-
 class _Known(NamedTuple):
     drain: Drain
     revision: int
+    """Of the store."""
 
 
 class Drains:
@@ -84,8 +78,11 @@ class Drains:
         changes: StateChanges,
         previews: Previews,
         switches: Mapping[SwitchName, DrainedSwitch],
+        links: TopologyService,
         is_gone: Callable[[SwitchName], bool],
-        avoid: Callable[[Avoided], None],
+        known_links: Callable[[], LinksKnown],
+        crossings: Callable[[], Awaitable[Crossings]],
+        still_used: Callable[[Drained, Crossings], tuple[Reason, ...]],
         publish: Callable[[Event], None],
         *,
         arrive: float = _ARRIVE,
@@ -93,18 +90,22 @@ class Drains:
         """Make it, with nothing drained.
 
         Args:
-            core: the state; it is read and changed on its thread only.
+            core: the state; it is changed on its thread only.
             changes: change it.
             previews: tell what a change would do.
             switches: all of the fabric's.
-            is_gone: whether one was declared gone, so that nothing waits for it.
-            avoid: told what packets go around, whenever that changes.
+            links: told what ways go around.
+            is_gone: whether a switch was declared gone, so that nothing waits for it.
+            known_links: as they are now.
+            crossings: what drains cannot avoid now.
+            still_used: the same of one of them, in words.
             publish: told of each step.
             arrive: seconds that packets may be on their way.
         """
         self._core, self._changes, self._previews = core, changes, previews
-        self._switches, self._is_gone = switches, is_gone
-        self._avoid, self._publish, self._arrive = avoid, publish, arrive
+        self._switches, self._links, self._is_gone = switches, links, is_gone
+        self._known_links, self._crossings, self._still_used = known_links, crossings, still_used
+        self._publish, self._arrive = publish, arrive
         self._known: dict[Drained, _Known] = {}
         self._since: int | None = None
         """The revision of the first step that not all switches may follow yet; None: they do."""
@@ -116,12 +117,38 @@ class Drains:
             self._known[switch.value.name] = _Known(switch.value.drain, switch.modified)
         for link in contents.drained_links:
             self._known[link.value.cable] = _Known(link.value.drain, link.modified)
-        self._avoid(self.avoided(Moment.NOW))
+        self._links.avoid(self.avoided(Moment.NOW))
         if not self._is_settled:
             self._since = 0
             self._news.set()
 
-    # Asking.
+    # What may be asked.
+
+    def switch(self, name: SwitchName) -> SwitchName:
+        """A switch that may be drained.
+
+        Raises:
+            UnknownSwitch: there is none.
+        """
+        if name not in self._switches and name not in self._known:
+            raise UnknownSwitch(name, self._switches)
+        return name
+
+    def link(self, port: PortRef) -> Cable:
+        """The link at a port that may be drained: one that is up, was drained, or is expected.
+
+        Raises:
+            UnknownSwitch: there is no such switch.
+            UnknownLink: there is no link at the port.
+        """
+        self.switch(port.switch)
+        link = self._links.links.get(port)
+        if link is not None:
+            return link.cable
+        for cable in (*(one for one in self._known if isinstance(one, Cable)), *self._links.expected):
+            if port in cable.ports:
+                return cable
+        raise UnknownLink(port)
 
     async def ask(self, drained: Drained, wanted: bool) -> DrainView:
         """Drain a switch or a link, or (False) use it again; returns at once.
@@ -131,10 +158,12 @@ class Drains:
             StoreError: it cannot be kept.
         """
         await self._changes.make(lambda: self._asked(drained, wanted))
-        return self.view(drained)
+        return await self.view(drained)
 
-    async def preview(self, drained: Drained, wanted: bool, most_entries: int) -> ChangePreview:
-        """What `ask` would lead to in the end, and nothing of it.
+    async def preview(
+        self, drained: Drained, wanted: bool, most_entries: int
+    ) -> tuple[ChangePreview, tuple[Reason, ...]]:
+        """What `ask` would lead to in the end, and for whom there would be no other way; nothing is done.
 
         Raises:
             IntentConflict: what `ask` would raise.
@@ -145,37 +174,52 @@ class Drains:
             after = Drain(0.0, wanted=True, avoided=True, was_avoided=True) if wanted else None
             return self._core.plan([Change(self._core.view.drains, drained, after)])
 
-        return await self._previews.of(plan, most_entries)
+        found = await self._previews.of(plan, most_entries)
+        if not wanted:
+            return found, ()
+        now = self._known_links()
+        around = Avoided.of([*now.drained.switches, *now.drained.cables, drained])
+        paths = Paths(now.paths.roles, now.paths.cables, around)
+        return found, self._still_used(drained, await asyncio.to_thread(crossings, paths, now.ends))
 
     def _asked(self, drained: Drained, wanted: bool) -> Plan:
         return self._core.plan_drains(asked_changes(self._core, drained, wanted, time.time()))
 
-    def views(self) -> list[DrainView]:
-        """All that is drained or comes back, switches first."""
-        waiting = self._waiting()
-        return [
-            self._view(drained, () if known.drain.is_settled else waiting)
-            for drained, known in sorted(self._known.items(), key=lambda one: (_is_link(one[0]), str(one[0])))
-        ]
+    # What there is.
 
-    def view(self, drained: Drained) -> DrainView:
+    async def views(self) -> list[DrainView]:
+        """All that is drained or comes back, switches first."""
+        found, waiting = await self._crossings(), self._waiting()
+        return [self._view(drained, found, waiting) for drained in self._in_order()]
+
+    async def view(self, drained: Drained) -> DrainView:
         """One of them, or something that is in use."""
-        known = self._known.get(drained)
-        is_settled = known is None or known.drain.is_settled
-        return self._view(drained, () if is_settled else self._waiting())
+        return self._view(drained, await self._crossings(), self._waiting())
 
     def state(self, drained: Drained) -> DrainState | None:
         """How far something is with being drained; None: it is in use."""
         known = self._known.get(drained)
         return None if known is None else known.drain.state
 
+    def facts(self, found: Crossings) -> list[DrainFacts]:
+        """What the status of the fabric follows from."""
+        waiting = self._waiting()
+        return [_facts(self._view(drained, found, waiting)) for drained in self._in_order()]
+
     def avoided(self, moment: Moment) -> Avoided:
         """What packets go around by the ways of a moment."""
         return Avoided.of(one for one, known in self._known.items() if known.drain.is_avoided(moment))
 
-    def _view(self, drained: Drained, waiting: tuple[Reason, ...]) -> DrainView:
+    def _in_order(self) -> list[Drained]:
+        return sorted(self._known, key=lambda one: (isinstance(one, Cable), str(one)))
+
+    def _view(self, drained: Drained, found: Crossings, waiting: tuple[Reason, ...]) -> DrainView:
         known = self._known.get(drained)
-        return DrainView(drained, known and known.drain, known and known.revision, waiting)
+        if known is None:
+            return DrainView(drained, None, None, (), ())
+        drain, revision = known
+        used = self._still_used(drained, found) if drain.wanted else ()
+        return DrainView(drained, drain, revision, () if drain.is_settled else waiting, used)
 
     def _waiting(self) -> tuple[Reason, ...]:
         return () if self._since is None else tuple(self._lagging(self._since))
@@ -183,8 +227,9 @@ class Drains:
     # What follows.
 
     def adopt(self, plan: Plan, revision: int | None) -> None:
-        """Take note of a change that was committed."""
+        """Take note of a change that was committed, after switches were told."""
         if not plan.drains:
+            self.progressed()  # a switch may have been declared gone
             return
         for drained, drain in plan.drains.items():
             if drain is None:
@@ -194,13 +239,13 @@ class Drains:
                 kept = revision if revision is not None else before.revision if before is not None else 0
                 self._known[drained] = _Known(drain, kept)
             self._publish(_event(drained, drain))
-        self._avoid(self.avoided(Moment.NOW))
+        self._links.avoid(self.avoided(Moment.NOW))
         if self._since is None:
             self._since = plan.delta.revision
         self._news.set()
 
     def progressed(self) -> None:
-        """A switch has acknowledged something, or is there or gone; costs nothing."""
+        """A switch has acknowledged something, or came, or went, or was declared gone; costs nothing."""
         if self._since is not None:
             self._news.set()
 
@@ -212,34 +257,35 @@ class Drains:
             try:
                 await self._go_on()
             except StoreError as error:
-                _log.error("the next step of a drain cannot be kept, trying again: %s", error)
+                _log.error("the next step of a drain cannot be kept; trying again: %s", error)
                 await asyncio.sleep(_RETRY)
                 self._news.set()
             await asyncio.sleep(_PACE)
 
     async def _go_on(self) -> None:
-        if self._since is None or any(True for _ in self._lagging(self._since)):
+        since = self._since
+        if since is None or self._lags(since):
             return
-        packets_moved = any(
-            known.drain.state in (DrainState.MOVING, DrainState.RETURNING) for known in self._known.values()
-        )
-        asked_meanwhile = self._since
-        if packets_moved:
+        states = {known.drain.state for known in self._known.values()}
+        if states & {DrainState.MOVING, DrainState.RETURNING}:
             await asyncio.sleep(self._arrive)
-            if self._since != asked_meanwhile or any(True for _ in self._lagging(self._since)):
-                self._news.set()
+            if self._lags(since):
                 return
         self._since = None
-        if not self._is_settled:
-            try:
-                await self._changes.make(lambda: self._core.plan(step_changes(self._core)))
-            except BaseException:
-                self._since = asked_meanwhile
-                raise
+        if self._is_settled:
+            return
+        try:
+            await self._changes.make(lambda: self._core.plan(step_changes(self._core)))
+        except BaseException:
+            self._since = since
+            raise
 
     @property
     def _is_settled(self) -> bool:
         return all(known.drain.is_settled for known in self._known.values())
+
+    def _lags(self, since: int) -> bool:
+        return any(True for _ in self._lagging(since))
 
     def _lagging(self, since: int) -> Iterator[Reason]:
         """Switches that may not send as they should, and why."""
@@ -252,13 +298,15 @@ class Drains:
             elif switch.held is not None:
                 yield Reason(Code.SWITCH_HELD, switch.held, switch=name)
             else:
-                failure = switch.first_failure()
-                text = f"{name} has not acknowledged all of its new ways"
+                text, failure = f"{name} has not acknowledged all of its new ways", switch.first_failure()
                 yield Reason(Code.ENTRY_WAITING, f"{text}: {failure}" if failure else text, switch=name)
 
 
-def _is_link(drained: Drained) -> bool:
-    return isinstance(drained, Cable)
+def _facts(view: DrainView) -> DrainFacts:
+    drained, drain = view.drained, view.drain
+    assert drain is not None
+    ends = (drained.one.switch, drained.other.switch) if isinstance(drained, Cable) else (drained,)
+    return DrainFacts(str(drained), ends, drain.state, drain.since, view.waiting_for, view.still_used)
 
 
 def _event(drained: Drained, drain: Drain | None) -> Event:

@@ -15,6 +15,7 @@ from p4fabric.controller.reasons import Reason
 from p4fabric.controller.severity import Finding, Severity
 from p4fabric.controller.telemetry.congestion import Episode
 from p4fabric.controller.telemetry.drops import DropPoint
+from p4fabric.controller.topology.drain import DrainState
 from p4fabric.controller.topology.model import Host, Link
 from p4fabric.pipelines.values import IPv4Address, IPv6Address, MacAddress
 
@@ -37,9 +38,11 @@ __all__ = [
     "IntentStatusChanged",
     "IntentsStatusChanged",
     "LinkDown",
+    "LinkDrainChanged",
     "LinkUp",
     "SwitchConnected",
     "SwitchDisconnected",
+    "SwitchDrainChanged",
     "TrafficDropped",
     "TrafficDropsCleared",
     "class_of",
@@ -118,6 +121,25 @@ class SwitchDisconnected:
 
     switch: SwitchName
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchDrainChanged:
+    """A switch is further with being drained, or with coming back."""
+
+    switch: SwitchName
+    state: DrainState | None
+    """None: it is in use again."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDrainChanged:
+    """A link is further with being drained, or with coming back."""
+
+    link: Link
+    """In one of its directions."""
+    state: DrainState | None
+    """None: it is in use again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +272,8 @@ Event = (
     | IntentDeleted
     | SwitchConnected
     | SwitchDisconnected
+    | SwitchDrainChanged
+    | LinkDrainChanged
     | LinkUp
     | LinkDown
     | HostLearned
@@ -273,6 +297,8 @@ _CLASSES: Mapping[type[Event], EventClass] = {
     IntentDeleted: EventClass.INTENTS,
     SwitchConnected: EventClass.SWITCHES,
     SwitchDisconnected: EventClass.SWITCHES,
+    SwitchDrainChanged: EventClass.SWITCHES,
+    LinkDrainChanged: EventClass.LINKS,
     LinkUp: EventClass.LINKS,
     LinkDown: EventClass.LINKS,
     HostLearned: EventClass.HOSTS,

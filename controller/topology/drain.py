@@ -108,6 +108,10 @@ class Avoided:
         cables = frozenset(one for one in found if isinstance(one, Cable))
         return cls(frozenset(one for one in found if not isinstance(one, Cable)), cables)
 
+    def has(self, cable: Cable) -> bool:
+        """Whether a link is among it, or at one of its switches."""
+        return cable in self.cables or any(end.switch in self.switches for end in cable.ports)
+
     def __bool__(self) -> bool:
         return bool(self.switches or self.cables)
 

@@ -41,10 +41,12 @@ from p4fabric.controller.client import (
     key_of,
 )
 from p4fabric.controller.documents.access import AuditDocument, MadeToken, PrincipalDocument, TokenDocument
+from p4fabric.controller.documents.drains import DrainDocument, DrainPreviewDocument
 from p4fabric.controller.documents.drops import DropDocument, DropsDocument
 from p4fabric.controller.documents.events import FabricEvent
 from p4fabric.controller.documents.explanation import AnswerDocument
 from p4fabric.controller.documents.fabric import (
+    DrainState,
     EpisodeDocument,
     HostDocument,
     LinkDocument,
@@ -94,6 +96,9 @@ __all__ = [
     "Contexts",
     "CountersDocument",
     "Document",
+    "DrainDocument",
+    "DrainPreviewDocument",
+    "DrainState",
     "DropDocument",
     "DropsDocument",
     "EpisodeDocument",

@@ -15,6 +15,7 @@ from p4fabric.controller.telemetry.congestion import Episode
 from p4fabric.controller.telemetry.drops import Direction, DropPoint, DropReason
 from p4fabric.controller.telemetry.flow import Flow
 from p4fabric.controller.telemetry.queue import Queue
+from p4fabric.controller.topology.drain import DrainState
 from p4fabric.controller.topology.model import Host, Link
 from p4fabric.pipelines.values import IpProtocol, L4Port, MacAddress, Port
 
@@ -37,6 +38,8 @@ EVERY_EVENT: list[e.Event] = [
     e.IntentDeleted(NET),
     e.SwitchConnected(HERE.switch),
     e.SwitchDisconnected(HERE.switch, "the connection failed"),
+    e.SwitchDrainChanged(HERE.switch, DrainState.MOVING),
+    e.LinkDrainChanged(Link(HERE, THERE), None),
     e.LinkUp(Link(HERE, THERE)),
     e.LinkDown(Link(HERE, THERE), "no probe came through"),
     e.HostLearned(HOST),
