@@ -39,19 +39,18 @@ _WRITE = problems(404, 409, 422, 503)
 def drain_routes(fabric: Fabric) -> APIRouter:
     """The routes."""
     router = APIRouter(prefix="/api/v1", tags=["fabric"], route_class=StrictRoute)
-    drains = fabric.drains
 
     @router.get("/drains", responses=problems(422))
     async def list_drains(limit: Limit = _PAGE, continue_: Continue = None) -> DrainList:
         """Switches and links that are drained, or come back."""
         cursor = Cursor.read(continue_, 5)
-        page = page_of(await drains.views(), _order, limit, cursor, fabric.intents.revision)
+        page = page_of(await fabric.drains.views(), _order, limit, cursor, fabric.intents.revision)
         return DrainList(items=[drain_document(view) for view in page.items], **page.envelope)
 
     @router.get("/switches/{name}/drain", responses=_READ)
     async def get_switch_drain(name: str) -> DrainDocument:
         """How far a switch is with being drained, and whether it may be switched off."""
-        return drain_document(await drains.view(drains.switch(SwitchName(name))))
+        return drain_document(await fabric.drains.view(fabric.drains.switch(SwitchName(name))))
 
     @router.put(
         "/switches/{name}/drain", response_model=DrainDocument | DrainPreviewDocument, responses=_WRITE
@@ -63,7 +62,7 @@ def drain_routes(fabric: Fabric) -> APIRouter:
 
         What is attached to it keeps its only way.
         """
-        drained = drains.switch(SwitchName(name))
+        drained = fabric.drains.switch(SwitchName(name))
         return await _ask(request, drained, True, dry_run_entries if dry_run else None)
 
     @router.delete(
@@ -73,13 +72,13 @@ def drain_routes(fabric: Fabric) -> APIRouter:
         name: str, request: Request, dry_run: DryRun = False, dry_run_entries: DryRunEntries = USUAL_ENTRIES
     ) -> Response:
         """Use a switch again, once it has all its entries."""
-        drained = drains.switch(SwitchName(name))
+        drained = fabric.drains.switch(SwitchName(name))
         return await _ask(request, drained, False, dry_run_entries if dry_run else None)
 
     @router.get("/links/{switch}/{port}/drain", responses=_READ)
     async def get_link_drain(switch: str, port: LinkPort) -> DrainDocument:
         """How far a link is with being drained, and whether it may be taken away; either end will do."""
-        return drain_document(await drains.view(drains.link(_end(switch, port))))
+        return drain_document(await fabric.drains.view(fabric.drains.link(_end(switch, port))))
 
     @router.put(
         "/links/{switch}/{port}/drain", response_model=DrainDocument | DrainPreviewDocument, responses=_WRITE
@@ -92,7 +91,7 @@ def drain_routes(fabric: Fabric) -> APIRouter:
         dry_run_entries: DryRunEntries = USUAL_ENTRIES,
     ) -> Response:
         """Keep packets off a link: whatever has another way takes it. Either end will do."""
-        drained = drains.link(_end(switch, port))
+        drained = fabric.drains.link(_end(switch, port))
         return await _ask(request, drained, True, dry_run_entries if dry_run else None)
 
     @router.delete(
@@ -106,19 +105,20 @@ def drain_routes(fabric: Fabric) -> APIRouter:
         dry_run_entries: DryRunEntries = USUAL_ENTRIES,
     ) -> Response:
         """Use a link again. Either end will do."""
-        drained = drains.link(_end(switch, port))
+        drained = fabric.drains.link(_end(switch, port))
         return await _ask(request, drained, False, dry_run_entries if dry_run else None)
 
     async def _ask(request: Request, drained: Drained, wanted: bool, entries: int | None) -> Response:
         """Drain or undrain, or (with a number of entries to list) only say what that would do."""
         if entries is not None:
             audit.nothing_done(request)
-            preview, used = await drains.preview(drained, wanted, entries)
+            preview, used = await fabric.drains.preview(drained, wanted, entries)
             still_used = json.dumps(reason_documents(used))
             return _json(await asyncio.to_thread(preview_text, preview, stillUsed=still_used))
-        before = drains.state(drained)
-        view = await drains.ask(drained, wanted)
-        audit.drained(request, drained, wanted, view.revision, changed=before is not drains.state(drained))
+        before = fabric.drains.state(drained)
+        view = await fabric.drains.ask(drained, wanted)
+        changed = before is not fabric.drains.state(drained)
+        audit.drained(request, drained, wanted, view.revision, changed=changed)
         return _json(drain_document(view).model_dump_json())
 
     return router

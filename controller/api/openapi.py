@@ -15,7 +15,6 @@ from pydantic import Field, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from p4fabric.controller.api.body import APPLY_PATCH, JSON, MERGE_PATCH, MOST_DOCUMENTS, YAML
-from p4fabric.controller.api.watch_documents import WatchEvent
 from p4fabric.controller.documents.events import FabricEvent
 from p4fabric.controller.documents.intents import (
     INTENT_PLACE,
@@ -25,6 +24,7 @@ from p4fabric.controller.documents.intents import (
 from p4fabric.controller.documents.problems import (
     Problem,
 )
+from p4fabric.controller.documents.watch import WatchEvent
 from p4fabric.controller.intents import KINDS
 from p4fabric.controller.intents.metadata import MOST_LABELS
 

@@ -31,7 +31,8 @@ def asked_changes(core: Core, drained: Drained, wanted: bool, now: float) -> Ite
         return
     after = before.asked(wanted, now)
     is_over = not (after.wanted or after.avoided or after.was_avoided)
-    yield Change(drains, drained, None if is_over else after)
+    if after is not before:
+        yield Change(drains, drained, None if is_over else after)
 
 
 def step_changes(core: Core) -> Iterator[Change]:

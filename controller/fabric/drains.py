@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
@@ -200,6 +201,13 @@ class Drains:
         """How far something is with being drained; None: it is in use."""
         known = self._known.get(drained)
         return None if known is None else known.drain.state
+
+    def counts(self) -> Mapping[tuple[str, str], int]:
+        """How many there are, by kind (`switch`, `link`) and state."""
+        return Counter(
+            ("link" if isinstance(drained, Cable) else "switch", known.drain.state.value)
+            for drained, known in self._known.items()
+        )
 
     def facts(self, found: Crossings) -> list[DrainFacts]:
         """What the status of the fabric follows from."""

@@ -51,6 +51,10 @@ class Figures:
         """How many intents there are, by kind and state."""
         return self._fabric.intents.by_state()
 
+    def drains(self) -> Mapping[tuple[str, str], int]:
+        """How many switches and links are drained or come back, by kind and state."""
+        return self._fabric.drains.counts()
+
     def intent_counts(self) -> Iterator[tuple[IntentKey, tuple[Count, ...]]]:
         """Intents with metrics of their own, as their counters were read last."""
         for key in self._observation.series:

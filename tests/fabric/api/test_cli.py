@@ -456,3 +456,37 @@ def test_a_switch_is_traced_by_its_name(installed: Installation) -> None:
     finally:
         tracing.kill()
         tracing.wait()
+
+
+def test_a_switch_without_interfaces_is_said_to_have_no_ports(installed: Installation) -> None:
+    described = installed.run("describe", "switch", "leaf1")
+    assert described.status == 0 and "The switch has no ports." in described.out, described
+    assert "not connected" not in described.out
+
+
+def test_a_switch_is_drained_and_used_again(installed: Installation) -> None:
+    assert installed.run("drain", "switch", "leaf9").status == 1
+    dry = installed.run("drain", "switch", "leaf1", "--dry-run")
+    assert dry.status == 0 and "nothing would be written to switches" in dry.out, dry
+    assert installed.run("get", "drains", "-o", "name").out == ""
+    drained = installed.run("drain", "switch", "leaf1", "--wait", "--timeout", "20")
+    assert (drained.status, drained.out) == (0, "leaf1 is drained: it may be switched off\n"), drained
+    assert "drained" in installed.run("get", "switches").out
+    assert installed.run("get", "drains", "-o", "name").out == "leaf1\n"
+    # What is attached there has no other way.
+    assert installed.run("apply", "-f", "-", "--wait", "--timeout", "20", stdin=INTENTS).status == 0
+    needed = installed.run("drain", "switch", "leaf1", "--wait")
+    assert needed.status == 1 and "network acme/clients is open at leaf1, and no host was heard" in needed.out
+    back = installed.run("undrain", "switch", "leaf1", "--wait", "--timeout", "20")
+    assert (back.status, back.out) == (0, "leaf1 is in use\n"), back
+
+
+def test_a_link_is_named_by_its_ends(installed: Installation) -> None:
+    for words, status, said in (
+        (("leaf1",), 2, "name the other end as well, or a port, such as leaf1:9"),
+        (("leaf1:x",), 2, "a port is a number"),
+        (("leaf1", "leaf2"), 1, "there is no link between leaf1 and leaf2 that is up"),
+        (("leaf1:9",), 1, "no link is expected at leaf1:9"),
+    ):
+        refused = installed.run("drain", "link", *words)
+        assert refused.status == status and said in refused.err, refused
