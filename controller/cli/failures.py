@@ -33,12 +33,12 @@ class Failure(Exception):
     """It did not work; the message says why."""
 
 
-def status_of(work: Callable[[], int], token_from: Callable[[], str] = lambda: "nowhere") -> int:
+def status_of(work: Callable[[], int], shown: Callable[[], str] = lambda: "token from nowhere") -> int:
     """Work, and say what went wrong.
 
     Args:
         work: returns the exit status.
-        token_from: where the token is from that was shown.
+        shown: what was shown to the controller, in words.
     """
     from p4fabric.controller.client import BadSettings, ClientError
 
@@ -51,7 +51,7 @@ def status_of(work: Callable[[], int], token_from: Callable[[], str] = lambda: "
         print(error, file=sys.stderr)
         return 1
     except ClientError as error:
-        print(_told(error, token_from), file=sys.stderr)
+        print(_told(error, shown), file=sys.stderr)
         return 1
     except BrokenPipeError:
         # Who read the output has seen enough.
@@ -61,12 +61,12 @@ def status_of(work: Callable[[], int], token_from: Callable[[], str] = lambda: "
         return 130
 
 
-def _told(error: ClientError, token_from: Callable[[], str]) -> str:
+def _told(error: ClientError, shown: Callable[[], str]) -> str:
     from p4fabric.controller.client import CannotConnect, Unauthenticated
 
     match error:
         case CannotConnect():
             return f"{error}\n{_NOBODY_THERE}"
         case Unauthenticated():
-            return f"the controller does not accept the token from {token_from()}\n{_WRONG_TOKEN}"
+            return f"the controller does not accept the {shown()}\n{_WRONG_TOKEN}"
     return str(error)

@@ -80,23 +80,23 @@ class Transport:
         """Take the settings.
 
         Raises:
-            BadSettings: the CA file or the URL cannot be used.
+            BadSettings: the CA file, the client certificate or the URL cannot be used.
         """
         self.settings, self._retries = settings, retries
-        ca_file = settings.ca_file
+        authorization = {} if settings.token is None else {"Authorization": f"Bearer {settings.token}"}
         try:
-            verify = ssl.create_default_context(cafile=ca_file) if ca_file else True
             self._http = httpx.AsyncClient(
                 base_url=settings.url,
-                headers={"Authorization": f"Bearer {settings.token}", "Accept": JSON},
+                headers={**authorization, "Accept": JSON},
                 timeout=timeout,
-                verify=verify,
+                verify=_tls(settings),
                 trust_env=False,
                 transport=transport,
             )
         except (OSError, ValueError, httpx.InvalidURL) as error:
-            with_ca = f" with CA file {ca_file}" if ca_file else ""
-            raise BadSettings(f"{settings.url}{with_ca}: {error}") from None
+            named = (settings.ca_file, settings.cert_file, settings.key_file)
+            files = ", ".join(str(one) for one in named if one is not None)
+            raise BadSettings(f"{settings.url}{f' with {files}' if files else ''}: {error}") from None
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -200,6 +200,21 @@ class Transport:
                 f"{self.settings.url} answers with status {response.status_code} and {said!r}: is it the "
                 "controller, and not newer than this client?"
             )
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | bool:
+    """How the controller is checked, and what is shown to it.
+
+    Raises:
+        OSError, ValueError: a file cannot be used.
+    """
+    if settings.ca_file is None and settings.cert_file is None:
+        return True
+    context = ssl.create_default_context(cafile=settings.ca_file)
+    if settings.cert_file is not None:
+        # Nobody is asked for the password of a key: whoever runs this may not be there.
+        context.load_cert_chain(settings.cert_file, settings.key_file, password=lambda: b"")
+    return context
 
 
 async def _events(response: httpx.Response) -> AsyncIterator[SentEvent]:

@@ -81,8 +81,7 @@ class PortWatcher(Protocol):
     """Who is told what ports have counted."""
 
     def ports_sampled(self, switch: SwitchName, samples: Collection[PortSample]) -> None:
-        """Some ports said what they have counted; all do once an interval. A switch without ports says so once,
-        by none."""
+        """Some ports said what they have counted; all do once an interval. None: the switch has no ports."""
 
     def ports_gone(self, switch: SwitchName, ports: Collection[Port]) -> None:
         """Ports that the switch had are there no more."""
