@@ -3,19 +3,18 @@
  * @module
  */
 
-import { path } from "../api.js";
 import { fill, h } from "../dom.js";
 import { cables, known, load, MOST_ASKED, worthAsking } from "../fabric.js";
 import { classOf, COLOURINGS, colouringOf, drawn } from "../fabric-map.js";
 import { follow } from "../follow.js";
-import { bitRate, count, percent, perSecond, port, span } from "../format.js";
+import { bitRate, count, percent, perSecond, span } from "../format.js";
 import { badge, emptiness, fault, heading, notice } from "../parts.js";
 import { every, soon } from "../poll.js";
+import { portsOf } from "../ports.js";
 import { switchState } from "../switch-state.js";
 import { Table } from "../table.js";
 
 const EVENTS = "LinkUp,LinkDown,SwitchConnected,SwitchDisconnected,FabricStatusChanged";
-const AT_ONCE = 4;
 
 /** @typedef {import("../fabric.js").Cable} Cable */
 
@@ -42,7 +41,7 @@ export function open({ api, signal, root }) {
   /** @type {import("../types.js").Link[]} */
   let missing = [];
   /** @type {Map<string, import("../types.js").Port>} */
-  const ports = new Map();
+  let ports = new Map();
 
   async function refresh() {
     try {
@@ -54,20 +53,11 @@ export function open({ api, signal, root }) {
       switches = found.items;
       up = directions.items;
       missing = status.linksMissing ?? [];
-      await askPorts();
+      ports = await portsOf(api, worthAsking([...up, ...missing], switches), signal);
       show(status);
       said.say(null);
     } catch (error) {
       if (!signal.aborted) said.say(`${fault(error)} What is shown is older.`);
-    }
-  }
-
-  async function askPorts() {
-    const names = worthAsking([...up, ...missing], switches);
-    ports.clear();
-    for (let first = 0; first < names.length; first += AT_ONCE) {
-      const lists = await Promise.all(names.slice(first, first + AT_ONCE).map((name) => api.list(`${path("switches", name)}/ports`, { signal })));
-      for (const one of lists.flatMap((list) => list.items)) ports.set(port(one), one);
     }
   }
 
