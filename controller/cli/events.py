@@ -97,6 +97,9 @@ def what(event: Mapping[str, Any]) -> str:
             return f"{_end(event)} has {event['limit']} hosts"
         case "CongestionOnset" | "CongestionUpdate" | "CongestionCleared":
             return _congestion(event)
+        case "IncidentOnset" | "IncidentUpdate" | "IncidentCleared":
+            merged = event["mergedInto"]
+            return f"{event['number']}: " + (event["summary"] if merged is None else f"part of {merged}")
         case "TrafficDropped":
             return (
                 f"{_drop(event)}: {event['packets']} packets in {event['seconds']:.1f} s, "

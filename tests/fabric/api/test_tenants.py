@@ -110,6 +110,7 @@ _SESSION_OF_OTHERS = {**SESSION, "name": "ue9", "spec": {**SESSION["spec"], "n3A
 _TOLD = "HostLearned,SwitchConnected,FabricStatusChanged,IntentDeleted"
 _IF = {"If-Match": '"1"'}
 
+_LONG_AGO = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:10Z", "step": "1s"}
 ASKS: dict[str, list[Ask]] = {
     "getPrincipal": [Ask("/api/v1/principal")],
     "listIntents": [
@@ -199,6 +200,18 @@ ASKS: dict[str, list[Ask]] = {
         Ask("/api/v1/hosts", query={"port": str(THEIRS)}),
     ],
     "listCongestion": [Ask("/api/v1/congestion"), Ask("/api/v1/congestion", query={"switch": "leaf1"})],
+    "listIncidents": [
+        Ask("/api/v1/incidents", query=query)
+        for query in ({}, {"switch": "leaf1"}, {"tenant": "globex"}, {"active": "true"}, {"limit": "1"})
+    ],
+    "getIncident": [Ask("/api/v1/incidents/1"), Ask("/api/v1/incidents/99")],
+    "getIncidentFilm": [Ask("/api/v1/incidents/1/film"), Ask("/api/v1/incidents/99/film")],
+    "listQueues": [Ask("/api/v1/queues"), Ask("/api/v1/queues", query={"switch": "leaf1"})],
+    "getQueueSeries": [
+        Ask(f"/api/v1/queues/{switch}/{port}/0/series", query=_LONG_AGO)
+        for switch, port in (("leaf1", 1), ("leaf1", THEIRS), ("leaf1", TRUNK), ("leaf2", 1), ("leaf9", 1))
+    ],
+    "getTop": [Ask("/api/v1/top")],
     "listDrops": [
         Ask("/api/v1/drops"),
         Ask("/api/v1/drops", query={"switch": "leaf1"}),
