@@ -35,6 +35,9 @@ export const VIEWS = [
   { name: "telemetry", title: "Telemetry", ofFabric: true, load: () => import("./views/telemetry.js") },
 ];
 
+/** @type {Entry} */
+export const NOWHERE = { name: "nowhere", title: "Nothing here", ofFabric: false, load: () => import("./views/nowhere.js") };
+
 /** The header. */
 export class Shell {
   /**

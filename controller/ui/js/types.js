@@ -67,6 +67,14 @@
  *   drops: number}} TopFlow
  * @typedef {QueueRef & {incidents: number, congestedSeconds: number, peakDepth: number,
  *   peakWaitUs: number, drops: number}} TopQueue
+ * @typedef {QueueRef & {lastSecond: {beginsAt: string, knownMilliseconds: number, p99WaitUs: number,
+ *   maxDepth: number, drops: number} | null}} WatchedQueue
+ * @typedef {{switch: string, heardAt: string | null, datagrams: number, lost: number, late: number,
+ *   reports: number, skipped: number, lagSeconds: number | null, clockErrorSeconds: number | null,
+ *   queues: number}} SwitchTelemetry
+ * @typedef {{listen: string | null, reason: string | null, refused: Record<string, number>,
+ *   socketLost: number, binsRefused: number, incidentsUnkept: number | null,
+ *   switches: SwitchTelemetry[]}} Telemetry
  * @typedef {{since: string, incidents: number, queues: TopQueue[], culprits: TopFlow[],
  *   victims: TopFlow[]}} Top
  * @typedef {{type: string, time?: string} & Record<string, any>} FabricEvent

@@ -10,7 +10,8 @@ import { fault, filters, heading, intentLink, notice, switchLink } from "../part
 import { every, soon } from "../poll.js";
 import { Table } from "../table.js";
 
-const EVENTS = "HostLearned,HostMoved,HostForgotten,AddressMoved";
+/** Intents state hosts, too. */
+const EVENTS = "HostLearned,HostMoved,HostForgotten,AddressMoved,IntentStatusChanged,IntentsStatusChanged,IntentDeleted";
 const MOST = 1000;
 
 /** @typedef {import("../types.js").Host} Host */
@@ -55,5 +56,5 @@ export function open({ api, signal, root, query }) {
   }
   const again = soon(500, signal, refresh);
   every(30_000, signal, refresh);
-  follow({ api, path: "events", query: { types: EVENTS, tenant: asked.tenant }, signal, message: again });
+  follow({ api, path: "events", query: { types: EVENTS, tenant: asked.tenant }, signal, message: again, state: (state) => state === "live" && again() });
 }

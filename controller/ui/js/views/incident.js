@@ -9,8 +9,7 @@ import { FilmChart } from "../film.js";
 import { flowBars } from "../flows.js";
 import { follow } from "../follow.js";
 import { clock, count, percent, span, whole } from "../format.js";
-import { whyMissing } from "../missing.js";
-import { badge, emptiness, facts, heading, notice, switchLink } from "../parts.js";
+import { badge, emptiness, facts, fault, heading, notice, switchLink } from "../parts.js";
 import { soon } from "../poll.js";
 import { hashOf } from "../router.js";
 import { framesOfFilm } from "../series.js";
@@ -36,7 +35,7 @@ export function openOne({ api, signal, root, params }) {
       said.say(null);
       return /** @type {Incident} */ (incident).active;
     } catch (error) {
-      if (!signal.aborted) said.say(whyMissing(error));
+      if (!signal.aborted) said.say(fault(error));
       return false;
     }
   }

@@ -8,8 +8,7 @@ import { fill, h } from "../dom.js";
 import { FilmChart } from "../film.js";
 import { flowBars } from "../flows.js";
 import { clock, count, span } from "../format.js";
-import { whyMissing } from "../missing.js";
-import { emptiness, heading, notice, switchLink } from "../parts.js";
+import { emptiness, fault, heading, notice, switchLink } from "../parts.js";
 import { every } from "../poll.js";
 import { hashOf } from "../router.js";
 import { framesOf } from "../series.js";
@@ -52,7 +51,7 @@ export function openOne({ api, signal, root, params, query }) {
       said.say(null);
       await showIncidents(series);
     } catch (error) {
-      if (!signal.aborted) said.say(whyMissing(error));
+      if (!signal.aborted) said.say(fault(error));
     }
   }
 

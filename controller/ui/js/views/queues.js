@@ -4,18 +4,18 @@
  */
 
 import { path } from "../api.js";
-import { h } from "../dom.js";
+import { fill, h } from "../dom.js";
 import { byName } from "../fabric.js";
 import { clock, percent, span, whole } from "../format.js";
 import { pause } from "../follow.js";
-import { whyMissing } from "../missing.js";
-import { heading, notice } from "../parts.js";
+import { fault, heading, notice } from "../parts.js";
 import { every } from "../poll.js";
 import { Reel } from "../reel.js";
 import { hashOf } from "../router.js";
 import { Tape } from "../series.js";
 import { Table } from "../table.js";
 import { Wall } from "../wall.js";
+import { whyNothing } from "../why.js";
 import { openOne } from "./queue.js";
 
 const MINUTE = 60_000;
@@ -36,7 +36,8 @@ export function open(context) {
 }
 
 /** @param {import("../shell.js").Context} context */
-function openAll({ api, signal, root }) {
+function openAll(context) {
+  const { api, signal, root } = context;
   const said = notice();
   const wall = new Wall(signal);
   const reel = new Reel(MINUTE);
@@ -66,16 +67,16 @@ function openAll({ api, signal, root }) {
       for (const ref of items) if (!queues.has(nameOf(ref))) queues.set(nameOf(ref), { ref, name: nameOf(ref), tape: new Tape(STEP, MINUTE / STEP), notes: [] });
       labels.replaceChildren(...shown().map(({ ref, name }) => h("li", {}, h("a", { href: hashOf("queues", [ref.switch, ref.port, ref.priority]) }, name))));
       film.hidden = controls.element.hidden = items.length === 0;
-      why.textContent = "No switch has told of a queue: apply a TelemetryWatch, and let the switches send their reports to this controller.";
       why.hidden = items.length > 0;
+      if (items.length === 0) fill(why, ["No switch has told of a queue.", ...(await whyNothing(context)).map((one) => h("span", { class: "reason" }, one))]);
       said.say(more ? `The first ${MOST} queues are shown.` : null);
     } catch (error) {
       if (signal.aborted) return;
-      why.textContent = whyMissing(error);
+      why.textContent = fault(error);
       why.hidden = queues.size > 0;
       controls.element.hidden = queues.size === 0;
     }
-    if (queues.size === 0) table.show([], why.textContent ?? "");
+    table.element.hidden = queues.size === 0;
   }
 
   /** @param {Watched} queue */
@@ -92,7 +93,7 @@ function openAll({ api, signal, root }) {
       tape.take(series);
       queue.notes = series.notes;
     } catch (error) {
-      if (!signal.aborted) queue.notes = [whyMissing(error)];
+      if (!signal.aborted) queue.notes = [fault(error)];
     }
   }
 

@@ -46,5 +46,5 @@ function openAll({ api, signal, root }) {
   }
   const again = soon(300, signal, refresh);
   every(5000, signal, refresh);
-  follow({ api, path: "events", query: { types: "SwitchConnected,SwitchDisconnected" }, signal, message: again });
+  follow({ api, path: "events", query: { types: "SwitchConnected,SwitchDisconnected" }, signal, message: again, state: (state) => state === "live" && again() });
 }

@@ -6,11 +6,11 @@
 import { h } from "../dom.js";
 import { flowName } from "../flows.js";
 import { percent, perSecond, quantity, span, whole } from "../format.js";
-import { whyMissing } from "../missing.js";
-import { badge, filters, heading, switchLink } from "../parts.js";
+import { badge, fault, filters, heading, switchLink } from "../parts.js";
 import { every } from "../poll.js";
 import { hashOf } from "../router.js";
 import { Table } from "../table.js";
+import { whyNothing } from "../why.js";
 
 const MOST_DROPS = 20;
 
@@ -19,7 +19,10 @@ const MOST_DROPS = 20;
 /** @typedef {import("../types.js").Drop} Drop */
 
 /** @param {import("../shell.js").Context} context */
-export function open({ api, signal, root, query }) {
+export function open(context) {
+  const { api, signal, root, query } = context;
+  /** @type {string[] | null} */
+  let why = null;
   const since = query.get("since") || "10m";
   const queues = queueTable();
   const culprits = flowTable("Culprits: most bytes in congested queues");
@@ -36,13 +39,14 @@ export function open({ api, signal, root, query }) {
   every(5000, signal, async () => {
     try {
       const top = await api.get("top", { query: { since }, signal });
-      const none = `No queue was congested in the last ${since}.`;
+      if (top.incidents === 0) why ??= await whyNothing(context);
+      const none = [`No queue was congested in the last ${since}.`, ...(why ?? []).map((one) => h("span", { class: "reason" }, one))];
       queues.show(top.queues, none);
       culprits.show(top.culprits, top.incidents ? "No flow is known to have held much of a queue." : none);
       victims.show(top.victims, top.incidents ? "No flow is known to have suffered." : none);
     } catch (error) {
       if (signal.aborted) return;
-      for (const table of [queues, culprits, victims]) table.show([], whyMissing(error));
+      for (const table of [queues, culprits, victims]) table.show([], fault(error));
     }
   });
   every(5000, signal, async () => {
@@ -50,7 +54,7 @@ export function open({ api, signal, root, query }) {
       const { drops: found } = await api.get("drops", { signal });
       drops.show(found.slice(0, MOST_DROPS), "No switch has dropped a packet since it started.");
     } catch (error) {
-      if (!signal.aborted) drops.show([], whyMissing(error));
+      if (!signal.aborted) drops.show([], fault(error));
     }
   });
 }
