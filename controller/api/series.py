@@ -13,10 +13,12 @@ from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.controller.telemetry.series import Known, Point
 from p4fabric.controller.times import duration, moment, utc
 
-__all__ = ["Span", "series_document"]
+__all__ = ["Span", "nanoseconds", "series_document"]
 
 _MS, _SECOND = 1_000_000, 1_000_000_000
 _MOST_STEPS, _STEPS = 5000, 600
+_FUTURE = 86_400.0
+"""Seconds from now; nobody knows what will be."""
 _NICE = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 """Milliseconds of a step, and then seconds."""
 _NICE_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
@@ -37,7 +39,7 @@ class Span:
         Raises:
             IntentError: a time or the step cannot be used.
         """
-        begin, end = _moment("from", first, now), _moment("to", until, now)
+        begin, end = nanoseconds("from", first, now), nanoseconds("to", until, now)
         if end <= begin:
             raise IntentError([FieldError("to", until, f"must be later than from, {first}")])
         length = _fitting(end - begin) if step is None else _step(step)
@@ -97,11 +99,22 @@ def _time(nanoseconds: int) -> str:
     return utc(nanoseconds / _SECOND).isoformat(timespec="milliseconds")
 
 
-def _moment(field: str, text: str, now: float) -> int:
+def nanoseconds(field: str, text: str, now: float) -> int:
+    """Read a moment as nanoseconds since 1970, none before that and none far in the future.
+
+    Args:
+        field: where it stands.
+        text: RFC 3339, or how long ago.
+        now: seconds since 1970.
+
+    Raises:
+        IntentError: it is no moment.
+    """
     try:
-        return int(moment(text, now) * _SECOND)
+        found = moment(text, now)
     except ValueError as error:
         raise IntentError([FieldError(field, text, str(error))]) from None
+    return int(min(max(found, 0.0), now + _FUTURE) * _SECOND)
 
 
 def _step(text: str) -> int:
