@@ -17,8 +17,6 @@ __all__ = ["Span", "nanoseconds", "series_document"]
 
 _MS, _SECOND = 1_000_000, 1_000_000_000
 _MOST_STEPS, _STEPS = 5000, 600
-_FUTURE = 86_400.0
-"""Seconds from now; nobody knows what will be."""
 _NICE = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 """Milliseconds of a step, and then seconds."""
 _NICE_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
@@ -100,7 +98,7 @@ def _time(nanoseconds: int) -> str:
 
 
 def nanoseconds(field: str, text: str, now: float) -> int:
-    """Read a moment as nanoseconds since 1970, none before that and none far in the future.
+    """Read a moment as nanoseconds since 1970.
 
     Args:
         field: where it stands.
@@ -111,10 +109,9 @@ def nanoseconds(field: str, text: str, now: float) -> int:
         IntentError: it is no moment.
     """
     try:
-        found = moment(text, now)
+        return int(moment(text, now) * _SECOND)
     except ValueError as error:
         raise IntentError([FieldError(field, text, str(error))]) from None
-    return int(min(max(found, 0.0), now + _FUTURE) * _SECOND)
 
 
 def _step(text: str) -> int:
