@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -98,7 +99,7 @@ class Described:
             left = _settings(max_examples=count - begun, stateful_step_count=steps)
             # A controller need not answer the same when the same is asked again: then a run ends early.
             with suppress(Flaky):
-                self._run(lambda settings=left: Sequence.run(settings=settings))
+                self._run(partial(Sequence.run, settings=left))
             seed += 1_000_000
 
     def _call(self, case: Any, role: str) -> Any:
