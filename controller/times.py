@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 __all__ = ["duration", "moment", "time_text", "utc"]
 
+_LATEST = (1 << 63) / 1e9 - 1
+"""Where nanoseconds since 1970 do not fit 64 bits any more, as they are kept: in the year 2262."""
 _DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,9})?(?:ms|[smhd]))+", re.ASCII)
 _PART = re.compile(r"([\d.]+)([a-z]+)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -41,17 +43,17 @@ def moment(text: str, now: float) -> float:
         now: seconds since 1970.
 
     Returns:
-        Seconds since 1970.
+        Seconds since 1970; 0 for whatever is before that, as nothing here is older.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is neither, or behind the year 2262.
     """
     if _DURATION.fullmatch(text):
-        return now - duration(text)
+        return max(0.0, now - duration(text))
     try:
         found = datetime.fromisoformat(text.upper())
-        if found.tzinfo is not None and "T" in text.upper():
-            return found.timestamp()
+        if found.tzinfo is not None and "T" in text.upper() and found.timestamp() <= _LATEST:
+            return max(0.0, found.timestamp())
     except (ValueError, OverflowError):
         pass
     raise ValueError("must be a time such as 2026-03-01T12:00:00Z, or how long ago, such as 10m")

@@ -41,6 +41,8 @@ __all__ = ["incident_routes"]
 _PAGE = 100
 _AT_ONCE = 200
 _SECOND = 1_000_000_000
+_LARGEST = (1 << 63) - 1
+"""Number that the archive can look for."""
 Number = Annotated[int, Path(ge=1, lt=1 << 62, description="the incident's number")]
 PortNumber = Annotated[int, Path(ge=0, lt=1 << Port.BITS)]
 Priority = Annotated[int, Path(ge=0, le=255, description="which of the port's queues")]
@@ -210,6 +212,8 @@ def _order(place: tuple[str, ...]) -> tuple[int, int, int]:
     """Places in order: those that go on, then the newest."""
     try:
         is_over, began, number = map(int, place)
+        if not all(0 <= part <= _LARGEST for part in (is_over, began, number)):
+            raise ValueError
     except ValueError:
         raise IntentError([FieldError("continue", place, "must be what the page before gave")]) from None
     return is_over, -began, -number
