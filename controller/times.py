@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 __all__ = ["duration", "moment", "time_text", "utc"]
 
-_LATEST = (1 << 63) / 1e9 - 1
-"""Where nanoseconds since 1970 do not fit 64 bits any more, as they are kept: in the year 2262."""
 _DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,9})?(?:ms|[smhd]))+", re.ASCII)
 _PART = re.compile(r"([\d.]+)([a-z]+)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LATEST = float((1 << 63) // 10**9 - 1)
+"""Seconds since 1970, in the year 2262: the last whole one that 64 bits hold as nanoseconds."""
 
 
 def time_text(seconds: float) -> str:
@@ -43,17 +43,18 @@ def moment(text: str, now: float) -> float:
         now: seconds since 1970.
 
     Returns:
-        Seconds since 1970; 0 for whatever is before that, as nothing here is older.
+        Seconds since 1970. What is earlier is the beginning of 1970, and what is later than 64 bits hold as
+        nanoseconds is the last moment that they do, in 2262: nothing is known of either.
 
     Raises:
-        ValueError: it is neither, or behind the year 2262.
+        ValueError: it is neither.
     """
     if _DURATION.fullmatch(text):
         return max(0.0, now - duration(text))
     try:
         found = datetime.fromisoformat(text.upper())
-        if found.tzinfo is not None and "T" in text.upper() and found.timestamp() <= _LATEST:
-            return max(0.0, found.timestamp())
+        if found.tzinfo is not None and "T" in text.upper():
+            return min(max(0.0, found.timestamp()), _LATEST)
     except (ValueError, OverflowError):
         pass
     raise ValueError("must be a time such as 2026-03-01T12:00:00Z, or how long ago, such as 10m")

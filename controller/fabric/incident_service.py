@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from p4fabric.controller.config import FabricConfig
+from p4fabric.controller.fabric.ipfix_export import IpfixExport
 from p4fabric.controller.names import SwitchName
 from p4fabric.controller.telemetry.archive import ArchiveError, IncidentArchive
 from p4fabric.controller.telemetry.collector import (
@@ -88,6 +89,7 @@ class IncidentService:
         thresholds: Callable[[Queue], Thresholds | None],
         report_interval: Callable[[Queue], float],
         name: NameFlow,
+        export: IpfixExport | None = None,
         archive: IncidentArchive | None = None,
         first_number: int = 1,
     ) -> None:
@@ -100,6 +102,7 @@ class IncidentService:
             thresholds: of a queue that is watched.
             report_interval: seconds between the digests that a queue was asked for.
             name: whose a flow is.
+            export: is told of incidents and drops, to export them.
             archive: keeps incidents; None: they are in memory only.
             first_number: of the first incident.
         """
@@ -115,7 +118,7 @@ class IncidentService:
         """Whether reports are taken at all."""
         self.address: tuple[str, int] | None = None
         """Where they are taken now."""
-        self.archive = archive
+        self.archive, self._export = archive, export
         self.collector = Collector(self.settings, self._reported)
         self.recorder = SeriesRecorder(self.clock, self.bins_lost)
         self.machine = IncidentMachine(
@@ -142,6 +145,8 @@ class IncidentService:
                 tasks.create_task(self._listen(), name="reports of switches")
             if self.archive is not None:
                 tasks.create_task(self.archive.run(), name="archive of incidents")
+            if self._export is not None:
+                tasks.create_task(self._export.run(), name="IPFIX")
 
     def digest(self, switch: SwitchName, report: CongestionReport) -> None:
         """A switch says by a digest that a queue was too full; of one that sends reports, that is known."""
@@ -192,6 +197,8 @@ class IncidentService:
 
     def _reported(self, switch: SwitchName, group: ReportGroup, arrived: int) -> None:
         self.recorder.take(switch, group, arrived)
+        if self._export is not None:
+            self._export.reported(switch, group, arrived)
         self.machine.take(evidence_of(switch, group), arrived)
         if self.machine.pause is not None:
             self._wake()
@@ -246,6 +253,8 @@ class IncidentService:
                         self.archive.remove(incident.number)
                     else:
                         self.archive.put(incident, self._films_of(incident))
+                if self._export is not None and incident.merged_into is None:
+                    self._export.incident(incident)
                 self._openings.pop(incident.number, None)
                 self._publish(IncidentCleared(incident))
 
