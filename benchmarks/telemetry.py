@@ -29,9 +29,11 @@ from p4fabric.controller.fabric.announcements import StatusAnnouncements
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.p4runtime.counter_reads import read_counters
 from p4fabric.controller.reasons import Code, Reason
+from p4fabric.controller.severity import Severity
 from p4fabric.controller.status import IntentState, IntentStatus
 from p4fabric.controller.telemetry.bus import EventBus
 from p4fabric.controller.telemetry.congestion import CongestionMonitor, Queue
+from p4fabric.controller.telemetry.congestion_series import CongestionSeries
 from p4fabric.controller.telemetry.counters import CounterTotals, Sample, Source
 from p4fabric.controller.telemetry.intent_series import IntentSeries
 from p4fabric.controller.telemetry.metrics import Metrics
@@ -224,6 +226,9 @@ def view_of(totals: CounterTotals, series: IntentSeries) -> Any:
         intent_counts=lambda: ((key, totals.counts(key)) for key in series),
         tenant_counts=totals.tallies, active_congestion=lambda: (), drops=lambda: (),
         intents_without_series=series.waiting, counter_intervals={},
+        status=lambda: SimpleNamespace(severity=Severity.OK, links_expected=0, links_found=0, switches=()),
+        watches=lambda: (), congestion_series=CongestionSeries(), now=0.0, balances=lambda: (),
+        peer_of=lambda port: None,
     )  # fmt: skip
 
 

@@ -1,18 +1,20 @@
 """What ports and queues have counted, of all switches, so that no total ever goes back.
 
 A switch that restarts counts from zero. It says so itself, by when its counters were cleared last; or a
-counter does, that is smaller than before. What counts stays
-while a switch is away; what only holds for the moment (up or down, depth) is not known then. This module
-does not know where samples come from.
+counter does, that is smaller than before. Totals stay while a switch is away, and go on when it is back;
+what only holds for the moment (up or down, depth, how fast it sends) is not known then. Time is given, never
+read. This module does not know where samples come from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.p4runtime.port_samples import PortSample
+from p4fabric.controller.telemetry.recent_rate import RecentRate
 from p4fabric.pipelines.values import Port
 
 __all__ = ["PortCount", "PortCounts", "QueueCount"]
@@ -37,16 +39,27 @@ class PortCount:
     up: bool | None
     totals: dict[str, int] = field(default_factory=dict)
     queues: dict[str, QueueCount] = field(default_factory=dict)
+    is_read: bool = True
+    """Whether the switch still tells; if not, totals are those of its last sample."""
+    sent: RecentRate = field(default_factory=RecentRate)
+    """Bytes that left, over the last minute."""
+
+    @property
+    def speed(self) -> float | None:
+        """Bytes a second that can leave at most; None where there is no limit, or the switch does not say."""
+        rates = [rate for queue in self.queues.values() if (rate := queue.now.get("rate-bps", 0))]
+        return max(rates) / 8 if rates else None
 
 
-_NOW = frozenset(("occupancy", "max-queue-len", "depth-limit"))
+_NOW = frozenset(("occupancy", "max-queue-len", "depth-limit", "rate-bps"))
 
 
 class PortCounts:
     """Feed it samples (it is a `PortWatcher`); its size is that of the ports and queues that there were."""
 
-    def __init__(self, switches: Collection[SwitchName]) -> None:
-        """Begin without counts."""
+    def __init__(self, switches: Collection[SwitchName], now: Callable[[], float] = time.monotonic) -> None:
+        """Begin without counts; `now` gives seconds that never go back."""
+        self._now = now
         self._ports: dict[SwitchName, dict[Port, PortCount]] = {name: {} for name in switches}
         self._last: dict[tuple[SwitchName, Port, str | None], tuple[int, Mapping[str, int]]] = {}
         """When the switch had cleared its counters, and what they were last."""
@@ -70,10 +83,13 @@ class PortCounts:
     def ports_sampled(self, switch: SwitchName, samples: Collection[PortSample]) -> None:
         """Some ports said what they have counted."""
         self._unread[switch] = None
+        now = self._now()
         for sample in samples:
             count = self._ports[switch].setdefault(sample.port, PortCount(sample.interface, sample.up))
-            count.interface, count.up = sample.interface, sample.up
+            count.interface, count.up, count.is_read = sample.interface, sample.up, True
             self._add(count.totals, (switch, sample.port, None), sample.cleared_at, sample.counters)
+            if "out-octets" in count.totals:
+                count.sent.take(count.totals["out-octets"], now)
             for queue in sample.queues:
                 queue_count = count.queues.setdefault(queue.name, QueueCount())
                 leaves = queue.leaves
@@ -110,6 +126,7 @@ class PortCounts:
 
 
 def _forget_the_moment(count: PortCount) -> None:
-    count.up = None
+    count.up, count.is_read = None, False
+    count.sent.forget()
     for queue in count.queues.values():
         queue.now = {}
