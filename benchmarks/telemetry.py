@@ -224,7 +224,7 @@ def view_of(totals: CounterTotals, series: IntentSeries) -> Any:
         ports=PortCounts([LEAF]), events_lost={}, events_published={}, links_up=0, hosts_known=0,
         switch_figures=lambda: (), intents_by_state=lambda: {("UpfSession", "active"): 1},
         intent_counts=lambda: ((key, totals.counts(key)) for key in series),
-        tenant_counts=totals.tallies, active_congestion=lambda: (), drops=lambda: (),
+        tenant_counts=totals.tallies, drops=lambda: (),
         intents_without_series=series.waiting, counter_intervals={},
         status=lambda: SimpleNamespace(severity=Severity.OK, links_expected=0, links_found=0, switches=()),
         watches=lambda: (), congestion_series=CongestionSeries(), now=0.0, balances=lambda: (),

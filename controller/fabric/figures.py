@@ -15,7 +15,6 @@ from p4fabric.controller.status import IntentState
 from p4fabric.controller.status.fabric_status import FabricStatus, SwitchFacts
 from p4fabric.controller.targets import Target
 from p4fabric.controller.telemetry.balance import Balance, balance_of
-from p4fabric.controller.telemetry.congestion import Episode
 from p4fabric.controller.telemetry.congestion_series import CongestionSeries, Watched
 from p4fabric.controller.telemetry.counters import Count
 from p4fabric.controller.telemetry.drop_counts import PointCount
@@ -78,10 +77,6 @@ class Figures:
     def counter_intervals(self) -> Mapping[SwitchName, float]:
         """Seconds between two reads of the counters of each switch."""
         return self._observation.turns.intervals
-
-    def active_congestion(self) -> tuple[Episode, ...]:
-        """Episodes that go on."""
-        return self._fabric.congestion.active
 
     def watches(self) -> Iterator[Watched | None]:
         """Ports that are watched, of switches that are connected; None after each switch."""

@@ -92,8 +92,8 @@ class Observation:
     def report(self, switch: SwitchName, report: CongestionReport) -> None:
         """A queue was too full."""
         queue, now = Queue(PortRef(switch, report.port), report.queue), self.now()
-        self.congestion_series.reported(queue, report.depth, report.delay, now)
         self.congestion.report(queue, report, now)
+        self.congestion_series.reported(queue, report.depth, report.delay, now)
         self._reported.set()
 
     def counts(self, key: IntentKey, sources: Iterable[Source]) -> None:
@@ -121,12 +121,12 @@ class Observation:
     def _turned(self, turn: Turn, episode: Episode) -> None:
         match turn:
             case Turn.ONSET:
-                self.congestion_series.began(episode.queue)
+                self.congestion_series.began(episode.queue, episode.started_at)
                 self.bus.publish(CongestionOnset(episode))
             case Turn.UPDATE:
                 self.bus.publish(CongestionUpdate(episode))
             case Turn.CLEARED:
-                self.congestion_series.ended(episode)
+                self.congestion_series.ended(episode.queue)
                 self.bus.publish(CongestionCleared(episode))
 
     async def _follow_congestion(self) -> None:

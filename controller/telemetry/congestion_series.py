@@ -7,19 +7,21 @@ and two readers see the same. Time is given, never read. This module does not kn
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from p4fabric.controller.names import PortRef
-from p4fabric.controller.telemetry.congestion import Episode, Queue
+from p4fabric.controller.telemetry.congestion import Queue
+from p4fabric.controller.telemetry.families import Filling, handed_on
 
 __all__ = ["PRIORITIES", "SLOT", "CongestionSeries", "Watched", "congestion_metrics"]
 
 PRIORITIES = range(8)
 """Of an egress port, 0 is the lowest."""
+_PORTS_A_TURN = 16
 SLOT = 15.0
 """Seconds; as long as the usual interval of scrapes, so that none misses a slot."""
 
@@ -61,7 +63,9 @@ class _Figures:
 
     episodes: int = 0
     seconds: float = 0.0
-    """Of episodes that are over."""
+    """From the first to the last report of each episode."""
+    reported_at: float | None = None
+    """The last report of the episode that goes on."""
     depth: _Highest = field(default_factory=_Highest)
     delay_us: _Highest = field(default_factory=_Highest)
 
@@ -73,19 +77,24 @@ class CongestionSeries:
         """Begin with no congestion."""
         self._queues: dict[Queue, _Figures] = {}
 
+    def began(self, queue: Queue, now: float) -> None:
+        """An episode began, with a report."""
+        figures = self._of(queue)
+        figures.episodes += 1
+        figures.reported_at = now
+
     def reported(self, queue: Queue, depth: int, delay_us: int, now: float) -> None:
-        """A packet met so many others, and waited so long."""
+        """A packet met so many others, and waited so long; told after the beginning of its episode."""
         figures, slot = self._of(queue), int(now // SLOT)
+        if figures.reported_at is not None:
+            figures.seconds += now - figures.reported_at
+            figures.reported_at = now
         figures.depth.take(depth, slot)
         figures.delay_us.take(delay_us, slot)
 
-    def began(self, queue: Queue) -> None:
-        """An episode began."""
-        self._of(queue).episodes += 1
-
-    def ended(self, episode: Episode) -> None:
-        """An episode is over."""
-        self._of(episode.queue).seconds += episode.duration
+    def ended(self, queue: Queue) -> None:
+        """An episode is over; its last report was the last one told."""
+        self._of(queue).reported_at = None
 
     def queues_of(self, port: PortRef) -> Iterator[Queue]:
         """The queues of a watched port, those that never reported anything included."""
@@ -95,10 +104,9 @@ class CongestionSeries:
         """How many there were and are."""
         return self._queues[queue].episodes if queue in self._queues else 0
 
-    def seconds(self, queue: Queue, running: Episode | None) -> float:
-        """For how long the queue was congested; `running` is its episode that goes on."""
-        over = self._queues[queue].seconds if queue in self._queues else 0.0
-        return over if running is None else over + running.duration
+    def seconds(self, queue: Queue) -> float:
+        """For how long the queue was congested."""
+        return self._queues[queue].seconds if queue in self._queues else 0.0
 
     def highest(self, queue: Queue, now: float) -> tuple[int, int] | None:
         """The highest depth (packets) and delay (µs) that were reported lately; None: no report."""
@@ -114,16 +122,19 @@ class CongestionSeries:
 
 
 def congestion_metrics(
-    watches: Iterable[Watched], series: CongestionSeries, running: Mapping[Queue, Episode], now: float
-) -> Iterator[Metric]:
-    """All families, for the queues of ports that are watched.
+    watches: Iterable[Watched | None], series: CongestionSeries, now: float
+) -> Iterator[Metric | None]:
+    """All families, for the queues of ports that are watched, and None for others to have their turn.
 
     Args:
-        watches: of switches that are connected: of others nobody knows how they are.
+        watches: of switches that are connected: of others nobody knows how they are. None is for a turn.
         series: what there was.
-        running: episodes that go on.
         now: as `CongestionSeries` was told.
     """
+    return handed_on(_filled(watches, series, now))
+
+
+def _filled(watches: Iterable[Watched | None], series: CongestionSeries, now: float) -> Filling:
     port, queue = ("switch", "port"), ("switch", "port", "priority")
     depth_limit = GaugeMetricFamily(
         "p4fabric_watch_depth_packets", "Packets in a queue from which on it reports.", labels=port
@@ -147,15 +158,19 @@ def congestion_metrics(
         "The longest wait that a queue reported in the last 15 to 30 seconds; none without reports.",
         labels=queue,
     )
-    for watched in watches:
+    for number, watched in enumerate(watches, 1):
+        if watched is None or number % _PORTS_A_TURN == 0:
+            yield None
+        if watched is None:
+            continue
         labels = [watched.port.switch, str(watched.port.port)]
         depth_limit.add_metric(labels, watched.depth)
         delay_limit.add_metric(labels, watched.delay_us / 1e6)
         for one in series.queues_of(watched.port):
             names = [*labels, str(one.queue)]
             episodes.add_metric(names, series.episodes(one))
-            seconds.add_metric(names, series.seconds(one, running.get(one)))
+            seconds.add_metric(names, series.seconds(one))
             if (highest := series.highest(one, now)) is not None:
                 depth.add_metric(names, highest[0])
                 delay.add_metric(names, highest[1] / 1e6)
-    yield from (depth_limit, delay_limit, episodes, seconds, depth, delay)
+    return [depth_limit, delay_limit, episodes, seconds, depth, delay]

@@ -22,13 +22,13 @@ from prometheus_client.registry import Collector
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName
 from p4fabric.controller.severity import Severity
 from p4fabric.controller.telemetry.balance import Balance
-from p4fabric.controller.telemetry.congestion import Episode
 from p4fabric.controller.telemetry.congestion_series import CongestionSeries, Watched, congestion_metrics
 from p4fabric.controller.telemetry.counters import Count
 from p4fabric.controller.telemetry.drop_counts import PointCount
 from p4fabric.controller.telemetry.events import EventClass
+from p4fabric.controller.telemetry.families import A_TURN
 from p4fabric.controller.telemetry.port_counts import PortCounts
-from p4fabric.controller.telemetry.port_metrics import A_TURN, balance_metrics, port_metrics
+from p4fabric.controller.telemetry.port_metrics import balance_metrics, port_metrics
 from p4fabric.controller.turns import turn
 
 __all__ = ["CONTENT_TYPE", "Metrics", "SwitchFigures", "View"]
@@ -98,7 +98,6 @@ class View(Protocol):
     def watches(self) -> Iterable[Watched | None]:
         """Ports that are watched, of switches that are connected; None: others may have their turn."""
 
-    def active_congestion(self) -> Iterable[Episode]: ...
     @property
     def congestion_series(self) -> CongestionSeries: ...
     @property
@@ -173,18 +172,18 @@ class Metrics:
                 left out.
         """
         async with self._scraping:
-            families: list[Metric] = []
+            # Each family becomes text at once, so that there are never the samples of all in memory.
+            found: list[bytes] = []
             for family in self._fabric.collect():
                 if family is None:
                     await turn()
-                else:
-                    families.append(family)
-            if only is not None:
-                return await asyncio.to_thread(_part, families, only)
-            return await asyncio.to_thread(self._write, families)
-
-    def _write(self, families: list[Metric]) -> bytes:
-        return _text([*families, *self._registry.collect()])
+                elif only is None:
+                    found.append(await asyncio.to_thread(_text, [family]))
+                elif family.samples:
+                    found.append(await asyncio.to_thread(_part, family, only))
+            if only is None:
+                found.append(await asyncio.to_thread(generate_latest, self._registry))
+            return b"".join(found)
 
 
 def _text(families: list[Metric]) -> bytes:
@@ -193,10 +192,9 @@ def _text(families: list[Metric]) -> bytes:
     return generate_latest(registry)
 
 
-def _part(families: list[Metric], only: Callable[[dict[str, str]], bool]) -> bytes:
-    for family in families:
-        family.samples = [sample for sample in family.samples if only(sample.labels)]
-    return _text([family for family in families if family.samples])
+def _part(family: Metric, only: Callable[[dict[str, str]], bool]) -> bytes:
+    family.samples = [sample for sample in family.samples if only(sample.labels)]
+    return _text([family]) if family.samples else b""
 
 
 class _Collected(Collector):
@@ -350,14 +348,8 @@ class _FabricFamilies:
         yield from (packets, octets)
 
     def _congestion(self) -> Iterator[Metric | None]:
-        watched: list[Watched] = []
-        for watch in self._view.watches():
-            if watch is None:
-                yield None
-            else:
-                watched.append(watch)
-        running = {episode.queue: episode for episode in self._view.active_congestion()}
-        yield from congestion_metrics(watched, self._view.congestion_series, running, self._view.now)
+        view = self._view
+        yield from congestion_metrics(view.watches(), view.congestion_series, view.now)
 
     def _drops(self) -> Iterator[Metric | None]:
         dropped = CounterMetricFamily(

@@ -13,12 +13,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.telemetry.balance import Balance
 from p4fabric.controller.telemetry.drops import Direction
+from p4fabric.controller.telemetry.families import Filling, handed_on
 from p4fabric.controller.telemetry.port_counts import PortCount
 
-__all__ = ["A_TURN", "balance_metrics", "port_metrics"]
+__all__ = ["balance_metrics", "port_metrics"]
 
-A_TURN = 250
-"""Values taken before others have their turn on the event loop."""
 _PORTS_A_TURN = 16
 
 _PORT, _QUEUE = ("switch", "port"), ("switch", "port", "queue")
@@ -72,6 +71,14 @@ def port_metrics(
         unread: why the ports of a switch are not read; None while they are.
         peer_of: the other end of a port's link.
     """
+    return handed_on(_filled(ports, unread, peer_of))
+
+
+def _filled(
+    ports: Iterable[tuple[PortRef, PortCount]],
+    unread: Mapping[SwitchName, str | None],
+    peer_of: Callable[[PortRef], PortRef | None],
+) -> Filling:
     read = GaugeMetricFamily(
         "p4fabric_switch_ports_read", "1 while the counters of its ports are read.", labels=["switch"]
     )
@@ -121,7 +128,7 @@ def port_metrics(
             for leaf, value in found.now.items():
                 if _NO_LIMIT.get(leaf) != value:
                     of_queues[leaf].add_metric(names, value * _QUEUE_GAUGES[leaf].scale)
-    yield from (read, up, info, *of_ports.values(), *of_queues.values(), dropped)
+    return [read, up, info, *of_ports.values(), *of_queues.values(), dropped]
 
 
 def balance_metrics(balances: Iterable[Balance | None]) -> Iterator[Metric | None]:

@@ -49,7 +49,7 @@ async def every_metric() -> str:
     of_switch = SimpleNamespace(name=_LEAF, severity=Severity.OK, links_expected=2, links_found=2)
     status = SimpleNamespace(severity=Severity.AT_RISK, links_expected=4, links_found=3, switches=[of_switch])
     series = CongestionSeries()
-    series.began(EPISODE.queue)
+    series.began(EPISODE.queue, 0.0)
     series.reported(EPISODE.queue, 1, 1, 0.0)
     port = EPISODE.queue.port
     view: Any = SimpleNamespace(
@@ -61,7 +61,6 @@ async def every_metric() -> str:
         intent_counts=lambda: [(NET, (Count("rule", 1, 100, {}, None),))],
         tenant_counts=lambda: [("Network", "acme", 1, 100)],
         watches=lambda: [Watched(port, 1, 1)], congestion_series=series, now=0.0,
-        active_congestion=lambda: [EPISODE],
         drops=lambda: [PointCount(POINT, 1, None)],
         balances=lambda: [balance_of(_LEAF, [Port(1), Port(2)], ports.of(_LEAF))],
         peer_of=lambda port: PortRef(SwitchName("spine1"), Port(1)),

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.p4runtime.port_samples import PortSample, QueueSample
 from p4fabric.controller.telemetry.balance import Balance, balance_of
-from p4fabric.controller.telemetry.congestion import Queue
+from p4fabric.controller.telemetry.congestion import CongestionMonitor, Episode, Queue, Turn
 from p4fabric.controller.telemetry.congestion_series import SLOT, CongestionSeries
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.controller.telemetry.recent_rate import RecentRate
-from p4fabric.pipelines.values import Port
+from p4fabric.pipelines.fabric.bindings import CongestionReport
+from p4fabric.pipelines.values import IpProtocol, L4Port, Port
 
 LEAF = SwitchName("leaf1")
 QUEUE = Queue(PortRef(LEAF, Port(1)), 0)
+NONE4, NONE6 = IPv4Address(0), IPv6Address(0)
+REPORT = CongestionReport(
+    Port(1), 0, 40, 900, 0, IpProtocol(17), NONE4, NONE4, NONE6, NONE6, L4Port(1), L4Port(2)
+)
 
 
 class Ports:
@@ -54,7 +61,7 @@ def test_the_imbalance_is_the_busiest_ports_bytes_over_the_mean() -> None:
 def test_there_is_no_balance_where_there_is_nothing_to_compare() -> None:
     ports = Ports()
     ports.sent(port3=0, port4=0, port5=7)
-    assert ports.balance(3, 4) is None, "there was one sample"
+    assert ports.balance(3, 4) is None, "one sample is no rate"
     ports.now = 10.0
     ports.sent(port3=3000, port4=0, port5=7)
     assert ports.balance(3) is None, "one port is no choice"
@@ -80,7 +87,6 @@ def test_a_rate_is_that_of_the_last_minute_or_a_little_more(steps: list[tuple[fl
     rate, now, total = RecentRate(), 0.0, 0
     history = [(now, total)]
     rate.take(total, now)
-    assert rate.rate is None
     for seconds, growth in steps:
         now, total = now + seconds, total + growth
         history.append((now, total))
@@ -91,6 +97,28 @@ def test_a_rate_is_that_of_the_last_minute_or_a_little_more(steps: list[tuple[fl
         due = max((moment for moment, _ in history if moment <= now - 60.0), default=0.0)
         possible = [(total - was) / (now - moment) for moment, was in history if due - 5 <= moment <= due]
         assert any(abs(found - one) < 1e-6 * max(1.0, one) for one in possible)
+
+
+def test_the_time_in_congestion_grows_with_each_report_and_leaves_silence_out() -> None:
+    series = CongestionSeries()
+
+    def turned(turn: Turn, episode: Episode) -> None:
+        if turn is Turn.ONSET:
+            series.began(episode.queue, episode.started_at)
+        elif turn is Turn.CLEARED:
+            series.ended(episode.queue)
+
+    monitor = CongestionMonitor(turned, clear_after=lambda queue: 1.0)
+    grown = []
+    for now in (10.0, 10.5, 11.25, 20.0, 20.5, 30.0):
+        monitor.report(QUEUE, REPORT, now)
+        series.reported(QUEUE, REPORT.depth, REPORT.delay, now)
+        grown.append((series.episodes(QUEUE), series.seconds(QUEUE)))
+    assert grown == [(1, 0.0), (1, 0.5), (1, 1.25), (2, 1.25), (2, 1.75), (3, 1.75)]
+    monitor.expire(40.0)
+    over = reversed(monitor.over)
+    assert [episode.duration for episode in over] == [1.25, 0.5, 0.0]
+    assert series.seconds(QUEUE) == 1.75
 
 
 @given(
