@@ -179,7 +179,7 @@ async def running(leaves: int) -> AsyncIterator[tuple[Fabric, LoopWatch]]:
         config = fabrics.configuration(folder, LightSwitches(1, 0))
         await fabrics.fill(config.store.path, 100)
         async with running_fabric(config) as fabric:
-            await fabric.apply(session_networks(leaves))
+            await fabric.intents.apply(session_networks(leaves))
             set_aside()
             async with watched_loop() as watch:
                 yield fabric, watch
@@ -210,10 +210,10 @@ async def intents_admitted(rounds: int, count: int) -> list[Figure]:
     for _ in range(rounds):
         async with running(2) as (fabric, watch):
             documents = list(sessions(count // FEWER))
-            await timed(few, watch, partial(fabric.apply, documents))
+            await timed(few, watch, partial(fabric.intents.apply, documents))
         async with running(2) as (fabric, watch):
             documents = list(sessions(count))
-            await timed(many, watch, partial(fabric.apply, documents))
+            await timed(many, watch, partial(fabric.intents.apply, documents))
         growth.append(many.processor[-1] / few.processor[-1] / FEWER)
     title = f"{count:,} intents admitted in one apply"
     found = many.figures("intents", title, 3.0)
@@ -240,7 +240,7 @@ async def adversarial(rounds: int) -> list[Figure]:
         for _ in range(rounds):
             writes = [Write(document, "operator") for document in documents]
             async with running(2) as (fabric, watch):
-                answer = await timed(samples, watch, partial(fabric.preview_write, writes, 200))
+                answer = await timed(samples, watch, partial(fabric.intents.preview_write, writes, 200))
             if isinstance(answer, IntentError):
                 sizes.append(float(sum(len(str(one)) for one in answer.listed())))
         found += samples.figures(name, title, 5.0)

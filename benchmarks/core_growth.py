@@ -69,7 +69,7 @@ Measured = dict[tuple[str, str, int], Samples]
 
 def is_acknowledged(fabric: Fabric, key: IntentKey) -> bool:
     """Whether an intent is active, and every switch holds exactly what is desired."""
-    view = fabric.get(key)
+    view = fabric.intents.get(key)
     return (
         view is not None
         and view.status.state is IntentState.ACTIVE
@@ -92,7 +92,7 @@ def key_of(document: dict[str, Any]) -> IntentKey:
 async def by_call(fabric: Fabric, documents: Sequence[dict[str, Any]]) -> float:
     """Seconds of one change."""
     begun = time.perf_counter()
-    await fabric.apply(documents)
+    await fabric.intents.apply(documents)
     while not is_acknowledged(fabric, key_of(documents[0])):  # noqa: ASYNC110
         await asyncio.sleep(POLL)
     return time.perf_counter() - begun

@@ -122,7 +122,7 @@ async def measure(endpoints: int, rules: int, turns: int, folder: Path) -> list[
         async with running_fabric(config) as fabric:
             await until_ready(fabric)
             for policy in policies(rules):
-                await fabric.apply([policy])
+                await fabric.intents.apply([policy])
             await until_ready(fabric)
             print(
                 f"{endpoints:,} endpoints, {sum(one.installed for one in fabric.switches):,} entries",

@@ -17,9 +17,10 @@ from benchmarks.light_switches import LightSwitches
 from p4fabric.controller.config import FabricConfig
 from p4fabric.controller.intents.metadata import Metadata
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
-from p4fabric.controller.store.records import StoredHost, StoredIntent, Value, encode, key_of
+from p4fabric.controller.store.records import encode, key_of
 from p4fabric.controller.store.revisions import Transaction
 from p4fabric.controller.store.sqlite_store import SqliteStore
+from p4fabric.controller.store.values import StoredHost, StoredIntent, Value
 from p4fabric.controller.topology.model import Host, Link, Role
 from p4fabric.pipelines.values import MacAddress, Port
 

@@ -91,7 +91,7 @@ async def _run(told: Connection, config: FabricConfig, fill: bool, begun: float)
     async with running_fabric(config) as fabric:
         set_aside()
         if fill:
-            await fabric.apply(documents(len(config.switches)))
+            await fabric.intents.apply(documents(len(config.switches)))
         told.send(await _ready(fabric, begun))
         await _told(told)
         # A watch wakes up a thousand times a second, which is far more than the controller does.

@@ -189,7 +189,7 @@ async def measure(
         for one in found:
             numbers[one.number] = store.committed_at[-1]
 
-    fabric.intent_log.follow(note)
+    fabric.intents.log.follow(note)
     with process(change, port, token, changes) as changing:
         changing.send("begin")
         await asyncio.sleep(1.0)
@@ -199,7 +199,7 @@ async def measure(
             put = await receive(changing)
             processor = time.thread_time() - used
             blocked = watch.take()[0]
-    fabric.intent_log.leave(note)
+    fabric.intents.log.leave(note)
     await asyncio.sleep(0.5)
     first, last = [], []
     if told is not None:
@@ -228,9 +228,9 @@ async def run(intents: int, watchers: int, changes: int, folder: Path) -> tuple[
         fabric = await Fabric.load(config, store)
         async with asyncio.TaskGroup() as tasks:
             main = tasks.create_task(fabric.run())
-            await fabric.apply(networks())
+            await fabric.intents.apply(networks())
             for begin in range(0, intents, AT_ONCE):
-                await fabric.apply(
+                await fabric.intents.apply(
                     [session(number) for number in range(begin, min(intents, begin + AT_ONCE))]
                 )
             set_aside()

@@ -14,7 +14,7 @@ from tests.switch.sanitized import ROOT, run_sanitized
 
 ENGINE, JSON, SERVER = "tests.switch.engine.fuzz", "tests.switch.engine.fuzz_json", "tests.switch.server.fuzz"
 SEGMENTS = "tests.switch.engine.fuzz_segments"
-SLACK = 300  # seconds that a fuzzer may take longer: to compile, to end
+SLACK = 900  # seconds that a fuzzer may take longer: to compile, to end
 
 
 def main() -> None:

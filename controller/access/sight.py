@@ -41,6 +41,7 @@ NOBODY = ""
 _OF_THE_FABRIC = frozenset(
     {
         Code.SWITCH_DISCONNECTED,
+        Code.SWITCH_UNREAD,
         Code.SWITCH_HELD,
         Code.NO_PATH,
         Code.PORT_LINKED,

@@ -47,7 +47,7 @@ def administration_routes(fabric: Fabric, access: Access) -> APIRouter:
     async def list_tokens(limit: Limit = _PAGE, continue_: Continue = None) -> TokenList:
         """Tokens that were made, without their secrets; that of the token file is not among them."""
         cursor = Cursor.read(continue_)
-        page = page_of(access.tokens, lambda record: (record.name,), limit, cursor, fabric.revision)
+        page = page_of(access.tokens, lambda record: (record.name,), limit, cursor, fabric.intents.revision)
         return TokenList(
             items=[TokenDocument(**_token_fields(record)) for record in page.items], **page.envelope
         )
@@ -99,7 +99,7 @@ def administration_routes(fabric: Fabric, access: Access) -> APIRouter:
             and (resource is None or resource in entry.resources)
             and refused in (None, not entry.was_done)
         )
-        page = page_of(found, _place, limit, cursor, fabric.revision)
+        page = page_of(found, _place, limit, cursor, fabric.intents.revision)
         return AuditList(items=[_audit_document(entry) for entry in page.items], **page.envelope)
 
     return router

@@ -25,7 +25,8 @@ from p4fabric.controller.documents.intents import (
 )
 from p4fabric.controller.fabric import PortView, SwitchView
 from p4fabric.controller.names import PortRef
-from p4fabric.controller.telemetry.congestion import Episode, Flow
+from p4fabric.controller.telemetry.congestion import Episode
+from p4fabric.controller.telemetry.flow import Flow
 from p4fabric.controller.times import utc
 from p4fabric.controller.topology.model import Host, Link
 from p4fabric.controller.topology.paths import Path

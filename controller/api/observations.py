@@ -85,7 +85,7 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
             and connected in (None, view.connected)
             and in_sync in (None, view.in_sync)
         )
-        page = page_of(found, lambda view: (view.name,), limit, cursor, fabric.revision)
+        page = page_of(found, lambda view: (view.name,), limit, cursor, fabric.intents.revision)
         return SwitchList(items=[switch_document(view) for view in page.items], **page.envelope)
 
     @router.get("/switches/{name}", responses=problems(404, 422))
@@ -104,7 +104,7 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
         cursor, sight = Cursor.read(continue_, switch=name), access.sight(fabric, asking)
         sight.switch(SwitchName(name))
         views = [sight.port(view) for view in fabric.ports(SwitchName(name)) if sight.sees_port(view.ref)]
-        page = page_of(views, lambda view: _place(view.ref), limit, cursor, fabric.revision)
+        page = page_of(views, lambda view: _place(view.ref), limit, cursor, fabric.intents.revision)
         return PortList(items=[port_document(view) for view in page.items], **page.envelope)
 
     @router.post("/switches/{name}/gone", status_code=204, responses=problems(404, 409, 422, 503))
@@ -114,7 +114,7 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
         Numbers that only it may still use are given again. It is part of the fabric again once it is
         connected; while it is, this is refused.
         """
-        await fabric.declare_gone(SwitchName(name))
+        await fabric.operations.declare_gone(SwitchName(name))
         audit.declared_gone(request, name)
 
     @router.post("/links/{switch}/{port}/gone", status_code=204, responses=problems(404, 409, 422, 503))
@@ -125,7 +125,7 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
         it, this is refused.
         """
         ref = PortRef(SwitchName(switch), Port(port))
-        await fabric.declare_link_gone(ref)
+        await fabric.operations.declare_link_gone(ref)
         audit.declared_link_gone(request, ref)
 
     @router.delete("/records", status_code=204, responses=problems(404, 422, 503))
@@ -137,7 +137,7 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
 
         What switches hold of it goes when nothing else is left that cannot be read or is refused.
         """
-        await fabric.delete_record(key)
+        await fabric.operations.delete_record(key)
         audit.deleted_record(request, key)
 
     @router.get("/links", responses=problems(422))
@@ -153,7 +153,7 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
             for link in fabric.links
             if switch in (None, link.source.switch) or switch == link.destination.switch
         )
-        page = page_of(found, _of_link, limit, cursor, fabric.revision)
+        page = page_of(found, _of_link, limit, cursor, fabric.intents.revision)
         return LinkList(items=[link_document(link) for link in page.items], **page.envelope)
 
     @router.get("/hosts", responses=problems(422))
@@ -184,7 +184,7 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
                 and (address is None or any(str(one) == address.lower() for one in host.addresses))
             )
 
-        page = page_of(filter(is_wanted, fabric.hosts), _of_host, limit, cursor, fabric.revision)
+        page = page_of(filter(is_wanted, fabric.hosts), _of_host, limit, cursor, fabric.intents.revision)
         return HostList(items=[host_document(host) for host in page.items], **page.envelope)
 
     @router.get("/paths", responses=problems(404, 422))
@@ -219,7 +219,7 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
             and switch in (None, episode.queue.port.switch)
             and sight.sees_traffic(episode.queue.port)
         )
-        page = page_of(found, _of_episode, limit, cursor, fabric.revision)
+        page = page_of(found, _of_episode, limit, cursor, fabric.intents.revision)
         return EpisodeList(items=[episode_document(episode) for episode in page.items], **page.envelope)
 
     @router.get("/drops", responses=problems(404, 422))

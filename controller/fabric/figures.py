@@ -57,7 +57,7 @@ class Figures:
         """How many intents there are, by kind and state."""
         states = [state.value for state in IntentState]
         none = {(kind, state): 0 for kind in KINDS for state in states}
-        return {**none, **self._fabric.intents_by_state()}
+        return {**none, **self._fabric.intents.by_state()}
 
     def intent_counts(self) -> Iterator[tuple[IntentKey, tuple[Count, ...]]]:
         """Intents with metrics of their own, as their counters were read last."""

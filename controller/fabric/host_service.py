@@ -59,6 +59,7 @@ class HostService:
         on_learned: Callable[[HostKey, Host | None], None],
         on_health: Callable[[HealthChange], None],
         heard_all: Callable[[SwitchName, float], bool],
+        is_lost: Callable[[SwitchName], bool],
         config: HostsConfig,
     ) -> None:
         """Make it, knowing no hosts.
@@ -70,6 +71,7 @@ class HostService:
             on_learned: told what is known of a host by hearing; None: nothing more.
             on_health: told of servers that answer checks, or do so no more.
             heard_all: whether all that a switch has reported since a moment was handed on.
+            is_lost: whether nobody reaches the hosts of a switch that is not connected.
             config: how many hosts are learned, and for how long.
         """
         self._on_event, self._on_learned = on_event, on_learned
@@ -81,6 +83,7 @@ class HostService:
             self._claims.claims_to,
             is_expected=self._expected.has,
             heard_all=heard_all,
+            is_lost=is_lost,
             on_due=lambda: self._probing.wake(),
             limits=Limits(hosts=config.per_port),
             ageing=AgeingSettings(silence=config.ageing),

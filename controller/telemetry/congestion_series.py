@@ -14,8 +14,8 @@ from typing import NamedTuple
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from p4fabric.controller.names import PortRef
-from p4fabric.controller.telemetry.congestion import Queue
 from p4fabric.controller.telemetry.families import Filling, handed_on
+from p4fabric.controller.telemetry.queue import Queue
 
 __all__ = ["PRIORITIES", "SLOT", "CongestionSeries", "Watched", "congestion_metrics"]
 

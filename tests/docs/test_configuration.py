@@ -16,18 +16,16 @@ from p4fabric.controller.access_config import (
     TenantConfig,
     TenantPortsConfig,
 )
+from p4fabric.controller.api_config import ApiConfig, ApiTlsConfig
 from p4fabric.controller.config import (
-    ApiConfig,
-    ApiTlsConfig,
     FabricConfig,
     HostsConfig,
     LogConfig,
     StoreConfig,
-    SwitchConfig,
     TablesConfig,
     TelemetryConfig,
-    TlsConfig,
 )
+from p4fabric.controller.switch_config import SwitchConfig, TlsConfig
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/configuration.md").read_text()
 SECTIONS: dict[str, type[BaseModel]] = {

@@ -270,7 +270,7 @@ async def test_a_deletion_says_what_goes_with_the_intent(tmp_path: Path, switch_
         assert deleted.json()["intent"]["status"]["state"] == "active"
         left = before - goes["removed"]
         await served.until(lambda: served.fabric.switches[0].installed == left)
-        await served.until(lambda: not served.fabric.intents())
+        await served.until(lambda: not served.fabric.intents.all())
 
 
 async def test_errors_of_all_kinds_are_problems(tmp_path: Path) -> None:

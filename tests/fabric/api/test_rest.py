@@ -228,7 +228,7 @@ async def test_many_writers_at_once_get_each_what_they_asked_for(tmp_path: Path)
         statuses = await asyncio.gather(*(put(number) for number in range(40)))
         # Two networks of a tenant cannot have one subnet: of each pair one got it.
         assert sorted(statuses) == [201] * 20 + [409] * 20
-        assert len(served.fabric.intents()) == 20
+        assert len(served.fabric.intents.all()) == 20
 
 
 async def test_metrics_speak_of_the_fabric_and_of_no_secret(tmp_path: Path) -> None:

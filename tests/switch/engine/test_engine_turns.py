@@ -95,7 +95,7 @@ def test_a_batch_is_written_at_once_while_the_clock_is_held() -> None:
     with open_engine(FABRIC, EngineOptions(clock=lambda: 0)) as engine:
         engine.add_port(1, None)
         engine.start()
-        assert longest_wait(engine, Rules().batch, Atomicity.CONTINUE_ON_ERROR) > 0.5
+        assert longest_wait(engine, Rules(), Atomicity.CONTINUE_ON_ERROR) > 0.5
 
 
 def test_changes_in_quick_succession_all_come_to_an_end() -> None:

@@ -11,8 +11,10 @@ from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.reasons import Code, Reason
 from p4fabric.controller.severity import Finding, Problem, Severity
 from p4fabric.controller.telemetry import events as e
-from p4fabric.controller.telemetry.congestion import Episode, Flow, Queue
+from p4fabric.controller.telemetry.congestion import Episode
 from p4fabric.controller.telemetry.drops import Direction, DropPoint, DropReason
+from p4fabric.controller.telemetry.flow import Flow
+from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.controller.topology.model import Host, Link
 from p4fabric.pipelines.values import IpProtocol, L4Port, MacAddress, Port
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.p4runtime.port_samples import PortSample, QueueSample
 from p4fabric.controller.telemetry.balance import Balance, balance_of
-from p4fabric.controller.telemetry.congestion import CongestionMonitor, Episode, Queue, Turn
+from p4fabric.controller.telemetry.congestion import CongestionMonitor, Episode, Turn
 from p4fabric.controller.telemetry.congestion_series import SLOT, CongestionSeries
 from p4fabric.controller.telemetry.port_counts import PortCounts
+from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.controller.telemetry.recent_rate import RecentRate
 from p4fabric.pipelines.fabric.bindings import CongestionReport
 from p4fabric.pipelines.values import IpProtocol, L4Port, Port

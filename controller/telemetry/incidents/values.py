@@ -1,0 +1,148 @@
+"""Incidents: when, where, how badly, because of whom, who suffered, and how much of that is known.
+
+Moments are nanoseconds since 1970 by the controller's clock, made from those of the switches; spans are
+nanoseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from p4fabric.controller.names import IntentKey, SwitchName, TenantName
+from p4fabric.controller.telemetry.flow import FlowId
+from p4fabric.controller.telemetry.queue import Queue
+from p4fabric.controller.telemetry.reports import Role
+
+__all__ = ["FlowFigures", "FlowNames", "Incident", "QueueFigures", "Turn"]
+
+
+@dataclass(frozen=True, slots=True)
+class FlowNames:
+    """Whose a flow is, in the words of those who use the fabric."""
+
+    tenant: TenantName | None = None
+    """None: nobody knows."""
+    source: str | None = None
+    """A host, service or subscriber."""
+    destination: str | None = None
+    intents: tuple[IntentKey, ...] = ()
+    """Those that say that it may pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFigures:
+    """What a flow had to do with the congestion of one queue."""
+
+    flow: FlowId
+    role: Role
+    names: FlowNames
+    bytes: int
+    """In the queue, summed over windows; 0 where switches do not say."""
+    share: float
+    """Of the queue's bytes in these windows: 0 to 1."""
+    max_wait_ns: int
+    drops: int
+    """Packets of it that are known to be dropped."""
+    reports: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFigures:
+    """One queue's part in an incident."""
+
+    queue: Queue
+    is_root: bool
+    """The others are further bottlenecks on the way of the same flows."""
+    began: int
+    ended: int
+    """Of the last evidence, so far."""
+    clock_error_ns: int | None
+    """By how much the two may be wrong; None: the switch's clock was not compared with ours yet."""
+    switch_began: int
+    switch_ended: int
+    """The same by the switch's own clock."""
+    peak_depth: int
+    """Packets."""
+    peak_depth_at: int
+    peak_wait_ns: int
+    peak_wait_at: int
+    drops: int
+    """Packets; exact where no reports or bins were lost, too few otherwise."""
+    packets: int
+    """Forwarded, as far as there are bins."""
+    bytes: int
+    bins: int
+    """Milliseconds of which the switch says what the queue did."""
+    late_bins: int
+    reports: int
+    unreported: int
+    """Packets that met the congestion and were not reported: the switch reports only so many."""
+    culprits: tuple[FlowFigures, ...] = ()
+    """Flows that held much of the queue; the greatest share first."""
+    victims: tuple[FlowFigures, ...] = ()
+    """Flows that waited or were dropped though their share was small; the longest wait first."""
+    participants: tuple[FlowFigures, ...] = ()
+    """Flows between the two, or of which the switch does not say."""
+    reports_of_other_flows: int = 0
+    """Of flows that were too many to be kept apart."""
+
+    @property
+    def duration_ns(self) -> int:
+        """From the first to the last evidence."""
+        return self.ended - self.began
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Congestion of one or more queues that has to do with each other."""
+
+    number: int
+    active: bool
+    """Whether it may go on."""
+    queues: tuple[QueueFigures, ...]
+    """The root first, then in order of onset; at least one."""
+    lost: Mapping[SwitchName, int] = field(default_factory=dict)
+    """Datagrams of reports of these switches that were lost meanwhile."""
+    merged_into: int | None = None
+    """The incident that it turned out to be a part of."""
+
+    @property
+    def root(self) -> QueueFigures:
+        """Where it comes from, as far as is known."""
+        return self.queues[0]
+
+    @property
+    def began(self) -> int:
+        """The earliest onset."""
+        return min(one.began for one in self.queues)
+
+    @property
+    def ended(self) -> int:
+        """The latest evidence."""
+        return max(one.ended for one in self.queues)
+
+    @property
+    def clock_error_ns(self) -> int | None:
+        """The largest of its queues; None: that of a switch is not known."""
+        errors = [one.clock_error_ns for one in self.queues]
+        return None if None in errors else max(error for error in errors if error is not None)
+
+    @property
+    def drops(self) -> int:
+        """Packets, at all of its queues."""
+        return sum(one.drops for one in self.queues)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that switches sent about it is here."""
+        return not any(self.lost.values()) and not any(one.late_bins for one in self.queues)
+
+
+class Turn(StrEnum):
+    """What became of an incident."""
+
+    ONSET = "onset"
+    UPDATE = "update"
+    CLEARED = "cleared"
