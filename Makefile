@@ -28,8 +28,8 @@ INSTALLED := .venv/installed
 BASE_PACKAGES := gcc libc6-dev python3-venv
 # ... and what labs and tests use besides.
 LAB_PACKAGES := mininet iproute2 ethtool net-tools iputils-ping iperf3 tshark tcpdump curl procps python3-yaml
-# The tests also check the systemd units, the TLS how-to and the metrics (promtool is in prometheus).
-TEST_PACKAGES := systemd openssl prometheus
+# The tests also check the systemd units, the TLS how-to, and metrics, alerts and who is told of them.
+TEST_PACKAGES := systemd openssl prometheus prometheus-alertmanager
 PACKAGES := $(BASE_PACKAGES) $(LAB_PACKAGES)
 
 KEEP ?=

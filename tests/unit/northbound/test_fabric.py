@@ -242,7 +242,7 @@ async def test_a_hundred_hosts_at_once_are_compiled_in_a_few_passes(tmp_path: Pa
 
 async def test_reports_become_an_episode_that_ends_with_silence(tmp_path: Path) -> None:
     async with fake_switch() as fake, running(tmp_path, fake, clearAfter=0.3) as found:
-        await found.fabric.apply([network(), watch(milliseconds=10)])
+        await found.fabric.intents.apply([network(), watch(milliseconds=10)])
         await found.until_in_sync()
         fake.say(congestion(40))
         await found.until(lambda: found.heard(CongestionOnset))
