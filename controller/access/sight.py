@@ -133,7 +133,8 @@ class Sight:
         return deleted if self.tenant is None else Deleted(tuple(map(self.view, deleted.views)), {}, {})
 
     def preview(self, preview: ChangePreview) -> ChangePreview:
-        """What a change would do to intents; entries, room and numbers are the fabric's."""
+        """What a change would do to intents, and the room in one's own share; entries, tables and numbers
+        are the fabric's."""
         if self.tenant is None:
             return preview
         intents = tuple(
@@ -150,7 +151,10 @@ class Sight:
             for key, one in preview.others.items()
             if self.sees(key.tenant)
         }
-        return ChangePreview(intents, {}, (), (), others, 0)
+        shares = tuple(
+            one for one in preview.shares if one.tenant == self.tenant and self.sees_switch(one.switch)
+        )
+        return ChangePreview(intents, {}, (), shares, (), others, 0)
 
     def _expected(self, expected: Expected | None) -> Expected | None:
         return None if expected is None else replace(expected, reasons=self._reasons(expected.reasons))

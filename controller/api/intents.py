@@ -131,7 +131,7 @@ def intent_routes(fabric: Fabric, access: Access, watches: IntentWatches) -> API
         """Intents and how far they are, in order of kind, tenant and name; or what becomes of them."""
         kind = None if kind is None else kind_filter(kind)
         filters = {"kind": kind, "tenant": tenant, "name": name, "owner": owner, "state": state}
-        cursor = Cursor.read(continue_, labels=label_selector, **filters)
+        cursor = Cursor.read(continue_, 3, labels=label_selector, **filters)
         sight = seen_by(asking)
         selector = _selector(label_selector)
         wanted = Filter(kind, sight.tenant_asked_for(tenant), name, owner, selector)
@@ -384,8 +384,6 @@ def _key_of(document: object, index: int, of: int) -> IntentKey:
 
 
 def _key_after(parts: tuple[str, ...]) -> IntentKey:
-    if len(parts) != 3:
-        raise IntentError([FieldError("continue", None, "must be what the page before gave")])
     kind, tenant, name = parts
     return IntentKey(kind, TenantName(tenant), name)
 

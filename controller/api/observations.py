@@ -77,7 +77,7 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
         continue_: Continue = None,
     ) -> SwitchList:
         """Switches: connected or not, and how much of what is desired they hold."""
-        cursor = Cursor.read(continue_, role=role, connected=connected, in_sync=in_sync)
+        cursor = Cursor.read(continue_, 1, role=role, connected=connected, in_sync=in_sync)
         found = (
             view
             for view in fabric.switches
@@ -101,7 +101,7 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
 
         A tenant sees its own: those allotted to it, and those at which its networks are attached.
         """
-        cursor, sight = Cursor.read(continue_, switch=name), access.sight(fabric, asking)
+        cursor, sight = Cursor.read(continue_, 2, switch=name), access.sight(fabric, asking)
         sight.switch(SwitchName(name))
         views = [sight.port(view) for view in fabric.ports(SwitchName(name)) if sight.sees_port(view.ref)]
         page = page_of(views, lambda view: _place(view.ref), limit, cursor, fabric.intents.revision)
@@ -147,7 +147,7 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
         continue_: Continue = None,
     ) -> LinkList:
         """The directions of links that are up: a link that works both ways is there twice."""
-        cursor = Cursor.read(continue_, switch=switch)
+        cursor = Cursor.read(continue_, 4, switch=switch)
         found = (
             link
             for link in fabric.links
@@ -163,14 +163,16 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
         network: Annotated[str | None, Query(description="only those of networks of this name")] = None,
         switch: SwitchFilter = None,
         port: Annotated[int | None, Query(description="only those at this port")] = None,
+        name: Annotated[str | None, Query(description="only those of this name")] = None,
         mac: Annotated[str | None, Query(description="only this MAC address")] = None,
         address: Annotated[str | None, Query(description="only those with this IP address")] = None,
         limit: Limit = _PAGE,
         continue_: Continue = None,
     ) -> HostList:
         """Hosts, stated or heard, and where they are."""
-        filters = {"tenant": tenant, "network": network, "switch": switch, "port": port, "mac": mac}
-        cursor, sight = Cursor.read(continue_, address=address, **filters), access.sight(fabric, asking)
+        place = {"tenant": tenant, "network": network, "switch": switch, "port": port}
+        cursor = Cursor.read(continue_, 3, name=name, mac=mac, address=address, **place)
+        sight = access.sight(fabric, asking)
 
         def is_wanted(host: Host) -> bool:
             at = host.attachment
@@ -180,12 +182,15 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
                 and network in (None, host.network.name)
                 and switch in (None, at.switch)
                 and port in (None, at.port)
+                and name in (None, fabric.name_of(host))
                 and (mac is None or str(host.mac) == mac.lower())
                 and (address is None or any(str(one) == address.lower() for one in host.addresses))
             )
 
         page = page_of(filter(is_wanted, fabric.hosts), _of_host, limit, cursor, fabric.intents.revision)
-        return HostList(items=[host_document(host) for host in page.items], **page.envelope)
+        return HostList(
+            items=[host_document(host, fabric.name_of(host)) for host in page.items], **page.envelope
+        )
 
     @router.get("/paths", responses=problems(404, 422))
     async def get_paths(
@@ -209,7 +214,7 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
         continue_: Continue = None,
     ) -> EpisodeList:
         """Where the fabric is congested, and where it was: what goes on first, then the newest."""
-        cursor = Cursor.read(continue_, active=active, switch=switch)
+        cursor = Cursor.read(continue_, 3, active=active, switch=switch)
         monitor, sight = fabric.congestion, access.sight(fabric, asking)
         episodes = [*monitor.active, *monitor.over]
         found = (

@@ -68,9 +68,10 @@ def link_table(links: Sequence[Item], wide: bool = False) -> Table:
 
 def host_table(hosts: Sequence[Item], wide: bool = False) -> Table:
     """Hosts."""
-    made = table(None, "TENANT", "NETWORK", "MAC", "AT", "ADDRESSES")
+    made = table(None, "TENANT", "NETWORK", "NAME", "MAC", "AT", "ADDRESSES")
     for host in hosts:
-        made.add_row(host["tenant"], host["network"], host["mac"], _end(host), " ".join(host["addresses"]))
+        words = host["tenant"], host["network"], host["name"] or "", host["mac"], _end(host)
+        made.add_row(*words, " ".join(host["addresses"]))
     return made
 
 

@@ -68,13 +68,14 @@ class FabricRequests(Requests):
         network: str | None = None,
         switch: str | None = None,
         port: int | None = None,
+        name: str | None = None,
         mac: str | None = None,
         address: str | None = None,
     ) -> AsyncGenerator[HostDocument, None]:
         """Hosts, stated or heard, and where they are."""
         query = {
-            "tenant": tenant, "network": network, "switch": switch, "port": port, "mac": mac,
-            "address": address,
+            "tenant": tenant, "network": network, "switch": switch, "port": port, "name": name,
+            "mac": mac, "address": address,
         }  # fmt: skip
         async for item in self._items(path_of("hosts"), query):
             yield read(HostDocument, item)

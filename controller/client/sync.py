@@ -219,13 +219,14 @@ class SyncClient:
         network: str | None = None,
         switch: str | None = None,
         port: int | None = None,
+        name: str | None = None,
         mac: str | None = None,
         address: str | None = None,
     ) -> Iterator[HostDocument]:
         """Hosts, stated or heard."""
         return self._each(
             self._client.hosts(
-                tenant=tenant, network=network, switch=switch, port=port, mac=mac, address=address
+                tenant=tenant, network=network, switch=switch, port=port, name=name, mac=mac, address=address
             )
         )
 

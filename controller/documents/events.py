@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from p4fabric.controller.documents.base import Document, Time
-from p4fabric.controller.documents.fabric import End, EpisodeDocument, HostDocument, LinkDocument
+from p4fabric.controller.documents.fabric import End, EpisodeDocument, HostFacts, LinkDocument
 from p4fabric.controller.documents.intents import IntentState, StatusReason
 from p4fabric.controller.documents.status import FindingDocument
 
@@ -124,27 +124,27 @@ class LinkDownEvent(_Event, LinkDocument):
     reason: str
 
 
-class HostLearnedEvent(_Event, HostDocument):
+class HostLearnedEvent(_Event, HostFacts):
     """A host was heard for the first time, or with other addresses."""
 
     type: Literal["HostLearned"]
 
 
-class HostMovedEvent(_Event, HostDocument):
+class HostMovedEvent(_Event, HostFacts):
     """A host is at another port."""
 
     type: Literal["HostMoved"]
     before: End
 
 
-class HostForgottenEvent(_Event, HostDocument):
+class HostForgottenEvent(_Event, HostFacts):
     """A host is not known any more."""
 
     type: Literal["HostForgotten"]
     reason: str
 
 
-class AddressMovedEvent(_Event, HostDocument):
+class AddressMovedEvent(_Event, HostFacts):
     """An IP address belongs to another host."""
 
     type: Literal["AddressMoved"]

@@ -411,6 +411,13 @@ class Fabric:
         """All hosts, stated and heard."""
         return self._physical.hosts.directory.hosts
 
+    def name_of(self, host: Host) -> str | None:
+        """What its network calls a host; None: nothing, or its port has another one by intent."""
+        attachment = self._physical.attachments.attachment(host.network, host.attachment)
+        if attachment is None or attachment.mac not in (None, host.mac):
+            return None
+        return attachment.host
+
     @property
     def paths(self) -> Paths:
         """The ways over all links that are up in both directions."""

@@ -1,4 +1,4 @@
-"""All intents, found by their keys, by what they claim, and by the facts that they state.
+"""All intents, found by kind, by tenant, by what they claim, and by the facts that they state.
 
 What a query reads of it is recorded (see `state`), so that checks and compilers are made again when, and
 only when, something that they looked at changes. This module does not know which kinds exist.
@@ -19,7 +19,7 @@ __all__ = ["Catalogue"]
 
 D = TypeVar("D", bound=IntentDocument)
 
-_STANDING, _HOLDERS, _NEED = "standing", "holders", "need"
+_KIND, _STANDING, _HOLDERS, _NEED = "kind", "standing", "holders", "need"
 """Holders are kept apart where a claim is shared: whoever shares it too does not look at them."""
 
 
@@ -47,6 +47,12 @@ class Catalogue:
         """One intent of a tenant, or None."""
         intent = self.table.get(IntentKey(kind.__name__, tenant, name))
         return intent if isinstance(intent, kind) else None
+
+    def of_kind(self, kind: type[D], tenant: TenantName) -> tuple[D, ...]:
+        """A tenant's intents of one kind, in order of names. It reads all of them."""
+        keys: tuple[IntentKey, ...] = self._index.of((_KIND, kind.__name__, tenant))
+        found = (self.table.get(key) for key in keys)
+        return tuple(intent for intent in found if isinstance(intent, kind))
 
     def facts(self, *subject: object) -> tuple[Any, ...]:
         """What intents state about something, sorted (see `IntentDocument.facts`)."""
@@ -94,6 +100,7 @@ class Catalogue:
 
 
 def _facts(key: IntentKey, intent: IntentDocument) -> Iterator[Fact]:
+    yield (_KIND, key.kind, key.tenant), key
     for resource, role, _, _, shares in intent.claimed:
         if shares:
             shared_with = tuple(sorted(shares))

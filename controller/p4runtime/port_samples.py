@@ -40,7 +40,7 @@ _PARTS = {
 """Counters that add up to another, of a switch that does not have that one."""
 _QUEUE = frozenset(
     (
-        *("occupancy", "max-queue-len", "depth-limit", "rate-bps"),
+        *("occupancy", "max-queue-len", "depth-limit", "rate-bps", "rate-pps"),
         *("transmit-pkts", "transmit-octets", "dropped-pkts"),
     )
 )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.p4runtime.port_samples import PortSample
+from p4fabric.controller.telemetry.port_rates import PortRates
 from p4fabric.controller.telemetry.recent_rate import RecentRate
 from p4fabric.pipelines.values import Port
 
@@ -38,6 +39,8 @@ class PortCount:
     interface: str
     up: bool | None
     totals: dict[str, int] = field(default_factory=dict)
+    rates: Mapping[str, float] | None = None
+    """What the totals grew by a second, between the last two samples; None where there are not two."""
     queues: dict[str, QueueCount] = field(default_factory=dict)
     is_read: bool = True
     """Whether the switch still tells; if not, totals are those of its last sample."""
@@ -51,15 +54,16 @@ class PortCount:
         return max(rates) / 8 if rates else None
 
 
-_NOW = frozenset(("occupancy", "max-queue-len", "depth-limit", "rate-bps"))
+_NOW = frozenset(("occupancy", "max-queue-len", "depth-limit", "rate-bps", "rate-pps"))
 
 
 class PortCounts:
     """Feed it samples (it is a `PortWatcher`); its size is that of the ports and queues that there were."""
 
-    def __init__(self, switches: Collection[SwitchName], now: Callable[[], float] = time.monotonic) -> None:
-        """Begin without counts; `now` gives seconds that never go back."""
-        self._now = now
+    def __init__(self, switches: Collection[SwitchName], clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin without counts; the clock says, in seconds, when a sample came."""
+        self._clock = clock
+        self._rates: dict[tuple[SwitchName, Port], PortRates] = {}
         self._ports: dict[SwitchName, dict[Port, PortCount]] = {name: {} for name in switches}
         self._last: dict[tuple[SwitchName, Port, str | None], tuple[int, Mapping[str, int]]] = {}
         """When the switch had cleared its counters, and what they were last."""
@@ -83,11 +87,13 @@ class PortCounts:
     def ports_sampled(self, switch: SwitchName, samples: Collection[PortSample]) -> None:
         """Some ports said what they have counted."""
         self._unread[switch] = None
-        now = self._now()
+        now = self._clock()
         for sample in samples:
             count = self._ports[switch].setdefault(sample.port, PortCount(sample.interface, sample.up))
             count.interface, count.up, count.is_read = sample.interface, sample.up, True
             self._add(count.totals, (switch, sample.port, None), sample.cleared_at, sample.counters)
+            rates = self._rates.setdefault((switch, sample.port), PortRates())
+            count.rates = rates.sampled(count.totals, now)
             if "out-octets" in count.totals:
                 count.sent.take(count.totals["out-octets"], now)
             for queue in sample.queues:
@@ -101,13 +107,21 @@ class PortCounts:
         """Ports that the switch had are there no more."""
         for port in ports:
             if port in self._ports[switch]:
-                _forget_the_moment(self._ports[switch][port])
+                self._forget_the_moment(switch, port)
 
     def ports_unread(self, switch: SwitchName, reason: str) -> None:
         """Nothing is sampled of a switch for now."""
         self._unread[switch] = reason
-        for count in self._ports[switch].values():
-            _forget_the_moment(count)
+        for port in self._ports[switch]:
+            self._forget_the_moment(switch, port)
+
+    def _forget_the_moment(self, switch: SwitchName, port: Port) -> None:
+        count = self._ports[switch][port]
+        count.up, count.rates, count.is_read = None, None, False
+        self._rates[switch, port].forget()
+        count.sent.forget()
+        for queue in count.queues.values():
+            queue.now = {}
 
     def _add(
         self,
@@ -123,10 +137,3 @@ class PortCounts:
             before = last.get(name, 0)
             totals[name] = totals.get(name, 0) + (value - before if value >= before else value)
         self._last[key] = cleared_at, {**last, **counters}
-
-
-def _forget_the_moment(count: PortCount) -> None:
-    count.up, count.is_read = None, False
-    count.sent.forget()
-    for queue in count.queues.values():
-        queue.now = {}

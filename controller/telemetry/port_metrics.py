@@ -52,8 +52,9 @@ _QUEUE_GAUGES = {
     "depth-limit": _Gauge("depth_limit_packets", "Packets that may wait in each priority of a queue."),
     "max-queue-len": _Gauge("max_depth_packets", "The most packets that waited since the switch started."),
     "rate-bps": _Gauge("rate_limit_bytes_per_second", "Bytes a second that may leave a queue.", 1 / 8),
+    "rate-pps": _Gauge("rate_limit_packets_per_second", "Packets a second that may leave a queue."),
 }
-_NO_LIMIT = {"rate-bps": 0}
+_NO_LIMIT = {"rate-bps": 0, "rate-pps": 0}
 """Values that say that there is none."""
 
 

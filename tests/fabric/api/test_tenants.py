@@ -318,11 +318,12 @@ def _hears(served: Served, tenant: str) -> bool:
 
 
 TELEMETRY = {"counterInterval": 0.2, "portInterval": 0.2}
+TABLES = {"tenantShare": 0.25}
 
 
 async def world(folder: Path, switch: AsyncSoftSwitch, *, crowded: bool) -> Answers:
     """All that acme is answered."""
-    config = configured(folder, switch.address, tenants=TENANTS, telemetry=TELEMETRY)
+    config = configured(folder, switch.address, tenants=TENANTS, telemetry=TELEMETRY, tables=TABLES)
     async with controller(config) as served:
         await live(served, switch, crowded=crowded)
         async with client(served, await made(served, "ci", "tenant", "acme")) as http:

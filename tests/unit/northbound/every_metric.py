@@ -22,7 +22,7 @@ __all__ = ["every_metric"]
 
 _LEAF = SwitchName("leaf1")
 _QUEUE_LEAVES = (
-    *("occupancy", "max-queue-len", "depth-limit", "rate-bps"),
+    *("occupancy", "max-queue-len", "depth-limit", "rate-bps", "rate-pps"),
     *("transmit-pkts", "transmit-octets", "dropped-pkts"),
 )
 
