@@ -127,7 +127,6 @@ class Observation:
             case Turn.UPDATE:
                 self.bus.publish(CongestionUpdate(episode))
             case Turn.CLEARED:
-                self.congestion_series.ended(episode.queue)
                 self.bus.publish(CongestionCleared(episode))
 
     async def _follow_congestion(self) -> None:

@@ -65,7 +65,7 @@ class _Figures:
     seconds: float = 0.0
     """From the first to the last report of each episode."""
     reported_at: float | None = None
-    """The last report of the episode that goes on."""
+    """The last report, or the beginning of an episode after it."""
     depth: _Highest = field(default_factory=_Highest)
     delay_us: _Highest = field(default_factory=_Highest)
 
@@ -91,10 +91,6 @@ class CongestionSeries:
             figures.reported_at = now
         figures.depth.take(depth, slot)
         figures.delay_us.take(delay_us, slot)
-
-    def ended(self, queue: Queue) -> None:
-        """An episode is over; its last report was the last one told."""
-        self._of(queue).reported_at = None
 
     def queues_of(self, port: PortRef) -> Iterator[Queue]:
         """The queues of a watched port, those that never reported anything included."""

@@ -106,8 +106,6 @@ def test_the_time_in_congestion_grows_with_each_report_and_leaves_silence_out() 
     def turned(turn: Turn, episode: Episode) -> None:
         if turn is Turn.ONSET:
             series.began(episode.queue, episode.started_at)
-        elif turn is Turn.CLEARED:
-            series.ended(episode.queue)
 
     monitor = CongestionMonitor(turned, clear_after=lambda queue: 1.0)
     grown = []
