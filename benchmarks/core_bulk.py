@@ -23,7 +23,7 @@ from typing import Any
 from benchmarks import fabrics
 from benchmarks.figures import Figure, add_option, print_table, save
 from benchmarks.light_switches import LightSwitches
-from benchmarks.loop_watch import LoopWatch, watched_loop
+from benchmarks.loop_watch import LoopWatch, loop_watch, run
 from p4fabric.controller.core import Capacity, Core
 from p4fabric.controller.fabric import Fabric, running_fabric
 from p4fabric.controller.intents import IntentError, parse_all
@@ -181,8 +181,7 @@ async def running(leaves: int) -> AsyncIterator[tuple[Fabric, LoopWatch]]:
         async with running_fabric(config) as fabric:
             await fabric.intents.apply(session_networks(leaves))
             set_aside()
-            async with watched_loop() as watch:
-                yield fabric, watch
+            yield fabric, loop_watch()
 
 
 async def timed(samples: Samples, watch: LoopWatch, work: Callable[[], Any]) -> Any:
@@ -261,8 +260,8 @@ def main() -> None:
     options = parser.parse_args()
     set_up_interpreter()
     figures = entries_compiled(options.rounds)
-    figures += asyncio.run(intents_admitted(options.rounds, options.intents))
-    figures += asyncio.run(adversarial(options.rounds))
+    figures += run(intents_admitted(options.rounds, options.intents))
+    figures += run(adversarial(options.rounds))
     print_table(figures)
     save(options.figures, figures)
 

@@ -31,7 +31,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import Figure, add_option, save
-from benchmarks.loop_watch import watched_loop
+from benchmarks.loop_watch import loop_watch
+from benchmarks.loop_watch import run as run_watched
 from p4fabric.controller.access import Access
 from p4fabric.controller.api import create_app, listen, read_token, serve
 from p4fabric.controller.config import FabricConfig
@@ -193,12 +194,10 @@ async def measure(
     with process(change, port, token, changes) as changing:
         changing.send("begin")
         await asyncio.sleep(1.0)
-        async with watched_loop() as watch:
-            watch.take()
-            used = time.thread_time()
-            put = await receive(changing)
-            processor = time.thread_time() - used
-            blocked = watch.take()[0]
+        watch, used = loop_watch(), time.thread_time()
+        put = await receive(changing)
+        processor = time.thread_time() - used
+        blocked = watch.take()[0]
     fabric.intents.log.leave(note)
     await asyncio.sleep(0.5)
     first, last = [], []
@@ -264,7 +263,7 @@ def main() -> None:
     add_option(parser)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        alone, beside = asyncio.run(run(options.intents, options.watchers, options.changes, Path(folder)))
+        alone, beside = run_watched(run(options.intents, options.watchers, options.changes, Path(folder)))
     among = f"beside {options.watchers:,} watchers"
     print(quantiles("a PUT alone", alone.put))
     print(quantiles(f"a PUT {among}", beside.put))

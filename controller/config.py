@@ -31,6 +31,7 @@ from p4fabric.controller.intents.errors import FieldError, IntentError, field_pa
 from p4fabric.controller.log_format import FORMATS, LEVELS
 from p4fabric.controller.shown import shown
 from p4fabric.controller.switch_config import SwitchConfig
+from p4fabric.controller.telemetry_config import IncidentsConfig, ReportsConfig
 
 __all__ = [
     "ConfigError",
@@ -111,6 +112,8 @@ class TelemetryConfig(Section):
     """Packets a second that one port drops for one reason before there is an event; 0: never one."""
     drop_clear_after: float = Field(30.0, gt=0, le=3600, strict=False)
     """Below the threshold, before that event is over."""
+    reports: ReportsConfig = Field(default_factory=lambda: ReportsConfig.model_validate({}))
+    incidents: IncidentsConfig = Field(default_factory=lambda: IncidentsConfig.model_validate({}))
 
 
 class HostsConfig(Section):

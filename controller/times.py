@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-__all__ = ["moment", "time_text", "utc"]
+__all__ = ["duration", "moment", "time_text", "utc"]
 
 _DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,9})?(?:ms|[smhd]))+", re.ASCII)
 _PART = re.compile(r"([\d.]+)([a-z]+)")
@@ -22,6 +22,17 @@ def utc(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def duration(text: str) -> float:
+    """Read how long something takes, such as `10ms` or `1h30m`, in seconds.
+
+    Raises:
+        ValueError: it says nothing of the kind.
+    """
+    if not _DURATION.fullmatch(text):
+        raise ValueError("must be a duration, such as 10ms or 1h30m")
+    return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+
+
 def moment(text: str, now: float) -> float:
     """Read a moment: RFC 3339 with its offset, or how long before now, such as `10m` or `1h30m`.
 
@@ -36,7 +47,7 @@ def moment(text: str, now: float) -> float:
         ValueError: it is neither.
     """
     if _DURATION.fullmatch(text):
-        return now - sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+        return now - duration(text)
     try:
         found = datetime.fromisoformat(text.upper())
         if found.tzinfo is not None and "T" in text.upper():

@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     programs = [
-        *(PROGRAMS / f"{name}.json" for name in ("constructs", "headers", "profiles", "state")),
+        *(PROGRAMS / f"{name}.json" for name in ("constructs", "deflected", "headers", "profiles", "state")),
         ROOT / "pipelines" / "fabric" / "fabric.json",
     ]
     runs: list[tuple[object, ...]] = [(ENGINE, program) for program in programs]

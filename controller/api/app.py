@@ -17,6 +17,7 @@ from p4fabric.controller.api.errors import answer_errors
 from p4fabric.controller.api.events import event_routes
 from p4fabric.controller.api.explain import explain_routes
 from p4fabric.controller.api.gate import BodyBudget, BodyLimit
+from p4fabric.controller.api.incidents import incident_routes
 from p4fabric.controller.api.intents import intent_routes
 from p4fabric.controller.api.observations import observation_routes
 from p4fabric.controller.api.openapi import describe
@@ -78,6 +79,7 @@ def create_app(
     slots = StreamSlots(max_event_streams)
     app.include_router(intent_routes(fabric, access, IntentWatches(fabric, slots, bookmarks)))
     app.include_router(observation_routes(fabric, access))
+    app.include_router(incident_routes(fabric, access))
     app.include_router(event_routes(fabric, access, heartbeat, slots))
     app.include_router(explain_routes(fabric, access))
     app.include_router(administration_routes(fabric, access))

@@ -10,6 +10,7 @@ from p4fabric.controller.api.fabric_documents import (
     host_facts,
     link_document,
 )
+from p4fabric.controller.api.incident_documents import incident_document
 from p4fabric.controller.api.intent_documents import reason_documents
 from p4fabric.controller.api.status import status_event_fields
 from p4fabric.controller.documents.fabric import (
@@ -76,6 +77,8 @@ def _event_fields(event: e.Event) -> dict[str, Any]:
             return {**_end(full.port), "limit": full.limit}
         case e.CongestionOnset(episode) | e.CongestionUpdate(episode) | e.CongestionCleared(episode):
             return episode_document(episode).model_dump()
+        case e.IncidentOnset(incident) | e.IncidentUpdate(incident) | e.IncidentCleared(incident):
+            return incident_document(incident).model_dump()
         case e.TrafficDropped() | e.TrafficDropsCleared():
             return drop_event_fields(event)
 

@@ -22,6 +22,8 @@ from p4fabric.controller.fabric.core_thread import CoreThread
 from p4fabric.controller.fabric.errors import UnknownSwitch
 from p4fabric.controller.fabric.explaining import ExplainedFlow, FlowExplainer
 from p4fabric.controller.fabric.figures import Figures, switch_facts, switch_view
+from p4fabric.controller.fabric.flow_names import FlowNamer
+from p4fabric.controller.fabric.incident_service import IncidentService, kept_incidents
 from p4fabric.controller.fabric.intents import Intents
 from p4fabric.controller.fabric.kept import documents_of, rows_of
 from p4fabric.controller.fabric.observation import Observation
@@ -45,11 +47,13 @@ from p4fabric.controller.status.fabric_status import FabricFacts, FabricStatus
 from p4fabric.controller.store import SqliteStore, Store
 from p4fabric.controller.store.known import KnownRevisions
 from p4fabric.controller.store.records import Contents, read
+from p4fabric.controller.telemetry.archive import IncidentArchive
 from p4fabric.controller.telemetry.bus import EventBus
 from p4fabric.controller.telemetry.congestion import CongestionMonitor
 from p4fabric.controller.telemetry.counters import Count, Source
 from p4fabric.controller.telemetry.drop_watch import DropWatch
 from p4fabric.controller.telemetry.drops import DropPoint, DropPoints
+from p4fabric.controller.telemetry.incidents import Thresholds
 from p4fabric.controller.telemetry.metrics import Metrics
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.controller.telemetry.queue import Queue
@@ -81,14 +85,15 @@ async def running_fabric(
     """
     store = await SqliteStore.open(config.store.path, new=new_store)
     try:
-        fabric = await Fabric.load(config, store, confirm_removal=confirm_removal)
-        async with asyncio.TaskGroup() as tasks:
-            main = tasks.create_task(fabric.run(), name="fabric")
-            try:
-                yield fabric
-            finally:
-                fabric.close()
-                main.cancel()
+        async with kept_incidents(config) as archive:
+            fabric = await Fabric.load(config, store, confirm_removal=confirm_removal, archive=archive)
+            async with asyncio.TaskGroup() as tasks:
+                main = tasks.create_task(fabric.run(), name="fabric")
+                try:
+                    yield fabric
+                finally:
+                    fabric.close()
+                    main.cancel()
     finally:
         await store.close()
 
@@ -97,7 +102,14 @@ class Fabric:
     """Make it with `load`, then `run` it in a TaskGroup; `running_fabric` does both."""
 
     def __init__(
-        self, config: FabricConfig, store: Store, contents: Contents, key: bytes, guard: RemovalGuard
+        self,
+        config: FabricConfig,
+        store: Store,
+        contents: Contents,
+        key: bytes,
+        guard: RemovalGuard,
+        archive: IncidentArchive | None = None,
+        first_incident: int = 1,
     ) -> None:
         """Make an empty one.
 
@@ -107,6 +119,8 @@ class Fabric:
             contents: what it keeps now.
             key: signs link probes.
             guard: says which switches may be written to.
+            archive: keeps incidents; None: they are in memory only.
+            first_incident: the number of the first one.
         """
         self.store = store
         """Where it keeps its state; others may keep theirs there under prefixes of their own."""
@@ -172,9 +186,26 @@ class Fabric:
             lambda switch, since: self._switches[switch].heard_all(since),
             self._control.gone.__contains__,
         )
+        self.incidents = IncidentService(
+            config.telemetry.reports,
+            {switch.device_id: switch.switch_name for switch in config.switches},
+            self.bus.publish,
+            thresholds=self._thresholds,
+            report_interval=self._report_interval,
+            name=FlowNamer(self._physical.hosts, self.name_of),
+            archive=archive,
+            first_number=first_incident,
+        )
+        """What congestion comes to."""
         self._status = StatusService(lambda: self._physical.links.known, self._facts, self.bus.publish)
         self._reports = SwitchReports(
-            names, self._control, self._physical, self.observation, guard, self._status.changed
+            names,
+            self._control,
+            self._physical,
+            self.observation,
+            self.incidents,
+            guard,
+            self._status.changed,
         )
         barrier, gate, pipelines = Barrier(self._physical.links.far_end), ConnectGate(), SharedPipelines()
         for switch in config.switches:
@@ -214,7 +245,14 @@ class Fabric:
         )
 
     @classmethod
-    async def load(cls, config: FabricConfig, store: Store, *, confirm_removal: bool = False) -> Fabric:
+    async def load(
+        cls,
+        config: FabricConfig,
+        store: Store,
+        *,
+        confirm_removal: bool = False,
+        archive: IncidentArchive | None = None,
+    ) -> Fabric:
         """Take up what the store kept, and compile it, before any switch is touched.
 
         Raises:
@@ -226,7 +264,8 @@ class Fabric:
         contents = await asyncio.to_thread(read, listing)
         for record in contents.not_understood:
             _log.error("cannot read %s in the store, leaving it as it is: %s", record.key, record.reason)
-        fabric = cls(config, store, contents, key, guard)
+        first = 1 if archive is None else await archive.last_number() + 1
+        fabric = cls(config, store, contents, key, guard, archive, first)
         await fabric._take_up(contents)
         return fabric
 
@@ -277,6 +316,7 @@ class Fabric:
                 tasks.create_task(self._status.run(), name="status of the fabric")
                 tasks.create_task(self._observed.run(), name="observed changes")
                 tasks.create_task(self.observation.run(), name="observation")
+                tasks.create_task(self.incidents.run(), name="incidents")
         finally:
             self._thread.close()
 
@@ -478,11 +518,21 @@ class Fabric:
         self.intents.gone(key)
         self.observation.forget(key)
 
-    def _report_interval(self, queue: Queue) -> float:
-        """Seconds between the reports that a queue was asked for."""
+    def _watch(self, queue: Queue) -> CongestionWatch | None:
+        """How a queue should be watched; None: not at all."""
         switch = self._switches.get(queue.port.switch)
         watch = switch.wanted((CongestionWatch.TABLE_ID, queue.port.port, 0)) if switch is not None else None
-        return watch.action.interval / 1e6 if isinstance(watch, CongestionWatch) else 0.0
+        return watch if isinstance(watch, CongestionWatch) else None
+
+    def _report_interval(self, queue: Queue) -> float:
+        """Seconds between the reports that a queue was asked for."""
+        watch = self._watch(queue)
+        return 0.0 if watch is None else watch.action.interval / 1e6
+
+    def _thresholds(self, queue: Queue) -> Thresholds | None:
+        """When a queue counts as congested; None: it is not watched."""
+        watch = self._watch(queue)
+        return None if watch is None else Thresholds.of(watch.action.delay * 1000, watch.action.depth)
 
     async def _send(self, port: PortRef, frame: bytes) -> None:
         await self._switches[port.switch].packet_out(port.port, frame)

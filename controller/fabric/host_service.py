@@ -26,6 +26,7 @@ from p4fabric.controller.hosts.expected import ExpectedAddresses
 from p4fabric.controller.hosts.health import HealthChange, HealthChecker
 from p4fabric.controller.hosts.probing import HostProbing
 from p4fabric.controller.intents import IntentDocument
+from p4fabric.controller.intents.document import Claim
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.service import Service
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName
@@ -101,6 +102,10 @@ class HostService:
     async def run(self) -> None:
         """Ask whom there is to ask, for ever. Ends by cancellation only."""
         await self._probing.run()
+
+    def claims_to(self, resource: tuple[object, ...]) -> Iterable[tuple[IntentKey, Claim]]:
+        """Which intents claim an address (see `address_resource`), and as what."""
+        return self._claims.claims_to(resource)
 
     # What is asked for, and what switches say.
 

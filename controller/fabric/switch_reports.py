@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from p4fabric.controller.fabric.control import Control
+from p4fabric.controller.fabric.incident_service import IncidentService
 from p4fabric.controller.fabric.observation import Observation
 from p4fabric.controller.fabric.physical import PhysicalFabric
 from p4fabric.controller.names import PortRef, SwitchName
@@ -32,6 +33,7 @@ class SwitchReports(SessionListener):
         control: Control,
         physical: PhysicalFabric,
         observation: Observation,
+        incidents: IncidentService,
         guard: RemovalGuard,
         status_changed: Callable[[], None],
     ) -> None:
@@ -42,10 +44,12 @@ class SwitchReports(SessionListener):
             control: told of connections and progress.
             physical: told of connections, ports, frames and hosts.
             observation: told of congestion, events and times.
+            incidents: told of congestion.
             guard: says why a switch is not written to.
             status_changed: told when the status of the fabric may be another one.
         """
         self._control, self._physical, self._observation = control, physical, observation
+        self._incidents = incidents
         self._guard, self._status_changed = guard, status_changed
         self.connection_changed = dict.fromkeys(switches, time.time())
         """When each switch was connected or went away, in seconds since 1970."""
@@ -109,3 +113,4 @@ class SwitchReports(SessionListener):
                 self._physical.host_seen(switch, message)
             elif isinstance(message, CongestionReport):
                 self._observation.report(switch, message)
+                self._incidents.digest(switch, message)

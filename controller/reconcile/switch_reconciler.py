@@ -363,7 +363,7 @@ class Reconciler:
     async def _read(self, epoch: int) -> None:
         """Read the switch, with nothing in flight, and believe what it says."""
         try:
-            result = await self._session.read()
+            result = await self._session.read(self._known.decoded)
         except P4RuntimeError as error:
             self._break_off(error)
             return

@@ -16,19 +16,19 @@ from dataclasses import dataclass, field
 
 from p4fabric.controller.compiler.delta import FabricDelta
 from p4fabric.controller.names import IntentKey, SwitchName
-from p4fabric.controller.reasons import Code, Reason
+from p4fabric.controller.reasons import Reason
 from p4fabric.controller.status.backlog import Backlog
 from p4fabric.controller.status.census import Census, Group
-from p4fabric.controller.status.entries import EntryCounts, IntentEntries, Share
+from p4fabric.controller.status.entries import EntryCounts, IntentEntries
 from p4fabric.controller.status.outlook import KnownToHold, Outlook, outlook
 from p4fabric.controller.status.reasons import MOST_REASONS, Rank, bounded
+from p4fabric.controller.status.switch_trouble import SwitchTrouble
 from p4fabric.controller.status.values import (
     IntentState,
     IntentStatus,
     StatusListener,
     SwitchProgress,
     SwitchStatusChanged,
-    time_text,
 )
 
 __all__ = ["IntentStatuses"]
@@ -51,35 +51,6 @@ class _Intent:
     group: Group[IntentState | None] | None = None
 
 
-@dataclass(slots=True)
-class _Switch:
-    """What is known of a switch beside its entries."""
-
-    epoch: int | None
-    """Of its connection: what it said in earlier ones counts no more. None: it is not connected."""
-    changed: float
-    """When it came, went, or was read, in seconds since 1970."""
-    not_known: Reason
-    """That it is not connected, or was not read since it is."""
-    read_in: int | None = None
-    """The epoch in which it was read, and all that was found is counted."""
-    held: Reason | None = None
-    """Why nothing is written to it."""
-    held_changed: float = 0.0
-
-    @property
-    def is_known(self) -> bool:
-        """Whether what is counted is what it holds: it is connected, and was read since."""
-        return self.epoch is not None and self.read_in == self.epoch
-
-    @property
-    def trouble(self) -> Reason | None:
-        """Why it cannot be written to. One that may not be given its pipeline is held and not connected."""
-        if self.is_known or self.held is None:
-            return self.held if self.is_known else self.not_known
-        return self.not_known.and_then(f": {self.held}")
-
-
 class IntentStatuses:
     """Tell it what is wanted and what switches say; it tells what changes.
 
@@ -94,7 +65,7 @@ class IntentStatuses:
         self._intents: dict[IntentKey, _Intent] = {}
         self._new: dict[IntentKey, None] = {}
         self._problems: dict[IntentKey, tuple[Reason, ...]] = {}
-        self._switches: dict[SwitchName, _Switch] = {}
+        self._switches: dict[SwitchName, SwitchTrouble] = {}
         self._troubled: dict[SwitchName, None] = {}
         """Not known, or held; those that are gone for good trouble nobody."""
         self._last_changed = 0.0
@@ -289,9 +260,8 @@ class IntentStatuses:
         """Nothing is written to a switch, for a reason; or (None) it is again."""
         entries, switch = self._counts.switch(name), self._switch(name)
         if switch.held != why:
-            reason = None if why is None else Reason(Code.SWITCH_HELD, why, switch=name)
-            switch.held, switch.held_changed = reason, self._clock()
-            self._last_changed = switch.held_changed
+            self._last_changed = self._clock()
+            switch.hold(why, self._last_changed)
             self._note_trouble(name)
             self._announce(name, entries.behind)
 
@@ -313,16 +283,13 @@ class IntentStatuses:
         self._announce(name, concerned)
 
     def _set_epoch(self, name: SwitchName, epoch: int | None) -> None:
-        switch = self._switches[name]
-        switch.epoch, switch.changed = epoch, self._clock()
-        switch.not_known = _not_known(name, epoch, switch.changed)
-        self._last_changed = switch.changed
+        self._last_changed = self._clock()
+        self._switches[name].connected_as(epoch, self._last_changed)
 
     def _set_read(self, name: SwitchName, epoch: int | None) -> None:
-        switch, was_known = self._switches[name], self._switches[name].is_known
-        switch.read_in = epoch
-        if switch.is_known != was_known:
-            switch.changed = self._last_changed = self._clock()
+        now = self._clock()
+        if self._switches[name].read_in(epoch, now):
+            self._last_changed = now
             self._note_trouble(name)
             self._announce(name, self._counts.switch(name).intents)
 
@@ -336,15 +303,13 @@ class IntentStatuses:
 
     def _announce(self, name: SwitchName, concerned: int) -> None:
         if concerned:
-            switch = self._switches[name]
-            trouble = switch.trouble if name in self._troubled else None
+            trouble = self._switches[name].reason if name in self._troubled else None
             self._listener.switch_status_changed(SwitchStatusChanged(name, concerned, trouble))
 
-    def _switch(self, name: SwitchName) -> _Switch:
+    def _switch(self, name: SwitchName) -> SwitchTrouble:
         switch = self._switches.get(name)
         if switch is None:
-            now = self._clock()
-            switch = self._switches[name] = _Switch(None, now, _not_known(name, None, now))
+            switch = self._switches[name] = SwitchTrouble(name, self._clock())
             self._troubled[name] = None
             self._counts.switch(name).is_told_of = True
         return switch
@@ -382,9 +347,8 @@ class IntentStatuses:
             return ()
         of_switches = []
         for name in sorted(troubled):
-            switch, share = self._switches[name], entries.shares[name]
-            if switch.trouble is not None and (share.is_behind or not switch.is_known):
-                of_switches.append(_with_waiting(switch.trouble, share))
+            if (reason := self._switches[name].reason_for(entries.shares[name])) is not None:
+                of_switches.append(reason)
         if own is None:
             return bounded(of_switches, len(of_switches))
         problems = own.count(Rank.PROBLEM)
@@ -434,25 +398,3 @@ class IntentStatuses:
         elif entries.reasons is not None:
             own = IntentState.DEGRADED
         return Group(entries.key.kind, own, entries.concerned, entries.behind)
-
-
-def _not_known(name: SwitchName, epoch: int | None, since: float) -> Reason:
-    if epoch is None:
-        text = f"{name} is not connected since {time_text(since)}"
-        return Reason(Code.SWITCH_DISCONNECTED, text, switch=name)
-    text = f"{name} was not read yet since it was connected at {time_text(since)}"
-    return Reason(Code.SWITCH_UNREAD, text, switch=name)
-
-
-def _with_waiting(trouble: Reason, share: Share) -> Reason:
-    """A switch's trouble, and what waits for the switch because of it."""
-    parts: list[str] = []
-    facts: dict[str, int] = {}
-    if share.waiting:
-        parts.append("1 entry waits" if share.waiting == 1 else f"{share.waiting} entries wait")
-        facts["entriesWaiting"] = share.waiting
-    if share.leaving:
-        old = "1 old entry" if share.leaving == 1 else f"{share.leaving} old entries"
-        parts.append(f"{old} could not be removed")
-        facts["entriesLeaving"] = share.leaving
-    return trouble.and_then("; " + ", ".join(parts), **facts) if parts else trouble

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
@@ -34,6 +34,15 @@ class Flow:
     destination: IPv4Address | IPv6Address | None
     source_port: L4Port
     destination_port: L4Port
+    _hash: int = field(init=False, repr=False, compare=False)
+    """Flows are looked up all the time, and addresses take long to hash."""
+
+    def __post_init__(self) -> None:
+        parts = (self.protocol, self.source, self.destination, self.source_port, self.destination_port)
+        object.__setattr__(self, "_hash", hash(parts))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def protocol_name(self) -> str:

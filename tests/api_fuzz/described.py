@@ -5,6 +5,7 @@ along the description's links, in which what one answer names is asked for by th
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -12,6 +13,7 @@ import hypothesis
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.errors import Flaky
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import FailureGroup
 from schemathesis.core.result import Ok
@@ -51,6 +53,7 @@ class Described:
         self._schema.config.update(base_url=fuzzed.controller.url)
         self._session = requests.Session()
         self._session.trust_env = False
+        self._found: Fault | None = None
 
     def each_operation(self, seed: int, examples: int, role: str = "operator") -> None:
         """Ask each operation for itself, with so many examples of what fits and of what does not.
@@ -68,25 +71,35 @@ class Described:
             def ask(case: Any) -> None:
                 self._validate(self._call(case, role), case, CHECKS)
 
-            _run(ask)
+            self._run(ask)
 
     def sequences(self, seed: int, count: int, steps: int) -> None:
-        """Ask in so many sequences, each of at most so many steps.
+        """Ask in so many sequences, each of at most so many steps, and each of what there was at first.
 
         Raises:
             Fault: an answer is one.
         """
-        outer = self
+        outer, begun = self, 0
 
         class Sequence(self._schema.as_state_machine()):  # type: ignore[misc]
+            def setup(self) -> None:
+                nonlocal begun
+                begun += 1
+                outer._fuzzed.begin_anew()
+
             def call(self, case: Any, **_: Any) -> Any:
                 return outer._call(case, "operator")
 
             def validate_response(self, response: Any, case: Any, *_: Any, **__: Any) -> None:
                 outer._validate(response, case, [*CHECKS, *OF_SEQUENCES])
 
-        hypothesis.seed(seed)(Sequence)
-        _run(lambda: Sequence.run(settings=_settings(max_examples=count, stateful_step_count=steps)))
+        while begun < count:
+            hypothesis.seed(seed)(Sequence)
+            left = _settings(max_examples=count - begun, stateful_step_count=steps)
+            # A controller need not answer the same when the same is asked again: then a run ends early.
+            with suppress(Flaky):
+                self._run(lambda settings=left: Sequence.run(settings=settings))
+            seed += 1_000_000
 
     def _call(self, case: Any, role: str) -> Any:
         name = case.operation.definition.raw["operationId"]
@@ -98,8 +111,24 @@ class Described:
     def _validate(self, response: Any, case: Any, checks: list[Any]) -> None:
         kind = response.headers.get("content-type", [""])[0]
         path = unquote(urlsplit(response.request.url).path)
-        self._fuzzed.judge(case.method, path, response.status_code, kind, response.content)
-        case.validate_response(response, checks=checks)
+        try:
+            self._fuzzed.judge(case.method, path, response.status_code, kind, response.content)
+            case.validate_response(response, checks=checks)
+        except (Fault, FailureGroup) as fault:
+            self._found = self._found or Fault(f"{case.as_curl_command()}: {fault}")
+            raise
+
+    def _run(self, test: Callable[[], Any]) -> None:
+        """Run a test; what was found counts, whether or not it happens again when it is asked again."""
+        self._found = None
+        try:
+            test()
+        except (Fault, FailureGroup, requests.RequestException) as failure:
+            raise self._found or Fault(str(failure)) from failure
+        except Flaky:
+            if self._found is not None:
+                raise self._found from None
+            raise
 
 
 def _settings(**more: int) -> settings:
@@ -110,10 +139,3 @@ def _settings(**more: int) -> settings:
         suppress_health_check=list(HealthCheck),
         **more,  # type: ignore[arg-type]
     )
-
-
-def _run(test: Callable[[], Any]) -> None:
-    try:
-        test()
-    except (FailureGroup, requests.RequestException) as failure:
-        raise Fault(str(failure)) from failure

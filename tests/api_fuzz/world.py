@@ -66,6 +66,9 @@ def _intents(tenant: str, first_port: int) -> list[dict[str, Any]]:
     ]
 
 
+_NAMES = {(tenant, name) for tenant in ("acme", "globex") for name in ("clients", "web", "no-telnet")}
+
+
 @dataclass
 class Fuzzed:
     """A running controller, what may be shown to it, and what it has answered so far."""
@@ -78,6 +81,8 @@ class Fuzzed:
     statuses: Counter[int] = field(default_factory=Counter)
     operations: Counter[str] = field(default_factory=Counter)
     """Answers of operations that are described, by their names."""
+    done: Counter[str] = field(default_factory=Counter)
+    """Those of them that were no refusals."""
     faults: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -106,6 +111,7 @@ class Fuzzed:
         self.statuses[status] += 1
         if (operation := self._description.operation(method, path)) is not None:
             self.operations[operation["operationId"]] += 1
+            self.done[operation["operationId"]] += status < 300
         if status >= 500:
             raise Fault(f"status {status}: {body[:300]!r}")
         if method == "HEAD":
@@ -138,9 +144,27 @@ class Fuzzed:
                 assert answer.status_code == 201, answer.text
                 self.tokens[role] = answer.json()["token"]
             for tenant, port in (("acme", 1), ("globex", 5)):
-                for document in _intents(tenant, port):
-                    # Where something that was made by chance is in the way, it stays so.
+                documents = _intents(tenant, port)
+                if client.post(INTENTS, json=documents, params={"force": "true"}).status_code == 200:
+                    continue
+                # Something that was made by chance is in the way of one of them, and stays so.
+                for document in documents:
                     client.post(INTENTS, json=document, params={"force": "true"})
+
+    def begin_anew(self) -> None:
+        """Leave only what there was at first: two tenants' intents, a token of each role."""
+        with self.controller.client() as client:
+            of_chance = [
+                {part: item[part] for part in ("kind", "tenant", "name")}
+                for item in client.get(INTENTS, params={"limit": "1000"}).json()["items"]
+                if (item["tenant"], item["name"]) not in _NAMES and item["status"]["state"] != "deleting"
+            ]
+            if of_chance:
+                client.post(f"{INTENTS}/delete", json=of_chance)
+            for token in client.get("/api/v1/tokens").json()["items"]:
+                if not token["name"].startswith("fuzz-"):
+                    client.delete(f"/api/v1/tokens/{token['name']}")
+        self.renew()
 
     def authorization(self, role: str) -> dict[str, str]:
         """The header of somebody with a role; of another word, that of nobody."""
@@ -173,7 +197,8 @@ class Fuzzed:
         covered = len(self.described) - len(left)
         return (
             f"{self.statuses.total()} answers ({told}) from {covered} of {len(self.described)} "
-            f"operations{missing}; {len(self.faults)} faults"
+            f"operations{missing}, {self.done.total()} no refusals, of {len(+self.done)} operations; "
+            f"{len(self.faults)} faults"
         )
 
 

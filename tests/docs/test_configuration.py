@@ -26,6 +26,7 @@ from p4fabric.controller.config import (
     TelemetryConfig,
 )
 from p4fabric.controller.switch_config import SwitchConfig, TlsConfig
+from p4fabric.controller.telemetry_config import IncidentsConfig, ReportsConfig
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/configuration.md").read_text()
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -42,6 +43,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "hosts": HostsConfig,
     "tables": TablesConfig,
     "telemetry": TelemetryConfig,
+    "telemetry.reports": ReportsConfig,
+    "telemetry.incidents": IncidentsConfig,
     "log": LogConfig,
 }
 
@@ -65,7 +68,7 @@ def _default(value: object) -> str:
         case tuple():
             return ", ".join(map(str, value))
         case float():
-            return f"{value:g}"
+            return f"{value:.12g}"
         case _:
             return str(value)
 
@@ -73,7 +76,11 @@ def _default(value: object) -> str:
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_key_is_documented_with_its_default(section: str) -> None:
     expected = {
-        str(field.alias): "required" if field.is_required() else _default(field.default)
+        str(field.alias): "required"
+        if field.is_required()
+        else "none"
+        if field.default_factory
+        else _default(field.default)
         for field in SECTIONS[section].model_fields.values()
     }
     assert _documented(section) == expected

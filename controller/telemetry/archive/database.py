@@ -9,7 +9,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from p4fabric.controller.telemetry.archive.record import from_json, to_json
@@ -117,9 +117,9 @@ class IncidentDatabase:
     def get(self, number: int) -> Incident | None:
         """One incident."""
         row = self._connection.execute(
-            "SELECT document FROM incidents WHERE number = ?", (number,)
+            "SELECT document, active FROM incidents WHERE number = ?", (number,)
         ).fetchone()
-        return None if row is None else from_json(row[0])
+        return None if row is None else _incident(*row)
 
     def films(self, number: int) -> tuple[Film, ...]:
         """The films of an incident; none if it is not there."""
@@ -151,9 +151,9 @@ class IncidentDatabase:
         where = " AND ".join(conditions)
         order = "ORDER BY began DESC, number DESC LIMIT ?"
         found = self._connection.execute(
-            f"SELECT document FROM incidents WHERE {where} {order}", (*values, most)
+            f"SELECT document, active FROM incidents WHERE {where} {order}", (*values, most)
         )
-        return [from_json(document) for (document,) in found]
+        return [_incident(*row) for row in found]
 
     def _prepare(self) -> None:
         connection = self._connection
@@ -236,3 +236,8 @@ class IncidentDatabase:
             yield
         except (sqlite3.DatabaseError, OSError) as error:
             raise ArchiveError(f"incidents in {self._path} cannot be kept or read: {error}") from None
+
+
+def _incident(document: str, active: int) -> Incident:
+    """Of a row; whether it goes on is in a column of its own, which a restart changes."""
+    return replace(from_json(document), active=active != 0)

@@ -13,6 +13,7 @@ from p4fabric.controller.telemetry.incidents.values import (
     FlowFigures,
     FlowNames,
     Incident,
+    OtherFlows,
     QueueFigures,
     Turn,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "FlowNames",
     "Incident",
     "IncidentMachine",
+    "OtherFlows",
     "PacketEvidence",
     "QueueFigures",
     "Thresholds",

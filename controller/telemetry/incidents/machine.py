@@ -30,7 +30,7 @@ __all__ = ["IncidentMachine"]
 
 _SECOND = 1_000_000_000
 _MOST_QUEUES = 1024
-_SOON, _NOW_AND_THEN = 5_000_000, 50_000_000
+_SOON, _NOW_AND_THEN = 5_000_000, 100_000_000
 _Place = tuple[Queue, int, int]
 """A queue, and from when to when by its switch's clock."""
 

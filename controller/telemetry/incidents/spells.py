@@ -20,8 +20,8 @@ __all__ = ["BIN_NS", "JOIN_GAP_NS", "QueueSpells", "join"]
 
 BIN_NS = 1_000_000
 JOIN_GAP_NS = 20_000_000
-_KEPT_NS = 250_000_000
-"""How long evidence is kept apart: bins are not later than that."""
+_KEPT_NS = 64_000_000
+"""How long evidence is kept apart: a switch sends bins a few milliseconds after they are over."""
 _MOST_CELLS = 1024
 _MOST_WINDOWS = 64
 
@@ -81,8 +81,13 @@ class QueueSpells:
 
     def packet(self, packet: PacketEvidence) -> None:
         """Take a packet that met congestion."""
-        tally = Tally.of_packet(packet, *self._uncounted(packet))
-        self._put(packet.at, tally)
+        uncounted = self._uncounted(packet)
+        cell = self._cells.get(packet.at // BIN_NS)
+        if cell is None:
+            self._put(packet.at, Tally.of_packet(packet, *uncounted))
+        else:
+            cell.add_packet(packet, *uncounted)
+            self._spells = None
 
     def bin(self, one: Bin, thresholds: Thresholds | None) -> None:
         """Take a bin; without thresholds it says nothing of congestion."""

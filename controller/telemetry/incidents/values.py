@@ -6,7 +6,7 @@ nanoseconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -15,7 +15,7 @@ from p4fabric.controller.telemetry.flow import FlowId
 from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.controller.telemetry.reports import Role
 
-__all__ = ["FlowFigures", "FlowNames", "Incident", "QueueFigures", "Turn"]
+__all__ = ["FlowFigures", "FlowNames", "Incident", "OtherFlows", "QueueFigures", "Turn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class FlowNames:
     """A host, service or subscriber."""
     destination: str | None = None
     intents: tuple[IntentKey, ...] = ()
-    """Those that say that it may pass."""
+    """Those that it has to do with: its network, services, subscribers' sessions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,27 @@ class FlowFigures:
     drops: int
     """Packets of it that are known to be dropped."""
     reports: int
+
+
+@dataclass(frozen=True, slots=True)
+class OtherFlows:
+    """How much is others', and not whose."""
+
+    flows: int
+    bytes: int
+    share: float
+    """Of the queue's bytes, of all of them together: 0 to 1."""
+    drops: int
+
+    @classmethod
+    def of(cls, flows: Sequence[FlowFigures]) -> OtherFlows:
+        """Flows taken together."""
+        return cls(
+            len(flows),
+            sum(flow.bytes for flow in flows),
+            min(1.0, sum(flow.share for flow in flows)),
+            sum(flow.drops for flow in flows),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +108,15 @@ class QueueFigures:
     """Flows between the two, or of which the switch does not say."""
     reports_of_other_flows: int = 0
     """Of flows that were too many to be kept apart."""
+    others: OtherFlows | None = None
+    """What is told of other tenants' flows, where they are not named; None: all are named."""
+    is_hidden: bool = False
+    """Which queue it is must not be told."""
+
+    @property
+    def flows(self) -> tuple[FlowFigures, ...]:
+        """All flows that are kept apart."""
+        return (*self.culprits, *self.victims, *self.participants)
 
     @property
     def duration_ns(self) -> int:
@@ -107,6 +137,8 @@ class Incident:
     """Datagrams of reports of these switches that were lost meanwhile."""
     merged_into: int | None = None
     """The incident that it turned out to be a part of."""
+    lost_elsewhere: int = 0
+    """Likewise lost, of switches that must not be named."""
 
     @property
     def root(self) -> QueueFigures:
@@ -135,9 +167,25 @@ class Incident:
         return sum(one.drops for one in self.queues)
 
     @property
+    def tenants(self) -> frozenset[TenantName]:
+        """Those whose flows are known to be among its flows."""
+        named = (flow.names.tenant for queue in self.queues for flow in queue.flows)
+        return frozenset(tenant for tenant in named if tenant is not None)
+
+    @property
+    def intents(self) -> tuple[IntentKey, ...]:
+        """Those that its flows belong to."""
+        found = (key for queue in self.queues for flow in queue.flows for key in flow.names.intents)
+        return tuple(dict.fromkeys(found))
+
+    @property
     def is_complete(self) -> bool:
         """Whether all that switches sent about it is here."""
-        return not any(self.lost.values()) and not any(one.late_bins for one in self.queues)
+        return (
+            not self.lost_elsewhere
+            and not any(self.lost.values())
+            and not any(one.late_bins for one in self.queues)
+        )
 
 
 class Turn(StrEnum):

@@ -14,6 +14,7 @@ from tests.unit.northbound.every_event import AWAY, EVERY_EVENT, NET, example
 OF_A_TENANT = {
     e.IntentStatusChanged, e.IntentsStatusChanged, e.IntentDeleted, e.HostLearned, e.HostMoved,
     e.AddressMoved, e.AddressClaimRefused, e.DuplicateAddress, e.HostForgotten,
+    e.IncidentOnset, e.IncidentUpdate, e.IncidentCleared,
 }  # fmt: skip
 
 

@@ -325,10 +325,10 @@ async def test_a_fault_with_one_switch_leaves_the_others_alone_and_heals(
     faults = [RuntimeError("a bug")]
     read = SwitchSession.read
 
-    async def faulty(session: SwitchSession) -> ReadResult:
+    async def faulty(session: SwitchSession, *decoded: Any) -> ReadResult:
         if session.name == "s1" and faults:
             raise faults.pop()
-        return await read(session)
+        return await read(session, *decoded)
 
     monkeypatch.setattr(SwitchSession, "read", faulty)
     async with fake_switch() as one, fake_switch() as other, running(tmp_path, one, other) as found:

@@ -24,9 +24,11 @@ DOCS = CHECKOUT / "docs/reference"
 
 
 def rows(page: str, section: str = "") -> Iterator[list[str]]:
-    """The cells of a page's table rows, from a heading on."""
+    """The cells of a page's table rows, or of those of a section."""
     text = (DOCS / page).read_text()
-    for line in text[text.index(section) :].splitlines():
+    if section:
+        text = text.split(f"\n{section}\n")[1].partition("\n## ")[0]
+    for line in text.splitlines():
         if line.startswith("| `"):
             yield [cell.strip() for cell in line.strip("|").split("|")]
 
@@ -78,10 +80,16 @@ def test_the_page_of_drops_speaks_of_a_metric_that_there_is(page: str) -> None:
 
 def test_the_page_of_events_has_each_with_its_fields() -> None:
     episode = [name for row in rows("events.md", "## Episodes") for name in names(row[0])]
+    incident = [name for row in rows("incidents.md", "## Fields") for name in names(row[0])]
     documented = {}
     for row in rows("events.md"):
         if len(row) == 4:
-            documented[names(row[0])[0]] = set(episode if row[3].startswith("an episode") else names(row[3]))
+            found_there = {
+                "an episode": episode,
+                "an incident": incident,
+                "[an incident](incidents.md)": incident,
+            }
+            documented[names(row[0])[0]] = set(found_there.get(row[3]) or names(row[3]))
     found = [event_document(Published("1", 0.0, event)) for event in EVERY_EVENT] + [
         event_document(Lost(None, None))
     ]

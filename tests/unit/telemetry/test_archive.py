@@ -83,6 +83,13 @@ async def test_what_was_kept_is_there_after_a_restart(tmp_path: Path) -> None:
     assert (tmp_path / "incidents.db").stat().st_mode & 0o777 == 0o600
 
 
+async def test_what_went_on_when_the_controller_stopped_is_over(tmp_path: Path) -> None:
+    async with archive(tmp_path / "incidents.db") as kept:
+        kept.put(replace(incident(7), active=True))
+    async with archive(tmp_path / "incidents.db") as kept:
+        assert [one.active for one in await kept.page(Query(), None, 9)] == [False]
+
+
 async def test_pages_are_the_newest_first_and_of_what_is_asked_for(tmp_path: Path) -> None:
     async with archive(tmp_path / "incidents.db") as kept:
         for number, switch in enumerate(("leaf1", "leaf2", "leaf1", "leaf2"), 1):
