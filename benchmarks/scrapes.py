@@ -15,7 +15,7 @@ from benchmarks.figures import Figure, add_option, save
 from benchmarks.telemetry import view_of, watched
 from p4fabric.controller.interpreter import set_aside, set_up_interpreter
 from p4fabric.controller.names import PortRef, SwitchName
-from p4fabric.controller.p4runtime.port_samples import COUNTERS, PortSample, QueueSample
+from p4fabric.controller.p4runtime.port_samples import COUNTERS, QUEUE_LEAVES, PortSample, QueueSample
 from p4fabric.controller.telemetry.congestion_series import Watched
 from p4fabric.controller.telemetry.counters import CounterTotals
 from p4fabric.controller.telemetry.drop_counts import PointCount
@@ -28,25 +28,15 @@ from p4fabric.pipelines.values import Port
 
 PORTS = [Port(number) for number in range(1, 33)]
 OPEN = frozenset(PORTS[:8])
-QUEUE = QueueSample(
-    "egress",
-    {
-        "occupancy": 1,
-        "depth-limit": 64,
-        "max-queue-len": 1,
-        "rate-bps": 10**9,
-        "transmit-pkts": 1,
-        "transmit-octets": 1,
-        "dropped-pkts": 1,
-    },
-)
+LEAVES = dict.fromkeys(QUEUE_LEAVES, 1)
+QUEUES = tuple(QueueSample(name, LEAVES) for name in ("egress", *(f"priority-{n}" for n in range(8))))
 
 
 def fabric_of(switches: int) -> Any:
     """A fabric of switches with 32 ports, 8 of them open and all of them watched."""
     names = [SwitchName(f"leaf{number}") for number in range(1, switches + 1)]
     counts = PortCounts(names)
-    samples = [PortSample(port, f"eth{port}", True, dict.fromkeys(COUNTERS, 1), (QUEUE,)) for port in PORTS]
+    samples = [PortSample(port, f"eth{port}", True, dict.fromkeys(COUNTERS, 1), QUEUES) for port in PORTS]
     dropped: list[PointCount] = []
     watches: list[Watched] = []
     for name in names:

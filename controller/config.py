@@ -31,7 +31,7 @@ from p4fabric.controller.intents.errors import FieldError, IntentError, field_pa
 from p4fabric.controller.log_format import FORMATS, LEVELS
 from p4fabric.controller.shown import shown
 from p4fabric.controller.switch_config import SwitchConfig
-from p4fabric.controller.telemetry_config import IncidentsConfig, ReportsConfig
+from p4fabric.controller.telemetry_config import IncidentsConfig, IpfixConfig, ReportsConfig
 
 __all__ = [
     "ConfigError",
@@ -114,6 +114,7 @@ class TelemetryConfig(Section):
     """Below the threshold, before that event is over."""
     reports: ReportsConfig = Field(default_factory=lambda: ReportsConfig.model_validate({}))
     incidents: IncidentsConfig = Field(default_factory=lambda: IncidentsConfig.model_validate({}))
+    ipfix: IpfixConfig = Field(default_factory=lambda: IpfixConfig.model_validate({}))
 
 
 class HostsConfig(Section):

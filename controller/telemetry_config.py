@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from p4fabric.controller.api_config import ListenAddress
 from p4fabric.controller.config_section import FilePath, Section, host_and_port
 
-__all__ = ["IncidentsConfig", "ReportsConfig"]
+__all__ = ["IncidentsConfig", "IpfixConfig", "ReportsConfig"]
 
 
 def _listen_address(value: object) -> ListenAddress:
@@ -38,6 +38,18 @@ class ReportsConfig(Section):
     """Addresses that they may come from; none named: any."""
     receive_buffer: int = Field(4 << 20, ge=4096, le=1 << 30)
     """Bytes that the system keeps for the controller while it is busy."""
+
+
+def _collector(value: object) -> ListenAddress:
+    host_and_port(value, lowest=1)
+    return ListenAddress(value)
+
+
+class IpfixConfig(Section):
+    """Where incidents and drops are exported to."""
+
+    collector: Annotated[ListenAddress, BeforeValidator(_collector)] | None = None
+    """`host:port` of a collector; without it, nothing is exported."""
 
 
 class IncidentsConfig(Section):

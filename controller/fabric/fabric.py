@@ -25,6 +25,7 @@ from p4fabric.controller.fabric.figures import Figures, switch_facts, switch_vie
 from p4fabric.controller.fabric.flow_names import FlowNamer
 from p4fabric.controller.fabric.incident_service import IncidentService, kept_incidents
 from p4fabric.controller.fabric.intents import Intents
+from p4fabric.controller.fabric.ipfix_export import IpfixExport
 from p4fabric.controller.fabric.kept import documents_of, rows_of
 from p4fabric.controller.fabric.observation import Observation
 from p4fabric.controller.fabric.observed import ObservedChanges
@@ -186,13 +187,16 @@ class Fabric:
             lambda switch, since: self._switches[switch].heard_all(since),
             self._control.gone.__contains__,
         )
+        nodes = {switch.device_id: switch.switch_name for switch in config.switches}
+        collector = config.telemetry.ipfix.collector
         self.incidents = IncidentService(
             config.telemetry.reports,
-            {switch.device_id: switch.switch_name for switch in config.switches},
+            nodes,
             self.bus.publish,
             thresholds=self._thresholds,
             report_interval=self._report_interval,
             name=FlowNamer(self._physical.hosts, self.name_of),
+            export=None if collector is None else IpfixExport(collector, nodes),
             archive=archive,
             first_number=first_incident,
         )

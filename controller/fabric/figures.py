@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from itertools import islice
@@ -20,12 +21,14 @@ from p4fabric.controller.telemetry.counters import Count
 from p4fabric.controller.telemetry.drop_counts import PointCount
 from p4fabric.controller.telemetry.events import EventClass
 from p4fabric.controller.telemetry.port_counts import PortCounts
+from p4fabric.controller.telemetry.queue_maxima import QueueMaxima
 from p4fabric.pipelines.entities import EntityKey
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import EcmpGroupId, Port
 
 if TYPE_CHECKING:
     from p4fabric.controller.fabric.fabric import Fabric
+    from p4fabric.controller.fabric.incident_service import IncidentService
     from p4fabric.controller.fabric.observation import Observation
 
 __all__ = ["Figures", "switch_facts", "switch_view"]
@@ -95,9 +98,19 @@ class Figures:
         return self._observation.congestion_series
 
     @property
+    def maxima(self) -> QueueMaxima:
+        """The deepest that queues were."""
+        return self._fabric.incidents.maxima
+
+    @property
+    def incidents(self) -> IncidentService:
+        """Reports, and what they come to."""
+        return self._fabric.incidents
+
+    @property
     def now(self) -> float:
-        """Seconds since 1970, by the clock of reports."""
-        return self._observation.now()
+        """Seconds since 1970."""
+        return time.time()
 
     def drops(self) -> Iterator[PointCount]:
         """What was dropped, by port and reason, of switches that are connected."""

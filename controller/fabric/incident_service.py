@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from p4fabric.controller.config import FabricConfig
+from p4fabric.controller.fabric.ipfix_export import IpfixExport
 from p4fabric.controller.names import SwitchName
 from p4fabric.controller.telemetry.archive import ArchiveError, IncidentArchive
 from p4fabric.controller.telemetry.collector import (
@@ -29,9 +30,11 @@ from p4fabric.controller.telemetry.incidents import (
     evidence_of,
     evidence_of_digest,
 )
+from p4fabric.controller.telemetry.incidents.evidence import BinEvidence, Evidence
 from p4fabric.controller.telemetry.incidents.figures import NameFlow
 from p4fabric.controller.telemetry.incidents.spells import JOIN_GAP_NS
 from p4fabric.controller.telemetry.queue import Queue
+from p4fabric.controller.telemetry.queue_maxima import QueueMaxima
 from p4fabric.controller.telemetry.reports import Origin, ReportGroup
 from p4fabric.controller.telemetry.series import Film, SeriesRecorder
 from p4fabric.controller.telemetry_config import ReportsConfig
@@ -88,6 +91,7 @@ class IncidentService:
         thresholds: Callable[[Queue], Thresholds | None],
         report_interval: Callable[[Queue], float],
         name: NameFlow,
+        export: IpfixExport | None = None,
         archive: IncidentArchive | None = None,
         first_number: int = 1,
     ) -> None:
@@ -100,6 +104,7 @@ class IncidentService:
             thresholds: of a queue that is watched.
             report_interval: seconds between the digests that a queue was asked for.
             name: whose a flow is.
+            export: is told of incidents and drops, to export them.
             archive: keeps incidents; None: they are in memory only.
             first_number: of the first incident.
         """
@@ -115,7 +120,7 @@ class IncidentService:
         """Whether reports are taken at all."""
         self.address: tuple[str, int] | None = None
         """Where they are taken now."""
-        self.archive = archive
+        self.archive, self._export = archive, export
         self.collector = Collector(self.settings, self._reported)
         self.recorder = SeriesRecorder(self.clock, self.bins_lost)
         self.machine = IncidentMachine(
@@ -130,9 +135,17 @@ class IncidentService:
         self._publish, self._thresholds, self._report_interval = publish, thresholds, report_interval
         self._known_thresholds: dict[Queue, Thresholds | None] = {}
         self._thresholds_asked = 0
+        self.maxima = QueueMaxima()
+        self.began = 0
+        """Incidents since the start."""
         self._openings: dict[int, tuple[Film, ...]] = {}
         """Of incidents that go on."""
         self._news = asyncio.Event()
+
+    @property
+    def export_failures(self) -> int | None:
+        """IPFIX messages that were not sent; None where none are."""
+        return None if self._export is None else self._export.failures
 
     async def run(self) -> None:
         """Take reports and follow incidents, for ever. Ends by cancellation only."""
@@ -142,6 +155,8 @@ class IncidentService:
                 tasks.create_task(self._listen(), name="reports of switches")
             if self.archive is not None:
                 tasks.create_task(self.archive.run(), name="archive of incidents")
+            if self._export is not None:
+                tasks.create_task(self._export.run(), name="IPFIX")
 
     def digest(self, switch: SwitchName, report: CongestionReport) -> None:
         """A switch says by a digest that a queue was too full; of one that sends reports, that is known."""
@@ -151,7 +166,7 @@ class IncidentService:
         now = time.time_ns()
         evidence = evidence_of_digest(switch, report)
         figures.clock.reported(evidence.at, now)
-        self.machine.take((evidence,), now)
+        self._take((evidence,), now)
         self._wake()
 
     def clock(self, switch: SwitchName, now: int) -> ClockEstimate | None:
@@ -192,9 +207,21 @@ class IncidentService:
 
     def _reported(self, switch: SwitchName, group: ReportGroup, arrived: int) -> None:
         self.recorder.take(switch, group, arrived)
-        self.machine.take(evidence_of(switch, group), arrived)
+        if self._export is not None:
+            self._export.reported(switch, group, arrived)
+        self._take(tuple(evidence_of(switch, group)), arrived)
         if self.machine.pause is not None:
             self._wake()
+
+    def _take(self, evidence: Sequence[Evidence], now: int) -> None:
+        seconds = now / _SECOND
+        for one in evidence:
+            if isinstance(one, BinEvidence):
+                depth, wait_ns = one.bin.max_depth, one.bin.max_wait_ns
+            else:
+                depth, wait_ns = one.depth, one.wait_ns
+            self.maxima.reported(one.queue, depth, wait_ns / _SECOND, seconds)
+        self.machine.take(evidence, now)
 
     def _wake(self) -> None:
         self._news.set()
@@ -236,6 +263,7 @@ class IncidentService:
     def _turned(self, turn: Turn, incident: Incident) -> None:
         match turn:
             case Turn.ONSET:
+                self.began += 1
                 self._publish(IncidentOnset(incident))
             case Turn.UPDATE:
                 self._keep_opening(incident)
@@ -246,6 +274,8 @@ class IncidentService:
                         self.archive.remove(incident.number)
                     else:
                         self.archive.put(incident, self._films_of(incident))
+                if self._export is not None and incident.merged_into is None:
+                    self._export.incident(incident)
                 self._openings.pop(incident.number, None)
                 self._publish(IncidentCleared(incident))
 

@@ -94,7 +94,7 @@ class Observation:
         """A queue was too full."""
         queue, now = Queue(PortRef(switch, report.port), report.queue), self.now()
         self.congestion.report(queue, report, now)
-        self.congestion_series.reported(queue, report.depth, report.delay, now)
+        self.congestion_series.reported(queue, now)
         self._reported.set()
 
     def counts(self, key: IntentKey, sources: Iterable[Source]) -> None:

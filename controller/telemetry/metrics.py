@@ -29,6 +29,8 @@ from p4fabric.controller.telemetry.events import EventClass
 from p4fabric.controller.telemetry.families import A_TURN
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.controller.telemetry.port_metrics import balance_metrics, port_metrics
+from p4fabric.controller.telemetry.queue_maxima import QueueMaxima
+from p4fabric.controller.telemetry.report_metrics import IncidentFigures, report_metrics
 from p4fabric.controller.turns import turn
 
 __all__ = ["CONTENT_TYPE", "Metrics", "SwitchFigures", "View"]
@@ -101,8 +103,12 @@ class View(Protocol):
     @property
     def congestion_series(self) -> CongestionSeries: ...
     @property
+    def maxima(self) -> QueueMaxima: ...
+    @property
+    def incidents(self) -> IncidentFigures: ...
+    @property
     def now(self) -> float:
-        """Seconds on the clock of reports."""
+        """Seconds since 1970, as `maxima` is told."""
 
     def drops(self) -> Iterable[PointCount]:
         """Ports and reasons that are read, of switches that are connected."""
@@ -349,7 +355,10 @@ class _FabricFamilies:
 
     def _congestion(self) -> Iterator[Metric | None]:
         view = self._view
-        yield from congestion_metrics(view.watches(), view.congestion_series, view.now)
+        connected = frozenset(switch.name for switch in view.switch_figures() if switch.connected)
+        yield from congestion_metrics(view.watches(), view.congestion_series)
+        yield from view.maxima.families(connected, view.now)
+        yield from report_metrics(view.incidents)
 
     def _drops(self) -> Iterator[Metric | None]:
         dropped = CounterMetricFamily(

@@ -1,4 +1,4 @@
-"""Ports, queues and groups of ports in Prometheus's words.
+"""Ports and groups of ports in Prometheus's words.
 
 This module does not know how a value came about.
 """
@@ -6,7 +6,6 @@ This module does not know how a value came about.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
@@ -15,47 +14,20 @@ from p4fabric.controller.telemetry.balance import Balance
 from p4fabric.controller.telemetry.drops import Direction
 from p4fabric.controller.telemetry.families import Filling, handed_on
 from p4fabric.controller.telemetry.port_counts import PortCount
+from p4fabric.controller.telemetry.queue_metrics import QueueFamilies, drops_of_port
 
 __all__ = ["balance_metrics", "port_metrics"]
 
-_PORTS_A_TURN = 16
+_PORTS_A_TURN = 4
 
-_PORT, _QUEUE = ("switch", "port"), ("switch", "port", "queue")
-_PORT_COUNTERS = {
+_PORT = ("switch", "port")
+_COUNTERS = {
     "pkts": ("packets", "Packets that came in (ingress) or left (egress)."),
     "octets": ("bytes", "Bytes of frames that came in or left."),
-    "discards": (
-        "drops",
-        "Packets that found no room, were too long, or did not leave: see the queue's drops.",
-    ),
     "errors": ("errors", "Broken packets that came in or failed to leave, where the switch counts them."),
 }
+_DROPPED, _ANY = "discards", "any"
 _DIRECTIONS = {"in": Direction.INGRESS, "out": Direction.EGRESS}
-_QUEUE_COUNTERS = {
-    "transmit-pkts": ("packets", "Packets that left a queue."),
-    "transmit-octets": ("bytes", "Bytes of frames that left a queue."),
-}
-_DROPPED = "dropped-pkts"
-_FULL = "queue_full"
-"""The reason why a queue drops."""
-
-
-class _Gauge(NamedTuple):
-    name: str
-    text: str
-    scale: float = 1
-    """Of Prometheus's base unit."""
-
-
-_QUEUE_GAUGES = {
-    "occupancy": _Gauge("depth_packets", "Packets that wait in a queue."),
-    "depth-limit": _Gauge("depth_limit_packets", "Packets that may wait in each priority of a queue."),
-    "max-queue-len": _Gauge("max_depth_packets", "The most packets that waited since the switch started."),
-    "rate-bps": _Gauge("rate_limit_bytes_per_second", "Bytes a second that may leave a queue.", 1 / 8),
-    "rate-pps": _Gauge("rate_limit_packets_per_second", "Packets a second that may leave a queue."),
-}
-_NO_LIMIT = {"rate-bps": 0, "rate-pps": 0}
-"""Values that say that there is none."""
 
 
 def port_metrics(
@@ -93,19 +65,16 @@ def _filled(
         "1; the name of a port's interface, and the other end of its link.",
         labels=[*_PORT, "interface", "peer"],
     )
-    of_ports = {
+    counters = {
         leaf: CounterMetricFamily(f"p4fabric_port_{name}", text, labels=[*_PORT, "direction"])
-        for leaf, (name, text) in _PORT_COUNTERS.items()
-    }
-    of_queues: dict[str, CounterMetricFamily | GaugeMetricFamily] = {
-        leaf: CounterMetricFamily(f"p4fabric_queue_{name}", text, labels=_QUEUE)
-        for leaf, (name, text) in _QUEUE_COUNTERS.items()
+        for leaf, (name, text) in _COUNTERS.items()
     }
     dropped = CounterMetricFamily(
-        "p4fabric_queue_drops", "Packets that a queue did not take, by reason.", labels=[*_QUEUE, "reason"]
+        "p4fabric_port_drops",
+        "Packets that found no room or were too long (ingress), or did not leave (egress), by reason.",
+        labels=[*_PORT, "direction", "reason"],
     )
-    for leaf, gauge in _QUEUE_GAUGES.items():
-        of_queues[leaf] = GaugeMetricFamily(f"p4fabric_queue_{gauge.name}", gauge.text, labels=_QUEUE)
+    queues = QueueFamilies()
     for number, (port, count) in enumerate(ports, 1):
         if number % _PORTS_A_TURN == 0:
             yield None
@@ -116,20 +85,18 @@ def _filled(
         info.add_metric([*labels, count.interface, "" if peer is None else str(peer)], 1)
         if count.up is not None:
             up.add_metric(labels, count.up)
+        reasons = drops_of_port(count.queues)
         for leaf, total in count.totals.items():
             way, _, what = leaf.partition("-")
-            of_ports[what].add_metric([*labels, _DIRECTIONS[way]], total)
-        for queue, found in count.queues.items():
-            names = [*labels, queue]
-            for leaf, total in found.totals.items():
-                if leaf == _DROPPED:
-                    dropped.add_metric([*names, _FULL], total)
-                else:
-                    of_queues[leaf].add_metric(names, total)
-            for leaf, value in found.now.items():
-                if _NO_LIMIT.get(leaf) != value:
-                    of_queues[leaf].add_metric(names, value * _QUEUE_GAUGES[leaf].scale)
-    return [read, up, info, *of_ports.values(), *of_queues.values(), dropped]
+            direction = _DIRECTIONS[way]
+            if what != _DROPPED:
+                counters[what].add_metric([*labels, direction], total)
+            elif direction is Direction.INGRESS or not reasons:
+                dropped.add_metric([*labels, direction, _ANY], total)
+        for reason, total in reasons.items():
+            dropped.add_metric([*labels, Direction.EGRESS, reason], total)
+        queues.add(labels, count.queues)
+    return [read, up, info, *counters.values(), dropped, *queues]
 
 
 def balance_metrics(balances: Iterable[Balance | None]) -> Iterator[Metric | None]:

@@ -26,7 +26,7 @@ from p4fabric.controller.config import (
     TelemetryConfig,
 )
 from p4fabric.controller.switch_config import SwitchConfig, TlsConfig
-from p4fabric.controller.telemetry_config import IncidentsConfig, ReportsConfig
+from p4fabric.controller.telemetry_config import IncidentsConfig, IpfixConfig, ReportsConfig
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/configuration.md").read_text()
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -45,6 +45,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "telemetry": TelemetryConfig,
     "telemetry.reports": ReportsConfig,
     "telemetry.incidents": IncidentsConfig,
+    "telemetry.ipfix": IpfixConfig,
     "log": LogConfig,
 }
 

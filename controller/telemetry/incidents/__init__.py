@@ -7,6 +7,7 @@ from p4fabric.controller.telemetry.incidents.evidence import (
     Thresholds,
     evidence_of,
     evidence_of_digest,
+    flow_of,
 )
 from p4fabric.controller.telemetry.incidents.machine import IncidentMachine
 from p4fabric.controller.telemetry.incidents.values import (
@@ -32,4 +33,5 @@ __all__ = [
     "Turn",
     "evidence_of",
     "evidence_of_digest",
+    "flow_of",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from p4fabric.controller.names import PortRef, SwitchName
-from p4fabric.controller.telemetry.congestion import flow_of
+from p4fabric.controller.telemetry import congestion
 from p4fabric.controller.telemetry.drop_reasons import TAIL_DROP
 from p4fabric.controller.telemetry.flow import NOT_IP, FlowId, ethernet_flow, ipv4_flow, ipv6_flow
 from p4fabric.controller.telemetry.queue import Queue
@@ -25,7 +25,15 @@ from p4fabric.controller.telemetry.reports import (
 from p4fabric.pipelines.fabric.bindings import CongestionReport
 from p4fabric.pipelines.values import Port
 
-__all__ = ["BinEvidence", "Evidence", "PacketEvidence", "Thresholds", "evidence_of", "evidence_of_digest"]
+__all__ = [
+    "BinEvidence",
+    "Evidence",
+    "PacketEvidence",
+    "Thresholds",
+    "evidence_of",
+    "evidence_of_digest",
+    "flow_of",
+]
 
 _US = 1000
 _HIGHEST_PORT = (1 << Port.BITS) - 1
@@ -109,7 +117,7 @@ def evidence_of_digest(switch: SwitchName, report: CongestionReport) -> PacketEv
     return PacketEvidence(
         Queue(PortRef(switch, report.port), report.queue),
         report.timestamp * _US,
-        FlowId(0, flow_of(report)),
+        FlowId(0, congestion.flow_of(report)),
         wait_ns=report.delay * _US,
         depth=report.depth,
     )
@@ -120,7 +128,7 @@ def _met(switch: SwitchName, report: FlowReport, port: int, at: int) -> PacketEv
     return PacketEvidence(
         Queue(PortRef(switch, Port(port)), report.queue or 0),
         at,
-        _flow(report),
+        flow_of(report),
         Role.NONE if words is None else _role(words.role),
         wait_ns=(report.latency_us or 0) * _US,
         depth=report.depth or 0,
@@ -137,7 +145,7 @@ def _tail_drop(switch: SwitchName, report: DropReport, port: int, at: int) -> Pa
     return PacketEvidence(
         Queue(PortRef(switch, Port(port)), queue or 0),
         at,
-        _flow(report),
+        flow_of(report),
         Role.DROPPED,
         depth=report.depth or 0,
         drops=1 + suppressed,
@@ -150,7 +158,8 @@ def _role(number: int) -> Role:
     return Role(number) if number <= Role.DROPPED else Role.NONE
 
 
-def _flow(report: FlowReport) -> FlowId:
+def flow_of(report: FlowReport) -> FlowId:
+    """The flow of the packet in a report, with its network as far as the switch says."""
     found = _inner_flow(report.inner)
     # The switch knows the network also where the packet has no tag.
     return found if report.flow is None else FlowId(report.flow.vlan, found.flow)

@@ -96,9 +96,9 @@ class Leaf:
 
 
 @asynccontextmanager
-async def reporting(folder: Path) -> AsyncIterator[tuple[Served, Leaf]]:
+async def reporting(folder: Path, **more: Any) -> AsyncIterator[tuple[Served, Leaf]]:
     """A controller that takes reports. Its switch is not there otherwise."""
-    telemetry = {"reports": {"listen": "127.0.0.1:0"}}
+    telemetry = {"reports": {"listen": "127.0.0.1:0"}, **more}
     config = configured(folder, "127.0.0.1:1", tenants=TENANTS, telemetry=telemetry)
     async with controller(config) as served:
         await apply(served, [CLIENTS, THEIRS, WATCH])
@@ -172,6 +172,22 @@ async def test_incidents_outlive_the_controller(tmp_path: Path) -> None:
         page = await served.get("/api/v1/incidents", limit="1")
         rest = await served.get("/api/v1/incidents", limit="1", **{"continue": page["continue"]})
         assert [page["items"][0]["number"], rest["items"][0]["number"], rest["continue"]] == [2, 1, None]
+
+
+async def test_incidents_and_drops_are_exported(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:
+        collector.bind(("127.0.0.1", 0))
+        collector.setblocking(False)
+        ipfix = {"collector": f"127.0.0.1:{collector.getsockname()[1]}"}
+        async with reporting(tmp_path, ipfix=ipfix) as (_, leaf), asyncio.timeout(30):
+            burst(leaf)
+            leaf.send(Origin.DROPS, DropReport(1, 5, egress_ns=leaf.now(), drop_queue=0, reason=80))
+            sets: set[int] = set()
+            while not {2, 256, 258} <= sets:
+                message = await loop.sock_recv(collector, 2000)
+                assert (int.from_bytes(message[:2], "big"), int.from_bytes(message[12:16], "big")) == (10, 1)
+                sets.add(int.from_bytes(message[16:18], "big"))
 
 
 async def test_lost_reports_are_told(tmp_path: Path) -> None:

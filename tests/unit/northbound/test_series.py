@@ -11,9 +11,10 @@ from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.p4runtime.port_samples import PortSample, QueueSample
 from p4fabric.controller.telemetry.balance import Balance, balance_of
 from p4fabric.controller.telemetry.congestion import CongestionMonitor, Episode, Turn
-from p4fabric.controller.telemetry.congestion_series import SLOT, CongestionSeries
+from p4fabric.controller.telemetry.congestion_series import CongestionSeries
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.controller.telemetry.queue import Queue
+from p4fabric.controller.telemetry.queue_maxima import SLOT, QueueMaxima
 from p4fabric.controller.telemetry.recent_rate import RecentRate
 from p4fabric.pipelines.fabric.bindings import CongestionReport
 from p4fabric.pipelines.values import IpProtocol, L4Port, Port
@@ -111,7 +112,7 @@ def test_the_time_in_congestion_grows_with_each_report_and_leaves_silence_out() 
     grown = []
     for now in (10.0, 10.5, 11.25, 20.0, 20.5, 30.0):
         monitor.report(QUEUE, REPORT, now)
-        series.reported(QUEUE, REPORT.depth, REPORT.delay, now)
+        series.reported(QUEUE, now)
         grown.append((series.episodes(QUEUE), series.seconds(QUEUE)))
     assert grown == [(1, 0.0), (1, 0.5), (1, 1.25), (2, 1.25), (2, 1.75), (3, 1.75)]
     monitor.expire(40.0)
@@ -127,17 +128,17 @@ def test_the_time_in_congestion_grows_with_each_report_and_leaves_silence_out() 
 def test_a_reader_of_any_interval_up_to_a_slot_sees_the_highest_of_all_reports(
     reports: list[tuple[float, int]], period: float
 ) -> None:
-    series, now, next_scrape, seen = CongestionSeries(), 1000.0, 1000.0, 0
+    maxima, now, next_scrape, seen = QueueMaxima(), 1000.0, 1000.0, 0
     for seconds, depth in reports:
         now += seconds
         while next_scrape < now:
-            highest = series.highest(QUEUE, next_scrape)
+            highest = maxima.highest(QUEUE, next_scrape)
             seen = max(seen, highest[0] if highest else 0)
             next_scrape += period
-        series.reported(QUEUE, depth, 10 * depth, now)
+        maxima.reported(QUEUE, depth, 10.0 * depth, now)
     if reports:
-        highest = series.highest(QUEUE, next_scrape)
-        assert highest is not None and highest[1] == 10 * highest[0]
+        highest = maxima.highest(QUEUE, next_scrape)
+        assert highest is not None and highest[1] == 10.0 * highest[0]
         assert max(seen, highest[0]) == max(depth for _, depth in reports)
     # What was is not taken for what is.
-    assert series.highest(QUEUE, now + 2 * SLOT) is None
+    assert maxima.highest(QUEUE, now + 2 * SLOT) is None
