@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 import shutil
+import socket
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,8 @@ import yaml
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Dot1Q, Ether
 
-from p4fabric.softswitch import AsyncSoftSwitch, QueueLimits
+from p4fabric.controller.telemetry.reports import FlowReport, Origin, ReportGroup, encode
+from p4fabric.softswitch import AsyncSoftSwitch, QueueLimits, QueueWatch
 from tests.fabric.api.conftest import TARGET, Served, configured, controller, network
 from tests.fabric.api.test_switches import apply, until_in_sync
 from tests.monitoring.dashboards import DASHBOARDS, DEPLOY, Query, queries, variables
@@ -51,14 +55,28 @@ SLOW = QueueLimits(rate_bps=80_000, depth=8)
 FAST = QueueLimits(rate_bps=8_000_000, depth=64)
 
 
-def leaf(number: int, queues: Mapping[int, QueueLimits]) -> AsyncSoftSwitch:
-    """Memory ports 1 to 4."""
-    return AsyncSoftSwitch(device_id=number, interfaces=dict.fromkeys(range(1, 5)), queues=queues)
+def leaf(number: int, reports_to: int, queues: Mapping[int, QueueLimits]) -> AsyncSoftSwitch:
+    """Memory ports 1 to 4, of which 2 sends bins of its queues to a UDP port."""
+    return AsyncSoftSwitch(
+        device_id=number,
+        interfaces=dict.fromkeys(range(1, 5)),
+        queues=queues,
+        watches={2: QueueWatch()},
+        report_to=f"127.0.0.1:{reports_to}",
+    )
 
 
 def watch(depth: int) -> dict[str, Any]:
     spec = {"queueDepth": depth, "queueDelayMicroseconds": 50_000, "reportIntervalMilliseconds": 50}
     return {"kind": "TelemetryWatch", "name": "queues", "tenant": "acme", "spec": spec}
+
+
+def free_udp_port() -> int:
+    """One that nobody uses now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def told(source: int, to: int, content: Any) -> bytes:
@@ -91,6 +109,24 @@ async def talk(leaf: AsyncSoftSwitch) -> None:
         for frame in (*ACROSS, *[TO_THE_SLOW_PORT] * 4, *DROPPED):
             leaf.inject(1, frame)
         await asyncio.sleep(0.2)
+
+
+async def report(reports_to: int) -> None:
+    """What the program of leaf1 says of a packet that has waited; of three datagrams one is lost."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for number in count():
+            waited = FlowReport(
+                egress_port=2,
+                queue=0,
+                depth=5,
+                latency_us=60_000,
+                egress_ns=time.monotonic_ns(),
+                congested=True,
+            )
+            group = ReportGroup(1, Origin.EGRESS, number % (1 << 22), (waited,))
+            if number % 3:
+                sender.sendto(encode(group), ("127.0.0.1", reports_to))
+            await asyncio.sleep(0.2)
 
 
 async def keep_changing(served: Served) -> None:
@@ -152,24 +188,29 @@ async def unanswered(http: httpx.AsyncClient, instance: str, asked: Iterable[Que
 
 @pytest.mark.timeout(300)
 async def test_every_panel_has_an_answer_and_an_alert_fires(tmp_path: Path) -> None:
+    reports_to = free_udp_port()
+    telemetry = {
+        "portInterval": 0.2,
+        "counterInterval": 0.2,
+        "reports": {"listen": f"127.0.0.1:{reports_to}"},
+    }
     async with (
-        leaf(1, {2: SLOW, 3: FAST, 4: FAST}) as leaf1,
-        leaf(2, {3: FAST, 4: FAST}) as leaf2,
-        controller(
-            configured(
-                tmp_path,
-                leaf1.address,
-                leaf2.address,
-                telemetry={"portInterval": 0.2, "counterInterval": 0.2},
-            )
-        ) as served,
+        leaf(1, reports_to, {2: SLOW, 3: FAST, 4: FAST}) as leaf1,
+        leaf(2, reports_to, {3: FAST, 4: FAST}) as leaf2,
+        controller(configured(tmp_path, leaf1.address, leaf2.address, telemetry=telemetry)) as served,
         asyncio.TaskGroup() as tasks,
     ):
         await apply(served, [CLIENTS, POLICY, watch(4)])
         await until_in_sync(served)
         running = [
             tasks.create_task(work)
-            for work in (carry(leaf1, leaf2), carry(leaf2, leaf1), talk(leaf1), keep_changing(served))
+            for work in (
+                carry(leaf1, leaf2),
+                carry(leaf2, leaf1),
+                talk(leaf1),
+                report(reports_to),
+                keep_changing(served),
+            )
         ]
         await served.until(lambda: served.fabric.links_up == 4)
         async with prometheus(tmp_path, served) as http:

@@ -104,9 +104,13 @@ async def test_what_ports_and_queues_count_is_on_the_page(tmp_path: Path) -> Non
         before = await until(served, lambda page: ("1",) in page["port_up"])
         # Counters are there before the first packet.
         assert before["port_packets_total"]["ingress", "1"] == 0
-        assert before["queue_drops_total"]["2", "egress", "queue_full"] == 0
+        assert (
+            before["queue_drops_total"]["2", "0"]
+            == before["port_drops_total"]["egress", "2", "queue_full"]
+            == 0
+        )
         await send(leaf, 1, FRAME, times=20)
-        after = await until(served, lambda page: page["queue_drops_total"]["2", "egress", "queue_full"] >= 10)
+        after = await until(served, lambda page: page["queue_drops_total"]["2", "0"] >= 10)
         after = await until(served, lambda page: page["port_packets_total"]["ingress", "1"] >= 20)
 
         def grown(name: str, *labels: str) -> float:
@@ -114,15 +118,17 @@ async def test_what_ports_and_queues_count_is_on_the_page(tmp_path: Path) -> Non
 
         assert grown("port_packets_total", "ingress", "1") == 20
         assert grown("port_bytes_total", "ingress", "1") == 20_000
-        dropped = grown("queue_drops_total", "2", "egress", "queue_full")
-        waiting = after["queue_depth_packets"]["2", "egress"]
+        dropped = grown("queue_drops_total", "2", "0")
+        waiting = after["queue_depth_packets"]["2", "0"]
         sent = grown("port_packets_total", "egress", "2")
         assert sent + dropped + waiting == 20 and waiting >= 1
-        assert grown("queue_packets_total", "2", "egress") == sent
-        assert grown("port_drops_total", "egress", "2") == dropped
+        assert grown("queue_packets_total", "2", "0") == sent
+        assert grown("port_drops_total", "egress", "2", "queue_full") == dropped
         assert grown("port_bytes_total", "egress", "2") == 1000 * sent
-        assert after["queue_depth_limit_packets"]["2", "egress"] == 1
-        assert after["queue_rate_limit_bytes_per_second"] == {("2", "egress"): 100.0}
+        # What is of no priority alone is of the port, and nothing counts twice.
+        assert {labels[1] for labels in after["queue_packets_total"]} == {str(n) for n in range(8)}
+        assert after["port_queue_limit_packets"]["2",] == 1
+        assert after["port_rate_limit_bytes_per_second"] == {("2",): 100.0}
         assert after["port_up"] == {(str(port),): 1.0 for port in range(1, 5)}
         assert ("port3", "", "3") in after["port_info"]
         assert after["switch_ports_read"] == {(): 1.0}
@@ -175,7 +181,7 @@ async def test_a_watched_queue_has_counters_before_it_is_congested(tmp_path: Pat
         calm = await scrape(served)
         assert calm["watch_depth_packets"] == {("2",): 5} and calm["watch_delay_seconds"] == {("2",): 0.02}
         assert calm["congestion_episodes_total"] == {("2", str(priority)): 0 for priority in range(8)}
-        assert not calm["congestion_delay_seconds_max"]
+        assert not calm["queue_delay_seconds_max"]
         await send(leaf, 1, FRAME, times=20)
         queue = ("2", "0")
         over = await until(
@@ -186,8 +192,8 @@ async def test_a_watched_queue_has_counters_before_it_is_congested(tmp_path: Pat
         # Whoever asks, and however often, is told the highest of the last quarter minute.
         for _ in range(2):
             page = await scrape(served)
-            assert page["congestion_depth_packets_max"][queue] >= 5
-            assert 0.02 <= page["congestion_delay_seconds_max"][queue] < 1
+            assert page["queue_depth_packets_max"][queue] >= 5
+            assert 0.02 <= page["queue_delay_seconds_max"][queue] < 1
         assert sum(page["congestion_episodes_total"].values()) == page["congestion_episodes_total"][queue]
 
 

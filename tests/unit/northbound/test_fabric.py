@@ -254,7 +254,7 @@ async def test_reports_become_an_episode_that_ends_with_silence(tmp_path: Path) 
         assert (episode.peak_depth, episode.peak_delay_us, episode.reports) == (90, 9000, 2)
         assert [str(flow) for flow in episode.flows] == ["tcp 10.0.1.7:999 > 10.0.1.8:80"]
         page = (await found.fabric.metrics.page()).decode()
-        assert 'p4fabric_congestion_depth_packets_max{port="1",priority="0",switch="s1"} 90.0' in page
+        assert 'p4fabric_queue_depth_packets_max{port="1",priority="0",switch="s1"} 90.0' in page
         assert 'p4fabric_congestion_episodes_total{port="1",priority="0",switch="s1"} 1.0' in page
 
 
