@@ -23,8 +23,6 @@ _LEVELS: Mapping[type, int] = {
     e.HostLimitReached: logging.WARNING,
     e.CongestionOnset: logging.WARNING,
     e.CongestionUpdate: logging.DEBUG,
-    e.IncidentOnset: logging.WARNING,
-    e.IncidentUpdate: logging.DEBUG,
     e.TrafficDropped: logging.WARNING,
 }
 """All others are info."""
@@ -47,9 +45,6 @@ _WORDS: Mapping[type, str] = {
     e.CongestionOnset: "congestion begins:",
     e.CongestionUpdate: "congestion goes on:",
     e.CongestionCleared: "congestion ends:",
-    e.IncidentOnset: "incident begins:",
-    e.IncidentUpdate: "incident goes on:",
-    e.IncidentCleared: "incident ends:",
     e.TrafficDropped: "traffic is dropped:",
     e.TrafficDropsCleared: "traffic is no longer dropped:",
 }

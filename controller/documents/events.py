@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from p4fabric.controller.documents.base import Document, Time
-from p4fabric.controller.documents.fabric import End, EpisodeDocument, HostFacts, LinkDocument
-from p4fabric.controller.documents.incidents import IncidentDocument
+from p4fabric.controller.documents.fabric import End, EpisodeDocument, HostDocument, LinkDocument
 from p4fabric.controller.documents.intents import IntentState, StatusReason
 from p4fabric.controller.documents.status import FindingDocument
 
@@ -29,9 +28,6 @@ __all__ = [
     "HostLearnedEvent",
     "HostLimitReachedEvent",
     "HostMovedEvent",
-    "IncidentClearedEvent",
-    "IncidentOnsetEvent",
-    "IncidentUpdateEvent",
     "IntentDeletedEvent",
     "IntentStatusChangedEvent",
     "IntentsStatusChangedEvent",
@@ -44,7 +40,7 @@ __all__ = [
 ]
 
 
-EventClass = Literal["fabric", "intents", "switches", "links", "hosts", "congestion", "incidents", "drops"]
+EventClass = Literal["fabric", "intents", "switches", "links", "hosts", "congestion", "drops"]
 """What events are about; each class has a history of its own."""
 
 
@@ -128,27 +124,27 @@ class LinkDownEvent(_Event, LinkDocument):
     reason: str
 
 
-class HostLearnedEvent(_Event, HostFacts):
+class HostLearnedEvent(_Event, HostDocument):
     """A host was heard for the first time, or with other addresses."""
 
     type: Literal["HostLearned"]
 
 
-class HostMovedEvent(_Event, HostFacts):
+class HostMovedEvent(_Event, HostDocument):
     """A host is at another port."""
 
     type: Literal["HostMoved"]
     before: End
 
 
-class HostForgottenEvent(_Event, HostFacts):
+class HostForgottenEvent(_Event, HostDocument):
     """A host is not known any more."""
 
     type: Literal["HostForgotten"]
     reason: str
 
 
-class AddressMovedEvent(_Event, HostFacts):
+class AddressMovedEvent(_Event, HostDocument):
     """An IP address belongs to another host."""
 
     type: Literal["AddressMoved"]
@@ -205,24 +201,6 @@ class CongestionClearedEvent(_Event, EpisodeDocument):
     type: Literal["CongestionCleared"]
 
 
-class IncidentOnsetEvent(_Event, IncidentDocument):
-    """Queues begin to be congested."""
-
-    type: Literal["IncidentOnset"]
-
-
-class IncidentUpdateEvent(_Event, IncidentDocument):
-    """More is known of it."""
-
-    type: Literal["IncidentUpdate"]
-
-
-class IncidentClearedEvent(_Event, IncidentDocument):
-    """It is over, or turned out to be a part of another one."""
-
-    type: Literal["IncidentCleared"]
-
-
 class _Drops(_Event, End):
     direction: str
     reason: str
@@ -271,9 +249,6 @@ FabricEvent = Annotated[
     | CongestionOnsetEvent
     | CongestionUpdateEvent
     | CongestionClearedEvent
-    | IncidentOnsetEvent
-    | IncidentUpdateEvent
-    | IncidentClearedEvent
     | TrafficDroppedEvent
     | TrafficDropsClearedEvent
     | EventsLostEvent,

@@ -16,7 +16,6 @@ __all__ = [
     "EpisodeList",
     "FlowDocument",
     "HostDocument",
-    "HostFacts",
     "HostList",
     "LinkDocument",
     "LinkList",
@@ -94,8 +93,8 @@ class LinkDocument(Document):
     destination: End
 
 
-class HostFacts(Document):
-    """A host, and where it is."""
+class HostDocument(Document):
+    """A host that was learned."""
 
     mac: str
     tenant: str
@@ -103,12 +102,6 @@ class HostFacts(Document):
     switch: str
     port: int
     addresses: list[str]
-
-
-class HostDocument(HostFacts):
-    """A host, stated or heard."""
-
-    name: str | None = Field(description="what its network calls the host at its port; null: nothing")
 
 
 class LinkList(ListDocument):
@@ -140,9 +133,6 @@ class PortDocument(Document):
     peer: End | None = Field(description="the port at the other end of its link, if it has one")
     networks: list[str] = Field(description="those open at it, as tenant/name")
     counters: dict[str, int] = Field(description="by their names in gNMI; they never go back")
-    rates: dict[str, float] | None = Field(
-        description="what the counters grow by in a second, between the last two samples; null: before that"
-    )
     queues: list[QueueDocument]
 
 

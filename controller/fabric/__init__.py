@@ -4,7 +4,6 @@ from p4fabric.controller.core import IntentConflict, Outcome, UnknownIntent
 from p4fabric.controller.fabric.errors import (
     LinkIsThere,
     SwitchIsConnected,
-    UnknownIncident,
     UnknownLink,
     UnknownRecord,
     UnknownSwitch,
@@ -47,7 +46,6 @@ __all__ = [
     "ShownEntry",
     "SwitchIsConnected",
     "SwitchView",
-    "UnknownIncident",
     "UnknownIntent",
     "UnknownLink",
     "UnknownRecord",

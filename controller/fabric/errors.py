@@ -6,14 +6,7 @@ from collections.abc import Iterable
 
 from p4fabric.controller.names import PortRef, SwitchName
 
-__all__ = [
-    "LinkIsThere",
-    "SwitchIsConnected",
-    "UnknownIncident",
-    "UnknownLink",
-    "UnknownRecord",
-    "UnknownSwitch",
-]
+__all__ = ["SwitchIsConnected", "UnknownSwitch"]
 
 
 class UnknownSwitch(Exception):
@@ -23,13 +16,6 @@ class UnknownSwitch(Exception):
         self.name = name
         others = ", ".join(sorted(known))
         super().__init__(f"there is no switch {name!r}" + (f"; there are {others}" if others else ""))
-
-
-class UnknownIncident(Exception):
-    """There is no such incident, or it is kept no more."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(f"there is no incident {number}, or it is kept no more")
 
 
 class UnknownLink(Exception):

@@ -87,8 +87,6 @@ class Reconciler:
         self._news = News()
         self._unnoted: set[EntityKey] = set()
         """Keys of which it is to be seen after the next read whether there is news."""
-        self._told_epoch: int | None = None
-        """The session's epoch in which the switch was read last, once there is no more news of that."""
         self._broke_off: str | None = None
         self._hold: str | None = None
         self._resume_at = 0.0
@@ -363,7 +361,7 @@ class Reconciler:
     async def _read(self, epoch: int) -> None:
         """Read the switch, with nothing in flight, and believe what it says."""
         try:
-            result = await self._session.read(self._known.decoded)
+            result = await self._session.read()
         except P4RuntimeError as error:
             self._break_off(error)
             return
@@ -385,7 +383,6 @@ class Reconciler:
             if number % SLICE == 0:
                 self._tell()
                 await turn()
-        self._told_epoch = epoch
         self._barrier.changed(self.name)
 
     def _tell(self) -> None:
@@ -399,7 +396,7 @@ class Reconciler:
             (self._hold or self._broke_off) if state.phase is Phase.PRIMARY else str(state),
             self._known.unknown,
             len(self._unclaimed),
-            self._told_epoch,
+            self._known.epoch,
         )
         progress = self._news.take(self.name, summary, self._changes.keys())
         if progress is not None:

@@ -77,6 +77,5 @@ def port_metrics(
             of_ports[leaf].add_metric(labels, total)
         for queue, found in count.queues.items():
             for leaf, value in {**found.totals, **found.now}.items():
-                if family := of_queues.get(leaf):
-                    family.add_metric([*labels, queue], value)
+                of_queues[leaf].add_metric([*labels, queue], value)
     yield from (read, up, info, *of_ports.values(), *of_queues.values())

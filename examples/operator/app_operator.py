@@ -19,7 +19,6 @@ from typing import Any
 import yaml
 
 from p4fabric.client import (
-    BadSettings,
     Busy,
     CannotConnect,
     ChangeType,
@@ -131,7 +130,4 @@ async def operate(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        asyncio.run(operate(Path(sys.argv[1])))
-    except BadSettings as error:
-        sys.exit(str(error))
+    asyncio.run(operate(Path(sys.argv[1])))

@@ -52,13 +52,6 @@ from p4fabric.controller.documents.fabric import (
     PortDocument,
     SwitchDocument,
 )
-from p4fabric.controller.documents.incidents import (
-    IncidentDocument,
-    IncidentFilmDocument,
-    SeriesDocument,
-    TopDocument,
-    WatchedQueueDocument,
-)
 from p4fabric.controller.documents.intents import (
     CountersDocument,
     IntentMetadata,
@@ -112,8 +105,6 @@ __all__ = [
     "FirewallPolicy",
     "Forbidden",
     "HostDocument",
-    "IncidentDocument",
-    "IncidentFilmDocument",
     "Intent",
     "IntentError",
     "IntentKey",
@@ -137,7 +128,6 @@ __all__ = [
     "Resource",
     "Retries",
     "Role",
-    "SeriesDocument",
     "Service",
     "Settings",
     "StatusReason",
@@ -146,12 +136,10 @@ __all__ = [
     "TelemetryWatch",
     "TokenDocument",
     "TooManyRequests",
-    "TopDocument",
     "Unauthenticated",
     "UnexpectedAnswer",
     "UpfSession",
     "WaitTimeout",
-    "WatchedQueueDocument",
     "Writable",
     "Written",
     "document_of",

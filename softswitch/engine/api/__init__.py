@@ -65,7 +65,6 @@ from p4fabric.softswitch.engine.api.pipeline import (
     TableInfo,
     ValueSetInfo,
 )
-from p4fabric.softswitch.engine.api.queues import Bin, QueueCounts, Queues, ReportStats
 from p4fabric.softswitch.engine.api.reports import (
     CaptureStats,
     Departure,
@@ -83,7 +82,6 @@ __all__ = [
     "ActionCall",
     "ActionInfo",
     "Atomicity",
-    "Bin",
     "BuildError",
     "CaptureStats",
     "Change",
@@ -125,13 +123,10 @@ __all__ = [
     "PortError",
     "PortStats",
     "ProfileInfo",
-    "QueueCounts",
     "QueueStats",
-    "Queues",
     "Range",
     "RegisterInfo",
     "Replica",
-    "ReportStats",
     "SetDefaultAction",
     "Status",
     "TableInfo",
