@@ -113,7 +113,7 @@ async def measure(intents: int, samples: int) -> list[Figure]:
             app = create_app(fabric, await Access.load(config, fabric.store, TOKEN))
             everything = documents(intents)
             for begin in range(0, len(everything), AT_ONCE):
-                await fabric.apply(everything[begin : begin + AT_ONCE])
+                await fabric.intents.apply(everything[begin : begin + AT_ONCE])
             await asyncio.sleep(1.0)
             await milliseconds(app, {"limit": "1"})  # FastAPI makes some of its parts at the first request.
             spent: dict[str, list[float]] = {"first": [await milliseconds(app, {})]}

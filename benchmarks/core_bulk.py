@@ -23,7 +23,7 @@ from typing import Any
 from benchmarks import fabrics
 from benchmarks.figures import Figure, add_option, print_table, save
 from benchmarks.light_switches import LightSwitches
-from benchmarks.loop_watch import LoopWatch, watched_loop
+from benchmarks.loop_watch import LoopWatch, loop_watch, run
 from p4fabric.controller.core import Capacity, Core
 from p4fabric.controller.fabric import Fabric, running_fabric
 from p4fabric.controller.intents import IntentError, parse_all
@@ -179,10 +179,9 @@ async def running(leaves: int) -> AsyncIterator[tuple[Fabric, LoopWatch]]:
         config = fabrics.configuration(folder, LightSwitches(1, 0))
         await fabrics.fill(config.store.path, 100)
         async with running_fabric(config) as fabric:
-            await fabric.apply(session_networks(leaves))
+            await fabric.intents.apply(session_networks(leaves))
             set_aside()
-            async with watched_loop() as watch:
-                yield fabric, watch
+            yield fabric, loop_watch()
 
 
 async def timed(samples: Samples, watch: LoopWatch, work: Callable[[], Any]) -> Any:
@@ -210,10 +209,10 @@ async def intents_admitted(rounds: int, count: int) -> list[Figure]:
     for _ in range(rounds):
         async with running(2) as (fabric, watch):
             documents = list(sessions(count // FEWER))
-            await timed(few, watch, partial(fabric.apply, documents))
+            await timed(few, watch, partial(fabric.intents.apply, documents))
         async with running(2) as (fabric, watch):
             documents = list(sessions(count))
-            await timed(many, watch, partial(fabric.apply, documents))
+            await timed(many, watch, partial(fabric.intents.apply, documents))
         growth.append(many.processor[-1] / few.processor[-1] / FEWER)
     title = f"{count:,} intents admitted in one apply"
     found = many.figures("intents", title, 3.0)
@@ -240,7 +239,7 @@ async def adversarial(rounds: int) -> list[Figure]:
         for _ in range(rounds):
             writes = [Write(document, "operator") for document in documents]
             async with running(2) as (fabric, watch):
-                answer = await timed(samples, watch, partial(fabric.preview_write, writes, 200))
+                answer = await timed(samples, watch, partial(fabric.intents.preview_write, writes, 200))
             if isinstance(answer, IntentError):
                 sizes.append(float(sum(len(str(one)) for one in answer.listed())))
         found += samples.figures(name, title, 5.0)
@@ -261,8 +260,8 @@ def main() -> None:
     options = parser.parse_args()
     set_up_interpreter()
     figures = entries_compiled(options.rounds)
-    figures += asyncio.run(intents_admitted(options.rounds, options.intents))
-    figures += asyncio.run(adversarial(options.rounds))
+    figures += run(intents_admitted(options.rounds, options.intents))
+    figures += run(adversarial(options.rounds))
     print_table(figures)
     save(options.figures, figures)
 

@@ -2,7 +2,8 @@
 
 A controller with its store runs in this process, on 10 leaves and 2 spines that are light P4Runtime servers
 in another one. A change takes from the call, of `Fabric.apply` or over REST (a client in a third process),
-until its intent is active and all switches are in sync.
+until its intent is active and all switches are in sync; whoever waits for that is woken, and asks for nothing
+before.
 
     .venv/bin/python -m benchmarks.core_growth [--endpoints 100,1000,10000,50000] [--turns 200]
         [--plot docs/performance/core-growth.svg]
@@ -19,7 +20,8 @@ import multiprocessing
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -28,18 +30,20 @@ from typing import Any
 from benchmarks import fabrics, plots
 from benchmarks.figures import Figure, add_option, print_table, save
 from benchmarks.light_switches import light_switches
-from benchmarks.loop_watch import LoopWatch, watched_loop
+from benchmarks.loop_watch import loop_watch, run
 from p4fabric.controller.access import Access
 from p4fabric.controller.api import create_app, listen, read_token, serve
 from p4fabric.controller.fabric import Fabric, IntentState, running_fabric
+from p4fabric.controller.fabric.intent_log import Change
 from p4fabric.controller.interpreter import set_aside, set_up_interpreter
 from p4fabric.controller.names import IntentKey, TenantName
 
 SIZES = (100, 1_000, 10_000, 50_000)
 WAYS = ("call", "REST")
 POLL = 0.001
-"""Seconds between looks whether a change is acknowledged."""
+"""Seconds between looks whether switches are in sync, should they not be so when the intent is active."""
 WARM_UP = 20
+"""Turns before those that are measured."""
 COUNTED = 20
 """Changes of each kind whose function calls are counted."""
 READY = 600.0
@@ -67,14 +71,36 @@ Measured = dict[tuple[str, str, int], Samples]
 """By way, kind of change, and endpoints."""
 
 
-def is_acknowledged(fabric: Fabric, key: IntentKey) -> bool:
-    """Whether an intent is active, and every switch holds exactly what is desired."""
-    view = fabric.get(key)
-    return (
-        view is not None
-        and view.status.state is IntentState.ACTIVE
-        and all(switch.in_sync for switch in fabric.switches)
-    )
+class Acknowledgements:
+    """Wakes up who waits until an intent is active, and every switch holds exactly what is desired."""
+
+    def __init__(self, fabric: Fabric) -> None:
+        """Make it."""
+        self._fabric = fabric
+        self._key: IntentKey | None = None
+        self._changed = asyncio.Event()
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Be told of changes meanwhile."""
+        self._fabric.intents.log.follow(self._note)
+        try:
+            yield
+        finally:
+            self._fabric.intents.log.leave(self._note)
+
+    def _note(self, changes: Sequence[Change]) -> None:
+        if any(change.key == self._key for change in changes):
+            self._changed.set()
+
+    async def of(self, key: IntentKey) -> None:
+        """Wait until an intent is active, and all switches are in sync."""
+        self._key = key
+        while (view := self._fabric.intents.get(key)) is None or view.status.state is not IntentState.ACTIVE:
+            self._changed.clear()
+            await self._changed.wait()
+        while not all(switch.in_sync for switch in self._fabric.switches):  # noqa: ASYNC110
+            await asyncio.sleep(POLL)
 
 
 async def until_ready(fabric: Fabric) -> None:
@@ -89,12 +115,11 @@ def key_of(document: dict[str, Any]) -> IntentKey:
     return IntentKey(document["kind"], TenantName(document["tenant"]), document["name"])
 
 
-async def by_call(fabric: Fabric, documents: Sequence[dict[str, Any]]) -> float:
+async def by_call(fabric: Fabric, told: Acknowledgements, document: dict[str, Any]) -> float:
     """Seconds of one change."""
     begun = time.perf_counter()
-    await fabric.apply(documents)
-    while not is_acknowledged(fabric, key_of(documents[0])):  # noqa: ASYNC110
-        await asyncio.sleep(POLL)
+    await fabric.intents.apply([document])
+    await told.of(key_of(document))
     return time.perf_counter() - begun
 
 
@@ -121,19 +146,20 @@ class RestClient:
         self._process = context.Process(target=_client, args=(theirs, port, token), daemon=True)
         self._process.start()
 
-    async def change(self, fabric: Fabric, document: dict[str, Any]) -> float:
+    async def change(self, told: Acknowledgements, document: dict[str, Any]) -> float:
         """Seconds of one change, from the request until it is acknowledged."""
-        self._orders.send(document)
-        key, answer = key_of(document), None
-        while answer is None or not is_acknowledged(fabric, key):
-            await asyncio.sleep(POLL)
-            if answer is None and self._orders.poll():
-                answer = self._orders.recv()
-        ended = time.clock_gettime(time.CLOCK_MONOTONIC)
-        begun, status, text = answer
+        answered, loop = asyncio.Event(), asyncio.get_running_loop()
+        loop.add_reader(self._orders.fileno(), answered.set)
+        try:
+            self._orders.send(document)
+            await answered.wait()
+        finally:
+            loop.remove_reader(self._orders.fileno())
+        begun, status, text = self._orders.recv()
         if status not in (200, 201):
             raise SystemExit(f"the API answered {status}: {text!r}")
-        return float(ended - begun)
+        await told.of(key_of(document))
+        return float(time.clock_gettime(time.CLOCK_MONOTONIC) - begun)
 
     def close(self) -> None:
         """End it."""
@@ -141,37 +167,38 @@ class RestClient:
         self._process.join()
 
 
-async def measure_one(
-    fabric: Fabric, rest: RestClient, watch: LoopWatch, endpoints: int, turns: int
-) -> Measured:
+async def measure_one(fabric: Fabric, rest: RestClient, endpoints: int, turns: int) -> Measured:
     """All kinds of change, both ways, in turns."""
     found: Measured = {(way, kind, endpoints): Samples() for way in WAYS for kind in fabrics.CHANGES}
-    for turn in range(1, 2 * (turns + WARM_UP) + 1):
-        way = WAYS[turn // 2 % 2]
+    watch, told = loop_watch(), Acknowledgements(fabric)
+    with told.following():
+        for turn in range(1, 2 * (turns + WARM_UP) + 1):
+            way = WAYS[turn // 2 % 2]
+            for kind, make in fabrics.CHANGES.items():
+                document = make(turn)
+                watch.take()
+                used = time.process_time()
+                if way == "call":
+                    took = await by_call(fabric, told, document)
+                else:
+                    took = await rest.change(told, document)
+                used = time.process_time() - used
+                if turn > 2 * WARM_UP:
+                    samples = found[way, kind, endpoints]
+                    samples.took.append(took)
+                    samples.processor.append(used)
+                    samples.blocked.append(watch.take()[0])
         for kind, make in fabrics.CHANGES.items():
-            document = make(turn)
-            watch.take()
-            used = time.process_time()
-            if way == "call":
-                took = await by_call(fabric, [document])
-            else:
-                took = await rest.change(fabric, document)
-            samples = found[way, kind, endpoints]
-            if turn > 2 * WARM_UP:
-                samples.took.append(took)
-                samples.processor.append(time.process_time() - used)
-                samples.blocked.append(watch.take()[0])
-    for kind, make in fabrics.CHANGES.items():
-        found["call", kind, endpoints].calls = await calls_of(fabric, make)
+            found["call", kind, endpoints].calls = await calls_of(fabric, told, make)
     return found
 
 
-async def calls_of(fabric: Fabric, make: Callable[[int], dict[str, Any]]) -> float:
+async def calls_of(fabric: Fabric, told: Acknowledgements, make: Callable[[int], dict[str, Any]]) -> float:
     """Function calls of the loop's thread for one change."""
     profile = cProfile.Profile()
     profile.enable()
     for turn in range(1, COUNTED + 1):
-        await by_call(fabric, [make(turn)])
+        await by_call(fabric, told, make(turn))
     profile.disable()
     return sum(one.callcount for one in profile.getstats()) / COUNTED
 
@@ -199,8 +226,7 @@ async def measure(endpoints: int, turns: int, folder: Path) -> Measured:
                 )
                 rest = RestClient(listener.getsockname()[1], token)
                 try:
-                    async with watched_loop() as watch:
-                        return await measure_one(fabric, rest, watch, endpoints, turns)
+                    return await measure_one(fabric, rest, endpoints, turns)
                 finally:
                     rest.close()
                     stop.set()
@@ -220,6 +246,9 @@ def figures_of(measured: Measured, sizes: Sequence[int]) -> list[Figure]:
                 found.append(Figure(f"{name}.p99", f"{title}: p99", "ms", [p99], True, limit=limits[1]))
                 used = [1000 * statistics.median(samples.processor)]
                 found.append(Figure(f"{name}.cpu", f"{title}: processor time", "ms", used, True))
+                if samples.calls:
+                    counted = [samples.calls]
+                    found.append(Figure(f"{name}.calls", f"{title}: function calls", "1", counted, True, 0.1))
     for way in WAYS:
         for kind in fabrics.CHANGES:
             small, large = measured[way, kind, sizes[0]], measured[way, kind, sizes[-1]]
@@ -265,7 +294,7 @@ def main() -> None:
     measured: Measured = {}
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
-            measured |= asyncio.run(measure(size, options.turns, Path(folder)))
+            measured |= run(measure(size, options.turns, Path(folder)))
     figures = figures_of(measured, sizes)
     print_table(figures)
     if options.plot is not None:

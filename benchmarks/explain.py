@@ -27,6 +27,7 @@ from p4fabric.controller.access.allotments import Allotments
 from p4fabric.controller.access.authentication import BOOTSTRAP
 from p4fabric.controller.api.explain import answer_json
 from p4fabric.controller.documents.explanation import QuestionDocument
+from p4fabric.controller.explain.question import QuestionError
 from p4fabric.controller.fabric import Fabric, running_fabric
 from p4fabric.controller.interpreter import set_aside, set_up_interpreter
 
@@ -39,6 +40,8 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "denied": {"from": "10.0.0.10", "to": "10.0.2.14", "protocol": "tcp", "destinationPort": 1024},
     "unknown host": {"from": "10.0.0.10", "to": "10.0.0.250"},
     "from a port": {"from": "leaf3:1", "to": "10.0.2.14", "sourceAddress": "10.0.0.12"},
+    "by name": {"from": "pod-503", "to": "pod-504", "protocol": "tcp", "destinationPort": 80},
+    "unknown name": {"from": "pod-503", "to": "pod-999"},
     "of another tenant": {"from": "10.0.1.10", "to": "10.0.1.11", "tenant": "tenant7"},
 }
 
@@ -85,13 +88,15 @@ class Stretches:
 
 
 async def ask(fabric: Fabric, question: dict[str, Any]) -> tuple[str, float, float]:
-    """The verdict, the seconds of processor time, and the longest stretch of them on the event loop."""
+    """The verdict or `refused`, the seconds of processor time, and the longest stretch on the event loop."""
     used = time.process_time()
     sight = Sight(fabric, BOOTSTRAP, Allotments())
     stretches = Stretches(answer_json(fabric, QuestionDocument.model_validate(question), sight))
-    answer = await stretches
-    used = time.process_time() - used
-    return json.loads(answer)["forward"]["verdict"], used, stretches.longest
+    try:
+        verdict = json.loads(await stretches)["forward"]["verdict"]
+    except QuestionError:
+        verdict = "refused"
+    return verdict, time.process_time() - used, stretches.longest
 
 
 async def measure_all(fabric: Fabric, turns: int) -> list[Figure]:
@@ -122,7 +127,7 @@ async def measure(endpoints: int, rules: int, turns: int, folder: Path) -> list[
         async with running_fabric(config) as fabric:
             await until_ready(fabric)
             for policy in policies(rules):
-                await fabric.apply([policy])
+                await fabric.intents.apply([policy])
             await until_ready(fabric)
             print(
                 f"{endpoints:,} endpoints, {sum(one.installed for one in fabric.switches):,} entries",

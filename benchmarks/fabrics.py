@@ -17,9 +17,10 @@ from benchmarks.light_switches import LightSwitches
 from p4fabric.controller.config import FabricConfig
 from p4fabric.controller.intents.metadata import Metadata
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
-from p4fabric.controller.store.records import StoredHost, StoredIntent, Value, encode, key_of
+from p4fabric.controller.store.records import encode, key_of
 from p4fabric.controller.store.revisions import Transaction
 from p4fabric.controller.store.sqlite_store import SqliteStore
+from p4fabric.controller.store.values import StoredHost, StoredIntent, Value
 from p4fabric.controller.topology.model import Host, Link, Role
 from p4fabric.pipelines.values import MacAddress, Port
 
@@ -152,13 +153,16 @@ def network(tenant: str, name: str, prefix: str, ports: Any) -> dict[str, Any]:
     spec: dict[str, Any] = {
         "subnets": [f"{prefix}.0/24"],
         "gateways": [f"{prefix}.1"],
-        "attachments": [{"switch": name_of(leaf), "port": port} for leaf, port in ports],
+        "attachments": [
+            {"switch": name_of(leaf), "port": port, "host": f"host-{leaf}-{port}"} for leaf, port in ports
+        ],
     }
     return {"kind": "Network", "name": name, "tenant": tenant, "spec": spec}
 
 
 def _attachment(leaf: int, port: int, mac: int, address: str) -> dict[str, Any]:
-    return {"switch": name_of(leaf), "port": port, "mac": str(_mac(mac)), "addresses": [address]}
+    place = {"switch": name_of(leaf), "port": port, "host": f"pod-{mac}"}
+    return {**place, "mac": str(_mac(mac)), "addresses": [address]}
 
 
 def _mac(number: int) -> MacAddress:

@@ -19,6 +19,7 @@ from typing import Any
 import grpc
 from finsy.proto import p4r, p4r_grpc, rpc_code, rpc_status
 
+from p4fabric.controller.interpreter import set_aside, set_up_interpreter
 from p4fabric.pipelines.fabric.bindings import PacketInMetadata
 from p4fabric.pipelines.values import Port
 
@@ -201,6 +202,9 @@ def _serve(address: Connection, cables: Cables, huge: bool) -> None:
         address.send(port)
         await server.wait_for_termination()
 
+    # No controller is to wait while a switch looks for garbage.
+    set_up_interpreter()
+    set_aside()
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve())
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.figures import Figure, add_option, print_table, save
 from benchmarks.light_switches import address_of, light_switches
-from benchmarks.loop_watch import watched_loop
+from benchmarks.loop_watch import loop_watch, run
 from benchmarks.table_writes import processor_seconds, resident
 from p4fabric.controller.config import FabricConfig
 from p4fabric.controller.descriptors import raise_limit
@@ -84,20 +84,19 @@ def _controller(told: Connection, config: FabricConfig, fill: bool) -> None:
     begun = time.perf_counter()
     set_up_interpreter()
     raise_limit()
-    asyncio.run(_run(told, config, fill, begun))
+    run(_run(told, config, fill, begun))
 
 
 async def _run(told: Connection, config: FabricConfig, fill: bool, begun: float) -> None:
     async with running_fabric(config) as fabric:
         set_aside()
         if fill:
-            await fabric.apply(documents(len(config.switches)))
+            await fabric.intents.apply(documents(len(config.switches)))
         told.send(await _ready(fabric, begun))
         await _told(told)
-        # A watch wakes up a thousand times a second, which is far more than the controller does.
-        async with watched_loop() as watch:
-            await _told(told)
-            told.send(watch.take())
+        watch = loop_watch()
+        await _told(told)
+        told.send(watch.take())
 
 
 async def _told(told: Connection) -> None:

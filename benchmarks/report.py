@@ -45,6 +45,7 @@ class Benchmark:
 
 BENCHMARKS = (
     Benchmark("forwarding", "Forwarding"),
+    Benchmark("queue_watches", "Watched queues beside others"),
     Benchmark("lookups", "Lookups in large tables"),
     Benchmark("latency", "Latency"),
     Benchmark("tcp", "TCP between two hosts", program="iperf3"),
@@ -56,6 +57,7 @@ BENCHMARKS = (
     Benchmark("discovery", "Links and paths", ("--seconds", "20")),
     Benchmark("core_growth", "One change in fabrics of all sizes", ("--turns", "100")),
     Benchmark("core_bulk", "Large requests"),
+    Benchmark("collector", "Reports of switches"),
     Benchmark("explain", "Explanations of flows", ("--turns", "100")),
     Benchmark("p4runtime_writes", "Writes and reads beside other clients", ("--rounds", "3")),
     Benchmark("many_switches", "A thousand switches", ("--seconds", "60")),

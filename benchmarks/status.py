@@ -42,6 +42,7 @@ class Report:
     gone: Collection[EntityKey] = ()
     failures: Mapping[EntityKey, Reason] = field(default_factory=dict)
     recovered: Collection[EntityKey] = ()
+    epoch: int | None = 1
 
 
 class Listener:
@@ -74,7 +75,7 @@ class Fabric:
         self.statuses = IntentStatuses(self.listener)
         self.intents = [IntentKey("Network", TenantName("acme"), f"n{number}") for number in range(intents)]
         for leaf in self.leaves:
-            self.statuses.connection(leaf, True)
+            self.statuses.connection(leaf, 1)
         entries = {}
         slots = []
         for number, intent in enumerate(self.intents):
@@ -171,7 +172,7 @@ def measure(intents: int, leaves: int) -> dict[str, list[float]]:
             statuses.adopt(FabricDelta(2, dict.fromkeys(fabric.leaves, delta), (slot,)))
 
     def flap(number: int) -> None:
-        statuses.connection(leaf, bool(number % 2))
+        statuses.connection(leaf, 1 if number % 2 else None)
 
     asyncio.run(fabric.turns(Report(leaf, missing=own)))
     for name, samples in (("all adopted", fabric.adopted), ("all installed", fabric.installed)):
@@ -186,7 +187,7 @@ def measure(intents: int, leaves: int) -> dict[str, list[float]]:
     found["status asked for"] = seconds(lambda number: statuses.status_of(fabric.intents[some(number)]))
     found["all counted by state"] = seconds(lambda number: statuses.by_state(), 20)
     assert statuses.is_settled
-    statuses.connection(leaf, False)
+    statuses.connection(leaf, None)
     print(f"{intents} intents leave a leaf that is away")
     asyncio.run(fabric.turns(fabric.leave(leaf)))
     found["a turn while the leaf is declared gone"] = asyncio.run(fabric.turns(leaf))

@@ -20,9 +20,10 @@ from pathlib import Path
 from benchmarks.figures import Figure, add_option, save
 from p4fabric.controller.intents.metadata import Metadata
 from p4fabric.controller.names import IntentKey, TenantName
-from p4fabric.controller.store.records import GivenNumber, StoredIntent, Value, encode, key_of, read
+from p4fabric.controller.store.records import encode, key_of, read
 from p4fabric.controller.store.revisions import Transaction
 from p4fabric.controller.store.sqlite_store import SqliteStore
+from p4fabric.controller.store.values import GivenNumber, StoredIntent, Value
 
 FEW, MANY = 100, 10_000
 """Records that are there first; puts of a large transaction."""

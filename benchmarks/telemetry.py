@@ -31,11 +31,12 @@ from p4fabric.controller.p4runtime.counter_reads import read_counters
 from p4fabric.controller.reasons import Code, Reason
 from p4fabric.controller.status import IntentState, IntentStatus
 from p4fabric.controller.telemetry.bus import EventBus
-from p4fabric.controller.telemetry.congestion import CongestionMonitor, Queue
+from p4fabric.controller.telemetry.congestion import CongestionMonitor
 from p4fabric.controller.telemetry.counters import CounterTotals, Sample, Source
 from p4fabric.controller.telemetry.intent_series import IntentSeries
 from p4fabric.controller.telemetry.metrics import Metrics
 from p4fabric.controller.telemetry.port_counts import PortCounts
+from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.pipelines.entities import TableEntry
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import (

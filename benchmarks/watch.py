@@ -31,7 +31,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import Figure, add_option, save
-from benchmarks.loop_watch import watched_loop
+from benchmarks.loop_watch import loop_watch
+from benchmarks.loop_watch import run as run_watched
 from p4fabric.controller.access import Access
 from p4fabric.controller.api import create_app, listen, read_token, serve
 from p4fabric.controller.config import FabricConfig
@@ -189,17 +190,15 @@ async def measure(
         for one in found:
             numbers[one.number] = store.committed_at[-1]
 
-    fabric.intent_log.follow(note)
+    fabric.intents.log.follow(note)
     with process(change, port, token, changes) as changing:
         changing.send("begin")
         await asyncio.sleep(1.0)
-        async with watched_loop() as watch:
-            watch.take()
-            used = time.thread_time()
-            put = await receive(changing)
-            processor = time.thread_time() - used
-            blocked = watch.take()[0]
-    fabric.intent_log.leave(note)
+        watch, used = loop_watch(), time.thread_time()
+        put = await receive(changing)
+        processor = time.thread_time() - used
+        blocked = watch.take()[0]
+    fabric.intents.log.leave(note)
     await asyncio.sleep(0.5)
     first, last = [], []
     if told is not None:
@@ -228,9 +227,9 @@ async def run(intents: int, watchers: int, changes: int, folder: Path) -> tuple[
         fabric = await Fabric.load(config, store)
         async with asyncio.TaskGroup() as tasks:
             main = tasks.create_task(fabric.run())
-            await fabric.apply(networks())
+            await fabric.intents.apply(networks())
             for begin in range(0, intents, AT_ONCE):
-                await fabric.apply(
+                await fabric.intents.apply(
                     [session(number) for number in range(begin, min(intents, begin + AT_ONCE))]
                 )
             set_aside()
@@ -264,7 +263,7 @@ def main() -> None:
     add_option(parser)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        alone, beside = asyncio.run(run(options.intents, options.watchers, options.changes, Path(folder)))
+        alone, beside = run_watched(run(options.intents, options.watchers, options.changes, Path(folder)))
     among = f"beside {options.watchers:,} watchers"
     print(quantiles("a PUT alone", alone.put))
     print(quantiles(f"a PUT {among}", beside.put))

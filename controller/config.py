@@ -6,11 +6,9 @@ can act on. It opens no other file.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from ipaddress import ip_address
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -18,40 +16,30 @@ from pydantic import (
     BeforeValidator,
     Field,
     ValidationError,
-    ValidationInfo,
     model_validator,
 )
 
 from p4fabric.controller import strict_yaml
 from p4fabric.controller.access_config import (
-    ClientConfig,
-    OidcConfig,
-    OidcRoleConfig,
     TenantConfig,
-    TenantPortsConfig,
     check_tenants,
 )
-from p4fabric.controller.config_section import FilePath, Section, beside_the_file
-from p4fabric.controller.expected_links import HIGHEST_PORT, ExpectedLink, check_links
+from p4fabric.controller.api_config import ApiConfig
+from p4fabric.controller.config_section import FilePath, Section, default_file
+from p4fabric.controller.expected_links import ExpectedLink, check_links
 from p4fabric.controller.intents.errors import FieldError, IntentError, field_path
-from p4fabric.controller.intents.fields import SwitchLabel
 from p4fabric.controller.log_format import FORMATS, LEVELS
-from p4fabric.controller.names import SwitchName
-from p4fabric.controller.p4runtime.channel import Endpoint, Tls
 from p4fabric.controller.shown import shown
-from p4fabric.controller.targets import TARGET_NAMES, Target, target_named
-from p4fabric.controller.topology.model import HIGHEST_DEVICE_ID, Role, Switch
-from p4fabric.pipelines.values import Port
+from p4fabric.controller.switch_config import SwitchConfig
+from p4fabric.controller.telemetry_config import IncidentsConfig, IpfixConfig, ReportsConfig
 
 __all__ = [
-    "ApiConfig",
     "ConfigError",
     "FabricConfig",
     "HostsConfig",
-    "ListenAddress",
     "LogConfig",
     "StoreConfig",
-    "SwitchConfig",
+    "TablesConfig",
     "TelemetryConfig",
 ]
 
@@ -66,204 +54,10 @@ class ConfigError(Exception):
         self.errors = found.errors
 
 
-def _host_and_port(value: object, *, lowest: int) -> tuple[str, int]:
-    example = "such as 127.0.0.1:9559 or [::1]:9559"
-    if not isinstance(value, str):
-        raise ValueError(f"must be host:port, written as a string, {example}")
-    host, colon, port = value.rpartition(":")
-    if not host or not colon or (":" in host and not (host.startswith("[") and host.endswith("]"))):
-        raise ValueError(f"must be host:port, {example}")
-    if not port.isascii() or not port.isdigit() or not lowest <= int(port) <= 0xFFFF:
-        raise ValueError(f"must end in a port number of {lowest} to 65535, {example}")
-    return host.strip("[]"), int(port)
-
-
-_UNIX = "unix:"
-_LONGEST_SOCKET_PATH = 107
-"""Bytes, by Linux (`sun_path`)."""
-
-
-def _switch_address(value: str, info: ValidationInfo) -> str:
-    """As gRPC takes it: `host:port`, or `unix:` and an absolute path."""
-    if not value.startswith(_UNIX):
-        _host_and_port(value, lowest=1)
-        return value
-    name = value.removeprefix(_UNIX)
-    if name.startswith("//"):
-        name = name.removeprefix("//")
-        if not name.startswith("/"):
-            raise ValueError("must be unix:PATH or unix:///PATH, such as unix:/run/p4fabric/leaf1.sock")
-    path = beside_the_file(name, info).absolute()
-    if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
-        raise ValueError(f"must have a path of at most {_LONGEST_SOCKET_PATH} bytes, as Unix sockets do")
-    return f"{_UNIX}{path}"
-
-
-class TlsConfig(Section):
-    """PEM files for a switch's gRPC channel."""
-
-    authority: FilePath
-    certificate: FilePath | None = None
-    private_key: FilePath | None = None
-    server_name: str | None = None
-
-    @model_validator(mode="after")
-    def _both_or_none(self) -> TlsConfig:
-        if (self.certificate is None) != (self.private_key is None):
-            raise ValueError("certificate and privateKey must be given together")
-        return self
-
-
-def _port(value: object) -> Port:
-    if type(value) is not int or not 1 <= value <= HIGHEST_PORT:
-        raise ValueError(f"must be a port number of 1 to {HIGHEST_PORT}")
-    return Port(value)
-
-
-def _target_name(value: object) -> object:
-    if value not in TARGET_NAMES:
-        raise ValueError(f"must be one of {', '.join(TARGET_NAMES)}")
-    return value
-
-
-def _role(value: object) -> Role:
-    try:
-        return Role(value)  # type: ignore[arg-type]
-    except ValueError:
-        raise ValueError(f"must be one of {', '.join(Role)}") from None
-
-
-class SwitchConfig(Section):
-    """One switch: who it is, where it is, and what kind it is."""
-
-    name: SwitchLabel
-    device_id: int = Field(ge=0, le=HIGHEST_DEVICE_ID)
-    address: Annotated[str, AfterValidator(_switch_address)]
-    """`host:port`, or `unix:PATH` for a switch on this machine; a relative path starts at the file."""
-    target: Annotated[str, BeforeValidator(_target_name)] = "softswitch"
-    role: Annotated[Role, BeforeValidator(_role)]
-    ports: tuple[Annotated[Port, BeforeValidator(_port)], ...] | None = Field(None, strict=False)
-    """Those that may carry links to other switches. Recommended: probes at others are not believed."""
-    pipeline_binary: FilePath | None = None
-    tls: TlsConfig | None = None
-
-    @property
-    def switch_name(self) -> SwitchName:
-        """The name, as the rest of the controller has it."""
-        return SwitchName(self.name)
-
-    def endpoint(self) -> Endpoint:
-        """Where its P4Runtime server is."""
-        files = self.tls
-        tls = None
-        if files is not None:
-            tls = Tls(files.authority, files.certificate, files.private_key, files.server_name)
-        return Endpoint(self.switch_name, self.device_id, self.address, tls)
-
-    def switch(self) -> Switch:
-        """The switch as the topology has it, before it is connected."""
-        return Switch(self.switch_name, self.device_id, self.role, connected=False, link_ports=self.ports)
-
-    def make_target(self) -> Target:
-        """What is special about its kind."""
-        return target_named(self.target, pipeline_binary=self.pipeline_binary)
-
-
-class ListenAddress(str):
-    """`host:port` to listen at; port 0 lets the system choose."""
-
-    @property
-    def host(self) -> str:
-        """The host, without brackets."""
-        return _host_and_port(str(self), lowest=0)[0]
-
-    @property
-    def port(self) -> int:
-        """The port."""
-        return _host_and_port(str(self), lowest=0)[1]
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only processes of this machine can connect."""
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
-
-
-def _listen_address(value: object) -> ListenAddress:
-    _host_and_port(value, lowest=0)
-    return ListenAddress(value)
-
-
-class ApiTlsConfig(Section):
-    """PEM files that the API is served with."""
-
-    certificate: FilePath
-    private_key: FilePath
-    client_authority: FilePath | None = None
-    """The CA that clients' certificates must be signed by; without it, none are asked for."""
-
-
-def _default_file(name: str) -> Any:
-    return Field(default=name, validate_default=True)
-
-
-class ApiConfig(Section):
-    """The REST API: where it listens, and what opens it."""
-
-    listen: Annotated[ListenAddress, BeforeValidator(_listen_address)] = ListenAddress("127.0.0.1:8080")
-    token_file: FilePath = _default_file("p4fabric.token")
-    tls: ApiTlsConfig | None = None
-    insecure: bool = False
-    """Listen without TLS where others can listen in: the token and all documents are readable there."""
-    max_request_bytes: int = Field(8 << 20, ge=1024, le=1 << 30)
-    """Of one request's body."""
-    max_bytes_in_flight: int = Field(64 << 20, ge=1 << 20, le=1 << 34)
-    """What all requests in flight may take together, beyond the first 64 KiB of each."""
-    max_unread_bytes: int = Field(32 << 20, ge=1 << 20, le=1 << 34)
-    """What all answers may take together that clients have not read yet."""
-    max_connections: int = Field(2048, ge=8, le=1 << 16)
-    """At once; fewer where there are too few file descriptors."""
-    max_event_streams: int = Field(1536, ge=1, le=1 << 16)
-    """Clients that follow events or intents at once; three quarters of all connections at most."""
-    header_timeout: float = Field(10.0, gt=0, le=3600, strict=False)
-    """Seconds for a TLS handshake, and for a request's headers."""
-    body_timeout: float = Field(30.0, gt=0, le=3600, strict=False)
-    """Seconds for a request's body, after its headers."""
-    idle_timeout: float = Field(15.0, gt=0, le=3600, strict=False)
-    """Seconds that a connection may stay open between two requests."""
-    write_timeout: float = Field(30.0, gt=0, le=3600, strict=False)
-    """Seconds in which a client must read on."""
-    clients: tuple[ClientConfig, ...] = Field((), strict=False)
-    """Who the holders of client certificates are; others are nobody."""
-    oidc: OidcConfig | None = None
-    """A provider whose tokens are accepted."""
-    login_failures: int = Field(20, ge=1, le=10_000)
-    """Wrong credentials that one address may show at once; one more each second."""
-    audit_entries: int = Field(10_000, ge=16, le=1 << 20)
-    """Changes that `/api/v1/audit` remembers."""
-
-    @model_validator(mode="after")
-    def _closed_to_others(self) -> ApiConfig:
-        if not self.listen.is_loopback and self.tls is None and not self.insecure:
-            raise ValueError(
-                f"would send the token in the clear at {self.listen}: give api.tls (certificate and "
-                "privateKey), listen at 127.0.0.1, or accept that with insecure: true"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _clients_are_asked(self) -> ApiConfig:
-        if self.clients and (self.tls is None or self.tls.client_authority is None):
-            raise ValueError("needs api.tls.clientAuthority, as it names clients: nobody would be asked")
-        return self
-
-
 class StoreConfig(Section):
     """Where intents, numbers and the last known topology are kept."""
 
-    path: FilePath = _default_file("p4fabric.db")
+    path: FilePath = default_file("p4fabric.db")
 
 
 def _one_of(*known: str) -> BeforeValidator:
@@ -318,6 +112,9 @@ class TelemetryConfig(Section):
     """Packets a second that one port drops for one reason before there is an event; 0: never one."""
     drop_clear_after: float = Field(30.0, gt=0, le=3600, strict=False)
     """Below the threshold, before that event is over."""
+    reports: ReportsConfig = Field(default_factory=lambda: ReportsConfig.model_validate({}))
+    incidents: IncidentsConfig = Field(default_factory=lambda: IncidentsConfig.model_validate({}))
+    ipfix: IpfixConfig = Field(default_factory=lambda: IpfixConfig.model_validate({}))
 
 
 class HostsConfig(Section):
@@ -412,22 +209,22 @@ class FabricConfig(Section):
             raise ConfigError(path, [_in_words(error) for error in errors]) from None
 
 
-_KNOWN: dict[str, type[BaseModel]] = {
-    "": FabricConfig,
-    "switches": SwitchConfig,
-    "switches.tls": TlsConfig,
-    "api": ApiConfig,
-    "api.tls": ApiTlsConfig,
-    "api.clients": ClientConfig,
-    "api.oidc": OidcConfig,
-    "api.oidc.roles": OidcRoleConfig,
-    "tenants": TenantConfig,
-    "tenants.attachments": TenantPortsConfig,
-    "store": StoreConfig,
-    "hosts": HostsConfig,
-    "telemetry": TelemetryConfig,
-    "log": LogConfig,
-}
+def _section(keys: Iterable[str]) -> type[BaseModel]:
+    """What is written under some keys, such as `api.tls`."""
+    section: type[BaseModel] = FabricConfig
+    for key in keys:
+        fields = section.model_fields.items()
+        field = next(field for name, field in fields if key == (field.alias or name))
+        section = next(_sections_in(field.annotation))
+    return section
+
+
+def _sections_in(annotation: Any) -> Iterator[type[Section]]:
+    """The section in a field's type: it may be optional, or one of several."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _sections_in(part)
 
 
 def _in_words(error: Any) -> FieldError:
@@ -438,7 +235,7 @@ def _in_words(error: Any) -> FieldError:
         case "missing":
             return FieldError(field, None, "is required")
         case "extra_forbidden":
-            section = _KNOWN[".".join(part for part in location[:-1] if isinstance(part, str))]
+            section = _section([part for part in location[:-1] if isinstance(part, str)])
             known = ", ".join(info.alias or name for name, info in section.model_fields.items())
             return FieldError(field, error["input"], f"is not a known field; known here: {known}")
         case "value_error":

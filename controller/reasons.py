@@ -69,6 +69,7 @@ class Code(StrEnum):
 
     # Reasons why an intent does not do all it should.
     SWITCH_DISCONNECTED = "switch-disconnected", "A switch is not connected"
+    SWITCH_UNREAD = "switch-unread", "A switch was not read yet since it was connected"
     SWITCH_HELD = "switch-held", "Nothing is written to a switch until an operator decides"
     UNKNOWN_SWITCH = "unknown-switch", "A switch is not part of the fabric"
     PORT_MISSING = "port-missing", "A switch does not have a port"

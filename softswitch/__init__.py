@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from p4fabric.softswitch.clock import VirtualClock
     from p4fabric.softswitch.network import Network, NetworkLoop
     from p4fabric.softswitch.server.errors import Refusal
-    from p4fabric.softswitch.server.ports import BadOption, QueueLimits
+    from p4fabric.softswitch.server.ports import BadOption, QueueLimits, QueueWatch
     from p4fabric.softswitch.server.server import Tls
     from p4fabric.softswitch.switch import AsyncSoftSwitch
     from p4fabric.softswitch.wires import Link
@@ -29,6 +29,7 @@ __all__ = [
     "Network",
     "NetworkLoop",
     "QueueLimits",
+    "QueueWatch",
     "Refusal",
     "SoftSwitch",
     "Tls",
@@ -43,6 +44,7 @@ _HOMES = {
     "Network": "p4fabric.softswitch.network",
     "NetworkLoop": "p4fabric.softswitch.network",
     "QueueLimits": "p4fabric.softswitch.server.ports",
+    "QueueWatch": "p4fabric.softswitch.server.ports",
     "Refusal": "p4fabric.softswitch.server.errors",
     "SoftSwitch": "p4fabric.softswitch.blocking",
     "Tls": "p4fabric.softswitch.server.server",

@@ -33,7 +33,7 @@ from p4fabric.softswitch.clock import VirtualClock
 from p4fabric.softswitch.engine.api import Departure, Engine
 from p4fabric.softswitch.program import program_files
 from p4fabric.softswitch.server.listen import ListenAddress
-from p4fabric.softswitch.server.ports import Ports, QueueLimits
+from p4fabric.softswitch.server.ports import Ports, QueueLimits, QueueWatch
 from p4fabric.softswitch.server.server import SoftSwitchServer, SwitchOptions, Tls, read_config
 
 MEMORY_PORTS: Mapping[int, str | None] = dict.fromkeys(range(1, 9))
@@ -55,6 +55,8 @@ class SoftSwitch:
         *,
         interfaces: Mapping[int, str | None] = MEMORY_PORTS,
         queues: Mapping[int, QueueLimits] | None = None,
+        watches: Mapping[int, QueueWatch] | None = None,
+        report_to: str | None = None,
         device_id: int = 1,
         cpu_port: int = 510,
         listen: str = "127.0.0.1:0",
@@ -72,6 +74,8 @@ class SoftSwitch:
             p4info: the JSON's P4Info, in text form.
             interfaces: the interface of each port; None is a memory port, for `send` and `collect`.
             queues: rates and depths of ports' egress queues; those of other ports have no limit of rate.
+            watches: ports whose queues are kept in bins of a millisecond (`engine.queues.bins`).
+            report_to: ADDRESS:PORT that these bins are sent to, by UDP.
             listen: HOST:PORT for P4Runtime, where port 0 takes a free one, or unix:PATH.
             tls: certificates to serve it with.
             insecure: listen where other machines can connect, without mutual TLS: all of them may write.
@@ -94,11 +98,17 @@ class SoftSwitch:
         self._options = SwitchOptions(
             device_id=device_id,
             listen=listen,
-            ports=Ports(dict(interfaces), dict(queues or {}), pcap=Path(pcap) if pcap is not None else None),
+            ports=Ports(
+                dict(interfaces),
+                dict(queues or {}),
+                pcap=Path(pcap) if pcap is not None else None,
+                watches=dict(watches or {}),
+            ),
             cpu_port=cpu_port,
             config=config,
             tls=tls,
             insecure=insecure,
+            report_to=report_to,
             log_packets=log_packets,
             clock=(lambda: clock.now_ns) if clock is not None else None,
         )

@@ -14,7 +14,7 @@ from finsy.proto import p4i, p4r
 
 from p4fabric.pipelines.p4c import compile_program, is_p4_file
 from p4fabric.softswitch.engine.api import Departure
-from p4fabric.softswitch.server.ports import BadOption, Ports, QueueLimits
+from p4fabric.softswitch.server.ports import BadOption, Ports, QueueLimits, QueueWatch
 from p4fabric.softswitch.server.server import SoftSwitchServer, SwitchOptions, Tls, read_config
 
 
@@ -31,6 +31,8 @@ class AsyncSoftSwitch:
         device_id: int = 1,
         interfaces: Mapping[int, str | None] | None = None,
         queues: Mapping[int, QueueLimits] | None = None,
+        watches: Mapping[int, QueueWatch] | None = None,
+        report_to: str | None = None,
         cpu_port: int = 510,
         listen: str = "127.0.0.1:0",
         p4info: p4i.P4Info | None = None,
@@ -45,6 +47,8 @@ class AsyncSoftSwitch:
 
         `listen` is HOST:PORT or unix:PATH. Whoever connects there may write: where other machines can reach
         it, `tls` with an authority for clients is needed, or `insecure` to accept that.
+        `watches` are ports whose queues are kept in bins of a millisecond (`engine.queues.bins`), which are
+        sent by UDP to `report_to` (ADDRESS:PORT).
         `pcap` is a folder for pcap files of what each port receives and sends, such as port1_in.pcap.
         `log_packets` traces every packet into the log, `p4fabric.softswitch.packets` at level debug.
 
@@ -65,12 +69,16 @@ class AsyncSoftSwitch:
             device_id=device_id,
             listen=listen,
             ports=Ports(
-                dict(interfaces or {}), dict(queues or {}), pcap=Path(pcap) if pcap is not None else None
+                dict(interfaces or {}),
+                dict(queues or {}),
+                pcap=Path(pcap) if pcap is not None else None,
+                watches=dict(watches or {}),
             ),
             cpu_port=cpu_port,
             config=config,
             tls=tls,
             insecure=insecure,
+            report_to=report_to,
             log_packets=log_packets,
         )
         self._server = SoftSwitchServer(self._options)

@@ -32,6 +32,7 @@ from p4fabric.controller.reasons import Code, Reason
 from p4fabric.controller.status import Expected, Outlook
 from p4fabric.controller.telemetry import events as e
 from p4fabric.controller.telemetry.bus import Lost, Published
+from p4fabric.controller.telemetry.incidents import FlowFigures, Incident, OtherFlows, QueueFigures
 from p4fabric.pipelines.values import Port
 
 __all__ = ["Sight"]
@@ -41,6 +42,7 @@ NOBODY = ""
 _OF_THE_FABRIC = frozenset(
     {
         Code.SWITCH_DISCONNECTED,
+        Code.SWITCH_UNREAD,
         Code.SWITCH_HELD,
         Code.NO_PATH,
         Code.PORT_LINKED,
@@ -132,7 +134,8 @@ class Sight:
         return deleted if self.tenant is None else Deleted(tuple(map(self.view, deleted.views)), {}, {})
 
     def preview(self, preview: ChangePreview) -> ChangePreview:
-        """What a change would do to intents; entries, room and numbers are the fabric's."""
+        """What a change would do to intents, and the room in one's own share; entries, tables and numbers
+        are the fabric's."""
         if self.tenant is None:
             return preview
         intents = tuple(
@@ -149,7 +152,10 @@ class Sight:
             for key, one in preview.others.items()
             if self.sees(key.tenant)
         }
-        return ChangePreview(intents, {}, (), (), others, 0)
+        shares = tuple(
+            one for one in preview.shares if one.tenant == self.tenant and self.sees_switch(one.switch)
+        )
+        return ChangePreview(intents, {}, (), shares, (), others, 0)
 
     def _expected(self, expected: Expected | None) -> Expected | None:
         return None if expected is None else replace(expected, reasons=self._reasons(expected.reasons))
@@ -207,6 +213,43 @@ class Sight:
         networks = tuple(key for key in view.networks if self.sees(key.tenant))
         return PortView(view.ref, view.count if self.sees_traffic(view.ref) else None, None, networks)
 
+    # Incidents.
+
+    def incident(self, incident: Incident) -> Incident | None:
+        """An incident as it may be told: one's own flows, and how much is others'; None: not at all.
+
+        A tenant sees the queues that its flows met and those at ports that are all its own. Where its flows
+        met a queue elsewhere, it is not told where that is.
+        """
+        if self.tenant is None:
+            return incident
+        queues = tuple(told for queue in incident.queues if (told := self._queue(queue)) is not None)
+        if not queues:
+            return None
+        named = {queue.queue.port.switch for queue in queues if not queue.is_hidden}
+        lost = {name: count for name, count in incident.lost.items() if name in named}
+        elsewhere = sum(incident.lost.values()) - sum(lost.values())
+        return replace(incident, queues=queues, lost=lost, lost_elsewhere=elsewhere)
+
+    def _queue(self, figures: QueueFigures) -> QueueFigures | None:
+        mine = [flow for flow in figures.flows if flow.names.tenant == self.tenant]
+        is_seen = self.sees_traffic(figures.queue.port)
+        if not mine and not is_seen:
+            return None
+
+        def own(flows: Iterable[FlowFigures]) -> tuple[FlowFigures, ...]:
+            return tuple(flow for flow in flows if flow.names.tenant == self.tenant)
+
+        others = [flow for flow in figures.flows if flow.names.tenant != self.tenant]
+        return replace(
+            figures,
+            culprits=own(figures.culprits),
+            victims=own(figures.victims),
+            participants=own(figures.participants),
+            others=OtherFlows.of(others),
+            is_hidden=not is_seen,
+        )
+
     # Events.
 
     def published(self, item: Published | Lost) -> Published | Lost | None:
@@ -239,6 +282,9 @@ class Sight:
                 seen = self.sees_traffic(full.port)
             case e.CongestionOnset(episode) | e.CongestionUpdate(episode) | e.CongestionCleared(episode):
                 seen = self.sees_traffic(episode.queue.port)
+            case e.IncidentOnset(incident) | e.IncidentUpdate(incident) | e.IncidentCleared(incident):
+                told = self.incident(incident)
+                return None if told is None else replace(event, incident=told)
             case e.TrafficDropped(point) | e.TrafficDropsCleared(point):
                 seen = self.sees_traffic(point.port)
             case _:

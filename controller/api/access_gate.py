@@ -10,6 +10,7 @@ import logging
 import math
 import time
 from collections.abc import Collection
+from typing import NamedTuple
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
@@ -28,7 +29,7 @@ from p4fabric.controller.log_format import fields, without_secrets
 from p4fabric.controller.reasons import Code
 from p4fabric.controller.shown import shorten
 
-__all__ = ["AccessGate", "caller_of"]
+__all__ = ["AccessGate", "Open", "caller_of"]
 
 DOCUMENTATION_RATE, DOCUMENTATION_BURST = 10.0, 20
 """Requests a second for the documentation from nobody, and how many at once after a pause."""
@@ -38,23 +39,36 @@ _OWN_SITE = ("same-origin", "none")
 _log = logging.getLogger(__name__)
 
 
+class Open(NamedTuple):
+    """Paths that are open to everybody."""
+
+    paths: Collection[str]
+    below: str
+    """What others begin with."""
+
+    def has(self, path: str) -> bool:
+        """Whether a path is one of them."""
+        return path in self.paths or path.startswith(self.below)
+
+
 class AccessGate:
     """Lets through whoever shows who they are, and everybody to some paths."""
 
-    def __init__(
-        self, app: ASGIApp, *, access: Access, health: str, open_paths: Collection[str], open_below: str
-    ) -> None:
-        """Take the paths that are open to everybody: `health`, others one by one, and a prefix of more.
+    def __init__(self, app: ASGIApp, *, access: Access, free: Open, documentation: Open) -> None:
+        """Take the paths that are open to everybody.
 
-        Those others take some work, so who shows nothing gets only so many a second.
+        Args:
+            app: what is behind the gate.
+            access: who may do what.
+            free: those that cost no more than refusing them; what they are asked with is not looked at.
+            documentation: those that take some work: who shows nothing gets only so many a second.
         """
-        self._app, self._access, self._health = app, access, health
-        self._open_paths, self._open_below = frozenset(open_paths), open_below
-        self._documentation = RateLimit[None](DOCUMENTATION_RATE, DOCUMENTATION_BURST)
+        self._app, self._access, self._free, self._documentation = app, access, free, documentation
+        self._documentation_rate = RateLimit[None](DOCUMENTATION_RATE, DOCUMENTATION_BURST)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Judge one request."""
-        if scope["type"] == "lifespan" or (scope["type"] == "http" and scope["path"] == self._health):
+        if scope["type"] == "lifespan" or (scope["type"] == "http" and self._free.has(scope["path"])):
             await self._app(scope, receive, send)
             return
         request = HTTPConnection(scope)
@@ -93,8 +107,9 @@ class AccessGate:
     ) -> None:
         scope = request.scope
         shows_nothing = "authorization" not in request.headers
-        if scope["type"] == "http" and self._is_open(scope["path"]) and isinstance(why, NotAdmitted):
-            if self._documentation.allows(None, time.monotonic()):
+        is_open = scope["type"] == "http" and self._documentation.has(scope["path"])
+        if is_open and isinstance(why, NotAdmitted):
+            if self._documentation_rate.allows(None, time.monotonic()):
                 await self._app(scope, receive, send)
                 return
             message = "is asked for too often; show a token, or try again in a second"
@@ -109,9 +124,6 @@ class AccessGate:
                     None, caller_of(request), method, path, answer.status_code, AuditNotes()
                 )
         await answer(scope, receive, send)
-
-    def _is_open(self, path: str) -> bool:
-        return path in self._open_paths or path.startswith(self._open_below)
 
 
 class _Answer:

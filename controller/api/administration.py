@@ -46,8 +46,8 @@ def administration_routes(fabric: Fabric, access: Access) -> APIRouter:
     @router.get("/tokens", responses=problems(422))
     async def list_tokens(limit: Limit = _PAGE, continue_: Continue = None) -> TokenList:
         """Tokens that were made, without their secrets; that of the token file is not among them."""
-        cursor = Cursor.read(continue_)
-        page = page_of(access.tokens, lambda record: (record.name,), limit, cursor, fabric.revision)
+        cursor = Cursor.read(continue_, 1)
+        page = page_of(access.tokens, lambda record: (record.name,), limit, cursor, fabric.intents.revision)
         return TokenList(
             items=[TokenDocument(**_token_fields(record)) for record in page.items], **page.envelope
         )
@@ -90,7 +90,7 @@ def administration_routes(fabric: Fabric, access: Access) -> APIRouter:
     ) -> AuditList:
         """Who changed what, when and from where, and who was refused; the last ones, the newest first."""
         filters = {"operation": operation, "resource": resource, "refused": refused}
-        cursor = Cursor.read(continue_, principal=principal, **filters)
+        cursor = Cursor.read(continue_, 1, principal=principal, **filters)
         found = (
             entry
             for entry in access.audit.newest_first()
@@ -99,7 +99,7 @@ def administration_routes(fabric: Fabric, access: Access) -> APIRouter:
             and (resource is None or resource in entry.resources)
             and refused in (None, not entry.was_done)
         )
-        page = page_of(found, _place, limit, cursor, fabric.revision)
+        page = page_of(found, _place, limit, cursor, fabric.intents.revision)
         return AuditList(items=[_audit_document(entry) for entry in page.items], **page.envelope)
 
     return router

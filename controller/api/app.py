@@ -10,16 +10,18 @@ from fastapi_offline import FastAPIOffline
 from pydantic.alias_generators import to_camel
 
 from p4fabric.controller.access import Access
-from p4fabric.controller.api.access_gate import AccessGate
+from p4fabric.controller.api.access_gate import AccessGate, Open
 from p4fabric.controller.api.administration import administration_routes
 from p4fabric.controller.api.asking import Asking
 from p4fabric.controller.api.errors import answer_errors
 from p4fabric.controller.api.events import event_routes
 from p4fabric.controller.api.explain import explain_routes
 from p4fabric.controller.api.gate import BodyBudget, BodyLimit
+from p4fabric.controller.api.incidents import incident_routes
 from p4fabric.controller.api.intents import intent_routes
 from p4fabric.controller.api.observations import observation_routes
 from p4fabric.controller.api.openapi import describe
+from p4fabric.controller.api.page import PAGE, PAGE_BELOW, Page, to_page
 from p4fabric.controller.api.problems import problems
 from p4fabric.controller.api.stream import StreamSlots
 from p4fabric.controller.api.strict_route import StrictRoute
@@ -35,8 +37,6 @@ __all__ = ["create_app"]
 _HEARTBEAT = 15.0
 _DESCRIPTION = "Say what you want of the fabric (intents), see how far it is, and hear where it is congested."
 _HEALTH = "/healthz"
-_OPEN_PATHS = ("/docs", "/openapi.json")
-_OPEN_BELOW = "/docs/"
 
 
 class Health(Document):
@@ -79,16 +79,22 @@ def create_app(
     slots = StreamSlots(max_event_streams)
     app.include_router(intent_routes(fabric, access, IntentWatches(fabric, slots, bookmarks)))
     app.include_router(observation_routes(fabric, access))
+    app.include_router(incident_routes(fabric, access))
     app.include_router(event_routes(fabric, access, heartbeat, slots))
     app.include_router(explain_routes(fabric, access))
     app.include_router(administration_routes(fabric, access))
     app.include_router(_operations(fabric, access))
+    app.add_api_route(PAGE, to_page, include_in_schema=False)
+    app.mount(PAGE, Page())
     answer_errors(app)
     describe(app)
     app.add_middleware(BodyLimit, limit=max_request_bytes, budget=BodyBudget(max_bytes_in_flight))
     # Added last, so it comes first: of nobody who is not known anything is read.
     app.add_middleware(
-        AccessGate, access=access, health=_HEALTH, open_paths=_OPEN_PATHS, open_below=_OPEN_BELOW
+        AccessGate,
+        access=access,
+        free=Open((_HEALTH, PAGE), PAGE_BELOW),
+        documentation=Open(("/docs", "/openapi.json"), "/docs/"),
     )
     return app
 

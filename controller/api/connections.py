@@ -107,8 +107,6 @@ class Connections:
     limits: Limits
     strangers: dict[Client, None] = field(default_factory=dict)
     known: dict[Client, None] = field(default_factory=dict)
-    evicted: int = 0
-    """Closed to make room, since the start."""
 
     def __len__(self) -> int:
         return len(self.strangers) + len(self.known)
@@ -145,7 +143,6 @@ class Connections:
         client = self._least_wanted()
         if client is None:
             return False
-        self.evicted += 1
         _log.warning(
             "a connection is closed to make room: there are %d, as many as api.maxConnections or the "
             "limit of file descriptors allows",

@@ -14,6 +14,7 @@ from p4fabric.controller.api.problems import problem, refusal
 from p4fabric.controller.fabric import (
     LinkIsThere,
     SwitchIsConnected,
+    UnknownIncident,
     UnknownLink,
     UnknownRecord,
     UnknownSwitch,
@@ -42,6 +43,10 @@ def answer_errors(app: FastAPI) -> None:
     @app.exception_handler(SwitchIsConnected)
     async def not_gone(request: Request, error: SwitchIsConnected) -> Response:
         return refusal(Code.SWITCH_CONNECTED, "switch", error.name, str(error))
+
+    @app.exception_handler(UnknownIncident)
+    async def no_incident(request: Request, error: UnknownIncident) -> Response:
+        return refusal(Code.NOT_FOUND, "number", None, str(error))
 
     @app.exception_handler(UnknownLink)
     async def no_link(request: Request, error: UnknownLink) -> Response:

@@ -7,9 +7,10 @@ from typing import Any
 from p4fabric.controller.api.drops import drop_event_fields
 from p4fabric.controller.api.fabric_documents import (
     episode_document,
-    host_document,
+    host_facts,
     link_document,
 )
+from p4fabric.controller.api.incident_documents import incident_document
 from p4fabric.controller.api.intent_documents import reason_documents
 from p4fabric.controller.api.status import status_event_fields
 from p4fabric.controller.documents.fabric import (
@@ -60,14 +61,14 @@ def _event_fields(event: e.Event) -> dict[str, Any]:
         case e.LinkDown(link, reason):
             return {**link_document(link).model_dump(), "reason": reason}
         case e.HostLearned(host):
-            return host_document(host).model_dump()
+            return host_facts(host).model_dump()
         case e.HostForgotten(host, reason):
-            return {**host_document(host).model_dump(), "reason": reason}
+            return {**host_facts(host).model_dump(), "reason": reason}
         case e.HostMoved(host, before):
-            return {**host_document(host).model_dump(), "before": _end(before)}
+            return {**host_facts(host).model_dump(), "before": _end(before)}
         case e.AddressMoved(address, host, mac, before):
             was = {"mac": str(mac), **_end(before)}
-            return {**host_document(host).model_dump(), "address": str(address), "before": was}
+            return {**host_facts(host).model_dump(), "address": str(address), "before": was}
         case e.AddressClaimRefused(claim):
             return _refused_claim(claim)
         case e.DuplicateAddress(conflict):
@@ -76,6 +77,8 @@ def _event_fields(event: e.Event) -> dict[str, Any]:
             return {**_end(full.port), "limit": full.limit}
         case e.CongestionOnset(episode) | e.CongestionUpdate(episode) | e.CongestionCleared(episode):
             return episode_document(episode).model_dump()
+        case e.IncidentOnset(incident) | e.IncidentUpdate(incident) | e.IncidentCleared(incident):
+            return incident_document(incident).model_dump()
         case e.TrafficDropped() | e.TrafficDropsCleared():
             return drop_event_fields(event)
 

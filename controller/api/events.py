@@ -84,7 +84,7 @@ def event_routes(fabric: Fabric, access: Access, heartbeat: float, slots: Stream
             )
             return EventResponse(stream, slots)
         filters = {"types": types, "tenant": tenant, "intent": intent, "switch": switch, "since": since}
-        cursor = Cursor.read(continue_, **filters)
+        cursor = Cursor.read(continue_, 1, **filters)
         after = last_event_id if cursor.after is None else cursor.after[0]
         page = await _page(fabric.bus, wanted, after, begins, limit or _PAGE, seen)
         last_id = page["lastEventId"]

@@ -5,13 +5,14 @@ The models are what OpenAPI shows. This module asks the fabric nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from p4fabric.controller.documents.fabric import (
     End,
     EpisodeDocument,
     FlowDocument,
     HostDocument,
+    HostFacts,
     LinkDocument,
     PathHop,
     PathsDocument,
@@ -25,7 +26,8 @@ from p4fabric.controller.documents.intents import (
 )
 from p4fabric.controller.fabric import PortView, SwitchView
 from p4fabric.controller.names import PortRef
-from p4fabric.controller.telemetry.congestion import Episode, Flow
+from p4fabric.controller.telemetry.congestion import Episode
+from p4fabric.controller.telemetry.flow import Flow
 from p4fabric.controller.times import utc
 from p4fabric.controller.topology.model import Host, Link
 from p4fabric.controller.topology.paths import Path
@@ -33,6 +35,7 @@ from p4fabric.controller.topology.paths import Path
 __all__ = [
     "episode_document",
     "host_document",
+    "host_facts",
     "link_document",
     "paths_document",
     "port_document",
@@ -71,9 +74,14 @@ def link_document(link: Link) -> LinkDocument:
     )
 
 
-def host_document(host: Host) -> HostDocument:
-    """Write a host."""
-    return HostDocument(
+def host_document(host: Host, name: str | None) -> HostDocument:
+    """Write a host and its name."""
+    return HostDocument(**host_facts(host).model_dump(), name=name)
+
+
+def host_facts(host: Host) -> HostFacts:
+    """Write a host, for events."""
+    return HostFacts(
         mac=str(host.mac),
         tenant=host.network.tenant,
         network=host.network.name,
@@ -95,6 +103,7 @@ def port_document(view: PortView) -> PortDocument:
         peer=None if view.peer is None else End(switch=view.peer.switch, port=view.peer.port),
         networks=[f"{key.tenant}/{key.name}" for key in view.networks],
         counters={} if count is None else dict(sorted(count.totals.items())),
+        rates=None if count is None or count.rates is None else _rounded(count.rates),
         queues=[QueueDocument(name=name, counters={**queue.totals, **queue.now}) for name, queue in queues],
     )
 
@@ -140,6 +149,10 @@ def episode_document(episode: Episode) -> EpisodeDocument:
         flows=[flow_document(flow, reports) for flow, reports in by_reports],
         reports_of_other_flows=episode.reports_of_other_flows,
     )
+
+
+def _rounded(rates: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(rate, 3) for name, rate in sorted(rates.items())}
 
 
 def _end(port: PortRef) -> End:

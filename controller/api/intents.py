@@ -131,7 +131,7 @@ def intent_routes(fabric: Fabric, access: Access, watches: IntentWatches) -> API
         """Intents and how far they are, in order of kind, tenant and name; or what becomes of them."""
         kind = None if kind is None else kind_filter(kind)
         filters = {"kind": kind, "tenant": tenant, "name": name, "owner": owner, "state": state}
-        cursor = Cursor.read(continue_, labels=label_selector, **filters)
+        cursor = Cursor.read(continue_, 3, labels=label_selector, **filters)
         sight = seen_by(asking)
         selector = _selector(label_selector)
         wanted = Filter(kind, sight.tenant_asked_for(tenant), name, owner, selector)
@@ -141,7 +141,7 @@ def intent_routes(fabric: Fabric, access: Access, watches: IntentWatches) -> API
             followed = WatchFilter(wanted, state, seen)
             return watches.follow(followed, resource_version, last_event_id)
         after = None if cursor.after is None else _key_after(cursor.after)
-        page = fabric.page(wanted, limit, after, state)
+        page = fabric.intents.page(wanted, limit, after, state)
         version = page.version if cursor.version is None else cursor.version
         token = None if page.after is None else cursor.token(version, page.after)
         return _json(list_text(await _texts(intent_text, map(sight.view, page.views)), version, token))
@@ -197,9 +197,11 @@ def intent_routes(fabric: Fabric, access: Access, watches: IntentWatches) -> API
         with errors_for(sight.tenant):
             if dry_run:
                 audit.nothing_done(request)
-                return await _preview(sight.preview(await fabric.preview_delete_all(keys, dry_run_entries)))
-            deleted = await fabric.delete_all(keys)
-        audit.deleted(request, list(dict.fromkeys(keys)), fabric.revision)
+                return await _preview(
+                    sight.preview(await fabric.intents.preview_delete_all(keys, dry_run_entries))
+                )
+            deleted = await fabric.intents.delete_all(keys)
+        audit.deleted(request, list(dict.fromkeys(keys)), fabric.intents.revision)
         return _json(await asyncio.to_thread(all_deleted_text, sight.deleted(deleted)))
 
     @router.put(
@@ -283,10 +285,10 @@ def intent_routes(fabric: Fabric, access: Access, watches: IntentWatches) -> API
         with errors_for(sight.tenant):
             if dry_run:
                 audit.nothing_done(request)
-                found = await fabric.preview_delete(key, dry_run_entries, condition=condition)
+                found = await fabric.intents.preview_delete(key, dry_run_entries, condition=condition)
                 return await _preview(sight.preview(found))
-            deleted = await fabric.delete(key, condition=condition)
-        audit.deleted(request, [key], fabric.revision)
+            deleted = await fabric.intents.delete(key, condition=condition)
+        audit.deleted(request, [key], fabric.intents.revision)
         return _json(deleted_text(sight.deleted(deleted)))
 
     @router.get(f"{_ONE}/owners", responses=problems(404, 422))
@@ -305,14 +307,14 @@ def intent_routes(fabric: Fabric, access: Access, watches: IntentWatches) -> API
 
     async def _written(request: Request, sight: Sight, writes: Sequence[Write]) -> list[Applied]:
         with errors_for(sight.tenant):
-            applied = await fabric.write(writes, sight.guard)
+            applied = await fabric.intents.write(writes, sight.guard)
         audit.applied(request, applied)
         return [sight.applied(one) for one in applied]
 
     async def _previewed(request: Request, sight: Sight, writes: Sequence[Write], entries: int) -> Response:
         audit.nothing_done(request)
         with errors_for(sight.tenant):
-            found = await fabric.preview_write(writes, entries, sight.guard)
+            found = await fabric.intents.preview_write(writes, entries, sight.guard)
         return await _preview(sight.preview(found))
 
     async def _write(request: Request, sight: Sight, write: Write, entries: int | None) -> Response:
@@ -326,7 +328,7 @@ def intent_routes(fabric: Fabric, access: Access, watches: IntentWatches) -> API
 
     def _found(kind: str, tenant: str, name: str, asking: Principal) -> IntentView:
         key, sight = _key(kind, tenant, name), seen_by(asking)
-        view = fabric.get(key) if sight.sees(tenant) else None
+        view = fabric.intents.get(key) if sight.sees(tenant) else None
         if view is None:
             _unknown(key)
         return sight.view(view)
@@ -382,8 +384,6 @@ def _key_of(document: object, index: int, of: int) -> IntentKey:
 
 
 def _key_after(parts: tuple[str, ...]) -> IntentKey:
-    if len(parts) != 3:
-        raise IntentError([FieldError("continue", None, "must be what the page before gave")])
     kind, tenant, name = parts
     return IntentKey(kind, TenantName(tenant), name)
 

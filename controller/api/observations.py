@@ -77,7 +77,7 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
         continue_: Continue = None,
     ) -> SwitchList:
         """Switches: connected or not, and how much of what is desired they hold."""
-        cursor = Cursor.read(continue_, role=role, connected=connected, in_sync=in_sync)
+        cursor = Cursor.read(continue_, 1, role=role, connected=connected, in_sync=in_sync)
         found = (
             view
             for view in fabric.switches
@@ -85,7 +85,7 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
             and connected in (None, view.connected)
             and in_sync in (None, view.in_sync)
         )
-        page = page_of(found, lambda view: (view.name,), limit, cursor, fabric.revision)
+        page = page_of(found, lambda view: (view.name,), limit, cursor, fabric.intents.revision)
         return SwitchList(items=[switch_document(view) for view in page.items], **page.envelope)
 
     @router.get("/switches/{name}", responses=problems(404, 422))
@@ -101,10 +101,10 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
 
         A tenant sees its own: those allotted to it, and those at which its networks are attached.
         """
-        cursor, sight = Cursor.read(continue_, switch=name), access.sight(fabric, asking)
+        cursor, sight = Cursor.read(continue_, 2, switch=name), access.sight(fabric, asking)
         sight.switch(SwitchName(name))
         views = [sight.port(view) for view in fabric.ports(SwitchName(name)) if sight.sees_port(view.ref)]
-        page = page_of(views, lambda view: _place(view.ref), limit, cursor, fabric.revision)
+        page = page_of(views, lambda view: _place(view.ref), limit, cursor, fabric.intents.revision)
         return PortList(items=[port_document(view) for view in page.items], **page.envelope)
 
     @router.post("/switches/{name}/gone", status_code=204, responses=problems(404, 409, 422, 503))
@@ -114,7 +114,7 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
         Numbers that only it may still use are given again. It is part of the fabric again once it is
         connected; while it is, this is refused.
         """
-        await fabric.declare_gone(SwitchName(name))
+        await fabric.operations.declare_gone(SwitchName(name))
         audit.declared_gone(request, name)
 
     @router.post("/links/{switch}/{port}/gone", status_code=204, responses=problems(404, 409, 422, 503))
@@ -125,7 +125,7 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
         it, this is refused.
         """
         ref = PortRef(SwitchName(switch), Port(port))
-        await fabric.declare_link_gone(ref)
+        await fabric.operations.declare_link_gone(ref)
         audit.declared_link_gone(request, ref)
 
     @router.delete("/records", status_code=204, responses=problems(404, 422, 503))
@@ -137,7 +137,7 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
 
         What switches hold of it goes when nothing else is left that cannot be read or is refused.
         """
-        await fabric.delete_record(key)
+        await fabric.operations.delete_record(key)
         audit.deleted_record(request, key)
 
     @router.get("/links", responses=problems(422))
@@ -147,13 +147,13 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
         continue_: Continue = None,
     ) -> LinkList:
         """The directions of links that are up: a link that works both ways is there twice."""
-        cursor = Cursor.read(continue_, switch=switch)
+        cursor = Cursor.read(continue_, 4, switch=switch)
         found = (
             link
             for link in fabric.links
             if switch in (None, link.source.switch) or switch == link.destination.switch
         )
-        page = page_of(found, _of_link, limit, cursor, fabric.revision)
+        page = page_of(found, _of_link, limit, cursor, fabric.intents.revision)
         return LinkList(items=[link_document(link) for link in page.items], **page.envelope)
 
     @router.get("/hosts", responses=problems(422))
@@ -163,14 +163,16 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
         network: Annotated[str | None, Query(description="only those of networks of this name")] = None,
         switch: SwitchFilter = None,
         port: Annotated[int | None, Query(description="only those at this port")] = None,
+        name: Annotated[str | None, Query(description="only those of this name")] = None,
         mac: Annotated[str | None, Query(description="only this MAC address")] = None,
         address: Annotated[str | None, Query(description="only those with this IP address")] = None,
         limit: Limit = _PAGE,
         continue_: Continue = None,
     ) -> HostList:
         """Hosts, stated or heard, and where they are."""
-        filters = {"tenant": tenant, "network": network, "switch": switch, "port": port, "mac": mac}
-        cursor, sight = Cursor.read(continue_, address=address, **filters), access.sight(fabric, asking)
+        place = {"tenant": tenant, "network": network, "switch": switch, "port": port}
+        cursor = Cursor.read(continue_, 3, name=name, mac=mac, address=address, **place)
+        sight = access.sight(fabric, asking)
 
         def is_wanted(host: Host) -> bool:
             at = host.attachment
@@ -180,12 +182,15 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
                 and network in (None, host.network.name)
                 and switch in (None, at.switch)
                 and port in (None, at.port)
+                and name in (None, fabric.name_of(host))
                 and (mac is None or str(host.mac) == mac.lower())
                 and (address is None or any(str(one) == address.lower() for one in host.addresses))
             )
 
-        page = page_of(filter(is_wanted, fabric.hosts), _of_host, limit, cursor, fabric.revision)
-        return HostList(items=[host_document(host) for host in page.items], **page.envelope)
+        page = page_of(filter(is_wanted, fabric.hosts), _of_host, limit, cursor, fabric.intents.revision)
+        return HostList(
+            items=[host_document(host, fabric.name_of(host)) for host in page.items], **page.envelope
+        )
 
     @router.get("/paths", responses=problems(404, 422))
     async def get_paths(
@@ -209,7 +214,7 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
         continue_: Continue = None,
     ) -> EpisodeList:
         """Where the fabric is congested, and where it was: what goes on first, then the newest."""
-        cursor = Cursor.read(continue_, active=active, switch=switch)
+        cursor = Cursor.read(continue_, 3, active=active, switch=switch)
         monitor, sight = fabric.congestion, access.sight(fabric, asking)
         episodes = [*monitor.active, *monitor.over]
         found = (
@@ -219,7 +224,7 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
             and switch in (None, episode.queue.port.switch)
             and sight.sees_traffic(episode.queue.port)
         )
-        page = page_of(found, _of_episode, limit, cursor, fabric.revision)
+        page = page_of(found, _of_episode, limit, cursor, fabric.intents.revision)
         return EpisodeList(items=[episode_document(episode) for episode in page.items], **page.envelope)
 
     @router.get("/drops", responses=problems(404, 422))

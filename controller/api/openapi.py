@@ -15,6 +15,7 @@ from pydantic import Field, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from p4fabric.controller.api.body import APPLY_PATCH, JSON, MERGE_PATCH, MOST_DOCUMENTS, YAML
+from p4fabric.controller.api.openapi_links import add_links
 from p4fabric.controller.api.watch_documents import WatchEvent
 from p4fabric.controller.documents.events import FabricEvent
 from p4fabric.controller.documents.intents import (
@@ -125,6 +126,7 @@ def _completed(description: dict[str, Any]) -> dict[str, Any]:
     }
     description["security"] = [{"token": []}, {"certificate": []}]
     description["paths"]["/healthz"]["get"]["security"] = []
+    add_links(description)
     return description
 
 

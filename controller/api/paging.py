@@ -42,11 +42,12 @@ class Cursor:
     """The key behind which the page begins; None at the first page."""
 
     @classmethod
-    def read(cls, token: str | None, **filters: object) -> Cursor:
+    def read(cls, token: str | None, parts: int, **filters: object) -> Cursor:
         """Read a token, or begin.
 
         Args:
             token: what the page before gave.
+            parts: how many texts a key of the list has.
             filters: all that says which list it is.
 
         Raises:
@@ -58,15 +59,16 @@ class Cursor:
         try:
             # ValueError of json, base64 and unpacking alike.
             of, version, after = json.loads(urlsafe_b64decode(token.encode("ascii")))
-            key = tuple(after)
-            if not isinstance(version, int) or not all(isinstance(part, str) for part in (of, *key)):
+            if type(version) is not int or not isinstance(after, list) or len(after) != parts:
+                raise ValueError
+            if not all(isinstance(part, str) for part in (of, *after)):
                 raise ValueError
         except (ValueError, TypeError, RecursionError):
             raise IntentError([FieldError("continue", token, "must be what the page before gave")]) from None
         if of != digest:
             message = "belongs to a list with other filters: begin without it"
             raise IntentError([FieldError("continue", token, message)])
-        return cls(digest, version, key)
+        return cls(digest, version, tuple(after))
 
     def token(self, version: int, after: Sequence[str]) -> str:
         """What the next page is asked for with."""

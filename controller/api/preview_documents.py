@@ -60,6 +60,18 @@ def preview_text(preview: ChangePreview) -> str:
         }
         for room in preview.rooms
     ]
+    shares = [
+        {
+            "switch": share.switch,
+            "tenant": share.tenant,
+            "table": share.table,
+            "size": share.size,
+            "before": share.before,
+            "after": share.after,
+            "room": max(0, share.size - share.after),
+        }
+        for share in preview.shares
+    ]
     switches = {
         name: _object(
             added=_list(_entry(one, one.now) for one in switch.entries if one.before is None),
@@ -74,6 +86,7 @@ def preview_text(preview: ChangePreview) -> str:
         intents=_list(map(_intent, preview.intents)),
         switches=_object(**switches),
         tables=_list(tables),
+        shares=_list(shares),
         numbers=_list(numbers),
         status=_object(**{key: json.dumps(one) for key, one in status.items()}),
         others=_list(others),

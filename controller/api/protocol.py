@@ -150,13 +150,10 @@ class LimitedProtocol(H11Protocol):
 
     def expire(self, what: str) -> None:
         """Tell the client that something took too long, and close."""
-        cycle = self.cycle
-        if cycle is not None and not cycle.response_complete:
-            cycle.disconnected = True
-            cycle.message_event.set()
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             self._refuse(Code.REQUEST_TIMEOUT, f"took too long: {what} did not come in whole in time")
         else:
+            self._leave()
             self.transport.abort()
 
     def abort(self) -> None:
@@ -171,7 +168,16 @@ class LimitedProtocol(H11Protocol):
         """Whether no request is being made or answered."""
         return self.cycle is None or self.cycle.response_complete
 
+    def _leave(self) -> None:
+        """The request under way, if there is one, is not answered by the application any more."""
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+
     def _refuse(self, code: Code, message: str) -> None:
+        # Its body may be what is wrong, and then the application has begun with it.
+        self._leave()
         status = HTTPStatus(STATUS[code])
         body = problem_body(code, [FieldError("request", None, message, code)])
         headers = [

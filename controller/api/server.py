@@ -20,7 +20,7 @@ from fastapi import FastAPI
 
 from p4fabric.controller.api.connections import FOR_STRANGERS, Acceptor, Client, Connections, Limits
 from p4fabric.controller.api.protocol import LimitedProtocol
-from p4fabric.controller.config import ApiConfig
+from p4fabric.controller.api_config import ApiConfig
 from p4fabric.controller.descriptors import connections_within
 
 __all__ = ["ListenError", "event_streams", "listen", "serve"]

@@ -68,23 +68,23 @@ class IntentWatches:
 
     @cached_property
     def _hub(self) -> WatchHub:
-        return WatchHub(self._fabric.intent_log)
+        return WatchHub(self._fabric.intents.log)
 
     def _number(self, field: str, said: str) -> int:
         if not (said.isascii() and said.isdecimal() and len(said) <= _LONGEST_NUMBER):
             raise IntentError(
                 [FieldError(field, said, "must be what a list or an event said, such as 1700000000000123")]
             )
-        self._fabric.intent_log.settle()
+        self._fabric.intents.log.settle()
         try:
-            self._fabric.intent_log.after(int(said), 1)
+            self._fabric.intents.log.after(int(said), 1)
         except Expired as expired:
             message = f"is not kept any more, or of a former run; list anew (kept: from {expired.oldest} on)"
             raise TooOld([FieldError(field, said, message, Code.EXPIRED)]) from None
         return int(said)
 
     async def _run(self, wanted: WatchFilter, number: int | None, write: Write, push: Push | None) -> None:
-        log = self._fabric.intent_log
+        log = self._fabric.intents.log
         follower = Follower(wanted, push, log.number if number is None else number)
         try:
             await self._write(follower, write, RETRY)
@@ -100,14 +100,14 @@ class IntentWatches:
 
         Until then nothing has an id, since nobody could go on from there.
         """
-        log, wanted = self._fabric.intent_log, follower.filter
+        log, wanted = self._fabric.intents.log, follower.filter
         lens = wanted.lens()
         told: IntentKey | None = None
         while True:
             # What changes of intents further on is not told: their turn is to come.
             changes = log.after(follower.number, _PAGE)
             if len(changes) < _PAGE:
-                page = self._fabric.page(wanted.wanted, _PAGE, told, wanted.state)
+                page = self._fabric.intents.page(wanted.wanted, _PAGE, told, wanted.state)
                 changes = log.after(follower.number, page.version)
             else:
                 page = None
@@ -126,7 +126,7 @@ class IntentWatches:
 
     async def _follow(self, follower: Follower, write: Write) -> None:
         """Tell of changes until there will be no more."""
-        log, lens = self._fabric.intent_log, follower.filter.lens()
+        log, lens = self._fabric.intents.log, follower.filter.lens()
         while True:
             changes = log.after(follower.number, _PAGE)
             if changes:

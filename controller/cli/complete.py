@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-__all__ = ["of_kinds", "of_names", "of_switches"]
+__all__ = ["of_hosts", "of_kinds", "of_names", "of_switches"]
 
 _SECONDS = 2.0
 _MOST = 500
@@ -37,6 +37,11 @@ def of_switches(ctx: typer.Context, incomplete: str) -> list[str]:
     return _offered(ctx, "switches", incomplete)
 
 
+def of_hosts(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names and addresses of hosts."""
+    return _offered(ctx, "hosts", incomplete)
+
+
 def _offered(ctx: typer.Context, what: str, incomplete: str) -> list[str]:
     with suppress(Exception):
         return [name for name in islice(_names(ctx, what), _MOST) if name.startswith(incomplete)]
@@ -54,7 +59,9 @@ def _names(ctx: typer.Context, what: str) -> Iterator[str]:
         if what.lower() in ("switch", "switches", "sw", "ports", "port", "links", "link"):
             yield from (switch.name for switch in client.switches())
         elif what.lower() in ("host", "hosts"):
-            yield from (address for host in client.hosts() for address in host.addresses)
+            for host in client.hosts():
+                yield from (host.name,) if host.name is not None else ()
+                yield from host.addresses
         else:
             found = client.list(any_kind(what), tenant=ctx.params.get("tenant"))
             names = [resource.key for resource in islice(found, _MOST)]

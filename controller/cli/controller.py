@@ -91,7 +91,7 @@ async def _run(config: FabricConfig, *, new_store: bool, confirm_removal: bool) 
             host, port = listener.getsockname()[:2]
             scheme = "http" if config.api.tls is None else "https"
             shown = f"[{host}]" if ":" in host else host
-            print(f"p4fabric controller at {scheme}://{shown}:{port}/docs, token in {config.api.token_file}")
+            print(f"p4fabric controller at {scheme}://{shown}:{port}/ui, token in {config.api.token_file}")
             sys.stdout.flush()
             notify(READY)  # the socket listens: who connects now is served
             switches = len(config.switches)

@@ -67,9 +67,10 @@ def what(event: Mapping[str, Any]) -> str:
             return f"{_key(event)} generation {event['generation']} {event['state']}{reasons}"
         case "IntentsStatusChanged":
             kinds = ", ".join(f"{number} {kind}" for kind, number in event["kinds"].items())
+            of = f" ({kinds})" if kinds else ""
             now = f": {_reasons(event['reasons'])}" if event["reasons"] else ""
             over = f", no longer: {_reasons(event['cleared'])}" if event["cleared"] else ""
-            return f"{event['count']} intents ({kinds}) {event['state']}{now}{over}"
+            return f"{event['count']} intents{of} {event['state']}{now}{over}"
         case "IntentDeleted":
             return _key(event)
         case "SwitchConnected":
@@ -97,6 +98,9 @@ def what(event: Mapping[str, Any]) -> str:
             return f"{_end(event)} has {event['limit']} hosts"
         case "CongestionOnset" | "CongestionUpdate" | "CongestionCleared":
             return _congestion(event)
+        case "IncidentOnset" | "IncidentUpdate" | "IncidentCleared":
+            merged = event["mergedInto"]
+            return f"{event['number']}: " + (event["summary"] if merged is None else f"part of {merged}")
         case "TrafficDropped":
             return (
                 f"{_drop(event)}: {event['packets']} packets in {event['seconds']:.1f} s, "

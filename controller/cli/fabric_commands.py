@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from p4fabric.controller.cli.complete import of_switches
+from p4fabric.controller.cli.complete import of_hosts, of_switches
 from p4fabric.controller.cli.connection import Connection, connected
 
 __all__ = ["add_fabric_commands"]
@@ -104,12 +104,18 @@ def explain(
         typer.Option(
             "--from",
             metavar="WHO",
-            help="An address, a MAC address, a port like leaf1:3 (leaf1:3.20: with a tag), or a UpfSession.",
+            help="A host by name or address, a port like leaf1:3 (leaf1:3.20: with a tag), or a UpfSession.",
+            autocompletion=of_hosts,
         ),
     ],
     to: Annotated[
         str,
-        typer.Option("--to", metavar="WHOM", help="An address, a MAC address, a Service or a UpfSession."),
+        typer.Option(
+            "--to",
+            metavar="WHOM",
+            help="A host by name or address, a Service or a UpfSession.",
+            autocompletion=of_hosts,
+        ),
     ],
     tenant: Tenant = None,
     tcp: Annotated[int | None, typer.Option(metavar="PORT", help="A TCP flow to this port.")] = None,

@@ -8,9 +8,18 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from p4fabric.controller.cli.events import flow_text
 from p4fabric.controller.cli.tables import table
 
-__all__ = ["host_table", "link_table", "port_table", "switch_state", "switch_table", "topology_lines"]
+__all__ = [
+    "host_table",
+    "incident_table",
+    "link_table",
+    "port_table",
+    "switch_state",
+    "switch_table",
+    "topology_lines",
+]
 
 Item = Mapping[str, Any]
 
@@ -68,10 +77,31 @@ def link_table(links: Sequence[Item], wide: bool = False) -> Table:
 
 def host_table(hosts: Sequence[Item], wide: bool = False) -> Table:
     """Hosts."""
-    made = table(None, "TENANT", "NETWORK", "MAC", "AT", "ADDRESSES")
+    made = table(None, "TENANT", "NETWORK", "NAME", "MAC", "AT", "ADDRESSES")
     for host in hosts:
-        made.add_row(host["tenant"], host["network"], host["mac"], _end(host), " ".join(host["addresses"]))
+        words = host["tenant"], host["network"], host["name"] or "", host["mac"], _end(host)
+        made.add_row(*words, " ".join(host["addresses"]))
     return made
+
+
+def incident_table(incidents: Sequence[Item], wide: bool = False) -> Table:
+    """Incidents; wide: with who held the queue and who waited."""
+    more = ["CULPRITS", "VICTIMS", "REPORTS LOST"] if wide else []
+    made = table(None, "#NUMBER", "BEGAN", "STATE", "WHAT", *more)
+    for incident in incidents:
+        state = Text("active", "red") if incident["active"] else Text("over")
+        wider: list[str] = []
+        if wide:
+            queues, lost = incident["queues"], sum(incident["reportsLost"].values())
+            both = ([flow for queue in queues for flow in queue[of]] for of in ("culprits", "victims"))
+            wider = [*map(_flows, both), str(lost)]
+        made.add_row(str(incident["number"]), incident["beganAt"], state, incident["summary"], *wider)
+    return made
+
+
+def _flows(flows: Sequence[Item]) -> str:
+    shown = [f"{flow_text(flow)} {flow['share']:.0%}" for flow in flows[:3]]
+    return ", ".join([*shown, *([f"and {len(flows) - 3} more"] if len(flows) > 3 else [])]) or "-"
 
 
 def topology_lines(switches: Sequence[Item], links: Sequence[Item], hosts: Sequence[Item]) -> Iterator[Text]:

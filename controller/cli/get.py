@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from rich.table import Table
@@ -11,6 +12,7 @@ from rich.table import Table
 from p4fabric.controller.cli.connection import Connection
 from p4fabric.controller.cli.fabric_tables import (
     host_table,
+    incident_table,
     link_table,
     port_table,
     switch_table,
@@ -24,6 +26,8 @@ from p4fabric.controller.client import SyncClient
 __all__ = ["FABRIC", "run"]
 
 Item = Mapping[str, Any]
+_MOST_INCIDENTS = 50
+"""Shown unless they are asked for by number: those that go on, then the newest."""
 
 
 class _Resource(NamedTuple):
@@ -58,6 +62,15 @@ def _hosts(client: SyncClient, names: Sequence[str], tenant: str | None) -> list
     return found
 
 
+def _incidents(client: SyncClient, names: Sequence[str], tenant: str | None) -> list[Any]:
+    if not names:
+        return list(islice(client.incidents(tenant=tenant), _MOST_INCIDENTS))
+    wrong = [name for name in names if not name.isdecimal()]
+    if wrong:
+        raise Usage(f"incidents have numbers, such as 17, not {wrong[0]}")
+    return [client.incident(int(name)) for name in names]
+
+
 def _end(end: Item) -> str:
     return f"{end['switch']}:{end['port']}"
 
@@ -67,6 +80,7 @@ _RESOURCES = (
     _Resource(("ports", "port"), _ports, port_table, _end),
     _Resource(("links", "link"), _links, link_table, lambda item: _end(item["source"])),
     _Resource(("hosts", "host"), _hosts, host_table, lambda item: str(item["mac"])),
+    _Resource(("incidents", "incident", "inc"), _incidents, incident_table, lambda item: str(item["number"])),
 )
 _TOPOLOGY = ("topology", "topo")
 FABRIC = (*(one.words[0] for one in _RESOURCES), _TOPOLOGY[0])

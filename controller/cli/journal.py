@@ -23,6 +23,8 @@ _LEVELS: Mapping[type, int] = {
     e.HostLimitReached: logging.WARNING,
     e.CongestionOnset: logging.WARNING,
     e.CongestionUpdate: logging.DEBUG,
+    e.IncidentOnset: logging.WARNING,
+    e.IncidentUpdate: logging.DEBUG,
     e.TrafficDropped: logging.WARNING,
 }
 """All others are info."""
@@ -45,6 +47,9 @@ _WORDS: Mapping[type, str] = {
     e.CongestionOnset: "congestion begins:",
     e.CongestionUpdate: "congestion goes on:",
     e.CongestionCleared: "congestion ends:",
+    e.IncidentOnset: "incident begins:",
+    e.IncidentUpdate: "incident goes on:",
+    e.IncidentCleared: "incident ends:",
     e.TrafficDropped: "traffic is dropped:",
     e.TrafficDropsCleared: "traffic is no longer dropped:",
 }

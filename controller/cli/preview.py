@@ -131,6 +131,14 @@ def _facts(preview: Preview) -> Iterator[str]:
                 f"{room['switch']}: {room['table']} would have {room['after']} of {room['size']} entries, "
                 f"{room['peak']} while old ones stand"
             )
+    tightest: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for share in sorted(preview["shares"], key=lambda one: one["room"]):
+        tightest.setdefault((share["switch"], share["tenant"]), share)
+    for share in tightest.values():
+        yield (
+            f"{share['switch']}: tenant {share['tenant']} would have {share['after']} of its {share['size']} "
+            f"entries of {share['table']}"
+        )
     for number in preview["numbers"]:
         done = "given to" if number["given"] else "given back by"
         yield f"{number['pool']} {number['number']} would be {done} {number['givenFor']}"

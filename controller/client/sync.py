@@ -32,6 +32,13 @@ from p4fabric.controller.documents.fabric import (
     PortDocument,
     SwitchDocument,
 )
+from p4fabric.controller.documents.incidents import (
+    IncidentDocument,
+    IncidentFilmDocument,
+    SeriesDocument,
+    TopDocument,
+    WatchedQueueDocument,
+)
 from p4fabric.controller.documents.intents import (
     CountersDocument,
     IntentState,
@@ -219,13 +226,14 @@ class SyncClient:
         network: str | None = None,
         switch: str | None = None,
         port: int | None = None,
+        name: str | None = None,
         mac: str | None = None,
         address: str | None = None,
     ) -> Iterator[HostDocument]:
         """Hosts, stated or heard."""
         return self._each(
             self._client.hosts(
-                tenant=tenant, network=network, switch=switch, port=port, mac=mac, address=address
+                tenant=tenant, network=network, switch=switch, port=port, name=name, mac=mac, address=address
             )
         )
 
@@ -238,6 +246,51 @@ class SyncClient:
     ) -> Iterator[EpisodeDocument]:
         """Where the fabric is congested, and where it was."""
         return self._each(self._client.congestion(active=active, switch=switch))
+
+    def incidents(
+        self,
+        *,
+        active: bool | None = None,
+        switch: str | None = None,
+        tenant: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+    ) -> Iterator[IncidentDocument]:
+        """Incidents of congestion: what goes on first, then the newest."""
+        return self._each(
+            self._client.incidents(active=active, switch=switch, tenant=tenant, since=since, until=until)
+        )
+
+    def incident(self, number: int) -> IncidentDocument:
+        """One incident."""
+        return self._call(self._client.incident, number)
+
+    def incident_film(self, number: int) -> IncidentFilmDocument:
+        """What the queues of an incident did, millisecond by millisecond."""
+        return self._call(self._client.incident_film, number)
+
+    def queues(self, *, switch: str | None = None) -> Iterator[WatchedQueueDocument]:
+        """Queues that there are series of."""
+        return self._each(self._client.queues(switch=switch))
+
+    def queue_series(
+        self,
+        switch: str,
+        port: int,
+        priority: int = 0,
+        *,
+        since: str = "1m",
+        until: str = "0s",
+        step: str | None = None,
+    ) -> SeriesDocument:
+        """What a queue did, step by step."""
+        return self._call(
+            self._client.queue_series, switch, port, priority, since=since, until=until, step=step
+        )
+
+    def top(self, *, since: str = "10m", limit: int = 10) -> TopDocument:
+        """Queues, culprits and victims that mattered most of late."""
+        return self._call(self._client.top, since=since, limit=limit)
 
     def drops(self, *, switch: str | None = None) -> DropsDocument:
         """What switches drop, and why."""

@@ -6,7 +6,7 @@
 This package knows nothing of sessions, files or the API.
 """
 
-from p4fabric.controller.core.capacity import Capacity, TableLimit, TableRoom
+from p4fabric.controller.core.capacity import Capacity, TableLimit, TableRoom, TableShare
 from p4fabric.controller.core.core import Core, IntentConflict, Loaded, Outcome, Plan, UnknownIntent
 from p4fabric.controller.core.preview import EntryChange, NumberChange, Preview, SwitchPreview, preview_of
 from p4fabric.controller.core.rows import PersistedRow
@@ -25,6 +25,7 @@ __all__ = [
     "SwitchPreview",
     "TableLimit",
     "TableRoom",
+    "TableShare",
     "UnknownIntent",
     "preview_of",
 ]

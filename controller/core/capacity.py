@@ -7,15 +7,15 @@ what a table is for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from p4fabric.controller.compiler.delta import FabricDelta
+from p4fabric.controller.compiler.delta import FabricDelta, SlotChange
 from p4fabric.controller.compiler.wanted import WantedEntities
 from p4fabric.controller.names import SwitchName, TenantName
 from p4fabric.controller.reasons import Code
 
-__all__ = ["Capacity", "Shortage", "TableLimit", "TableRoom"]
+__all__ = ["Capacity", "Shortage", "TableLimit", "TableRoom", "TableShare"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,19 @@ class TableRoom:
     """While old entries stand until new ones do."""
     size: int | None
     """What the table has room for; None where the pipeline does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableShare:
+    """How many entries of a table one tenant's intents want on one switch before and after a change."""
+
+    switch: SwitchName
+    table: object
+    tenant: TenantName
+    before: int
+    after: int
+    size: int
+    """What the tenant may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +105,39 @@ class Capacity:
             limit = self._limits.get(table)
             if limit is None:
                 continue
-            most = int(limit.size * self._share)
+            most = self._most(limit)
             if wanted.tenant_sizes[switch, table, tenant] > most:
                 yield Shortage(
                     Code.SHARE_USED,
                     f"tenant {tenant} may have {most} of the {limit.size} entries of {limit.name} on "
                     f"{switch}, and would need {wanted.tenant_sizes[switch, table, tenant]} ({count} new)",
                 )
+
+    def shares(self, wanted: WantedEntities, slots: Iterable[SlotChange]) -> list[TableShare]:
+        """Room in tenants' shares for a change that is not made; nothing where tenants have no shares.
+
+        Args:
+            wanted: what is wanted without it.
+            slots: what the change is to those who want entries.
+        """
+        changed: Counter[tuple[SwitchName, object, TenantName]] = Counter()
+        for slot in slots if self._share < 1.0 else ():
+            if slot.owner is None:
+                continue
+            for by, switches in ((1, slot.added), (-1, slot.removed)):
+                for switch, keys in switches.items():
+                    for key in keys:
+                        changed[switch, key[0], slot.owner.tenant] += by
+        found = []
+        for (switch, table, tenant), by in changed.items():
+            limit, before = self._limits.get(table), wanted.tenant_sizes[switch, table, tenant]
+            if limit is not None:
+                found.append(TableShare(switch, table, tenant, before, before + by, self._most(limit)))
+        return sorted(found, key=lambda one: (one.switch, str(one.table), one.tenant))
+
+    def _most(self, limit: TableLimit) -> int:
+        """How many entries of a table one tenant may have."""
+        return int(limit.size * self._share)
 
     def rooms(
         self,

@@ -35,9 +35,9 @@ __all__ = ["Core", "IntentConflict", "Loaded", "Outcome", "Plan", "UnknownIntent
 _log = logging.getLogger(__name__)
 
 _RANKS = "policy-rank/"
+"""Begins the names of pools in which an older version numbered policies; they have places now."""
 _UNREAD = "unread"
 """Whose a number is that nobody can read."""
-"""Begins the names of pools in which an older version numbered policies; they have places now."""
 
 
 class IntentConflict(IntentError):
@@ -211,10 +211,6 @@ class Core:
     def plan(self, changes: Iterable[Change]) -> Plan:
         """Rows of switches, links, hosts and servers that are others now."""
         return self._plan(self.compiler.change(changes))
-
-    def plan_free(self, numbers: Iterable[Number]) -> Plan:
-        """No switch holds these numbers any more: they may be given again."""
-        return self.plan(Change(self.view.numbers.resting, number, None) for number in numbers)
 
     def plan_forget(self, key: IntentKey, *, is_last: bool) -> Plan:
         """Forget an intent that this version refuses, and give back its numbers.

@@ -14,7 +14,7 @@ from itertools import chain
 
 from p4fabric.controller.compiler.delta import SwitchDelta
 from p4fabric.controller.compiler.output import Slot
-from p4fabric.controller.core.capacity import TableRoom
+from p4fabric.controller.core.capacity import TableRoom, TableShare
 from p4fabric.controller.core.core import Core, Outcome, Plan
 from p4fabric.controller.intents.numbers import NumberKey
 from p4fabric.controller.names import IntentKey, SwitchName
@@ -81,6 +81,8 @@ class Preview:
     """In order of names; those to which nothing is written are left out."""
     rooms: tuple[TableRoom, ...]
     """Tables in which anything is written, by switch and name."""
+    shares: tuple[TableShare, ...]
+    """Of tenants, in tables of which they want other entries than before."""
     numbers: tuple[NumberChange, ...]
 
     @property
@@ -137,7 +139,8 @@ def preview_of(core: Core, plan: Callable[[], Plan], most_entries: int) -> Previ
                 core.compiler.wanted, name, found.added, found.removed, found.written
             )
     deleted = tuple(sorted(key for key, metadata in made.metadata.items() if metadata is None))
-    return Preview(made, deleted, switches, tuple(rooms), numbers)
+    shares = core.capacity.shares(core.compiler.wanted, delta.slots)
+    return Preview(made, deleted, switches, tuple(rooms), tuple(shares), numbers)
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from p4fabric.controller.documents.base import Document, Time
@@ -49,12 +49,23 @@ class WantedToken(Document):
     tenant: _Tenant | None = Field(None, description="of role tenant, and of no other")
     expires: AwareDatetime | None = Field(None, description="when it admits nobody any more; null: never")
 
+    @field_validator("expires")
+    @classmethod
+    def _in_the_future(cls, expires: datetime | None) -> datetime | None:
+        if expires is None:
+            return None
+        try:
+            moment = expires.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("must be in the years 1 to 9999 of UTC") from None
+        if moment <= datetime.now(UTC):
+            raise ValueError("is in the past")
+        return moment
+
     @model_validator(mode="after")
     def _consistent(self) -> WantedToken:
         if (self.tenant is not None) is not (self.role is Role.TENANT):
             raise ValueError("needs a tenant exactly where its role is tenant")
-        if self.expires is not None and self.expires <= datetime.now(UTC):
-            raise ValueError("expires in the past")
         return self
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from p4fabric.controller.documents.base import Document, Time
-from p4fabric.controller.documents.fabric import End, EpisodeDocument, HostDocument, LinkDocument
+from p4fabric.controller.documents.fabric import End, EpisodeDocument, HostFacts, LinkDocument
+from p4fabric.controller.documents.incidents import IncidentDocument
 from p4fabric.controller.documents.intents import IntentState, StatusReason
 from p4fabric.controller.documents.status import FindingDocument
 
@@ -28,6 +29,9 @@ __all__ = [
     "HostLearnedEvent",
     "HostLimitReachedEvent",
     "HostMovedEvent",
+    "IncidentClearedEvent",
+    "IncidentOnsetEvent",
+    "IncidentUpdateEvent",
     "IntentDeletedEvent",
     "IntentStatusChangedEvent",
     "IntentsStatusChangedEvent",
@@ -40,7 +44,7 @@ __all__ = [
 ]
 
 
-EventClass = Literal["fabric", "intents", "switches", "links", "hosts", "congestion", "drops"]
+EventClass = Literal["fabric", "intents", "switches", "links", "hosts", "congestion", "incidents", "drops"]
 """What events are about; each class has a history of its own."""
 
 
@@ -124,27 +128,27 @@ class LinkDownEvent(_Event, LinkDocument):
     reason: str
 
 
-class HostLearnedEvent(_Event, HostDocument):
+class HostLearnedEvent(_Event, HostFacts):
     """A host was heard for the first time, or with other addresses."""
 
     type: Literal["HostLearned"]
 
 
-class HostMovedEvent(_Event, HostDocument):
+class HostMovedEvent(_Event, HostFacts):
     """A host is at another port."""
 
     type: Literal["HostMoved"]
     before: End
 
 
-class HostForgottenEvent(_Event, HostDocument):
+class HostForgottenEvent(_Event, HostFacts):
     """A host is not known any more."""
 
     type: Literal["HostForgotten"]
     reason: str
 
 
-class AddressMovedEvent(_Event, HostDocument):
+class AddressMovedEvent(_Event, HostFacts):
     """An IP address belongs to another host."""
 
     type: Literal["AddressMoved"]
@@ -201,6 +205,24 @@ class CongestionClearedEvent(_Event, EpisodeDocument):
     type: Literal["CongestionCleared"]
 
 
+class IncidentOnsetEvent(_Event, IncidentDocument):
+    """Queues begin to be congested."""
+
+    type: Literal["IncidentOnset"]
+
+
+class IncidentUpdateEvent(_Event, IncidentDocument):
+    """More is known of it."""
+
+    type: Literal["IncidentUpdate"]
+
+
+class IncidentClearedEvent(_Event, IncidentDocument):
+    """It is over, or turned out to be a part of another one."""
+
+    type: Literal["IncidentCleared"]
+
+
 class _Drops(_Event, End):
     direction: str
     reason: str
@@ -249,6 +271,9 @@ FabricEvent = Annotated[
     | CongestionOnsetEvent
     | CongestionUpdateEvent
     | CongestionClearedEvent
+    | IncidentOnsetEvent
+    | IncidentUpdateEvent
+    | IncidentClearedEvent
     | TrafficDroppedEvent
     | TrafficDropsClearedEvent
     | EventsLostEvent,

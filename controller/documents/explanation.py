@@ -34,7 +34,7 @@ __all__ = [
     "WalkDocument",
 ]
 
-Label = Annotated[str, Field(min_length=1, max_length=100)]
+Label = Annotated[str, Field(min_length=1, max_length=128)]
 PortNumber = Annotated[int, Field(ge=0, le=0xFFFF)]
 
 
@@ -47,11 +47,12 @@ class QuestionDocument(Document):
 
     source: Label = Field(
         alias="from",
-        description="who sends: an address, a MAC address, a port like `leaf1:3` (`leaf1:3.20`: with a tag), "
-        "or the name of a UpfSession",
+        description="who sends: a host by name, address or MAC address, a port like `leaf1:3` "
+        "(`leaf1:3.20`: with a tag), or the name of a UpfSession",
     )
     destination: Label = Field(
-        alias="to", description="to whom: an address, a MAC address, or the name of a Service or a UpfSession"
+        alias="to",
+        description="to whom: a host likewise, or the name of a Service or a UpfSession",
     )
     tenant: Label | None = Field(None, description="needed where it does not follow from the addresses")
     protocol: Literal["tcp", "udp", "icmp"] | Annotated[int, Field(ge=0, le=255)] | None = Field(

@@ -16,6 +16,7 @@ __all__ = [
     "EpisodeList",
     "FlowDocument",
     "HostDocument",
+    "HostFacts",
     "HostList",
     "LinkDocument",
     "LinkList",
@@ -93,8 +94,8 @@ class LinkDocument(Document):
     destination: End
 
 
-class HostDocument(Document):
-    """A host that was learned."""
+class HostFacts(Document):
+    """A host, and where it is."""
 
     mac: str
     tenant: str
@@ -102,6 +103,12 @@ class HostDocument(Document):
     switch: str
     port: int
     addresses: list[str]
+
+
+class HostDocument(HostFacts):
+    """A host, stated or heard."""
+
+    name: str | None = Field(description="what its network calls the host at its port; null: nothing")
 
 
 class LinkList(ListDocument):
@@ -133,6 +140,9 @@ class PortDocument(Document):
     peer: End | None = Field(description="the port at the other end of its link, if it has one")
     networks: list[str] = Field(description="those open at it, as tenant/name")
     counters: dict[str, int] = Field(description="by their names in gNMI; they never go back")
+    rates: dict[str, float] | None = Field(
+        description="what the counters grow by in a second, between the last two samples; null: before that"
+    )
     queues: list[QueueDocument]
 
 

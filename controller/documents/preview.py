@@ -22,6 +22,7 @@ __all__ = [
     "PreviewedIntent",
     "PreviewedNumber",
     "PreviewedPart",
+    "PreviewedShare",
     "PreviewedSwitch",
     "PreviewedTable",
     "PreviewedVersion",
@@ -130,6 +131,18 @@ class PreviewedTable(Document):
     need: int = Field(description="what of that it takes")
 
 
+class PreviewedShare(Document):
+    """Room in one tenant's share of one table of one switch, in entries."""
+
+    switch: str
+    tenant: str
+    table: str
+    size: int = Field(description="what the tenant may have, by `tables.tenantShare`")
+    before: int
+    after: int
+    room: int = Field(description="what is left to the tenant afterwards")
+
+
 class PreviewedNumber(Document):
     """A number that would be given, or given back: then it rests until no switch can use it."""
 
@@ -155,6 +168,10 @@ class PreviewDocument(Document):
     intents: list[PreviewedIntent]
     switches: dict[str, PreviewedSwitch] = Field(description="those to which anything would be written")
     tables: list[PreviewedTable] = Field(description="in which anything would be written")
+    shares: list[PreviewedShare] = Field(
+        description="of tenants, in tables of which they would have more or fewer entries; empty where "
+        "tenants have no shares"
+    )
     numbers: list[PreviewedNumber] = Field(description="unless another change takes them first")
     status: dict[str, ExpectedStatus] = Field(description="of each of the intents, by `Kind/tenant/name`")
     others: list[OtherIntent]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pydantic import Field
 
 from p4fabric.controller.documents.base import Document, Time
+from p4fabric.controller.documents.fabric import LinkDocument
 
 __all__ = [
     "MOST_FINDINGS",
+    "MOST_LINKS",
     "MOST_PAIRS",
     "FabricStatusDocument",
     "FindingDocument",
@@ -17,6 +19,7 @@ __all__ = [
 
 MOST_FINDINGS = 100
 MOST_PAIRS = 200
+MOST_LINKS = 200
 _SEVERITY = "ok, at risk, degraded or down"
 
 
@@ -63,6 +66,9 @@ class FabricStatusDocument(Document):
     switches: list[SwitchStatusDocument]
     links_expected: int
     links_found: int = Field(description="of those expected")
+    links_missing: list[LinkDocument] = Field(
+        description=f"those expected and not found, each once, at most {MOST_LINKS}"
+    )
     leaf_pairs: list[LeafPairDocument] = Field(
         description=f"those that lack paths first, at most {MOST_PAIRS}; none with more than 256 leaves"
     )

@@ -1,19 +1,19 @@
 """Who is where: senders and receivers by address, MAC address, port or name, found in the fabric's state.
 
 All lookups are of indexes, but for MAC addresses and ports of hosts that were only heard, which cost a pass
-over the hosts. This module knows no entry.
+over the hosts, and for names that nobody has. This module knows no entry.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from p4fabric.controller.compiler import Compiler
-from p4fabric.controller.explain.question import Question, QuestionError, Transport
-from p4fabric.controller.intents import FieldError
+from p4fabric.controller.explain.named import RECEIVERS, SENDERS, Kinds, NamedHost, Names
+from p4fabric.controller.explain.question import Question, QuestionError, Transport, refuse
 from p4fabric.controller.intents.fields import IpAddress
 from p4fabric.controller.intents.kinds.network import (
     A_GATEWAY,
@@ -26,7 +26,6 @@ from p4fabric.controller.intents.kinds.network import (
 )
 from p4fabric.controller.intents.kinds.service import A_VIRTUAL_IP, Service
 from p4fabric.controller.intents.kinds.upf import A_UE_ADDRESS, UpfSession
-from p4fabric.controller.intents.numbers import NumberKey
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.topology.model import Host
 from p4fabric.pipelines.values import IPv4Address, IPv6Address, MacAddress, Port, VlanId
@@ -72,6 +71,7 @@ class Places:
         """Take the fabric's state."""
         self.compiler = compiler
         self._view = compiler.view
+        self._names = Names(compiler.view)
 
     # What is asked.
 
@@ -85,40 +85,41 @@ class Places:
         if errors:
             raise QuestionError(errors)
         tenant = question.tenant
-        if tenant is not None and tenant not in self._tenants():
-            raise _refuse("tenant", tenant, "has no intents")
+        if tenant is not None and tenant not in self._names.tenants():
+            raise refuse("tenant", tenant, "has no intents")
         if tenant is None:
             tenant = self._tenant_of(question)
         target = self._target(question, tenant)
         sender = self._sender(question, tenant, target.address)
         if sender.address.version != target.address.version:
             message = f"is of another IP version than {target.address}"
-            raise _refuse("from", question.source, f"{message}: it sends as {sender.address}")
+            raise refuse("from", question.source, f"{message}: it sends as {sender.address}")
         return sender, target
 
     def _tenant_of(self, question: Question) -> TenantName | None:
         """The one tenant that the ends can be of; None: they do not tell, and need not."""
-        for field, text in (("from", question.source), ("to", question.destination)):
-            address = _address(text)
-            if field == "from" and (port := _PORT.fullmatch(text)):
-                facts = self._attachments(PortRef(SwitchName(port[1]), Port(int(port[2]) & 511)))
-                found = list(dict.fromkeys(network.tenant for network, _ in facts))
-            elif address is not None:
-                found = [tenant for tenant in self._tenants() if self._is_known(tenant, address)]
-            elif (mac := _mac(text)) is not None:
-                found = list(dict.fromkeys(host.network.tenant for host in self._hosts_of(mac, None)))
-            else:
-                found = [tenant for tenant in self._tenants() if self._named(tenant, text) is not None]
+        for field, text, kinds in (
+            ("from", question.source, SENDERS),
+            ("to", question.destination, RECEIVERS),
+        ):
+            found = sorted(self._tenants_of(field, text, kinds))
             if len(found) == 1:
                 return found[0]
-            if len(found) > 1:
-                names = ", ".join(sorted(found)[:10])
-                raise _refuse("tenant", None, f"is required: {text} is of several tenants ({names})")
+            if found:
+                names = ", ".join(found[:10])
+                raise refuse("tenant", None, f"is required: {text} is of several tenants ({names})")
         return None
 
-    def _tenants(self) -> list[TenantName]:
-        given = self._view.numbers.given.rows()
-        return [TenantName(key.key) for key, _ in given if isinstance(key, NumberKey) and key.pool == "vrf"]
+    def _tenants_of(self, field: str, text: str, kinds: Kinds) -> set[TenantName]:
+        """Those that an end can be of."""
+        if field == "from" and (port := _PORT.fullmatch(text)):
+            facts = self._attachments(PortRef(SwitchName(port[1]), Port(int(port[2]) & 511)))
+            return {network.tenant for network, _ in facts}
+        if (address := _address(text)) is not None:
+            return {tenant for tenant in self._names.tenants() if self._is_known(tenant, address)}
+        if (mac := _mac(text)) is not None:
+            return {host.network.tenant for host in self._hosts_of(mac, None)}
+        return {tenant for tenant in self._names.tenants() if self._names.of(tenant, text, kinds)}
 
     def _is_known(self, tenant: TenantName, address: IpAddress) -> bool:
         view = self._view
@@ -140,27 +141,35 @@ class Places:
         if address is not None:
             return Target(address, transport, tenant)
         if (mac := _mac(text)) is not None:
-            addresses = sorted(
-                (address for host in self._hosts_of(mac, tenant) for address in host.addresses),
-                key=lambda one: (one.version, int(one)),
-            )
-            source = _address(question.source)
-            fitting = [one for one in addresses if source is None or one.version == source.version]
-            if not fitting:
-                raise _refuse("to", text, "is the MAC address of no host with an address")
-            return Target(fitting[0], transport, tenant)
-        found = self._named(tenant, text) if tenant is not None else None
+            hosts = self._hosts_of(mac, tenant)
+            return Target(self._address_to(question, hosts, "is the MAC address of"), transport, tenant)
+        found = self._names.one("to", text, tenant, RECEIVERS)
         if isinstance(found, Service):
             if protocol is None:
                 transport = Transport(found.spec.protocol, question.source_port, int(found.spec.port))
-            return Target(found.spec.virtual_ip, transport, tenant)
+            return Target(found.spec.virtual_ip, transport, found.tenant)
         if isinstance(found, UpfSession):
-            return Target(found.spec.ue_address, transport, tenant)
-        raise _refuse("to", text, _what_it_may_be("a Service or a UpfSession", tenant))
+            return Target(found.spec.ue_address, transport, found.tenant)
+        hosts = self._hosts_at(found.network, found.attachment)
+        if len(hosts) > 1:
+            known = ", ".join(str(host.mac) for host in hosts[:10])
+            raise refuse(
+                "to", text, f"is at {found.attachment.ref}, where there are {known}; name one of them"
+            )
+        name = f"is at {found.attachment.ref}, where there is"
+        return Target(self._address_to(question, hosts, name), transport, found.network.tenant)
 
-    def _named(self, tenant: TenantName, name: str) -> Service | UpfSession | None:
-        catalogue = self._view.catalogue
-        return catalogue.named(Service, tenant, name) or catalogue.named(UpfSession, tenant, name)
+    def _address_to(self, question: Question, hosts: Sequence[Host], named: str) -> IpAddress:
+        """An address of hosts, of the IP version that the sender sends with if its address is given."""
+        addresses = sorted(
+            (one for host in hosts for one in host.addresses), key=lambda a: (a.version, int(a))
+        )
+        source = question.source_address or _address(question.source)
+        fitting = [one for one in addresses if source is None or one.version == source.version]
+        if not fitting:
+            version = "" if source is None or not addresses else f" of IPv{source.version}"
+            raise refuse("to", question.destination, f"{named} no host with a known address{version}")
+        return fitting[0]
 
     # Who sends.
 
@@ -175,13 +184,15 @@ class Places:
             hosts = self._hosts_of(mac, tenant)
             if len(hosts) != 1:
                 networks = ", ".join(str(host.network) for host in hosts) or "no network"
-                raise _refuse("from", text, f"is a host of {networks}; name it by address or port")
+                raise refuse("from", text, f"is a host of {networks}; name it by address or port")
             sender = self._host(hosts[0], self._address_of(hosts[0], question, to))
         else:
-            found = self._named(tenant, text) if tenant is not None else None
-            if not isinstance(found, UpfSession):
-                raise _refuse("from", text, _what_it_may_be("a UpfSession", tenant))
-            sender = self._ue(found)
+            found = self._names.one("from", text, tenant, SENDERS)
+            if isinstance(found, NamedHost):
+                sender = self._at_attachment(question, found.network, found.attachment, to)
+            else:
+                assert isinstance(found, UpfSession)
+                sender = self._ue(found)
         return Sender(
             sender.port,
             sender.tag,
@@ -194,7 +205,7 @@ class Places:
 
     def _with_address(self, text: str, address: IpAddress, tenant: TenantName | None) -> Sender:
         if tenant is None:
-            raise _refuse("from", text, "is an address of no tenant")
+            raise refuse("from", text, "is an address of no tenant")
         view = self._view
         found = self.at(tenant, address)
         if found is not None:
@@ -203,11 +214,11 @@ class Places:
         for role in view.catalogue.roles(resource):
             if role in (A_GATEWAY, A_VIRTUAL_IP, AN_N3_ADDRESS):
                 message = f"is {role} of {view.catalogue.owner(resource, role)}: no host sends as it"
-                raise _refuse("from", text, message)
+                raise refuse("from", text, message)
         home = view.home_of(tenant, address)
         where = f"of {home}" if home is not None else f"of tenant {tenant}"
         message = f"is no known host {where}: it was neither stated nor heard; name a port and sourceAddress"
-        raise _refuse("from", text, message)
+        raise refuse("from", text, message)
 
     def at(self, tenant: TenantName, address: IpAddress) -> Sender | None:
         """Who sends as an address of a tenant: a host, a UE, or a host that routes for it; or None.
@@ -242,7 +253,7 @@ class Places:
         gnb = self.at(session.tenant, spec.gnb_address)
         if gnb is None or gnb.session is not None:
             message = f"is the UE of {session.key}, whose gNB {spec.gnb_address} was not seen yet"
-            raise _refuse("from", str(spec.ue_address), message)
+            raise refuse("from", str(spec.ue_address), message)
         return Sender(gnb.port, gnb.tag, gnb.mac, spec.ue_address, spec.gnb_address, gnb.network, session)
 
     def _at_port(
@@ -252,27 +263,31 @@ class Places:
         number = int(found[2])
         if SwitchName(found[1]) not in self._view.switches:
             names = ", ".join(self._view.switch_names()[:10])
-            raise _refuse("from", text, f"names no switch of the fabric ({names})")
+            raise refuse("from", text, f"names no switch of the fabric ({names})")
         if number not in range(1, 511):
-            raise _refuse("from", text, "has a port that is not 1 to 510")
+            raise refuse("from", text, "has a port that is not 1 to 510")
         port = PortRef(SwitchName(found[1]), Port(number))
         if found[3] is not None and int(found[3]) >= 1 << VlanId.BITS:
-            raise _refuse("from", text, "has a tag that is not 0 to 4095")
+            raise refuse("from", text, "has a tag that is not 0 to 4095")
         tag = VlanId(int(found[3])) if found[3] is not None else None
         attached = [(net, one) for net, one in self._attachments(port) if tenant in (None, net.tenant)]
         if question.tenant is not None and not attached:
-            raise _refuse("from", text, f"has no network of tenant {question.tenant}")
+            raise refuse("from", text, f"has no network of tenant {question.tenant}")
         open_here = [(net, one) for net, one in attached if found[3] is None or one.vlan == tag]
         untagged = [(net, one) for net, one in open_here if one.vlan is None]
         if found[3] is None and untagged:
             open_here = untagged
         if len(open_here) > 1:
             tags = ", ".join(f"{port}.{one.vlan}" for _, one in open_here)
-            raise _refuse("from", text, f"has several networks by tag; name one of {tags}")
+            raise refuse("from", text, f"has several networks by tag; name one of {tags}")
         if not open_here:
             nowhere = _NOWHERE[to.version]
             return Sender(port, tag, _NOBODY, nowhere, nowhere, None)
-        network, attachment = open_here[0]
+        return self._at_attachment(question, *open_here[0], to)
+
+    def _at_attachment(
+        self, question: Question, network: Network, attachment: Attachment, to: IpAddress
+    ) -> Sender:
         hosts = self._hosts_at(network, attachment)
         meant = [
             host
@@ -284,10 +299,12 @@ class Places:
             return self._host(host, self._address_of(host, question, to))
         if question.source_address is not None:
             own = question.source_address
-            return Sender(port, attachment.vlan, _NOBODY, own, own, network)
+            return Sender(attachment.ref, attachment.vlan, _NOBODY, own, own, network)
         known = ", ".join(str(host.mac) for host in hosts[:10]) or "nobody"
         message = f"has {known} as known hosts; name one by its address, or give sourceAddress"
-        raise _refuse("from", text, message)
+        if attachment.host == question.source.rpartition("/")[2]:
+            message = f"is at {attachment.ref}, which {message}"
+        raise refuse("from", question.source, message)
 
     def _attachments(self, port: PortRef) -> list[tuple[Network, Attachment]]:
         found = []
@@ -328,7 +345,7 @@ class Places:
         if question.source_address is not None:
             return question.source_address
         message = f"is a host without an IPv{to.version} address; give sourceAddress"
-        raise _refuse("from", question.source, message)
+        raise refuse("from", question.source, message)
 
     # Who answers.
 
@@ -373,12 +390,3 @@ def _mac(text: str) -> MacAddress | None:
         return MacAddress.parse(text)
     except ValueError:
         return None
-
-
-def _what_it_may_be(named: str, tenant: TenantName | None) -> str:
-    whose = f"of tenant {tenant}" if tenant is not None else "of one tenant"
-    return f"is neither an address nor a MAC address, nor the name of {named} {whose}"
-
-
-def _refuse(field: str, value: object, message: str) -> QuestionError:
-    return QuestionError([FieldError(field, value, message)])

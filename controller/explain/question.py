@@ -11,7 +11,7 @@ from p4fabric.controller.intents.fields import IpAddress
 from p4fabric.controller.names import TenantName
 from p4fabric.pipelines.values import MacAddress
 
-__all__ = ["FLAGS", "Question", "QuestionError", "Transport"]
+__all__ = ["FLAGS", "Question", "QuestionError", "Transport", "refuse"]
 
 FLAGS = {"fin": 0x01, "syn": 0x02, "rst": 0x04, "psh": 0x08, "ack": 0x10, "urg": 0x20}
 """TCP's control bits (RFC 9293, section 3.1)."""
@@ -19,6 +19,11 @@ FLAGS = {"fin": 0x01, "syn": 0x02, "rst": 0x04, "psh": 0x08, "ack": 0x10, "urg":
 
 class QuestionError(IntentError):
     """The question cannot be answered as it is; it names the fields."""
+
+
+def refuse(field: str, value: object, message: str) -> QuestionError:
+    """That a question cannot be answered because of one field."""
+    return QuestionError([FieldError(field, value, message)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +52,9 @@ class Question:
 
     source: str
     """Who sends: an address, a MAC address, a port such as `leaf1:3` or `leaf1:3.20` (with a tag), or the
-    name of a UpfSession, whose UE sends."""
+    name of a host or of a UpfSession, whose UE sends."""
     destination: str
-    """To whom: an address, a MAC address, or the name of a Service or of a UpfSession."""
+    """To whom: an address, a MAC address, or the name of a host, of a Service or of a UpfSession."""
     tenant: TenantName | None = None
     """Whose; needed where addresses are several tenants', and for names."""
     protocol: str | int | None = None

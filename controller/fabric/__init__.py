@@ -4,6 +4,7 @@ from p4fabric.controller.core import IntentConflict, Outcome, UnknownIntent
 from p4fabric.controller.fabric.errors import (
     LinkIsThere,
     SwitchIsConnected,
+    UnknownIncident,
     UnknownLink,
     UnknownRecord,
     UnknownSwitch,
@@ -46,6 +47,7 @@ __all__ = [
     "ShownEntry",
     "SwitchIsConnected",
     "SwitchView",
+    "UnknownIncident",
     "UnknownIntent",
     "UnknownLink",
     "UnknownRecord",

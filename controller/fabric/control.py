@@ -31,8 +31,8 @@ class ControlledSwitch(Protocol):
     """A switch, as its part of a change is told to it."""
 
     @property
-    def connected(self) -> bool:
-        """Whether it can be written to."""
+    def epoch(self) -> int | None:
+        """Of its session, while it can be written to; None: it cannot."""
 
     def change(self, delta: SwitchDelta) -> None:
         """Say what changes of what it should hold; not blocking."""
@@ -119,10 +119,15 @@ class Control:
         if progress.gone or progress.summary.in_sync:
             self._free_numbers(progress.switch)
 
-    def connection(self, name: SwitchName, connected: bool) -> None:
-        """A switch can be written to now, or not any more; one that was declared gone is back by that."""
-        self.statuses.connection(name, connected)
-        if connected and name in self.gone:
+    def connection(self, name: SwitchName, epoch: int | None) -> None:
+        """A switch can be written to now, or not any more; one that was declared gone is back by that.
+
+        Args:
+            name: which one.
+            epoch: of its session; None: it cannot be written to.
+        """
+        self.statuses.connection(name, epoch)
+        if epoch is not None and name in self.gone:
             self.gone.discard(name)
             self.quarantine.returned(name)
             self._observe(Change(self._core.gone, name, None))
@@ -136,8 +141,8 @@ class Control:
         self.statuses.gone(name)
         self.quarantine.declare_gone(name)
         self._free_numbers(None)
-        if switch.connected:  # It came back while that was being stored.
-            self.connection(name, True)
+        if switch.epoch is not None:  # It came back while that was being stored.
+            self.connection(name, switch.epoch)
 
     def _free_numbers(self, reported: SwitchName | None) -> None:
         """Numbers that no switch can hold any more may be given again."""

@@ -6,7 +6,14 @@ from collections.abc import Iterable
 
 from p4fabric.controller.names import PortRef, SwitchName
 
-__all__ = ["SwitchIsConnected", "UnknownSwitch"]
+__all__ = [
+    "LinkIsThere",
+    "SwitchIsConnected",
+    "UnknownIncident",
+    "UnknownLink",
+    "UnknownRecord",
+    "UnknownSwitch",
+]
 
 
 class UnknownSwitch(Exception):
@@ -16,6 +23,13 @@ class UnknownSwitch(Exception):
         self.name = name
         others = ", ".join(sorted(known))
         super().__init__(f"there is no switch {name!r}" + (f"; there are {others}" if others else ""))
+
+
+class UnknownIncident(Exception):
+    """There is no such incident, or it is kept no more."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"there is no incident {number}, or it is kept no more")
 
 
 class UnknownLink(Exception):

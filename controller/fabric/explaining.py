@@ -116,6 +116,11 @@ class FlowExplainer:
         elif not switch.connected:
             since = time_text(self._changed_at[name])
             notes.append(f"it is away since {since}: this is what it held then")
+        elif not switch.is_read:
+            since = time_text(self._changed_at[name])
+            notes.append(
+                f"it was not read yet since it was connected at {since}: this is what it held before"
+            )
         if switch.held is not None:
             notes.append(f"nothing is written to it: {switch.held}")
         if switch.error is not None:

@@ -48,7 +48,7 @@ class Figures:
 
     def intents_by_state(self) -> Mapping[tuple[str, str], int]:
         """How many intents there are, by kind and state."""
-        return self._fabric.intents_by_state()
+        return self._fabric.intents.by_state()
 
     def intent_counts(self) -> Iterator[tuple[IntentKey, tuple[Count, ...]]]:
         """Intents with metrics of their own, as their counters were read last."""

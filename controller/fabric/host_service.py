@@ -26,6 +26,7 @@ from p4fabric.controller.hosts.expected import ExpectedAddresses
 from p4fabric.controller.hosts.health import HealthChange, HealthChecker
 from p4fabric.controller.hosts.probing import HostProbing
 from p4fabric.controller.intents import IntentDocument
+from p4fabric.controller.intents.document import Claim
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.service import Service
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName
@@ -59,6 +60,7 @@ class HostService:
         on_learned: Callable[[HostKey, Host | None], None],
         on_health: Callable[[HealthChange], None],
         heard_all: Callable[[SwitchName, float], bool],
+        is_lost: Callable[[SwitchName], bool],
         config: HostsConfig,
     ) -> None:
         """Make it, knowing no hosts.
@@ -70,6 +72,7 @@ class HostService:
             on_learned: told what is known of a host by hearing; None: nothing more.
             on_health: told of servers that answer checks, or do so no more.
             heard_all: whether all that a switch has reported since a moment was handed on.
+            is_lost: whether nobody reaches the hosts of a switch that is not connected.
             config: how many hosts are learned, and for how long.
         """
         self._on_event, self._on_learned = on_event, on_learned
@@ -81,6 +84,7 @@ class HostService:
             self._claims.claims_to,
             is_expected=self._expected.has,
             heard_all=heard_all,
+            is_lost=is_lost,
             on_due=lambda: self._probing.wake(),
             limits=Limits(hosts=config.per_port),
             ageing=AgeingSettings(silence=config.ageing),
@@ -98,6 +102,10 @@ class HostService:
     async def run(self) -> None:
         """Ask whom there is to ask, for ever. Ends by cancellation only."""
         await self._probing.run()
+
+    def claims_to(self, resource: tuple[object, ...]) -> Iterable[tuple[IntentKey, Claim]]:
+        """Which intents claim an address (see `address_resource`), and as what."""
+        return self._claims.claims_to(resource)
 
     # What is asked for, and what switches say.
 

@@ -15,8 +15,8 @@ from p4fabric.controller.intents.metadata import Metadata
 from p4fabric.controller.intents.numbers import Number, NumberKey
 from p4fabric.controller.intents.rule_places import PolicyPlaces
 from p4fabric.controller.names import IntentKey
-from p4fabric.controller.store.records import (
-    Contents,
+from p4fabric.controller.store.records import Contents
+from p4fabric.controller.store.values import (
     GivenNumber,
     GoneSwitch,
     RestingNumber,

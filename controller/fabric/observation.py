@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from p4fabric.controller.config import TelemetryConfig
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName
 from p4fabric.controller.telemetry.bus import EventBus
-from p4fabric.controller.telemetry.congestion import CongestionMonitor, Episode, Queue, Turn
+from p4fabric.controller.telemetry.congestion import CongestionMonitor, Episode, Turn
 from p4fabric.controller.telemetry.counter_turns import CounterTurns, ReadCounters
 from p4fabric.controller.telemetry.counters import Count, CounterTotals, Source
 from p4fabric.controller.telemetry.drop_alarm import DropAlarm
@@ -22,6 +22,7 @@ from p4fabric.controller.telemetry.drops import DropPoint
 from p4fabric.controller.telemetry.events import CongestionCleared, CongestionOnset, CongestionUpdate
 from p4fabric.controller.telemetry.intent_series import IntentSeries, StateCounts
 from p4fabric.controller.telemetry.metrics import Metrics, View
+from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.pipelines.fabric.bindings import CongestionReport
 
 __all__ = ["Observation"]

@@ -47,6 +47,7 @@ class PhysicalFabric:
         on_event: Callable[[Event], None],
         on_change: Callable[[Change], None],
         heard_all: Callable[[SwitchName, float], bool],
+        is_gone: Callable[[SwitchName], bool],
     ) -> None:
         """Make it, knowing the switches only.
 
@@ -59,11 +60,19 @@ class PhysicalFabric:
             on_event: told what happens.
             on_change: told each change of the state that follows; not blocking.
             heard_all: whether all that a switch has reported since a moment was handed on.
+            is_gone: whether an operator declared a switch gone.
         """
         self._core = core
         self._on_event, self._on_change = on_event, on_change
         self.hosts = HostService(
-            send, ask, on_event, self._host_learned, self._health_changed, heard_all, config.hosts
+            send,
+            ask,
+            on_event,
+            self._host_learned,
+            self._health_changed,
+            heard_all,
+            lambda name: is_gone(name) or self.links.is_cut_off(name),
+            config.hosts,
         )
         self.attachments = self.hosts.directory.attachments
         self.links = TopologyService(

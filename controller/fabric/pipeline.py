@@ -11,29 +11,38 @@ from p4fabric.controller.targets import Target
 from p4fabric.pipelines import fabric
 from p4fabric.pipelines.fabric.bindings import BINDINGS
 
-__all__ = ["fabric_pipeline", "table_limits"]
-
-
-_made: dict[type[Target], tuple[bytes, Pipeline]] = {}
-_making = Lock()
+__all__ = ["SharedPipelines", "fabric_pipeline", "table_limits"]
 
 
 def fabric_pipeline(target: Target) -> Pipeline:
-    """The pipeline of `p4src/fabric.p4` for a kind of switch. From any thread.
-
-    It is more than a megabyte, so all switches of a kind have the same one, as long as they run the same.
+    """The pipeline of `p4src/fabric.p4` for a switch.
 
     Raises:
         TargetError: the target needs something that is missing.
     """
-    artifact = fabric.device_config()
-    device_config = target.device_config(artifact)
-    with _making:
-        made = _made.get(type(target))
-        if made is None or made[0] != device_config:
-            pipeline = Pipeline.of(fabric.p4info(), artifact, target, BINDINGS)
-            made = _made[type(target)] = device_config, pipeline
-        return made[1]
+    return Pipeline.of(fabric.p4info(), fabric.device_config(), target, BINDINGS)
+
+
+class SharedPipelines:
+    """More than a megabyte each: all switches of a kind have the same one, as long as they run the same."""
+
+    def __init__(self) -> None:
+        """None is made yet."""
+        self._made: dict[type[Target], tuple[bytes, Pipeline]] = {}
+        self._making = Lock()
+
+    def of(self, target: Target) -> Pipeline:
+        """`fabric_pipeline`, which may be made already. From any thread.
+
+        Raises:
+            TargetError: the target needs something that is missing.
+        """
+        device_config = target.device_config(fabric.device_config())
+        with self._making:
+            made = self._made.get(type(target))
+            if made is None or made[0] != device_config:
+                made = self._made[type(target)] = device_config, fabric_pipeline(target)
+            return made[1]
 
 
 def table_limits() -> Mapping[object, TableLimit]:

@@ -19,11 +19,12 @@ from p4fabric.controller.core import (
     Preview,
     SwitchPreview,
     TableRoom,
+    TableShare,
 )
 from p4fabric.controller.fabric.changes import StateChanges
 from p4fabric.controller.fabric.control import Control
 from p4fabric.controller.fabric.views import IntentView
-from p4fabric.controller.names import IntentKey, SwitchName
+from p4fabric.controller.names import IntentKey, SwitchName, TenantName
 from p4fabric.controller.resources import Resource
 from p4fabric.controller.status import Expected, IntentStatus, Outlook
 from p4fabric.controller.turns import in_turns
@@ -41,6 +42,7 @@ __all__ = [
     "ShownEntry",
     "ShownPart",
     "ShownRoom",
+    "ShownShare",
     "ShownSwitch",
     "show_preview",
 ]
@@ -106,6 +108,19 @@ class ShownRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownShare:
+    """Room in one tenant's share of one table of one switch, in entries."""
+
+    switch: SwitchName
+    tenant: TenantName
+    table: str
+    before: int
+    after: int
+    size: int
+    """What the tenant may have."""
+
+
+@dataclass(frozen=True, slots=True)
 class IntentChange:
     """One intent that a change is about."""
 
@@ -133,6 +148,8 @@ class ChangePreview:
     intents: tuple[IntentChange, ...]
     switches: Mapping[SwitchName, ShownSwitch]
     rooms: tuple[ShownRoom, ...]
+    shares: tuple[ShownShare, ...]
+    """None where tenants have no shares."""
     numbers: tuple[NumberChange, ...]
     others: Mapping[IntentKey, Outlook]
     """Of other intents that would be something else than without the change: the first MOST_OTHERS."""
@@ -193,6 +210,7 @@ def show_preview(
         tuple(_intent(found, key, standing.get(key), outlooks[key].expected) for key in asked),
         {name: _switch(one) for name, one in found.switches.items()},
         tuple(map(_room, found.rooms)),
+        tuple(map(_share, found.shares)),
         found.numbers,
         {key: outlooks[key] for key in others[:MOST_OTHERS]},
         max(0, len(others) - MOST_OTHERS),
@@ -244,5 +262,12 @@ def _part(slot: Slot) -> ShownPart:
 
 
 def _room(room: TableRoom) -> ShownRoom:
-    table = _program().table_by_id(room.table).short if isinstance(room.table, int) else str(room.table)
-    return ShownRoom(room.switch, table, room.before, room.after, room.peak, room.size)
+    return ShownRoom(room.switch, _table(room.table), room.before, room.after, room.peak, room.size)
+
+
+def _share(share: TableShare) -> ShownShare:
+    return ShownShare(share.switch, share.tenant, _table(share.table), share.before, share.after, share.size)
+
+
+def _table(table: object) -> str:
+    return _program().table_by_id(table).short if isinstance(table, int) else str(table)

@@ -15,12 +15,12 @@ from functools import cache
 
 from p4fabric.controller.cancellation import in_own_task
 from p4fabric.controller.compiler import SwitchDelta
-from p4fabric.controller.config import SwitchConfig
 from p4fabric.controller.fabric.pipeline import fabric_pipeline
 from p4fabric.controller.intents.numbers import Number
 from p4fabric.controller.names import SwitchName
 from p4fabric.controller.p4runtime import (
     Phase,
+    Pipeline,
     SessionListener,
     SessionState,
     SwitchSession,
@@ -35,7 +35,8 @@ from p4fabric.controller.p4runtime.timing import Timing as SessionTiming
 from p4fabric.controller.reasons import Reason
 from p4fabric.controller.reconcile import Barrier, Held, Progress, Reconciler, RemovalGuard, Summary
 from p4fabric.controller.reconcile.session import Timing as ReconcilerTiming
-from p4fabric.controller.targets import TargetError
+from p4fabric.controller.switch_config import SwitchConfig
+from p4fabric.controller.targets import Target, TargetError
 from p4fabric.pipelines.entities import Entity, EntityKey
 from p4fabric.pipelines.fabric.bindings import PacketOutMetadata
 from p4fabric.pipelines.fabric.rules import FabricRules
@@ -72,6 +73,7 @@ class FabricSwitch:
         keep_unclaimed: Callable[[], bool],
         gate: ConnectGate | None = None,
         switches: int = 1,
+        pipeline_of: Callable[[Target], Pipeline] = fabric_pipeline,
     ) -> None:
         """Make it; nothing is connected before `run`.
 
@@ -86,8 +88,9 @@ class FabricSwitch:
             keep_unclaimed: whether what nobody asked for is to stay.
             gate: passed to connect.
             switches: in the fabric: with very many, each is looked at less often.
+            pipeline_of: makes what it should run, in any thread.
         """
-        self._gate = gate
+        self._gate, self._pipeline_of = gate, pipeline_of
         looks, reads = SessionTiming(), ReconcilerTiming()
         self._session_timing = replace(looks, probe=max(looks.probe, switches / _LOOKS_A_SECOND))
         self._reconciler_timing = replace(reads, audit=max(reads.audit, switches / _AUDITS_A_SECOND))
@@ -132,9 +135,19 @@ class FabricSwitch:
         return self.state.phase is Phase.PRIMARY
 
     @property
+    def epoch(self) -> int | None:
+        """Of its session, while it can be written to; None: it cannot."""
+        return self.state.epoch if self.connected else None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether what was reported last is what it holds: it is connected, and was read since."""
+        return self.connected and self._summary.epoch == self.state.epoch
+
+    @property
     def in_sync(self) -> bool:
         """Whether it holds exactly what is desired."""
-        return self.connected and self._summary.in_sync and not self._outdated
+        return self.is_read and self._summary.in_sync and not self._outdated
 
     @property
     def desired(self) -> int:
@@ -295,7 +308,7 @@ class FabricSwitch:
 
     async def _run_once(self) -> None:
         target = self.config.make_target()
-        pipeline = await asyncio.to_thread(fabric_pipeline, target)
+        pipeline = await asyncio.to_thread(self._pipeline_of, target)
         # A restarted controller beats what it was before, also while the old connection lingers.
         session = SwitchSession(
             self.config.endpoint(),
@@ -324,9 +337,8 @@ class FabricSwitch:
             reconciler.change(SwitchDelta(self._revision, {}, tuple(self._leaving)))
         if self._was_reconciled:
             # This one knows nothing of what the last one had acknowledged.
-            self._on_progress(
-                Progress(self.name, (), tuple(self._desired), (), {}, tuple(self.failures), Summary())
-            )
+            self._summary, lost = Summary(), tuple(self._desired)
+            self._on_progress(Progress(self.name, (), lost, (), {}, tuple(self.failures), self._summary))
             self.failures.clear()
         self._was_reconciled = True
         self._session, self._reconciler, self._filled = session, reconciler, None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from p4fabric.controller.compiler import SwitchDelta
 from p4fabric.controller.names import SwitchName
-from p4fabric.controller.store.records import UnsettledSwitch
+from p4fabric.controller.store.values import UnsettledSwitch
 
 __all__ = ["UnsettledSwitches"]
 

@@ -67,7 +67,11 @@ class Ageing:
         self._silence_counts = silence_counts
         self._clock = clock
         self._inquiries = Inquiries[LearnedHost](
-            self._heard_all, self.is_connected, settings.timing, InquiryLimits(_NO_LIMIT, _NO_LIMIT)
+            self._heard_all,
+            self.is_connected,
+            lambda switch: False,
+            settings.timing,
+            InquiryLimits(_NO_LIMIT, _NO_LIMIT),
         )
         self._schedule = PacedSchedule[_Element](self._appointment, settings.rates)
         self._numbers = 0

@@ -84,6 +84,10 @@ class AttachmentIndex:
         key = self._by_vlan.get(vlan)
         return key if key is not None and self.attachment(key, port) is not None else None
 
+    def with_vlan(self, vlan: VlanId) -> IntentKey | None:
+        """The network that has a VLAN id on the fabric's links."""
+        return self._by_vlan.get(vlan)
+
     def networks_at(self, port: PortRef) -> Collection[IntentKey]:
         """The networks that are open at a port."""
         return self._at_port.get(port, {}).keys()

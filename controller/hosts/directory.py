@@ -48,6 +48,7 @@ class HostDirectory:
         *,
         is_expected: Callable[[TenantName, IpAddress], bool] = lambda tenant, address: False,
         heard_all: Callable[[SwitchName, float], bool] = lambda switch, since: True,
+        is_lost: Callable[[SwitchName], bool] = lambda switch: False,
         on_due: Callable[[], None] = lambda: None,
         limits: Limits | None = None,
         timing: Timing | None = None,
@@ -63,6 +64,8 @@ class HostDirectory:
                 silent it is.
             heard_all: whether all that a switch has reported since a moment was looked at; False also
                 where reports may have been lost.
+            is_lost: whether it is known of a switch that is not connected that nobody reaches its hosts: they
+                may move, and others may have their addresses.
             on_due: called when `due` may be earlier than it was.
             limits: how much to learn.
             timing: how long a host may take to answer a claim to what it has.
@@ -81,6 +84,7 @@ class HostDirectory:
             self._refresh,
             is_expected,
             heard_all,
+            is_lost,
             clock or (lambda: asyncio.get_running_loop().time()),
             limits or Limits(),
             timing or Timing(),
@@ -252,7 +256,7 @@ class HostDirectory:
         """Switches that are to be asked now, for they have passed on no answer of a host in time.
 
         Call `switch_answered` or `switch_silent` for each of them. Those that are not connected are not
-        asked: hosts move away from switches that cannot be reached.
+        asked.
         """
         return self._learning.to_ask()
 
@@ -268,7 +272,7 @@ class HostDirectory:
         """A question could not be sent, so that its host cannot answer.
 
         A host ages only by questions that were sent. A claim to its place does not wait for them: hosts
-        move away from switches that cannot be reached.
+        move away from switches that are lost.
         """
         self._learning.ageing.not_asked(question)
 

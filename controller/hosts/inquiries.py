@@ -102,6 +102,7 @@ class Inquiries(Generic[C]):
         self,
         silence_counts: Callable[[SwitchName, float], bool],
         is_connected: Callable[[SwitchName], bool],
+        is_lost: Callable[[SwitchName], bool],
         timing: Timing,
         limits: Limits,
     ) -> None:
@@ -110,11 +111,13 @@ class Inquiries(Generic[C]):
         Args:
             silence_counts: whether all that a switch has reported since a moment was looked at. Where it
                 was not, for instance because somebody floods the switch, silence proves nothing.
-            is_connected: whether a switch can be asked itself; where it cannot, nobody waits for that.
+            is_connected: whether a switch can be asked itself; where it cannot, silence proves nothing,
+            is_lost: unless it is known that nobody reaches the hosts of that switch.
             timing: how patient.
             limits: how many cases.
         """
-        self._silence_counts, self._is_connected = silence_counts, is_connected
+        self._silence_counts = silence_counts
+        self._is_connected, self._is_lost = is_connected, is_lost
         self._timing, self._limits = timing, limits
         self._inquiries: dict[_Asked, _Inquiry[C]] = {}
         self._schedule: list[tuple[float, int, _Asked]] = []
@@ -261,9 +264,11 @@ class Inquiries(Generic[C]):
             elif self._is_connected(switch):
                 case.doubted = True
                 self._doubts.add(switch, (asked, case))
-            else:
+            elif self._is_lost(switch):
                 found.silent.append(pair)
                 self._remove(inquiry, pair)
+            else:
+                self._proves_nothing(inquiry, pair, case, now, found)
 
     def _next_addresses(self, case: _Case[C]) -> tuple[IpAddress, ...]:
         if not self._timing.in_turn:

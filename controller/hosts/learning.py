@@ -94,6 +94,7 @@ class HostLearning:
         on_change: Callable[[HostKey, str], None],
         is_expected: Callable[[TenantName, IpAddress], bool],
         heard_all: Callable[[SwitchName, float], bool],
+        is_lost: Callable[[SwitchName], bool],
         clock: Callable[[], float],
         limits: Limits,
         timing: Timing,
@@ -108,6 +109,7 @@ class HostLearning:
             on_change: called with each host of which something else is known, and why.
             is_expected: whether an intent relies on the host that has an address.
             heard_all: whether all that a switch has reported since a moment was looked at.
+            is_lost: whether nobody reaches the hosts of a switch that is not connected.
             clock: seconds.
             limits: how much to learn.
             timing: how long a host may take to answer a claim to what it has.
@@ -116,14 +118,14 @@ class HostLearning:
         self._rules, self._statements = rules, statements
         self._listener = listener
         self._on_change = on_change
-        self._is_expected = is_expected
+        self._is_expected, self._is_lost = is_expected, is_lost
         self._clock = clock
         self._limits = limits
         self.hosts = LearnedHosts()
         self._changes = RateLimit[PortRef](limits.changes_a_second, limits.burst)
         self._notices = Notices()
         self._inquiries = Inquiries[HostClaim](
-            heard_all, lambda switch: self.ageing.is_connected(switch), timing, limits.inquiries
+            heard_all, lambda switch: self.ageing.is_connected(switch), is_lost, timing, limits.inquiries
         )
         self.ageing = Ageing(
             ageing,
@@ -272,6 +274,12 @@ class HostLearning:
 
     def _inquire(self, claim: HostClaim, contest: Contest) -> str:
         """Have the holder asked first."""
+        switch = contest.place.switch
+        if not self.ageing.is_connected(switch) and not self._is_lost(switch):
+            # It may forward as before: that its host cannot be asked proves nothing.
+            reason = f"{contest.holder[1]} is at {contest.place}, and {switch} is not connected"
+            self._tell(claim, contest.place, reason)
+            return reason
         waiting = f"{contest.holder[1]} is probed at {contest.place} first"
         if self._inquiries.is_open(claim, contest):
             return waiting

@@ -39,7 +39,10 @@ _PARTS = {
 }
 """Counters that add up to another, of a switch that does not have that one."""
 _QUEUE = frozenset(
-    ("occupancy", "max-queue-len", "depth-limit", "transmit-pkts", "transmit-octets", "dropped-pkts")
+    (
+        *("occupancy", "max-queue-len", "depth-limit", "rate-bps", "rate-pps"),
+        *("transmit-pkts", "transmit-octets", "dropped-pkts"),
+    )
 )
 _MOST_QUEUES = 16
 """Of a port; a switch has eight as a rule."""

@@ -2,13 +2,14 @@
 
 This module knows how to ask and to decode. What it cannot decode it reports, and goes on. An answer is kept
 as bytes, of which each entity is decoded by itself: as messages, a large one would take many times its room.
+What was decoded before is not decoded again: of a switch that is read once more, hardly anything has changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
@@ -19,19 +20,18 @@ from google.protobuf.message import DecodeError
 from p4fabric.controller.p4runtime.errors import RequestRefused
 from p4fabric.controller.p4runtime.status import closed_means_unavailable, code_of, entity_codes, error_of
 from p4fabric.controller.p4runtime.update import Code
-from p4fabric.controller.turns import turn
+from p4fabric.controller.turns import in_turns
 from p4fabric.pipelines.bindings import Bindings
 from p4fabric.pipelines.entities import Entity, EntityKey, FixedEntity
 from p4fabric.pipelines.entities.wire import entities_of
 
-__all__ = ["Read", "ReadResult", "count_entries", "read_all", "read_call"]
+__all__ = ["Decoded", "Read", "ReadResult", "count_entries", "read_all", "read_call"]
 
 Read = Callable[..., AsyncIterable[bytes]]
 """Takes a ReadRequest's bytes, and `timeout`; answers with ReadResponses' bytes."""
 
-_DECODED_AT_ONCE = 500
-"""Entities decoded before others get their turn on the loop: a full table takes a second."""
-_SPLIT_AT_ONCE = 10_000
+Decoded = Mapping[int, Entity]
+"""Entities by the hash of the bytes that they were decoded from."""
 
 
 def read_call(channel: grpc.aio.Channel) -> Read:
@@ -50,6 +50,8 @@ class ReadResult:
     """What could not be decoded, and why; not touched by anyone."""
     digest: bytes = b""
     """Of the answer's bytes: a switch that gives the same digest again holds the same."""
+    hashes: Mapping[EntityKey, int] = field(default_factory=dict)
+    """Of each entity's bytes; see `Decoded`."""
 
 
 async def read_all(
@@ -59,7 +61,9 @@ async def read_all(
     timeout: float,
     *,
     unless: bytes | None = None,
+    decoded: Decoded | None = None,
     together: bool = False,
+    background: bool = False,
 ) -> ReadResult | None:
     """Read every entity that a controller may have written.
 
@@ -69,8 +73,10 @@ async def read_all(
         bindings: of the pipeline that it runs.
         timeout: seconds for each request.
         unless: the digest of an earlier result; an answer with the same digest is not decoded.
+        decoded: what was decoded from earlier answers, and is taken for the same bytes again.
         together: one request for all tables, for a switch with few entries; else one a table, so that no
             answer holds more than a table.
+        background: nobody waits for it.
 
     Returns:
         What the switch holds; None if its answer has the digest `unless`.
@@ -84,16 +90,17 @@ async def read_all(
     if together:
         # A server that does not know how to answer all at once is asked one by one.
         with suppress(RequestRefused):
-            encoded = await _read_encoded(read, device_id, wildcards, timeout, digest.update)
+            encoded = await _read_encoded(read, device_id, wildcards, timeout, digest.update, background)
     if encoded is None:
         digest = blake2b(digest_size=16)
         encoded = []
         for wildcard in wildcards:
             # Section 9 has no word for "not configured"; PI's servers say NOT_FOUND of a digest.
-            encoded += await _read_encoded(read, device_id, [wildcard], timeout, digest.update) or ()
+            found = await _read_encoded(read, device_id, [wildcard], timeout, digest.update, background)
+            encoded += found or ()
     if digest.digest() == unless:
         return None
-    return await _decode_all(encoded, bindings, digest.digest())
+    return await _decode_all(encoded, bindings, digest.digest(), decoded or {}, background)
 
 
 async def _read_encoded(
@@ -102,6 +109,7 @@ async def _read_encoded(
     asked: Sequence[p4r.Entity],
     timeout: float,
     take: Callable[[bytes], Any],
+    background: bool,
 ) -> list[bytes] | None:
     """Read entities in their encoded form; None: one was not found.
 
@@ -114,10 +122,8 @@ async def _read_encoded(
         with closed_means_unavailable():
             async for answer in read(request, timeout=timeout):
                 take(answer)
-                for number, one in enumerate(entities_of(answer), 1):
+                async for one in in_turns(entities_of(answer), background=background):
                     encoded.append(one)
-                    if number % _SPLIT_AT_ONCE == 0:
-                        await turn()
     except grpc.aio.AioRpcError as failure:
         if Code.NOT_FOUND in (code_of(failure), *entity_codes(failure, len(asked))):
             return None
@@ -127,25 +133,43 @@ async def _read_encoded(
     return encoded
 
 
-async def _decode_all(encoded: Sequence[bytes], bindings: Bindings, digest: bytes) -> ReadResult:
+async def _decode_all(
+    encoded: Sequence[bytes], bindings: Bindings, digest: bytes, decoded: Decoded, background: bool
+) -> ReadResult:
     entities: dict[EntityKey, Entity] = {}
+    hashes: dict[EntityKey, int] = {}
     unknown: list[str] = []
-    for number, one in enumerate(encoded, 1):
-        if number % _DECODED_AT_ONCE == 0:
-            await turn()
-        try:
-            found = p4r.Entity.FromString(one)
-        except DecodeError as error:
-            unknown.append(f"{len(one)} bytes that are no Entity: {error}")
-            continue
-        try:
-            entity = None if _is_the_pipelines(found) else bindings.decode(found)
-        except (ValueError, NotImplementedError) as error:
-            unknown.append(f"{found.WhichOneof('entity')}: {error}")
-            continue
-        if entity is not None and not isinstance(entity, FixedEntity):
-            entities[entity.key] = entity
-    return ReadResult(entities, tuple(unknown), digest)
+    async for one in in_turns(encoded, background=background):
+        number = hash(one)
+        entity = decoded.get(number)
+        if entity is None:
+            try:
+                entity = _decode(one, bindings)
+            except ValueError as error:
+                unknown.append(str(error))
+        if entity is not None:
+            key = entity.key
+            entities[key], hashes[key] = entity, number
+    return ReadResult(entities, tuple(unknown), digest, hashes)
+
+
+def _decode(encoded: bytes, bindings: Bindings) -> Entity | None:
+    """An entity that a controller may have written, or None.
+
+    Raises:
+        ValueError: what it is, and why it cannot be read.
+    """
+    try:
+        found = p4r.Entity.FromString(encoded)
+    except DecodeError as error:
+        raise ValueError(f"{len(encoded)} bytes that are no Entity: {error}") from error
+    if _is_the_pipelines(found):
+        return None
+    try:
+        entity = bindings.decode(found)
+    except (ValueError, NotImplementedError) as error:
+        raise ValueError(f"{found.WhichOneof('entity')}: {error}") from error
+    return None if isinstance(entity, FixedEntity) else entity
 
 
 async def count_entries(stub: p4r_grpc.P4RuntimeStub, device_id: int, timeout: float) -> int:

@@ -29,7 +29,7 @@ from p4fabric.controller.p4runtime.pipeline import Pipeline
 from p4fabric.controller.p4runtime.port_samples import PortWatcher, follow_samples
 from p4fabric.controller.p4runtime.ports import follow_ports
 from p4fabric.controller.p4runtime.push import running_cookie
-from p4fabric.controller.p4runtime.read import Read, ReadResult, read_all, read_call
+from p4fabric.controller.p4runtime.read import Decoded, Read, ReadResult, read_all, read_call
 from p4fabric.controller.p4runtime.reports import Reports
 from p4fabric.controller.p4runtime.state import Phase, SessionListener, SessionState
 from p4fabric.controller.p4runtime.stream import ElectionIdTaken, Stream
@@ -234,21 +234,27 @@ class SwitchSession:
                 timeout=self._timing.write,
             )
 
-    async def read(self) -> ReadResult:
+    async def read(self, decoded: Decoded | None = None) -> ReadResult:
         """Read everything that the controller may have written: entries, groups, clone sessions, digests.
+
+        Args:
+            decoded: entities of earlier results, which are not decoded again.
 
         Raises:
             P4RuntimeError: the switch did not answer, or not with entities.
         """
-        result = await self.read_if_changed(None)
+        result = await self._read(None, decoded, background=False)
         assert result is not None
         return result
 
-    async def read_if_changed(self, digest: bytes | None) -> ReadResult | None:
-        """Read everything, and decode it only if the switch does not answer with the same bytes as before.
+    async def read_if_changed(
+        self, digest: bytes | None, decoded: Decoded | None = None
+    ) -> ReadResult | None:
+        """Read everything, and decode only what the switch did not answer before; nobody waits for it.
 
         Args:
             digest: of an earlier result.
+            decoded: entities of earlier results, which are not decoded again.
 
         Returns:
             What the switch holds; None if its answer is that of the earlier result.
@@ -256,6 +262,11 @@ class SwitchSession:
         Raises:
             P4RuntimeError: the switch did not answer, or not with entities.
         """
+        return await self._read(digest, decoded, background=True)
+
+    async def _read(
+        self, digest: bytes | None, decoded: Decoded | None, *, background: bool
+    ) -> ReadResult | None:
         with self._request(Phase.PRIMARY, Phase.BACKUP) as connection:
             result = await read_all(
                 connection.read,
@@ -263,7 +274,9 @@ class SwitchSession:
                 self._pipeline.bindings,
                 self._timing.write,
                 unless=digest,
+                decoded=decoded,
                 together=self._entities_read <= _FEW_ENTITIES,
+                background=background,
             )
         self._end_turn()
         if result is not None:

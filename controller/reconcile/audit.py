@@ -1,7 +1,7 @@
 """Reads a switch now and then, while nothing is written to it, to find what others have changed.
 
-A switch that answers with the same bytes as before is not looked at more closely. This module does not know
-what a difference leads to.
+A switch that answers with the same bytes as before is not looked at more closely, and neither is an entry.
+This module does not know what a difference leads to.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 
 from p4fabric.controller.names import SwitchName
 from p4fabric.controller.p4runtime.errors import P4RuntimeError
-from p4fabric.controller.p4runtime.read import ReadResult
+from p4fabric.controller.p4runtime.read import Decoded, ReadResult
 from p4fabric.controller.p4runtime.rounds import sleep_until_round
 from p4fabric.controller.reconcile.known import Known
 
@@ -32,8 +32,8 @@ class Readable(Protocol):
     def name(self) -> SwitchName:
         """The switch's name."""
 
-    async def read_if_changed(self, digest: bytes | None) -> ReadResult | None:
-        """Read all; None where the answer has the digest of an earlier one."""
+    async def read_if_changed(self, digest: bytes | None, decoded: Decoded | None) -> ReadResult | None:
+        """Read all, beside others; None where the answer has the digest of an earlier one."""
 
 
 class Audit:
@@ -79,7 +79,7 @@ class Audit:
                 continue
             version = self._known.version
             try:
-                result = await self._switch.read_if_changed(self._known.digest)
+                result = await self._switch.read_if_changed(self._known.digest, self._known.decoded)
             except P4RuntimeError as error:
                 _log.info("%s could not be audited: %s", self._switch.name, error)
                 continue

@@ -52,8 +52,12 @@ class Findings:
         for reason in result.unknown:
             _log.warning("%s: ignoring an entity that is not of this pipeline: %s", self._switch, reason)
         drift = 0
+        decoded: dict[int, Entity] = {}
         for number, (key, entity) in enumerate(result.entities.items()):
-            drift += self._found(key, self._wishes.shared(key, entity))
+            shared = self._wishes.shared(key, entity)
+            drift += self._found(key, shared)
+            if (hashed := result.hashes.get(key)) is not None:
+                decoded[hashed] = shared
             if number % SLICE == 0:
                 await turn()
         if len(self._known.held) > len(result.entities):
@@ -62,7 +66,7 @@ class Findings:
                     drift += self._found(key, None)
                 if number % SLICE == 0:
                     await turn()
-        self._known.compared(result)
+        self._known.compared(result, decoded)
         return drift
 
     def warn_of_drift(self, drift: int) -> None:

@@ -6,7 +6,7 @@ This module does not know what is desired, or when anything is read.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from p4fabric.controller.p4runtime.read import ReadResult
 from p4fabric.controller.reconcile.held import Held, discount
@@ -31,6 +31,8 @@ class Known:
         """What it holds and nobody can read."""
         self.digest: bytes | None = None
         """Of the last read, if nothing was written since."""
+        self.decoded: Mapping[int, Entity] = {}
+        """What the last read showed, by the hash of its bytes."""
         self.version = 0
         """Grows with each write and each read: what was read in between is worth nothing."""
         self.writes = 0
@@ -60,9 +62,9 @@ class Known:
         self.version += 1
         self.doubtful |= in_doubt
 
-    def compared(self, result: ReadResult) -> None:
-        """What was read has been taken over."""
-        self.unknown, self.digest = result.unknown, result.digest
+    def compared(self, result: ReadResult, decoded: Mapping[int, Entity]) -> None:
+        """What was read has been taken over; `decoded` is that by the hash of its bytes."""
+        self.unknown, self.digest, self.decoded = result.unknown, result.digest, decoded
         self.version += 1
 
     def certain(self, epoch: int) -> None:

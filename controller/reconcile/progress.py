@@ -34,7 +34,7 @@ class Summary:
     left_alone: int = 0
     """How many keys it held before that nobody has asked for, while that is left alone (see `Unclaimed`)."""
     epoch: int | None = None
-    """The session's epoch in which it was read last; None: it was never read."""
+    """The session's epoch in which it was read last, and all that was found is told; None: it never was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,11 @@ class Progress:
     recovered: Collection[EntityKey]
     """What fails no more."""
     summary: Summary
+
+    @property
+    def epoch(self) -> int | None:
+        """The session's epoch in which it was read last, and all that was found is told."""
+        return self.summary.epoch
 
 
 class News:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from p4fabric.controller.p4runtime.read import ReadResult
+from p4fabric.controller.p4runtime.read import Decoded, ReadResult
 from p4fabric.controller.p4runtime.state import SessionState
 from p4fabric.controller.p4runtime.update import Update, UpdateError
 from p4fabric.controller.reconcile.audit import Readable
@@ -27,7 +27,7 @@ class Session(Readable, Protocol):
 
     async def write(self, updates: Sequence[Update]) -> list[UpdateError]: ...
 
-    async def read(self) -> ReadResult: ...
+    async def read(self, decoded: Decoded | None) -> ReadResult: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,8 @@ class Reconciler:
         self._news = News()
         self._unnoted: set[EntityKey] = set()
         """Keys of which it is to be seen after the next read whether there is news."""
+        self._told_epoch: int | None = None
+        """The session's epoch in which the switch was read last, once there is no more news of that."""
         self._broke_off: str | None = None
         self._hold: str | None = None
         self._resume_at = 0.0
@@ -361,7 +363,7 @@ class Reconciler:
     async def _read(self, epoch: int) -> None:
         """Read the switch, with nothing in flight, and believe what it says."""
         try:
-            result = await self._session.read()
+            result = await self._session.read(self._known.decoded)
         except P4RuntimeError as error:
             self._break_off(error)
             return
@@ -383,6 +385,7 @@ class Reconciler:
             if number % SLICE == 0:
                 self._tell()
                 await turn()
+        self._told_epoch = epoch
         self._barrier.changed(self.name)
 
     def _tell(self) -> None:
@@ -396,7 +399,7 @@ class Reconciler:
             (self._hold or self._broke_off) if state.phase is Phase.PRIMARY else str(state),
             self._known.unknown,
             len(self._unclaimed),
-            self._known.epoch,
+            self._told_epoch,
         )
         progress = self._news.take(self.name, summary, self._changes.keys())
         if progress is not None:

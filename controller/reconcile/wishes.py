@@ -74,12 +74,10 @@ class Wishes:
         if revision != self._first:
             self._revisions[key] = revision
 
-    def shared(self, key: EntityKey, entity: Entity | None) -> Entity | None:
+    def shared(self, key: EntityKey, entity: Entity) -> Entity:
         """The desired object in the place of one that means the same: it is then kept once."""
         desired = self._entities.get(key)
-        if entity is not None and desired is not None and same(desired, entity):
-            return desired
-        return entity
+        return desired if desired is not None and same(desired, entity) else entity
 
     def compare(self, key: EntityKey, held: Entity | None) -> None:
         """Note, as long as the guard asks, whether what a switch holds under a key would be lost."""

@@ -120,6 +120,8 @@ class EntryCounts:
         found = self.intents.get(key)
         if found is None:
             found = self.intents[key] = IntentEntries(key)
+            # Parts that come to nothing may be all that is left of an intent.
+            self.touched[found] = None
         return found
 
     def switch(self, name: SwitchName) -> SwitchEntries:

@@ -13,6 +13,7 @@ from p4fabric.controller.intents.numbers import Number
 from p4fabric.controller.names import IntentKey, SwitchName
 from p4fabric.controller.severity import Finding, Problem, Severity, severity_of, whole, worst
 from p4fabric.controller.status.values import time_text
+from p4fabric.controller.topology.model import Cable
 from p4fabric.controller.topology.redundancy import LeafPair, Redundancy, SwitchRedundancy
 
 __all__ = [
@@ -106,6 +107,8 @@ class FabricStatus:
     links_expected: int
     links_found: int
     """Of those expected."""
+    links_missing: tuple[Cable, ...]
+    """The others."""
     pairs: tuple[LeafPair, ...]
     """Pairs of leaves with the paths between them, those that lack some first (see `Redundancy`)."""
     numbers_resting: int
@@ -206,6 +209,7 @@ def fabric_status(facts: FabricFacts) -> FabricStatus:
         switches,
         facts.links.expected,
         facts.links.found,
+        facts.links.missing,
         facts.links.pairs,
         facts.resting,
         len(facts.refused_intents),

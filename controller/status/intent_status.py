@@ -1,9 +1,9 @@
 """The state of each intent: its wanted entries, compared with what switches have acknowledged.
 
-A change or a report costs the entries that it names. A switch that comes or goes costs nothing per intent:
-its effect on an intent is computed when the status is read, and there is one announcement for all. Large
-changes are processed in order and in steps, so that they do not block the event loop. This module does not
-know what an entity or an intent means and never talks to a switch.
+A change or a report costs the entries that it names. A switch that comes, goes or is read costs nothing per
+intent: its effect on an intent is computed when the status is read, and there is one announcement for all.
+Large changes are processed in order and in steps, so that they do not block the event loop. This module does
+not know what an entity or an intent means and never talks to a switch.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from dataclasses import dataclass, field
 
 from p4fabric.controller.compiler.delta import FabricDelta
 from p4fabric.controller.names import IntentKey, SwitchName
-from p4fabric.controller.reasons import Code, Reason
+from p4fabric.controller.reasons import Reason
 from p4fabric.controller.status.backlog import Backlog
 from p4fabric.controller.status.census import Census, Group
-from p4fabric.controller.status.entries import EntryCounts, IntentEntries, Share
+from p4fabric.controller.status.entries import EntryCounts, IntentEntries
 from p4fabric.controller.status.outlook import KnownToHold, Outlook, outlook
 from p4fabric.controller.status.reasons import MOST_REASONS, Rank, bounded
+from p4fabric.controller.status.switch_trouble import SwitchTrouble
 from p4fabric.controller.status.values import (
     IntentState,
     IntentStatus,
     StatusListener,
     SwitchProgress,
     SwitchStatusChanged,
-    time_text,
 )
 
 __all__ = ["IntentStatuses"]
@@ -51,27 +51,6 @@ class _Intent:
     group: Group[IntentState | None] | None = None
 
 
-@dataclass(slots=True)
-class _Switch:
-    """What is known of a switch beside its entries."""
-
-    connected: bool
-    held: Reason | None
-    """Why nothing is written to it."""
-    connected_changed: float
-    """When it came or went, in seconds since 1970."""
-    disconnected: Reason
-    """That it is not connected."""
-    held_changed: float = 0.0
-
-    @property
-    def trouble(self) -> Reason | None:
-        """Why it cannot be written to. One that may not be given its pipeline is held and not connected."""
-        if self.connected or self.held is None:
-            return self.held if self.connected else self.disconnected
-        return self.disconnected.and_then(f": {self.held}")
-
-
 class IntentStatuses:
     """Tell it what is wanted and what switches say; it tells what changes.
 
@@ -86,11 +65,11 @@ class IntentStatuses:
         self._intents: dict[IntentKey, _Intent] = {}
         self._new: dict[IntentKey, None] = {}
         self._problems: dict[IntentKey, tuple[Reason, ...]] = {}
-        self._switches: dict[SwitchName, _Switch] = {}
+        self._switches: dict[SwitchName, SwitchTrouble] = {}
         self._troubled: dict[SwitchName, None] = {}
-        """Not connected, or held; those that are gone for good trouble nobody."""
+        """Not known, or held; those that are gone for good trouble nobody."""
         self._last_changed = 0.0
-        """When a switch came, went, or was held or released last."""
+        """When a switch came, went, was read, held or released last."""
         self._census: Census[IntentState | None] = Census()
         self._backlog = Backlog()
 
@@ -131,13 +110,13 @@ class IntentStatuses:
         Costs as much as there are different sets of switches that intents concern, not intents.
         """
         troubled = self._troubled.keys()
-        away = {name for name in troubled if not self._switches[name].connected}
+        unknown = {name for name in troubled if not self._switches[name].is_known}
         gone = {name for name, switch in self._counts.switches.items() if switch.is_gone}
         counts: Counter[tuple[str, IntentState]] = Counter()
         for group, count in self._census.groups():
             state = group.own_state
             if state is None:
-                if group.concerned & away or group.behind & troubled:
+                if group.concerned & unknown or group.behind & troubled:
                     state = IntentState.DEGRADED
                 else:
                     state = IntentState.INSTALLING if group.behind - gone else IntentState.ACTIVE
@@ -234,7 +213,7 @@ class IntentStatuses:
                 self._counts,
                 delta,
                 asked,
-                lambda key: key in self._intents and self._intents[key].is_deleting,
+                lambda key: self._intents[key].is_deleting if key in self._intents else None,
                 self._reasons,
                 lambda name: name not in self._troubled,
                 known_to_hold,
@@ -257,16 +236,23 @@ class IntentStatuses:
     def _progress(self, progress: SwitchProgress) -> Iterator[None]:
         self._switch(progress.switch)
         yield from self._counts.progress(progress)
+        self._set_read(progress.switch, progress.epoch)
         yield from self._tell_all()
 
-    def connection(self, name: SwitchName, connected: bool) -> None:
-        """A switch can be written to now, or not any more. One that was declared gone is back by that."""
+    def connection(self, name: SwitchName, epoch: int | None) -> None:
+        """A switch can be written to now, or not any more. One that was declared gone is back by that.
+
+        Args:
+            name: which one.
+            epoch: of its session: what it holds is not known before a report of this epoch. None: it cannot
+                be written to.
+        """
         entries, switch = self._counts.switch(name), self._switch(name)
-        if switch.connected == connected and not (connected and entries.is_gone):
+        if switch.epoch == epoch and not (epoch is not None and entries.is_gone):
             return
-        if connected:
+        if epoch is not None:
             entries.is_gone = False
-        self._set_connected(name, connected)
+        self._set_epoch(name, epoch)
         self._note_trouble(name)
         self._announce(name, entries.intents)
 
@@ -274,9 +260,8 @@ class IntentStatuses:
         """Nothing is written to a switch, for a reason; or (None) it is again."""
         entries, switch = self._counts.switch(name), self._switch(name)
         if switch.held != why:
-            reason = None if why is None else Reason(Code.SWITCH_HELD, why, switch=name)
-            switch.held, switch.held_changed = reason, self._clock()
-            self._last_changed = switch.held_changed
+            self._last_changed = self._clock()
+            switch.hold(why, self._last_changed)
             self._note_trouble(name)
             self._announce(name, entries.behind)
 
@@ -286,7 +271,7 @@ class IntentStatuses:
         entries = self._counts.switch(name)
         if not entries.is_gone:
             entries.is_gone = True
-            self._set_connected(name, False)
+            self._set_epoch(name, None)
             self._note_trouble(name)
             self._backlog.do(self._give_up(name, entries.intents))
 
@@ -297,15 +282,20 @@ class IntentStatuses:
             yield from self._tell_all(quietly=True)
         self._announce(name, concerned)
 
-    def _set_connected(self, name: SwitchName, connected: bool) -> None:
-        switch = self._switches[name]
-        switch.connected, switch.connected_changed = connected, self._clock()
-        switch.disconnected = _disconnected(name, switch.connected_changed)
-        self._last_changed = switch.connected_changed
+    def _set_epoch(self, name: SwitchName, epoch: int | None) -> None:
+        self._last_changed = self._clock()
+        self._switches[name].connected_as(epoch, self._last_changed)
+
+    def _set_read(self, name: SwitchName, epoch: int | None) -> None:
+        now = self._clock()
+        if self._switches[name].read_in(epoch, now):
+            self._last_changed = now
+            self._note_trouble(name)
+            self._announce(name, self._counts.switch(name).intents)
 
     def _note_trouble(self, name: SwitchName) -> None:
         entries, switch = self._counts.switch(name), self._switches[name]
-        entries.is_told_of = not entries.is_gone and (not switch.connected or switch.held is not None)
+        entries.is_told_of = not entries.is_gone and (not switch.is_known or switch.held is not None)
         if entries.is_told_of:
             self._troubled[name] = None
         else:
@@ -313,15 +303,13 @@ class IntentStatuses:
 
     def _announce(self, name: SwitchName, concerned: int) -> None:
         if concerned:
-            switch = self._switches[name]
-            trouble = switch.trouble if name in self._troubled else None
+            trouble = self._switches[name].reason if name in self._troubled else None
             self._listener.switch_status_changed(SwitchStatusChanged(name, concerned, trouble))
 
-    def _switch(self, name: SwitchName) -> _Switch:
+    def _switch(self, name: SwitchName) -> SwitchTrouble:
         switch = self._switches.get(name)
         if switch is None:
-            now = self._clock()
-            switch = self._switches[name] = _Switch(False, None, now, _disconnected(name, now))
+            switch = self._switches[name] = SwitchTrouble(name, self._clock())
             self._troubled[name] = None
             self._counts.switch(name).is_told_of = True
         return switch
@@ -332,7 +320,7 @@ class IntentStatuses:
             return since
         for name, share in intent.entries.shares.items():
             switch = self._switches[name]
-            since = max(since, switch.connected_changed, switch.held_changed if share.is_behind else 0.0)
+            since = max(since, switch.changed, switch.held_changed if share.is_behind else 0.0)
         return since
 
     # Judging and telling.
@@ -352,16 +340,15 @@ class IntentStatuses:
         return any(not switches[name].is_gone for name in entries.behind)
 
     def _reasons(self, entries: IntentEntries) -> tuple[Reason, ...]:
-        """Problems, then switches that are away or held, then notes, then single entries."""
+        """Problems, then switches that are not known or held, then notes, then single entries."""
         own = entries.reasons
         troubled = self._troubled.keys() & entries.shares.keys()
         if own is None and not troubled:
             return ()
         of_switches = []
         for name in sorted(troubled):
-            switch, share = self._switches[name], entries.shares[name]
-            if switch.trouble is not None and (share.is_behind or not switch.connected):
-                of_switches.append(_with_waiting(switch.trouble, share))
+            if (reason := self._switches[name].reason_for(entries.shares[name])) is not None:
+                of_switches.append(reason)
         if own is None:
             return bounded(of_switches, len(of_switches))
         problems = own.count(Rank.PROBLEM)
@@ -411,22 +398,3 @@ class IntentStatuses:
         elif entries.reasons is not None:
             own = IntentState.DEGRADED
         return Group(entries.key.kind, own, entries.concerned, entries.behind)
-
-
-def _disconnected(name: SwitchName, since: float) -> Reason:
-    text = f"{name} is not connected since {time_text(since)}"
-    return Reason(Code.SWITCH_DISCONNECTED, text, switch=name)
-
-
-def _with_waiting(trouble: Reason, share: Share) -> Reason:
-    """A switch's trouble, and what waits for the switch because of it."""
-    parts: list[str] = []
-    facts: dict[str, int] = {}
-    if share.waiting:
-        parts.append("1 entry waits" if share.waiting == 1 else f"{share.waiting} entries wait")
-        facts["entriesWaiting"] = share.waiting
-    if share.leaving:
-        old = "1 old entry" if share.leaving == 1 else f"{share.leaving} old entries"
-        parts.append(f"{old} could not be removed")
-        facts["entriesLeaving"] = share.leaving
-    return trouble.and_then("; " + ", ".join(parts), **facts) if parts else trouble

@@ -47,7 +47,7 @@ def outlook(
     counts: EntryCounts,
     delta: FabricDelta,
     asked: Mapping[IntentKey, bool],
-    deleting: Callable[[IntentKey], bool],
+    deleting: Callable[[IntentKey], bool | None],
     reasons: Callable[[IntentEntries], tuple[Reason, ...]],
     writable: Callable[[SwitchName], bool],
     known_to_hold: KnownToHold,
@@ -58,7 +58,7 @@ def outlook(
         counts: what is wanted and acknowledged now.
         delta: the change.
         asked: intents that are asked for, and whether the change deletes them.
-        deleting: whether an intent is being deleted already.
+        deleting: whether an intent is being deleted already; None: there is none.
         reasons: why an intent does not do all it should, given its counts.
         writable: whether a switch can be written to, or is gone for good: nothing waits for it.
         known_to_hold: whether a switch is known to hold just this under a key.
@@ -80,7 +80,8 @@ def outlook(
 
     before: dict[IntentKey, Expected | None] = {}
     for number, (key, entries) in enumerate(copy.counts.intents.items(), 1):
-        before[key] = expected(entries, deleting(key)) if key in counts.intents else None
+        is_deleting = deleting(key)
+        before[key] = expected(entries, is_deleting) if is_deleting is not None else None
         if number % _STEP == 0:
             yield
     yield from copy.counts.adopt(delta)
@@ -98,8 +99,8 @@ def outlook(
     found: dict[IntentKey, Outlook] = {}
     for number, (key, entries) in enumerate(copy.counts.intents.items(), 1):
         # An intent that is applied again is deleted no more.
-        is_deleting = asked[key] if key in asked else deleting(key)
-        now, was = expected(entries, is_deleting), before.get(key)
+        will_be_deleted = asked[key] if key in asked else bool(deleting(key))
+        now, was = expected(entries, will_be_deleted), before.get(key)
         if key in asked or now != was:
             found[key] = Outlook(was, now)
         if number % _STEP == 0:
@@ -117,6 +118,7 @@ class _Known:
     missing: Collection[EntityKey] = ()
     failures: Mapping[EntityKey, Reason] = field(default_factory=dict)
     recovered: Collection[EntityKey] = ()
+    epoch: int | None = None
 
 
 class _Copy:

@@ -37,7 +37,7 @@ class IntentStatus:
 
 @dataclass(frozen=True, slots=True)
 class SwitchStatusChanged:
-    """A switch came, went, or is no longer held back, and with it changed the statuses of intents.
+    """A switch came, went, was read or is no longer held back, and with it changed the statuses of intents.
 
     None of these is announced: who shows any of them asks for it again.
     """
@@ -88,6 +88,10 @@ class SwitchProgress(Protocol):
     @property
     def recovered(self) -> Collection[EntityKey]:
         """Failing no more."""
+
+    @property
+    def epoch(self) -> int | None:
+        """The session's epoch in which it was read, and all that was found is said; None: it never was."""
 
 
 def time_text(seconds: float) -> str:

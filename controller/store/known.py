@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from p4fabric.controller.store.records import Contents, Value, encode, key_of
+from p4fabric.controller.store.records import Contents, encode, key_of
 from p4fabric.controller.store.revisions import Transaction
+from p4fabric.controller.store.values import Value
 
 __all__ = ["KnownRevisions"]
 

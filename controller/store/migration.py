@@ -14,17 +14,9 @@ from ipaddress import ip_address
 
 from p4fabric.controller.intents.metadata import Metadata
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
-from p4fabric.controller.store.records import (
-    INTENTS,
-    SECRETS,
-    GivenNumber,
-    StoredHost,
-    StoredIntent,
-    Value,
-    encode,
-    key_of,
-)
+from p4fabric.controller.store.records import INTENTS, SECRETS, encode, key_of
 from p4fabric.controller.store.revisions import prefix_end
+from p4fabric.controller.store.values import GivenNumber, StoredHost, StoredIntent, Value
 from p4fabric.controller.topology.model import Host, Link
 from p4fabric.pipelines.values import MacAddress, Port
 

@@ -13,64 +13,23 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
-from typing import NamedTuple
 
-from p4fabric.controller.names import PortRef
+from p4fabric.controller.telemetry.flow import Flow
+from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.pipelines.fabric.bindings import CongestionReport
-from p4fabric.pipelines.values import IpProtocol, L4Port
 
-__all__ = ["CongestionMonitor", "Episode", "Flow", "Queue", "Turn"]
-
-_PROTOCOL_NAMES = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp6"}
+__all__ = ["CongestionMonitor", "Episode", "Turn", "flow_of"]
 
 
-class Queue(NamedTuple):
-    """An egress queue: a port, and which of its queues."""
-
-    port: PortRef
-    queue: int
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """The packets of one 5-tuple; addresses are None for what is not IP."""
-
-    protocol: IpProtocol
-    source: IPv4Address | IPv6Address | None
-    destination: IPv4Address | IPv6Address | None
-    source_port: L4Port
-    destination_port: L4Port
-
-    @classmethod
-    def of(cls, report: CongestionReport) -> Flow:
-        """The flow of the packet that met the queue."""
-        source: IPv4Address | IPv6Address | None = None
-        destination: IPv4Address | IPv6Address | None = None
-        if int(report.ipv4_src) or int(report.ipv4_dst):
-            source, destination = report.ipv4_src, report.ipv4_dst
-        elif int(report.ipv6_src) or int(report.ipv6_dst):
-            source, destination = report.ipv6_src, report.ipv6_dst
-        return cls(report.protocol, source, destination, report.src_port, report.dst_port)
-
-    @property
-    def protocol_name(self) -> str:
-        """As people write it."""
-        return _PROTOCOL_NAMES.get(self.protocol, str(self.protocol))
-
-    def __str__(self) -> str:
-        if self.source is None:
-            return "not IP"
-        if not self.source_port and not self.destination_port:
-            return f"{self.protocol_name} {self.source} > {self.destination}"
-        one, other = (
-            self._end(self.source, self.source_port),
-            self._end(self.destination, self.destination_port),
-        )
-        return f"{self.protocol_name} {one} > {other}"
-
-    @staticmethod
-    def _end(address: IPv4Address | IPv6Address | None, port: L4Port) -> str:
-        return f"[{address}]:{port}" if isinstance(address, IPv6Address) else f"{address}:{port}"
+def flow_of(report: CongestionReport) -> Flow:
+    """The flow of the packet that met the queue."""
+    source: IPv4Address | IPv6Address | None = None
+    destination: IPv4Address | IPv6Address | None = None
+    if int(report.ipv4_src) or int(report.ipv4_dst):
+        source, destination = report.ipv4_src, report.ipv4_dst
+    elif int(report.ipv6_src) or int(report.ipv6_dst):
+        source, destination = report.ipv6_src, report.ipv6_dst
+    return Flow(report.protocol, source, destination, report.src_port, report.dst_port)
 
 
 @dataclass(frozen=True)
@@ -201,11 +160,11 @@ class CongestionMonitor:
 
     def _begun(self, queue: Queue, report: CongestionReport, now: float) -> Episode:
         depth, delay = report.depth, report.delay
-        flows = MappingProxyType({Flow.of(report): 1})
+        flows = MappingProxyType({flow_of(report): 1})
         return Episode(self._count, queue, now, now, depth, delay, depth, delay, flows=flows)
 
     def _continued(self, episode: Episode, report: CongestionReport, now: float) -> Episode:
-        flow, flows, others = Flow.of(report), dict(episode.flows), episode.reports_of_other_flows
+        flow, flows, others = flow_of(report), dict(episode.flows), episode.reports_of_other_flows
         if flow in flows or len(flows) < self._most_flows:
             flows[flow] = flows.get(flow, 0) + 1
         else:

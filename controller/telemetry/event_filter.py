@@ -84,6 +84,9 @@ def subject_of(event: e.Event) -> Subject:
             return Subject(switches=(full.port.switch,))
         case e.CongestionOnset(episode) | e.CongestionUpdate(episode) | e.CongestionCleared(episode):
             return Subject(switches=(episode.queue.port.switch,))
+        case e.IncidentOnset(incident) | e.IncidentUpdate(incident) | e.IncidentCleared(incident):
+            switches = {queue.queue.port.switch for queue in incident.queues if not queue.is_hidden}
+            return Subject(incident.intents, switches, incident.tenants)
         case e.TrafficDropped() | e.TrafficDropsCleared():
             return Subject(switches=(event.point.port.switch,))
 

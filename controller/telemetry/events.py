@@ -15,6 +15,7 @@ from p4fabric.controller.reasons import Reason
 from p4fabric.controller.severity import Finding, Severity
 from p4fabric.controller.telemetry.congestion import Episode
 from p4fabric.controller.telemetry.drops import DropPoint
+from p4fabric.controller.telemetry.incidents import Incident
 from p4fabric.controller.topology.model import Host, Link
 from p4fabric.pipelines.values import IPv4Address, IPv6Address, MacAddress
 
@@ -33,6 +34,9 @@ __all__ = [
     "HostLearned",
     "HostLimitReached",
     "HostMoved",
+    "IncidentCleared",
+    "IncidentOnset",
+    "IncidentUpdate",
     "IntentDeleted",
     "IntentStatusChanged",
     "IntentsStatusChanged",
@@ -55,6 +59,7 @@ class EventClass(StrEnum):
     LINKS = "links"
     HOSTS = "hosts"
     CONGESTION = "congestion"
+    INCIDENTS = "incidents"
     DROPS = "drops"
 
 
@@ -220,6 +225,27 @@ class CongestionCleared:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentOnset:
+    """Queues begin to be congested."""
+
+    incident: Incident
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentUpdate:
+    """More is known of it; about once a second."""
+
+    incident: Incident
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentCleared:
+    """It is over, or turned out to be a part of another one."""
+
+    incident: Incident
+
+
+@dataclass(frozen=True, slots=True)
 class TrafficDropped:
     """A port drops more packets for one reason than the threshold allows."""
 
@@ -262,6 +288,9 @@ Event = (
     | CongestionOnset
     | CongestionUpdate
     | CongestionCleared
+    | IncidentOnset
+    | IncidentUpdate
+    | IncidentCleared
     | TrafficDropped
     | TrafficDropsCleared
 )
@@ -285,6 +314,9 @@ _CLASSES: Mapping[type[Event], EventClass] = {
     CongestionOnset: EventClass.CONGESTION,
     CongestionUpdate: EventClass.CONGESTION,
     CongestionCleared: EventClass.CONGESTION,
+    IncidentOnset: EventClass.INCIDENTS,
+    IncidentUpdate: EventClass.INCIDENTS,
+    IncidentCleared: EventClass.INCIDENTS,
     TrafficDropped: EventClass.DROPS,
     TrafficDropsCleared: EventClass.DROPS,
 }

@@ -20,12 +20,13 @@ from prometheus_client.registry import Collector
 
 from p4fabric.controller.names import IntentKey, SwitchName
 from p4fabric.controller.severity import Severity
-from p4fabric.controller.telemetry.congestion import Episode, Queue
+from p4fabric.controller.telemetry.congestion import Episode
 from p4fabric.controller.telemetry.counters import Count
 from p4fabric.controller.telemetry.drop_counts import PointCount
 from p4fabric.controller.telemetry.events import EventClass
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.controller.telemetry.port_metrics import A_TURN, port_metrics
+from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.controller.turns import turn
 
 __all__ = ["CONTENT_TYPE", "Metrics", "SwitchFigures", "View"]

@@ -8,11 +8,13 @@ does not know where samples come from.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.p4runtime.port_samples import PortSample
+from p4fabric.controller.telemetry.port_rates import PortRates
 from p4fabric.pipelines.values import Port
 
 __all__ = ["PortCount", "PortCounts", "QueueCount"]
@@ -36,17 +38,21 @@ class PortCount:
     interface: str
     up: bool | None
     totals: dict[str, int] = field(default_factory=dict)
+    rates: Mapping[str, float] | None = None
+    """What the totals grew by a second, between the last two samples; None where there are not two."""
     queues: dict[str, QueueCount] = field(default_factory=dict)
 
 
-_NOW = frozenset(("occupancy", "max-queue-len", "depth-limit"))
+_NOW = frozenset(("occupancy", "max-queue-len", "depth-limit", "rate-bps", "rate-pps"))
 
 
 class PortCounts:
     """Feed it samples (it is a `PortWatcher`); its size is that of the ports and queues that there were."""
 
-    def __init__(self, switches: Collection[SwitchName]) -> None:
-        """Begin without counts."""
+    def __init__(self, switches: Collection[SwitchName], clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin without counts; the clock says, in seconds, when a sample came."""
+        self._clock = clock
+        self._rates: dict[tuple[SwitchName, Port], PortRates] = {}
         self._ports: dict[SwitchName, dict[Port, PortCount]] = {name: {} for name in switches}
         self._last: dict[tuple[SwitchName, Port, str | None], tuple[int, Mapping[str, int]]] = {}
         """When the switch had cleared its counters, and what they were last."""
@@ -70,10 +76,13 @@ class PortCounts:
     def ports_sampled(self, switch: SwitchName, samples: Collection[PortSample]) -> None:
         """Some ports said what they have counted."""
         self._unread[switch] = None
+        now = self._clock()
         for sample in samples:
             count = self._ports[switch].setdefault(sample.port, PortCount(sample.interface, sample.up))
             count.interface, count.up = sample.interface, sample.up
             self._add(count.totals, (switch, sample.port, None), sample.cleared_at, sample.counters)
+            rates = self._rates.setdefault((switch, sample.port), PortRates())
+            count.rates = rates.sampled(count.totals, now)
             for queue in sample.queues:
                 queue_count = count.queues.setdefault(queue.name, QueueCount())
                 leaves = queue.leaves
@@ -85,13 +94,20 @@ class PortCounts:
         """Ports that the switch had are there no more."""
         for port in ports:
             if port in self._ports[switch]:
-                _forget_the_moment(self._ports[switch][port])
+                self._forget_the_moment(switch, port)
 
     def ports_unread(self, switch: SwitchName, reason: str) -> None:
         """Nothing is sampled of a switch for now."""
         self._unread[switch] = reason
-        for count in self._ports[switch].values():
-            _forget_the_moment(count)
+        for port in self._ports[switch]:
+            self._forget_the_moment(switch, port)
+
+    def _forget_the_moment(self, switch: SwitchName, port: Port) -> None:
+        count = self._ports[switch][port]
+        count.up = count.rates = None
+        self._rates[switch, port].forget()
+        for queue in count.queues.values():
+            queue.now = {}
 
     def _add(
         self,
@@ -107,9 +123,3 @@ class PortCounts:
             before = last.get(name, 0)
             totals[name] = totals.get(name, 0) + (value - before if value >= before else value)
         self._last[key] = cleared_at, {**last, **counters}
-
-
-def _forget_the_moment(count: PortCount) -> None:
-    count.up = None
-    for queue in count.queues.values():
-        queue.now = {}

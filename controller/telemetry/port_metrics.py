@@ -77,5 +77,6 @@ def port_metrics(
             of_ports[leaf].add_metric(labels, total)
         for queue, found in count.queues.items():
             for leaf, value in {**found.totals, **found.now}.items():
-                of_queues[leaf].add_metric([*labels, queue], value)
+                if family := of_queues.get(leaf):
+                    family.add_metric([*labels, queue], value)
     yield from (read, up, info, *of_ports.values(), *of_queues.values())

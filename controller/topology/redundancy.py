@@ -70,6 +70,8 @@ class Redundancy:
     switches: Mapping[SwitchName, SwitchRedundancy]
     pairs: tuple[LeafPair, ...]
     """All pairs of leaves, those that lack paths first; none in a fabric with more than 256 leaves."""
+    missing: tuple[Cable, ...] = ()
+    """Links that are expected and not found."""
 
 
 def redundancy(
@@ -133,6 +135,7 @@ def redundancy(
         tuple(findings),
         _by_switch(paths.roles, wanted, found, findings),
         _pairs(paths, found | wanted),
+        tuple(sorted(wanted - found)),
     )
 
 

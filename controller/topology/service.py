@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from p4fabric.controller.names import PortRef, SwitchName
+from p4fabric.controller.topology.cables import SeenCables
 from p4fabric.controller.topology.damping import Damping
 from p4fabric.controller.topology.discovery import LinkDiscovery, Timing
 from p4fabric.controller.topology.model import Cable, Link, Switch, Topology
@@ -97,8 +98,7 @@ class TopologyService:
         self._switches = dict(Topology.of(switches).switches)
         self._on_change = on_change
         self._configured = frozenset(expected)
-        self._seen: dict[PortRef, Cable] = {}
-        """The last cable of each port."""
+        self._seen = SeenCables()
         self._links: dict[PortRef, Link] = {}
         """By source."""
         self._is_edge = is_edge
@@ -173,7 +173,7 @@ class TopologyService:
     @property
     def seen(self) -> frozenset[Cable]:
         """The last cable that was seen at each port."""
-        return frozenset(self._seen.values())
+        return frozenset(self._seen)
 
     @property
     def configured(self) -> frozenset[Cable]:
@@ -184,6 +184,11 @@ class TopologyService:
         """Whether a link is up in one direction at least."""
         links = (self._links.get(end) for end in (cable.one, cable.other))
         return any(link is not None and link.cable == cable for link in links)
+
+    def is_cut_off(self, name: SwitchName) -> bool:
+        """Whether every link that a switch had is down, as its neighbors or the switch itself have shown."""
+        cables = self._seen.of(name)
+        return bool(cables) and not any(map(self.is_up, cables))
 
     def far_end(self, port: PortRef) -> PortRef | None:
         """The other end of the link at a port that is up; None: there is none."""
@@ -201,13 +206,13 @@ class TopologyService:
         """
         for cable in seen:
             if {cable.one.switch, cable.other.switch} <= self._switches.keys():
-                self._seen[cable.one] = self._seen[cable.other] = cable
+                self._seen.put(cable)
         for link in links:
             ends = (link.source, link.destination)
             if all(end.switch in self._switches and not self._is_edge(end) for end in ends):
                 self._discovery.restore([link])
                 self._add(link)
-                self._note(link.cable)
+                self._seen.put(link.cable)
 
     async def run(self) -> None:
         """Probe for ever. Ends by cancellation only."""
@@ -246,8 +251,8 @@ class TopologyService:
     def edge_changed(self, ports: Iterable[PortRef]) -> None:
         """Networks were opened or closed at ports."""
         for port in ports:
-            if self._is_edge(port) and (cable := self._seen.get(port)) is not None:
-                self._forget(cable)
+            if self._is_edge(port) and (cable := self._seen.at(port)) is not None:
+                self._seen.forget(cable)
                 self._on_change(CableChanged(cable, seen=False))
             self._discovery.edge_changed([port])
 
@@ -259,14 +264,16 @@ class TopologyService:
         if self.is_up(cable):
             self._on_change(CableChanged(cable, seen=True))
         else:
-            self._forget(cable)
+            self._seen.forget(cable)
 
     # What follows.
 
     def _link_up(self, link: Link) -> None:
         self._add(link)
-        for change in self._note(link.cable):
-            self._on_change(change)
+        if self._seen.at(link.source) != link.cable:
+            for displaced in self._seen.put(link.cable):
+                self._on_change(CableChanged(displaced, seen=False))
+            self._on_change(CableChanged(link.cable, seen=True))
         self._on_change(LinkChanged(link, up=True))
 
     def _link_down(self, link: Link, reason: str) -> None:
@@ -283,23 +290,6 @@ class TopologyService:
         if self._links.get(link.destination) == link.reverse:
             self._up.add(cable)
             self._down.discard(cable)
-
-    def _note(self, cable: Cable) -> list[CableChanged]:
-        """Expect a cable from now on, and none that had its ports before."""
-        if self._seen.get(cable.one) == cable:
-            return []
-        changes = []
-        for end in (cable.one, cable.other):
-            if (before := self._seen.get(end)) is not None:
-                self._forget(before)
-                changes.append(CableChanged(before, seen=False))
-        self._seen[cable.one] = self._seen[cable.other] = cable
-        return [*changes, CableChanged(cable, seen=True)]
-
-    def _forget(self, cable: Cable) -> None:
-        for end in (cable.one, cable.other):
-            if self._seen.get(end) == cable:
-                del self._seen[end]
 
     def _update(self, switch: Switch) -> None:
         if self._switches[switch.name] != switch:

@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from p4fabric.client import (
+    BadSettings,
     Busy,
     CannotConnect,
     ChangeType,
@@ -130,4 +131,7 @@ async def operate(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(operate(Path(sys.argv[1])))
+    try:
+        asyncio.run(operate(Path(sys.argv[1])))
+    except BadSettings as error:
+        sys.exit(str(error))

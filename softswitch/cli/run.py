@@ -20,7 +20,7 @@ from p4fabric.softswitch.cli.serve import quiet_libraries, serve
 from p4fabric.softswitch.program import program_files
 from p4fabric.softswitch.server.errors import Refusal
 from p4fabric.softswitch.server.limits import raise_descriptor_limit
-from p4fabric.softswitch.server.ports import BadOption, Ports, parse_interfaces, parse_queues
+from p4fabric.softswitch.server.ports import BadOption, Ports, QueueWatch, parse_interfaces, parse_queues
 from p4fabric.softswitch.server.server import SwitchOptions, Tls, read_config
 from p4fabric.softswitch.server.shapers import with_shapers
 
@@ -76,6 +76,20 @@ def run(
             "rate that tc (HTB, TBF) has on its interface, if any."
         ),
     ] = None,
+    watch_queues: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="PORT",
+            help="Port whose queues are kept in bins of a millisecond, for gNMI and --report-to; repeatable.",
+        ),
+    ] = None,
+    report_to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS:PORT",
+            help="Send bins of congested queues there by UDP, as Telemetry Reports 2.0.",
+        ),
+    ] = None,
     xdp: Annotated[
         list[int] | None,
         typer.Option(help="Port whose interface uses AF_XDP instead of AF_PACKET; repeatable."),
@@ -129,7 +143,11 @@ def run(
             listen=grpc,
             ports=with_shapers(
                 Ports(
-                    parse_interfaces(interface or []), parse_queues(queue or []), frozenset(xdp or []), pcap
+                    parse_interfaces(interface or []),
+                    parse_queues(queue or []),
+                    frozenset(xdp or []),
+                    pcap,
+                    dict.fromkeys(watch_queues or [], QueueWatch()),
                 )
             ),
             cpu_port=cpu_port,
@@ -139,6 +157,7 @@ def run(
             cores=cores,
             busy_poll_us=busy_poll,
             notifications=notifications is OnOff.ON,
+            report_to=report_to,
             log_packets=log_level is LogLevel.DEBUG,
         )
         raise_descriptor_limit()

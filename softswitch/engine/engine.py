@@ -52,6 +52,7 @@ from p4fabric.softswitch.engine.native import (
     load_runtime,
 )
 from p4fabric.softswitch.engine.native import Outcome as NativeOutcome
+from p4fabric.softswitch.engine.queues import NativeQueues
 from p4fabric.softswitch.engine.reader import StateReader
 from p4fabric.softswitch.engine.trace.events import PacketTrace, TraceFilter
 from p4fabric.softswitch.engine.trace.tracer import Tracer
@@ -92,6 +93,8 @@ class NativeEngine:
         )
         if not self._engine:
             raise BuildError("the engine could not be set up: out of memory or descriptors")
+        self.queues = NativeQueues(self._native, self._handle)
+        """See `api.Engine.queues`."""
         self._tracer = Tracer(self._native, self._builder, self.options.drop_port)
         try:
             self._take_cores()

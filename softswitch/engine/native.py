@@ -29,6 +29,32 @@ class PortReport(c.Structure):
     )
 
 
+class QueueReport(c.Structure):
+    """The figures of one of a port's queues."""
+
+    _fields_ = (
+        *((name, c.c_uint32) for name in ("waiting", "most")),
+        *((name, c.c_uint64) for name in ("packets", "bytes", "deflected")),
+        ("drops", c.c_uint64 * len(DROP_REASONS)),
+    )
+
+
+class NativeBin(c.Structure):
+    """A millisecond of a queue."""
+
+    _fields_ = (
+        ("start_ns", c.c_uint64),
+        *((name, c.c_uint32) for name in ("depth", "depth_ns", "wait_ns", "packets", "bytes", "drops")),
+        ("flags", c.c_uint32),
+    )
+
+
+class ReporterReport(c.Structure):
+    """What was sent to the collector."""
+
+    _fields_ = tuple((name, c.c_uint64) for name in ("datagrams", "refused", "bytes", "bins"))
+
+
 class EngineReport(c.Structure):
     """The engine's figures."""
 
@@ -63,6 +89,8 @@ class TraceFilter(c.Structure):
     )
 
 
+LATE, AFTER_GAP = 1, 2
+"""Flags of a bin."""
 _WORDS = c.POINTER(c.c_uint64)
 _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "engine_new": (c.c_void_p, (c.c_uint32, c.c_uint32, c.c_uint32)),
@@ -93,6 +121,16 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "engine_read_array": (c.c_int, (c.c_void_p, c.c_int, c.c_uint32, c.c_uint64, c.c_uint64, _WORDS)),
     "engine_idle": (c.c_uint32, (c.c_void_p, c.POINTER(IdleEntry), c.c_uint32)),
     "engine_idle_due": (c.c_uint64, (c.c_void_p,)),
+    "engine_now": (c.c_uint64, (c.c_void_p,)),
+    "engine_watch": (c.c_int, (c.c_void_p, c.c_uint32, c.c_int, c.c_uint32, c.c_uint32)),
+    "engine_queues": (c.c_uint32, (c.c_void_p, c.c_uint32, c.POINTER(QueueReport))),
+    "engine_bins": (
+        c.c_int64,
+        (c.c_void_p, c.c_uint32, c.c_uint32, c.c_uint64, c.POINTER(NativeBin), c.c_uint64, _WORDS),
+    ),
+    "engine_deflect": (c.c_int, (c.c_void_p, c.c_uint32, c.c_uint32, c.c_uint32)),
+    "engine_report_to": (None, (c.c_void_p, c.c_int, c.c_uint32)),
+    "engine_reports": (None, (c.c_void_p, c.POINTER(ReporterReport))),
     "engine_inject": (c.c_uint64, (c.c_void_p, c.c_uint32, c.c_char_p, c.c_uint32)),
     "engine_take": (
         c.c_int64,

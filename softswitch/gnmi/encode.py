@@ -7,6 +7,7 @@ Stratum's) expect scalars, as Stratum answers, and those that ask for JSON (gnmi
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -14,14 +15,14 @@ from typing import Any
 from finsy.proto import gnmi
 
 from p4fabric.softswitch.gnmi.paths import Path, message
-from p4fabric.softswitch.gnmi.tree import INTERFACE, QOS, SYSTEM, Node, Scalar
+from p4fabric.softswitch.gnmi.tree import INTERFACE, QOS, REPORTS, SYSTEM, Node, Scalar
 from p4fabric.softswitch.server.errors import unimplemented
 
 JSON, PROTO, JSON_IETF = gnmi.Encoding.JSON, gnmi.Encoding.PROTO, gnmi.Encoding.JSON_IETF
 ENCODINGS = (JSON_IETF, JSON, PROTO)
 
 
-_TOPS = {"interfaces": INTERFACE, "qos": QOS, "system": SYSTEM}
+_TOPS = {"interfaces": INTERFACE, "qos": QOS, "system": SYSTEM, "queues": REPORTS}
 
 
 def check_encoding(encoding: int) -> None:
@@ -38,7 +39,7 @@ def leaf_update(path: Path, node: Node, encoding: int) -> gnmi.Update:
     if encoding == JSON_IETF:
         value.json_ietf_val = _dump(_ietf(node))
     else:
-        _set_scalar(value, node.value)
+        _set_scalar(value, node.content)
     return update
 
 
@@ -61,6 +62,8 @@ def _set_scalar(value: gnmi.TypedValue, scalar: Scalar) -> None:
         value.bool_val = scalar
     elif isinstance(scalar, int):
         value.uint_val = scalar
+    elif isinstance(scalar, bytes):
+        value.bytes_val = scalar
     else:
         value.string_val = scalar
 
@@ -68,8 +71,14 @@ def _set_scalar(value: gnmi.TypedValue, scalar: Scalar) -> None:
 def _ietf(node: Node) -> Scalar:
     """RFC 7951: 64-bit numbers are strings, identities carry their module."""
     if node.leaf.identity:
-        return f"{node.leaf.identity}:{node.value}"
-    return str(node.value) if node.leaf.wide else node.value
+        return f"{node.leaf.identity}:{node.value!s}"
+    return str(node.value) if node.leaf.wide else _plain(node)
+
+
+def _plain(node: Node) -> Scalar:
+    """As JSON has it: bytes are text, in base64."""
+    content = node.content
+    return base64.b64encode(content).decode() if isinstance(content, bytes) else content
 
 
 def _dump(value: object) -> bytes:
@@ -88,7 +97,7 @@ def _nested(root: Path, nodes: Mapping[Path, Node], ietf: bool) -> dict[str, Any
             named = f"{module}:{step.name}" if ietf and (module != above or at == len(root)) else step.name
             above = module
             if at == len(path) - 1:
-                place[named] = _ietf(node) if ietf else node.value
+                place[named] = _ietf(node) if ietf else _plain(node)
             elif step.keys:
                 entry = lists.get(path[: at + 1])
                 if entry is None:

@@ -94,6 +94,16 @@ def depth(pattern: Path, leaf: Path, *, names_only: bool = False) -> int | None:
     return None if found is None else found + 1
 
 
+def touches(pattern: Path, root: Path) -> bool:
+    """Whether the pattern may name something at a node or below it."""
+    for head, step in zip(pattern, root, strict=False):
+        if head.name == "...":
+            return True
+        if not _fits(head, step, names_only=False):
+            return False
+    return True
+
+
 def _fits(pattern: Step, step: Step, names_only: bool) -> bool:
     if pattern.name not in ("*", step.name):
         return False

@@ -27,7 +27,7 @@ from p4fabric.softswitch.gnmi.tree import (
     SwitchFigures,
     Tree,
     is_known,
-    leaves_of,
+    leaves_below,
     switch_tree,
     tree,
 )
@@ -54,12 +54,13 @@ class GnmiService(gnmi_grpc.gNMIServicer):
         """
         self._panel = panel
         self._changes = changes
-        self._switch = SwitchFigures(boot_time_ns=time.time_ns())
+        self._boot_time_ns = time.time_ns()
         self._in_state = in_state
         self._subscribers = 0
 
-    def _tree(self, wanted: Callable[[str], Leaves] = leaves_of) -> Tree:
-        return tree(self._panel.figures(), wanted) | switch_tree(self._switch)
+    def _tree(self, wanted: Callable[[str], Leaves]) -> Tree:
+        switch = SwitchFigures(self._boot_time_ns, self._panel.reports())
+        return tree(self._panel.figures(), wanted) | switch_tree(switch)
 
     async def Capabilities(
         self, request: gnmi.CapabilityRequest, context: _Context
@@ -84,7 +85,7 @@ class GnmiService(gnmi_grpc.gNMIServicer):
             if len(request.path) > MOST_PATHS:
                 raise invalid(f"{len(request.path)} paths; {MOST_PATHS} are the most")
             patterns = [parse(request.prefix, path) for path in request.path or [gnmi.Path()]]
-            nodes = await asyncio.to_thread(self._tree)
+            nodes = await asyncio.to_thread(self._tree, leaves_below(patterns))
             response = gnmi.GetResponse()
             for pattern in patterns:
                 notification = response.notification.add(timestamp=time.time_ns())
@@ -102,7 +103,7 @@ class GnmiService(gnmi_grpc.gNMIServicer):
             wanted = Wanted(self._panel)
             response.response.extend(wanted.take(request))
             try:
-                self._panel.apply(wanted.settings)
+                self._panel.apply(wanted.settings, wanted.reporting)
             except (PortError, OSError) as error:
                 raise Refusal(Code.FAILED_PRECONDITION, str(error)) from None
 

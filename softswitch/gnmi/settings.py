@@ -33,19 +33,31 @@ from p4fabric.softswitch.gnmi.tree import (
 )
 from p4fabric.softswitch.server.errors import invalid, not_found, unimplemented
 from p4fabric.softswitch.server.front_panel import FrontPanel, PortFigures, PortSettings
+from p4fabric.softswitch.server.ports import BadOption
+from p4fabric.softswitch.server.reporting import collector_address
 
 _LIST_KEYS = {
     ("interfaces", "interface"): "name",
     ("qos", "interfaces", "interface"): "interface-id",
     ("qos", "interfaces", "interface", "output", "queues", "queue"): "name",
 }
-_LIMITS = {"rate_bps": 10**13, "rate_pps": 10**9, "depth": 10**6}
+_LIMITS = {
+    "rate_bps": (0, 10**13),
+    "rate_pps": (0, 10**9),
+    "depth": (1, 10**6),
+    "report_depth": (0, (1 << 32) - 1),
+    "report_wait_us": (0, 4 * 10**6),
+    "drop_session": (0, 32767),
+    "drop_rate": (1, 10**6),
+    "drop_burst": (1, 10**6),
+}
+"""The least and the most of each number."""
 LONGEST_JSON = 1 << 20
 LONGEST_NUMBER = 24
 
 
 class _Setting(NamedTuple):
-    """A field of `PortSettings` and the path of its leaf, by names."""
+    """A field of `PortSettings` or `Reporting`, and the path of its leaf, by names."""
 
     field: str
     names: tuple[str, ...]
@@ -58,17 +70,26 @@ _SETTINGS = (
     _Setting("rate_bps", (*_QUEUE_CONFIG, "rate-bps")),
     _Setting("rate_pps", (*_QUEUE_CONFIG, "rate-pps")),
     _Setting("depth", (*_QUEUE_CONFIG, "depth-limit")),
+    _Setting("watch", (*_QUEUE_CONFIG, "watch")),
+    _Setting("report_depth", (*_QUEUE_CONFIG, "report-depth")),
+    _Setting("report_wait_us", (*_QUEUE_CONFIG, "report-wait")),
 )
-_BY_NAMES = {one.names: one.field for one in _SETTINGS}
+_REPORTING = tuple(
+    _Setting(leaf.replace("-", "_"), ("queues", "config", leaf))
+    for leaf in ("collector", "drop-session", "drop-rate", "drop-burst")
+)
+_BY_NAMES = {one.names: one.field for one in (*_SETTINGS, *_REPORTING)}
+_OF_SWITCH = frozenset(one.field for one in _REPORTING)
 
 
 class Wanted:
-    """The settings that a request asks for, port by port."""
+    """The settings that a request asks for: port by port, and what the switch reports."""
 
     def __init__(self, panel: FrontPanel) -> None:
         self._panel = panel
         self._numbers = {name: number for number, name in panel.names.items()}
         self.settings: dict[int, PortSettings] = dict(panel.settings)
+        self.reporting = panel.reporting
         self._fixed = tree(
             PortFigures(number, name, None, 0, PortSettings(), up=False)
             for number, name in panel.names.items()
@@ -107,10 +128,12 @@ class Wanted:
             raise invalid(f"{text(pattern)} cannot be set")
         for path in self._fixed:
             field = _BY_NAMES.get(_names(path))
-            if field is not None and depth(pattern, path) is not None:
-                number = self._number(path)
-                value = getattr(self._panel.initial[number], field)
-                self.settings[number] = _with(self.settings[number], field, value)
+            if field is None or depth(pattern, path) is None:
+                continue
+            if field in _OF_SWITCH:
+                self._put(path, field, getattr(self._panel.initial_reporting, field))
+            else:
+                self._put(path, field, getattr(self._panel.initial[self._number(path)], field))
 
     def _update(self, prefix: gnmi.Path, update: gnmi.Update) -> None:
         path = parse(prefix, update.path)
@@ -128,13 +151,19 @@ class Wanted:
             raise not_found(f"{text(path)}: there is no such leaf")
         field = _BY_NAMES.get(_names(path))
         if field is not None:
-            number, checked = self._number(path), _checked(path, field, value)
-            self.settings[number] = _with(self.settings[number], field, checked)
+            self._put(path, field, _checked(path, field, value))
             return
         if not node.is_config:
             raise invalid(f"{text(path)} is state: it cannot be set")
-        if _plain(value) not in (node.value, f"{node.leaf.identity}:{node.value}"):
+        if _plain(value) not in (node.value, f"{node.leaf.identity}:{node.value!s}"):
             raise invalid(f"{text(path)} is {node.value!r} and cannot be changed")
+
+    def _put(self, path: Path, field: str, value: Any) -> None:
+        if field in _OF_SWITCH:
+            self.reporting = replace(self.reporting, **{field: value})
+            return
+        number = self._number(path)
+        self.settings[number] = replace(self.settings[number], **{field: value})
 
     def _number(self, path: Path) -> int:
         for step in path:
@@ -148,10 +177,6 @@ class Wanted:
                 raise not_found(f"there is no interface {name[:40]!r}")
             return self._numbers[name]
         raise refuse_unknown(path)
-
-
-def _with(settings: PortSettings, field: str, value: Any) -> PortSettings:
-    return replace(settings, **{field: value})
 
 
 def _names(path: Path) -> tuple[str, ...]:
@@ -219,7 +244,7 @@ def _key_of(path: Path, name: str, key: str, entry: Any) -> str:
 
 def _checked(path: Path, field: str, value: object) -> Scalar:
     """A setting's value, of the right type and within bounds."""
-    if field == "enabled":
+    if field in ("enabled", "watch"):
         if not isinstance(value, bool):
             raise invalid(f"{text(path)}: true or false is needed, not {str(value)[:40]!r}")
         return value
@@ -228,8 +253,20 @@ def _checked(path: Path, field: str, value: object) -> Scalar:
         if name not in SPEEDS:
             raise invalid(f"{text(path)}: {str(value)[:40]!r} is none of {', '.join(SPEEDS)}")
         return SPEEDS[name]
-    number = _plain(value)
-    low = 1 if field == "depth" else 0
-    if isinstance(number, bool) or not isinstance(number, int) or not low <= number <= _LIMITS[field]:
-        raise invalid(f"{text(path)}: a number in {low}..{_LIMITS[field]} is needed, not {str(value)[:40]!r}")
+    if field == "collector":
+        return _collector(path, value)
+    number, (least, most) = _plain(value), _LIMITS[field]
+    if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
+        raise invalid(f"{text(path)}: a number in {least}..{most} is needed, not {str(value)[:40]!r}")
     return number
+
+
+def _collector(path: Path, value: object) -> str:
+    if not isinstance(value, str):
+        raise invalid(f"{text(path)}: a string is needed, not {str(value)[:40]!r}")
+    if value:
+        try:
+            collector_address(value)
+        except BadOption as error:
+            raise invalid(f"{text(path)}: {error}") from None
+    return value

@@ -9,8 +9,9 @@ from functools import cached_property
 from finsy.proto import gnmi
 
 from p4fabric.softswitch.gnmi.encode import check_encoding, leaf_update
+from p4fabric.softswitch.gnmi.films import Film
 from p4fabric.softswitch.gnmi.paths import Path, depth, parse, refuse_unknown
-from p4fabric.softswitch.gnmi.tree import TEMPLATE, Leaves, Node, Scalar, Tree, is_known, leaves_of
+from p4fabric.softswitch.gnmi.tree import TEMPLATE, Node, Scalar, Tree, is_known, leaves_below
 from p4fabric.softswitch.server.errors import Code, Refusal, invalid, unimplemented
 
 LOOK = 0.1
@@ -21,7 +22,8 @@ TARGET_INTERVAL = 10.0
 """Seconds between samples of counters where the client leaves the mode to the switch."""
 MOST_PATHS = 256
 MOST_UPDATES = 500
-"""Of one notification: a client takes 4 MiB by default."""
+MOST_BYTES = 1 << 20
+"""Of one notification, and of the bins in it: a client takes 4 MiB by default."""
 
 _List = gnmi.SubscriptionList
 
@@ -38,6 +40,7 @@ class Watch:
     due: float = 0.0
     beat: float = 0.0
     sent: dict[Path, Scalar] = field(default_factory=dict)
+    """What the client knows: of bins, where they ended."""
     judged: dict[Path, bool] = field(default_factory=dict)
     """What `selects` has said: the same paths come up at each look."""
 
@@ -70,10 +73,20 @@ class Watch:
             self.beat, whole = now + self.heartbeat, True
         found: Tree = {}
         for path, node in tree.items():
-            if self.selects(path, node) and (whole or self.sent.get(path) != node.value):
+            if not self.selects(path, node):
+                continue
+            if isinstance(node.value, Film):
+                bins, self.sent[path] = node.value.after(self._end(path))
+                if bins:
+                    found[path] = Node(node.leaf, bins)
+            elif whole or not (node.leaf.volatile or self.sent.get(path) == node.value):
                 self.sent[path] = node.value
                 found[path] = node
         return found
+
+    def _end(self, path: Path) -> int:
+        end = self.sent.get(path, 0)
+        return end if isinstance(end, int) else 0
 
 
 class Subscriptions:
@@ -94,7 +107,6 @@ class Subscriptions:
         self._target = request.prefix.target
         self.patterns = []
         self.watches: list[Watch] = []
-        self._wanted: dict[str, Leaves] = {}
         for one in request.subscription:
             pattern = parse(request.prefix, one.path)
             if not is_known(pattern):
@@ -102,16 +114,8 @@ class Subscriptions:
             self.patterns.append(pattern)
             if self.mode == _List.STREAM:
                 self.watches += _watches(pattern, one)
-
-    def wanted(self, name: str) -> Leaves:
-        """The leaves of an interface that are subscribed to; others need not be looked at."""
-        if name not in self._wanted:
-            self._wanted[name] = tuple(
-                (path, leaf)
-                for path, leaf in leaves_of(name)
-                if any(depth(pattern, path) is not None for pattern in self.patterns)
-            )
-        return self._wanted[name]
+        self.wanted = leaves_below(self.patterns)
+        """The leaves of an interface that are subscribed to."""
 
     def select(self, tree: Tree) -> Tree:
         """All that is subscribed to; `Refusal` (NOT_FOUND) for a path of nothing, unless it streams."""
@@ -127,7 +131,11 @@ class Subscriptions:
         """Take what is sent at first as sent."""
         for watch in self.watches:
             watch.due, watch.beat = now + watch.period, now + watch.heartbeat
-            watch.sent = {path: node.value for path, node in tree.items() if watch.selects(path, node)}
+            watch.sent = {
+                path: node.value.kept[1] if isinstance(node.value, Film) else node.value
+                for path, node in tree.items()
+                if watch.selects(path, node)
+            }
 
     @property
     def due(self) -> float:
@@ -145,17 +153,26 @@ class Subscriptions:
 
     def messages(self, selected: Tree, timestamp: int) -> Iterator[gnmi.SubscribeResponse]:
         """Leaves as notifications of bounded size."""
-        leaves = list(selected.items())
-        for start in range(0, len(leaves), MOST_UPDATES):
-            response = gnmi.SubscribeResponse()
-            notification = response.update
-            notification.timestamp = timestamp
-            if self._target:
-                notification.prefix.target = self._target
-            notification.update.extend(
-                leaf_update(path, node, self._encoding) for path, node in leaves[start : start + MOST_UPDATES]
-            )
-            yield response
+        updates: list[gnmi.Update] = []
+        size = 0
+        for path, node in selected.items():
+            more = len(content) if isinstance(content := node.content, bytes) else 0
+            if updates and (len(updates) == MOST_UPDATES or size + more > MOST_BYTES):
+                yield self._message(updates, timestamp)
+                updates, size = [], 0
+            updates.append(leaf_update(path, node, self._encoding))
+            size += more
+        if updates:
+            yield self._message(updates, timestamp)
+
+    def _message(self, updates: Sequence[gnmi.Update], timestamp: int) -> gnmi.SubscribeResponse:
+        response = gnmi.SubscribeResponse()
+        notification = response.update
+        notification.timestamp = timestamp
+        if self._target:
+            notification.prefix.target = self._target
+        notification.update.extend(updates)
+        return response
 
 
 def _watches(pattern: Path, one: gnmi.Subscription) -> Sequence[Watch]:

@@ -11,11 +11,21 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from p4fabric.softswitch.engine.api import CaptureStats, Engine, PortError, PortStats
+from p4fabric.softswitch.engine.api import (
+    CaptureStats,
+    Engine,
+    PortError,
+    PortStats,
+    QueueCounts,
+    ReportStats,
+)
+from p4fabric.softswitch.engine.api.queues import REPORT_DEPTH, REPORT_WAIT_US
 from p4fabric.softswitch.server.port_changes import PortChanges
 from p4fabric.softswitch.server.ports import Ports
+from p4fabric.softswitch.server.queue_figures import NO_QUEUES, QueueFigures, added, gone
+from p4fabric.softswitch.server.reporting import Reporting, set_up
 
 DEFAULT_DEPTH = 1024
 """Packets in each of a port's queues, as new ports of the engine have it."""
@@ -30,6 +40,10 @@ class PortSettings:
     rate_bps: int = 0
     rate_pps: int = 0
     depth: int = DEFAULT_DEPTH
+    watch: bool = False
+    """Whether the port's queues are kept in bins; reported from where on, see `ports.QueueWatch`."""
+    report_depth: int = REPORT_DEPTH
+    report_wait_us: int = REPORT_WAIT_US
 
     @property
     def limit_bps(self) -> int:
@@ -64,6 +78,20 @@ class PortFigures:
     """Of `out_discards`: longer than the interface sends."""
     counted_since: int = 0
     """When all of these were 0, in nanoseconds since 1970."""
+    queues: QueueFigures = field(default_factory=QueueFigures, compare=False)
+    """By priority."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFigures:
+    """What the switch shows of its own reports."""
+
+    settings: Reporting = field(default_factory=Reporting)
+    node: int = 0
+    """The switch's number in reports."""
+    sent: ReportStats = field(default_factory=lambda: ReportStats(0, 0, 0, 0))
+    clock_ns: int = 0
+    """The clock of bins, reports and the program's timestamps, now: nanoseconds since a time of its own."""
 
 
 _REASONS = ("too_long", "offload", "beyond_mtu")
@@ -77,15 +105,26 @@ _IN_DISCARDS = ("no_buffer", "too_long", "offload")
 class FrontPanel:
     """All ports of one switch."""
 
-    def __init__(self, ports: Ports, changes: PortChanges | None = None) -> None:
-        """`changes` is signalled when a port's status or settings change."""
+    def __init__(
+        self,
+        ports: Ports,
+        changes: PortChanges | None = None,
+        *,
+        reporting: Reporting | None = None,
+        node: int = 0,
+    ) -> None:
+        """`changes` is signalled when a port's status or settings change; `node` is the switch's number in
+        its reports."""
         self.ports = ports
+        self.node = node & 0xFFFFFFFF
+        self.initial_reporting = self._reporting = reporting or Reporting()
         self._changes = changes or PortChanges()
         self.names = {number: interface or f"port{number}" for number, interface in ports.interfaces.items()}
         self.initial = {number: _initial(ports, number) for number in ports.interfaces}
         self._settings = dict(self.initial)
         self._counted_since = time.time_ns()
         self._before: dict[int, dict[str, int]] = {}
+        self._queues_before: dict[int, tuple[QueueCounts, ...]] = {}
         self._engine: Engine | None = None
         self._lock = threading.Lock()  # of what `figures` needs to see together
 
@@ -94,15 +133,21 @@ class FrontPanel:
         """By port number."""
         return self._settings
 
+    @property
+    def reporting(self) -> Reporting:
+        """What the switch reports by itself."""
+        return self._reporting
+
     def use(self, engine: Engine) -> None:
-        """Put all ports that are on into an engine. `PortError` names the one that fails, and none is there
-        then."""
+        """Put all ports that are on into an engine, and have it report. `PortError` or `OSError` names what
+        fails, and no port is there then."""
         try:
             if self.ports.pcap is not None:
                 engine.capture(self.ports.pcap)
             for number, settings in self._settings.items():
                 if settings.enabled:
                     self._add(engine, number, settings)
+            set_up(engine, Reporting(), self._reporting, self.node)
         except (PortError, OSError):
             for number in engine.port_stats():
                 engine.remove_port(number)
@@ -112,14 +157,17 @@ class FrontPanel:
             self._engine = engine
         self._changes.signal()
 
-    def apply(self, wanted: Mapping[int, PortSettings]) -> None:
-        """Set ports otherwise. `PortError` says what cannot be had; nothing is changed then."""
+    def apply(self, wanted: Mapping[int, PortSettings], reporting: Reporting | None = None) -> None:
+        """Set ports otherwise, and what is reported. `PortError` or `OSError` says what cannot be had;
+        nothing is changed then."""
         done: dict[int, PortSettings] = {}
         try:
             for number, settings in wanted.items():
                 before = self._settings[number]
                 self._change(number, before, settings)
                 done[number] = before
+            if reporting is not None:
+                self._report(reporting)
         except (PortError, OSError):
             for number, before in done.items():
                 self._change(number, self._settings[number], before)
@@ -140,6 +188,14 @@ class FrontPanel:
                     _add_up(counts, stats[number])
                 found.append(self._figures(number, settings[number], stats.get(number), counts, waiting))
         return found
+
+    def reports(self) -> ReportFigures:
+        """What the switch reports by itself, and has reported."""
+        with self._lock:
+            engine, settings = self._engine, self._reporting
+        if engine is None:
+            return ReportFigures(settings, self.node)
+        return ReportFigures(settings, self.node, engine.queues.reports(), engine.queues.now_ns())
 
     def captures(self) -> list[CaptureStats]:
         """Every pcap file."""
@@ -164,8 +220,25 @@ class FrontPanel:
             up=stats.up if stats is not None else False,
             waiting=waiting,
             counted_since=self._counted_since,
+            queues=self._queues(number, self._engine if stats is not None else None),
             **counts,
         )
+
+    def _queues(self, number: int, engine: Engine | None) -> QueueFigures:
+        before = self._queues_before.get(number, NO_QUEUES)
+        if engine is None:
+            return QueueFigures(before)
+        return QueueFigures(
+            before,
+            lambda: engine.queues.counts(number),
+            lambda priority, after: engine.queues.bins(number, priority, after),
+        )
+
+    def _report(self, reporting: Reporting) -> None:
+        with self._lock:
+            if self._engine is not None:
+                set_up(self._engine, self._reporting, reporting, self.node)
+            self._reporting = reporting
 
     def _change(self, number: int, before: PortSettings, settings: PortSettings) -> None:
         with self._lock:
@@ -175,29 +248,43 @@ class FrontPanel:
                 elif settings.enabled and not before.enabled:
                     self._add(self._engine, number, settings)
                 elif settings.enabled:
-                    _limit(self._engine, number, settings)
+                    _set_queues(self._engine, number, settings)
             self._settings[number] = settings
 
     def _add(self, engine: Engine, number: int, settings: PortSettings) -> None:
         engine.add_port(number, self.ports.interfaces[number], xdp=number in self.ports.xdp)
-        _limit(engine, number, settings)
+        _set_queues(engine, number, settings)
 
     def _remove(self, engine: Engine, number: int) -> None:
         counts = self._before.setdefault(number, {})
         _add_up(counts, engine.port_stats()[number])
+        before = self._queues_before.get(number, NO_QUEUES)
+        self._queues_before[number] = gone(added(before, engine.queues.counts(number)))
         engine.remove_port(number)
 
 
 def _initial(ports: Ports, number: int) -> PortSettings:
-    limits = ports.queues.get(number)
-    if limits is None:
-        return PortSettings()
-    depth = limits.depth if limits.depth is not None else DEFAULT_DEPTH
-    return PortSettings(rate_bps=limits.rate_bps or 0, rate_pps=limits.rate_pps or 0, depth=depth)
+    settings = PortSettings()
+    if (limits := ports.queues.get(number)) is not None:
+        depth = limits.depth if limits.depth is not None else DEFAULT_DEPTH
+        settings = replace(
+            settings, rate_bps=limits.rate_bps or 0, rate_pps=limits.rate_pps or 0, depth=depth
+        )
+    if (watch := ports.watches.get(number)) is not None:
+        settings = replace(
+            settings, watch=True, report_depth=watch.report_depth, report_wait_us=watch.report_wait_us
+        )
+    return settings
 
 
-def _limit(engine: Engine, number: int, settings: PortSettings) -> None:
+def _set_queues(engine: Engine, number: int, settings: PortSettings) -> None:
     engine.set_queue(number, rate_bps=settings.limit_bps, rate_pps=settings.rate_pps, depth=settings.depth)
+    if settings.watch:
+        engine.queues.watch(
+            number, report_depth=settings.report_depth, report_wait_us=settings.report_wait_us
+        )
+    else:
+        engine.queues.unwatch(number)
 
 
 def _add_up(counts: dict[str, int], stats: PortStats) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from p4fabric.softswitch.engine.api.queues import REPORT_DEPTH, REPORT_WAIT_US
+
 HIGHEST_PORT = 511
 ETH_P_ALL = 3
 _RATE = re.compile(r"(\d+)(pps|k|m|g)?(bit)?", re.IGNORECASE)
@@ -33,6 +35,16 @@ class QueueLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueWatch:
+    """A port whose queues are kept in bins of a millisecond. Bins are reported around one in which
+    `report_depth` packets wait (0: always), or one has waited `report_wait_us` microseconds, or one is
+    dropped."""
+
+    report_depth: int = REPORT_DEPTH
+    report_wait_us: int = REPORT_WAIT_US
+
+
+@dataclass(frozen=True, slots=True)
 class Ports:
     """Interfaces by port number (None: a memory port), and limits. Ports in `xdp` use AF_XDP instead of
     AF_PACKET."""
@@ -43,6 +55,7 @@ class Ports:
     pcap: Path | None = None
     """The folder that gets a pcap file for what each port receives and one for what it sends: NAME_in.pcap
     and NAME_out.pcap, after the interface, or portN where there is none."""
+    watches: Mapping[int, QueueWatch] = field(default_factory=dict)
 
     def check(self, drop_port: int = 511) -> None:
         """`BadOption` when an interface is missing or given twice, or this process may not open it."""
@@ -67,6 +80,9 @@ class Ports:
         for number in self.queues:
             if number not in self.interfaces:
                 raise BadOption(f"queue {number}: there is no port {number}")
+        for number in self.watches:
+            if number not in self.interfaces:
+                raise BadOption(f"watched queues of port {number}: there is no port {number}")
         for number in self.xdp:
             if self.interfaces.get(number) is None:
                 raise BadOption(f"xdp {number}: port {number} has no interface")

@@ -27,6 +27,7 @@ from p4fabric.softswitch.server.pipeline import Pipelines
 from p4fabric.softswitch.server.port_changes import PortChanges
 from p4fabric.softswitch.server.port_log import PortLog
 from p4fabric.softswitch.server.ports import HIGHEST_PORT, BadOption, Ports
+from p4fabric.softswitch.server.reporting import Reporting, collector_address
 from p4fabric.softswitch.server.rpc import GuardedServer
 from p4fabric.softswitch.server.service import P4RuntimeService
 from p4fabric.softswitch.server.tasks import run_to_end
@@ -86,6 +87,8 @@ class SwitchOptions:
     cores: int = 1
     busy_poll_us: int = 0
     notifications: bool = True
+    report_to: str | None = None
+    """ADDRESS:PORT that the bins of watched queues are sent to by UDP, unless gNMI says otherwise."""
     log_packets: bool = False
     """Trace every packet into the log `p4fabric.softswitch.packets`, at debug; forwarding is slower then."""
     clock: Callable[[], int] | None = None
@@ -98,7 +101,12 @@ class SoftSwitchServer:
     def __init__(self, options: SwitchOptions) -> None:
         self.options = options
         self._port_changes = PortChanges()
-        self._panel = FrontPanel(options.ports, self._port_changes)
+        self._panel = FrontPanel(
+            options.ports,
+            self._port_changes,
+            reporting=Reporting(collector=options.report_to or ""),
+            node=options.device_id,
+        )
         self._claims = Claims()
         self._pipelines = Pipelines(
             self._panel,
@@ -212,6 +220,8 @@ class SoftSwitchServer:
         if options.cpu_port in options.ports.interfaces:
             raise BadOption(f"port {options.cpu_port} is the CPU port")
         options.ports.check(options.drop_port)
+        if options.report_to is not None:
+            collector_address(options.report_to)
         self._claims.claim(options.ports)
         try:
             self._port_changes.start()

@@ -52,6 +52,13 @@ from p4fabric.controller.documents.fabric import (
     PortDocument,
     SwitchDocument,
 )
+from p4fabric.controller.documents.incidents import (
+    IncidentDocument,
+    IncidentFilmDocument,
+    SeriesDocument,
+    TopDocument,
+    WatchedQueueDocument,
+)
 from p4fabric.controller.documents.intents import (
     CountersDocument,
     IntentMetadata,
@@ -105,6 +112,8 @@ __all__ = [
     "FirewallPolicy",
     "Forbidden",
     "HostDocument",
+    "IncidentDocument",
+    "IncidentFilmDocument",
     "Intent",
     "IntentError",
     "IntentKey",
@@ -128,6 +137,7 @@ __all__ = [
     "Resource",
     "Retries",
     "Role",
+    "SeriesDocument",
     "Service",
     "Settings",
     "StatusReason",
@@ -136,10 +146,12 @@ __all__ = [
     "TelemetryWatch",
     "TokenDocument",
     "TooManyRequests",
+    "TopDocument",
     "Unauthenticated",
     "UnexpectedAnswer",
     "UpfSession",
     "WaitTimeout",
+    "WatchedQueueDocument",
     "Writable",
     "Written",
     "document_of",

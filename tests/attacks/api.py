@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,13 +75,16 @@ class Attacked:
 
 
 @contextmanager
-def attacked(folder: Path, *addresses: str, limits: str = "", **api: Any) -> Iterator[Attacked]:
-    """Run a controller of some switches, after a shell command that limits it, with keys of `api`."""
+def attacked(
+    folder: Path, *addresses: str, limits: str = "", sections: Mapping[str, Any] | None = None, **api: Any
+) -> Iterator[Attacked]:
+    """Run a controller of some switches, after a shell command that limits it, with keys of `api` and other
+    sections of its configuration."""
     switches = [
         {"name": f"leaf{n}", "deviceId": n, "address": address, "role": "leaf"}
         for n, address in enumerate(addresses, 1)
     ]
-    config = {"switches": switches, "api": {"listen": "127.0.0.1:0", **api}}
+    config = {"switches": switches, "api": {"listen": "127.0.0.1:0", **api}, **(sections or {})}
     (folder / "fabric.yaml").write_text(yaml.safe_dump(config))
     command = ["sh", "-c", f'{limits or ":"}; exec "$0" controller --config fabric.yaml', P4FABRIC]
     with (folder / "log").open("w") as log:

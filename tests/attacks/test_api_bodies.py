@@ -8,9 +8,6 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.attacks import raw_bodies
 from tests.attacks.api import NETWORK, SPEC, Attacked, attacked, policies, until
 
 INTENTS = "/api/v1/intents"
@@ -131,11 +128,3 @@ def test_what_cannot_be_meant_is_refused_by_name(tmp_path: Path) -> None:
         for name in (b"\\ud83d\\ude00", "😀".encode()):
             answer = controller.call("POST", INTENTS, content=b'{"kind": "' + name + b'"}')
             assert answer.json()["errors"][0]["value"] == "😀"
-
-
-@pytest.mark.timeout(60)
-def test_no_raw_body_is_too_much_for_any_path(tmp_path: Path) -> None:
-    with attacked(tmp_path) as controller:
-        statuses = raw_bodies.run(controller, 1, lambda number: number == 1500)
-        assert {200, 400, 404, 405, 422} <= statuses.keys()
-        assert "Traceback" not in controller.log

@@ -222,3 +222,14 @@ def test_what_is_no_http_is_refused_in_json_and_logged_a_few_times(tmp_path: Pat
         (error,) = json.loads(refused.partition(b"\r\n\r\n")[2])["errors"]
         assert error["field"] == "request"
         assert 1 <= controller.log.count("Invalid HTTP request") <= 5
+
+
+def test_a_body_that_turns_into_nonsense_is_answered_once(tmp_path: Path) -> None:
+    with attacked(tmp_path) as controller:
+        head = controller.request("/api/v1/intents", "Transfer-Encoding: chunked", method="POST")
+        for body in (b"zz\r\n", b"-1\r\n", b"2\r\n{}x"):
+            told = answer(controller.connect(head + body))
+            assert told.startswith(b"HTTP/1.1 400 ") and told.count(b"HTTP/1.1 ") == 1
+        # Control: the same in order.
+        assert answer(controller.connect(head + b"2\r\n{}\r\n0\r\n\r\n")).startswith(b"HTTP/1.1 422 ")
+        assert "Traceback" not in controller.log

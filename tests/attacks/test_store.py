@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from p4fabric.controller.fabric import pipeline as pipeline_module
 from p4fabric.controller.p4runtime import Pipeline
 from p4fabric.controller.store import StoreUnusable
 from tests.fabric.api.conftest import Served, configured, controller, network, switch_process
@@ -103,7 +102,7 @@ async def test_a_store_that_knows_little_of_what_a_switch_holds_changes_nothing_
         assert 'p4fabric_switch_held{switch="leaf1"} 1.0' in page
         # An intent that would need a write says why it has none.
         await apply(served, [network("more", attachments=[{"switch": "leaf1", "port": 7}])])
-        await served.until(lambda: served.fabric.intents()[-1].status.state == "degraded")
+        await served.until(lambda: served.fabric.intents.all()[-1].status.state == "degraded")
         status = (await served.get("/api/v1/intents/Network/acme/more"))["status"]
         assert "are not in this store" in status["reasons"][0]["message"]
         assert (await served.http.delete("/api/v1/intents/Network/acme/more")).status_code == 200
@@ -191,7 +190,6 @@ async def test_a_new_pipeline_does_not_empty_a_switch_for_a_store_that_knows_not
         return pipeline
 
     monkeypatch.setattr(Pipeline, "of", of_next_version)
-    monkeypatch.setattr(pipeline_module, "_made", {})
     if lost:
         (tmp_path / "p4fabric.db").unlink()
     async with controller(configured(tmp_path, wire.address)) as served:
@@ -202,8 +200,8 @@ async def test_a_new_pipeline_does_not_empty_a_switch_for_a_store_that_knows_not
         leaf = await until_held(served)
         assert "entries of another pipeline" in leaf["held"] and not leaf["connected"]
         await apply(served, [network("more", attachments=[{"switch": "leaf1", "port": 7}])])
-        await served.until(lambda: served.fabric.intents()[0].status.state == "degraded")
-        (reason,) = served.fabric.intents()[0].status.reasons
+        await served.until(lambda: served.fabric.intents.all()[0].status.state == "degraded")
+        (reason,) = served.fabric.intents.all()[0].status.reasons
         assert "entries of another pipeline" in reason
     assert (wire.pushes, wire.updates) == (0, [])
     async with controller(configured(tmp_path, wire.address), confirm_removal=True) as served:

@@ -16,18 +16,17 @@ from p4fabric.controller.access_config import (
     TenantConfig,
     TenantPortsConfig,
 )
+from p4fabric.controller.api_config import ApiConfig, ApiTlsConfig
 from p4fabric.controller.config import (
-    ApiConfig,
-    ApiTlsConfig,
     FabricConfig,
     HostsConfig,
     LogConfig,
     StoreConfig,
-    SwitchConfig,
     TablesConfig,
     TelemetryConfig,
-    TlsConfig,
 )
+from p4fabric.controller.switch_config import SwitchConfig, TlsConfig
+from p4fabric.controller.telemetry_config import IncidentsConfig, IpfixConfig, ReportsConfig
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/configuration.md").read_text()
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -44,6 +43,9 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "hosts": HostsConfig,
     "tables": TablesConfig,
     "telemetry": TelemetryConfig,
+    "telemetry.reports": ReportsConfig,
+    "telemetry.incidents": IncidentsConfig,
+    "telemetry.ipfix": IpfixConfig,
     "log": LogConfig,
 }
 
@@ -67,7 +69,7 @@ def _default(value: object) -> str:
         case tuple():
             return ", ".join(map(str, value))
         case float():
-            return f"{value:g}"
+            return f"{value:.12g}"
         case _:
             return str(value)
 
@@ -75,7 +77,11 @@ def _default(value: object) -> str:
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_key_is_documented_with_its_default(section: str) -> None:
     expected = {
-        str(field.alias): "required" if field.is_required() else _default(field.default)
+        str(field.alias): "required"
+        if field.is_required()
+        else "none"
+        if field.default_factory
+        else _default(field.default)
         for field in SECTIONS[section].model_fields.values()
     }
     assert _documented(section) == expected

@@ -135,7 +135,7 @@ def test_a_controller_is_ready_and_healthy_until_it_is_stopped(
     with _running("controller", "-c", str(tmp_path / "fabric.yaml")) as controller:
         assert manager.recv(64) == b"READY=1"
         assert controller.stdout is not None
-        (url,) = re.findall(r"http://\S+?(?=/docs)", controller.stdout.readline())
+        (url,) = re.findall(r"http://\S+?(?=/ui)", controller.stdout.readline())
         assert _healthy("controller", P4FABRIC_API=url) == 0
         controller.send_signal(signal.SIGTERM)
         assert manager.recv(64) == b"STOPPING=1"

@@ -20,29 +20,7 @@ from tests.fabric.api.test_cli import controller_process
 from tests.switch.pipeline.harness import free_tcp_port
 
 SERVERS = ["10.0.2.11", "10.0.2.12", "10.0.2.13"]
-NETWORKS = [
-    {
-        "kind": "Network",
-        "tenant": "acme",
-        "name": name,
-        "spec": {
-            "subnets": [f"10.0.{number}.0/24"],
-            "gateways": [f"10.0.{number}.1"],
-            "attachments": attachments,
-        },
-    }
-    for number, name, attachments in (
-        (1, "clients", [{"switch": "leaf1", "port": 1}]),
-        (
-            2,
-            "servers",
-            [
-                {"switch": "leaf1", "port": port, "mac": f"02:00:00:00:02:{port:02x}", "addresses": [address]}
-                for port, address in enumerate(SERVERS, 2)
-            ],
-        ),
-    )
-]
+NETWORKS = list(yaml.safe_load_all((EXAMPLES / "operator/networks.yaml").read_text()))
 
 
 def until(wanted: Callable[[], Any], seconds: float = 40) -> Any:

@@ -23,7 +23,7 @@ from p4fabric.pipelines.entities import Entity, EntityKey
 from tests.unit.southbound.simulated_switch import HeldClock
 
 from .packets import CABLES, EDGE_PORTS, NAMES, address, mac
-from .wishes import SUBNET_OF, USUAL, Document, documents, key_of, keys
+from .wishes import SUBNET_OF, USUAL, Document, attachment, documents, key_of, keys, network
 from .world import World
 
 ALL = 1_000_000
@@ -90,12 +90,10 @@ class PreviewMachine(RuleBasedStateMachine):
         tenant=st.sampled_from(("red", "blue")), name=st.sampled_from("ab"), who=st.sampled_from(EDGE_PORTS)
     )
     def hear(self, tenant: str, name: str, who: PortRef) -> None:
-        network = self.world.core.view.catalogue.get(IntentKey("Network", tenant, name))  # type: ignore[arg-type]
-        there = (
-            {a.ref for a in network.spec.attachments if a.mac is None} if isinstance(network, Network) else ()
-        )
-        if who in there and network is not None:
-            self.world.hear(Host(mac(who), network.key, who, frozenset([address(who, SUBNET_OF[name])])))
+        found = self.world.core.view.catalogue.get(IntentKey("Network", tenant, name))  # type: ignore[arg-type]
+        there = {a.ref for a in found.spec.attachments if a.mac is None} if isinstance(found, Network) else ()
+        if who in there and found is not None:
+            self.world.hear(Host(mac(who), found.key, who, frozenset([address(who, SUBNET_OF[name])])))
             self.settle()
 
     @rule(cable=st.sampled_from(CABLES), up=st.booleans())
@@ -248,6 +246,23 @@ def changes(before: Mapping[EntityKey, Entity], now: Mapping[EntityKey, Entity])
         **{key: change.desired for key, change in found.changed.items()},
         **dict.fromkeys(found.surplus),
     }
+
+
+def test_an_intent_that_was_deleted_with_its_hosts_is_none_before_it_is_applied_again() -> None:
+    """Its switch is gone, so the intent is at once; what was heard at its port is forgotten after that."""
+    machine, port = PreviewMachine(), EDGE_PORTS[0]
+    document = network("red", "a", attachment(port, SUBNET_OF["a"]))
+    machine.start(first=(), connected=set(NAMES))
+    try:
+        machine.apply([document])
+        machine.hear("red", "a", port)
+        machine.connection(port.switch, there=False)
+        machine.declare_gone(port.switch)
+        machine.delete([key_of(document)])
+        machine.connection(port.switch, there=True)
+        machine.apply([document])
+    finally:
+        machine.teardown()
 
 
 def test_what_is_said_of_a_change_is_what_it_does() -> None:

@@ -64,6 +64,10 @@ class WatchedSwitch:
     def connected(self) -> bool:
         return self.session.state.phase is Phase.PRIMARY
 
+    @property
+    def epoch(self) -> int | None:
+        return self.session.state.epoch if self.connected else None
+
     def begin(self, desired: Mapping[EntityKey, Entity], revision: int, barrier: Barrier) -> Reconciler:
         self.reconciler = Reconciler(
             self.session, self.world.rules, barrier, self.world.progressed, timing=QUICK
@@ -175,7 +179,7 @@ class World:
         for name, switch in self.switches.items():
             reconciler = switch.begin(wanted.get(name, {}), self.core.compiler.revision, barrier)
             self.tasks.append(asyncio.ensure_future(reconciler.run()))
-            self.control.connection(name, switch.connected)
+            self.control.connection(name, switch.epoch)
         self.take_in()
 
     async def stop(self) -> None:
@@ -234,12 +238,12 @@ class World:
         for name in names or NAMES:
             if not self.switches[name].connected:
                 self.switches[name].session.connect()
-                self.control.connection(name, True)
+                self.control.connection(name, self.switches[name].epoch)
                 self.take_in()
 
     def disconnect(self, name: SwitchName) -> None:
         self.switches[name].session.disconnect()
-        self.control.connection(name, False)
+        self.control.connection(name, None)
 
     def refuse(self, name: SwitchName, which: Callable[[Update], bool]) -> None:
         """A switch refuses some updates, until it is told otherwise."""
@@ -315,7 +319,7 @@ class World:
         for key in progress.recovered:
             failures.pop(key, None)
         failures.update(progress.failures)
-        self.control.connection(progress.switch, self.switches[progress.switch].connected)
+        self.control.connection(progress.switch, self.switches[progress.switch].epoch)
         self.control.progressed(progress)
         self.take_in()
 
@@ -339,20 +343,25 @@ class World:
     def status_changed(self, key: IntentKey, status: IntentStatus) -> None:
         self.statuses[key] = status
         if status.state is IntentState.ACTIVE:
-            for output in self.core.compiler.outputs(key):
-                for name, entities in output.entities.items():
-                    for entity in entities if name not in self.control.gone else ():
-                        wanted = self.core.compiler.desired(name).get(entity.key)
-                        assert wanted is None or self.switches[name].holds(wanted), (
-                            f"{key} is active, and {name} lacks {wanted}"
-                        )
+            self._is_active(key, NAMES)
+
+    def _is_active(self, key: IntentKey, switches: Collection[SwitchName]) -> None:
+        for output in self.core.compiler.outputs(key):
+            for name, entities in output.entities.items():
+                for entity in entities if name in switches and name not in self.control.gone else ():
+                    wanted = self.core.compiler.desired(name).get(entity.key)
+                    assert wanted is None or self.switches[name].holds(wanted), (
+                        f"{key} is active, and {name} lacks {wanted}"
+                    )
 
     def intent_deleted(self, key: IntentKey) -> None:
         self.statuses.pop(key, None)
         self.deleted.append(key)
 
     def switch_status_changed(self, change: SwitchStatusChanged) -> None:
-        pass
+        for key in self.control.statuses:
+            if self.control.statuses.status_of(key).state is IntentState.ACTIVE:
+                self._is_active(key, [change.switch])
 
     def state(self, key: IntentKey) -> IntentState:
         return self.control.statuses.status_of(key).state

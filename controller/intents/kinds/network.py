@@ -22,6 +22,7 @@ from p4fabric.controller.intents.fields import (
     Count,
     IpAddress,
     IpPrefix,
+    Label,
     Mac,
     PortNumber,
     RoutedPrefix,
@@ -64,6 +65,8 @@ ROUTED_LEAVES = "routed leaves"
 """A tenant: the switches with ports of networks that have gateways."""
 ATTACHED = "attached"
 """A network and a port: the index of its attachment there."""
+HOST_NAME = "host name"
+"""A tenant and a name: the attachments whose host has it, as (key of the network, index)."""
 
 # Roles of addresses, as messages put them.
 A_GATEWAY = "a gateway"
@@ -108,6 +111,9 @@ class Attachment(Part):
     port: PortNumber
     vlan: VlanTag | None = Field(
         None, description="the tag that frames carry at this port; untagged if left out"
+    )
+    host: Label | None = Field(
+        None, description="the name of the host at this port, to ask for it by; unique in the network"
     )
     mac: Mac | None = Field(None, description="the one host at this port; learned if left out")
     addresses: Annotated[tuple[Address, ...], AtMost(MOST_ADDRESSES)] = Field(
@@ -222,12 +228,17 @@ class Network(IntentDocument):
         yield vrf_need(self.tenant)
 
     def check(self) -> Iterator[FieldError]:
-        """Subnets that overlap, addresses outside of them, hosts without a MAC address, idle routes."""
+        """Subnets that overlap, addresses outside of them, hosts without a MAC address or with the name of
+        another one, idle routes."""
         yield from self._check_subnets()
         for index, gateway in enumerate(self.spec.gateways):
             yield from self._check_address(gateway, field_path(("spec", "gateways", index)))
+        named: dict[str, int] = {}
         for index, attachment in enumerate(self.spec.attachments):
             where = field_path(("spec", "attachments", index))
+            if attachment.host is not None and named.setdefault(attachment.host, index) != index:
+                message = f"is the name of attachments[{named[attachment.host]}] already"
+                yield FieldError(f"{where}.host", attachment.host, message)
             if attachment.addresses and attachment.mac is None:
                 yield FieldError(f"{where}.mac", None, "is required where addresses are given", Code.REQUIRED)
             if attachment.mac == ROUTER_MAC:
@@ -292,6 +303,8 @@ class Network(IntentDocument):
             if spec.gateways:
                 yield (ROUTED_LEAVES, tenant), port.switch
             yield (ATTACHED, key, port), number
+            if attachment.host is not None:
+                yield (HOST_NAME, tenant, attachment.host), (key, number)
 
     def check_among(self, catalogue: Catalogue) -> Iterator[FieldError]:
         """Subnets and routed prefixes against the tenant's other networks."""

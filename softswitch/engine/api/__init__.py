@@ -65,6 +65,7 @@ from p4fabric.softswitch.engine.api.pipeline import (
     TableInfo,
     ValueSetInfo,
 )
+from p4fabric.softswitch.engine.api.queues import Bin, QueueCounts, Queues, ReportStats
 from p4fabric.softswitch.engine.api.reports import (
     CaptureStats,
     Departure,
@@ -82,6 +83,7 @@ __all__ = [
     "ActionCall",
     "ActionInfo",
     "Atomicity",
+    "Bin",
     "BuildError",
     "CaptureStats",
     "Change",
@@ -123,10 +125,13 @@ __all__ = [
     "PortError",
     "PortStats",
     "ProfileInfo",
+    "QueueCounts",
     "QueueStats",
+    "Queues",
     "Range",
     "RegisterInfo",
     "Replica",
+    "ReportStats",
     "SetDefaultAction",
     "Status",
     "TableInfo",

@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self
 
 from p4fabric.softswitch.engine.api.operations import Atomicity, CounterValue, MeterConfig, Operation, Outcome
 from p4fabric.softswitch.engine.api.pipeline import DeviceConfig, PipelineInfo
+from p4fabric.softswitch.engine.api.queues import Queues
 from p4fabric.softswitch.engine.api.reports import (
     CaptureStats,
     Departure,
@@ -112,6 +113,11 @@ class Engine(Protocol):
     ) -> None:
         """Limit a port's egress: bits/s of frame bytes, packets/s (0: unlimited), packets that may wait in
         each priority's queue. None leaves a value as it is."""
+        ...
+
+    @property
+    def queues(self) -> Queues:
+        """The egress queues: bins of a millisecond, counts by priority, and what is reported of them."""
         ...
 
     def port_stats(self) -> dict[int, PortStats]:

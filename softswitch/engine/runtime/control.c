@@ -26,7 +26,7 @@ EXPORT struct engine *engine_new(uint32_t cpu_port, uint32_t drop_port, uint32_t
     engine->cpu_port = (uint16_t)cpu_port;
     engine->drop_port = (uint16_t)drop_port;
     engine->default_depth = depth;
-    engine->changed_fd = -1;
+    engine->changed_fd = engine->reporter.fd = -1;
     engine->ready_last = &engine->ready_first;
     engine->pending_last = &engine->pending_first;
     pthread_mutex_init(&engine->control, NULL);
@@ -73,6 +73,7 @@ EXPORT void engine_free(struct engine *engine)
     ring_close(&engine->injected);
     ring_close(&engine->collected);
     upward_close(&engine->upward);
+    close_fd(engine->reporter.fd);
     close_fd(engine->wake_fd);
     close_fd(engine->events_fd);
     close_fd(engine->collected_fd);
@@ -164,6 +165,8 @@ EXPORT void engine_hold(struct engine *engine, uint64_t now_ns)
 {
     engine_park(engine);
     engine->start_ns = 0;
+    if (engine->held && now_ns > engine->held_ns)
+        watches_late(engine, engine->held_ns, now_ns); /* nobody has seen what came meanwhile */
     if (!engine->held || now_ns > engine->held_ns)
         engine->held_ns = now_ns;
     engine->held = true;
@@ -200,6 +203,7 @@ EXPORT int engine_set_queue(struct engine *engine, uint32_t number, int64_t bps,
     engine_park(engine);
     int error = number < PORTS && engine->ports[number] ? 0 : ENOENT;
     if (!error) {
+        engine_clock(engine);
         struct scheduler *scheduler = &engine->ports[number]->scheduler;
         if (bps >= 0)
             scheduler->rate_bps = (uint64_t)bps;
@@ -207,7 +211,9 @@ EXPORT int engine_set_queue(struct engine *engine, uint32_t number, int64_t bps,
             scheduler->rate_pps = (uint64_t)pps;
         if (depth >= 0)
             scheduler->limit = (uint32_t)depth;
-        scheduler->next_ns = scheduler->line_ns = 0;
+        if (scheduler->next_ns > engine->now_ns)
+            scheduler->next_ns = engine->now_ns;
+        scheduler->line_ns = 0;
     }
     engine_release(engine);
     return error;

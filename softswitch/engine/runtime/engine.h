@@ -11,13 +11,15 @@
 #include <pthread.h>
 
 #include "capture.h"
+#include "deflect.h"
 #include "pipeline.h"
+#include "report.h"
 #include "ring.h"
 #include "upward.h"
+#include "watch.h"
 
 enum {
     PORTS = 512,
-    PRIORITIES = 8,
     BURST = 32,
     SEND_BURST = 64,
     MOST_SENDERS = 15,
@@ -88,6 +90,14 @@ struct queue {
     uint32_t depth;
 };
 
+struct queue_counts { /* of one queue, beside it so that those that are looked at in turn lie together */
+    uint64_t packets, bytes; /* sent */
+    uint64_t drops[DROP_REASONS];
+    uint64_t deflected, spent_ns; /* deflect.c: copies made, and until when the bucket is spent */
+    uint32_t unreported;          /* drops since the last copy */
+    uint32_t most;                /* packets that ever waited */
+};
+
 struct scheduler { /* of one port */
     struct queue queues[PRIORITIES];
     uint64_t rate_bps, rate_pps; /* 0: unlimited */
@@ -106,6 +116,13 @@ enum injected { INJECTED_FRAME, INJECTED_TIME }; /* records of the ring; a time 
 
 /* --- ports (port.c) --- */
 
+/* Whoever wants to know each packet's fate: tests, to judge what is reported by. */
+enum witnessed { WITNESS_QUEUED, WITNESS_LEFT, WITNESS_DROPPED };
+
+struct witness {
+    void (*saw)(struct witness *witness, enum witnessed what, const struct packet *packet, uint32_t reason);
+};
+
 struct link; /* an interface's sockets and rings (link.h) */
 
 struct port {
@@ -114,6 +131,8 @@ struct port {
     char name[16];
     struct link *link;
     struct scheduler scheduler;
+    struct watch *watch; /* NULL: nobody watches */
+    struct queue_counts counts[PRIORITIES];
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
     uint64_t drops[DROP_REASONS];
 };
@@ -135,6 +154,7 @@ struct engine {
     struct packet *pending_first, **pending_last; /* to go through ingress again */
     uint32_t pending;
     uint64_t now_ns, start_ns;
+    uint64_t arrived_ns; /* what came until then has been dealt with */
     bool held;                 /* the clock stands still but for engine_advance */
     uint64_t held_ns, due_ns;  /* where it stands; when a queue sends next, once all has settled */
     uint64_t poll_ns; /* how long to look for more before it sleeps */
@@ -142,6 +162,13 @@ struct engine {
     uint64_t looked_ns; /* when the descriptors were looked at last */
     uint16_t limited[PORTS]; /* ports with packets that wait, in a queue or for the line */
     uint32_t limited_count;
+    uint16_t watched[PORTS]; /* ports with a watch */
+    uint32_t watched_count, untimed_count; /* untimed: ports whose frames do not say when they came */
+    uint64_t bins_due_ns;    /* when the next bins are over */
+    uint64_t planned_ns;     /* when the worker meant to look at its ports next */
+    struct reporter reporter;
+    struct deflection deflection;
+    struct witness *witness; /* NULL: nobody */
     bool events_new, collected_new;
     uint64_t ingress_packets, egress_packets, recirculated;
     uint64_t drops[DROP_REASONS];
@@ -175,6 +202,12 @@ static inline uint64_t since_start_at_us(const struct engine *engine, uint64_t n
     return (ns - engine->start_ns) / 1000;
 }
 
+static inline void witness(struct engine *engine, enum witnessed what, const struct packet *packet, uint32_t reason)
+{
+    if (__builtin_expect(engine->witness != NULL, false))
+        engine->witness->saw(engine->witness, what, packet, reason);
+}
+
 uint64_t monotonic_ns(void);
 uint64_t engine_time(const struct engine *engine); /* the machine's monotonic clock, or the held one */
 void engine_clock(struct engine *engine);
@@ -189,18 +222,23 @@ void process_pending(struct engine *engine, uint32_t most);
 void process_receive(struct engine *engine, struct port *port, struct packet *packet); /* may wait for its burst */
 void process_burst(struct engine *engine); /* the end of a burst of received packets */
 void drop_packet(struct engine *engine, struct packet *packet, enum drop_reason reason);
+void drop_queued(struct engine *engine, struct packet *packet, enum drop_reason reason); /* one with a queue */
 
 /* queue.c */
 void queue_put(struct engine *engine, struct packet *packet, uint16_t port, uint32_t priority);
 uint64_t queue_run(struct engine *engine); /* sends what is due; when the next one is, UINT64_MAX: never */
 void queue_open(struct scheduler *scheduler, uint32_t limit);
 void queue_clear(struct engine *engine, struct port *port);
+void queue_give_up(struct engine *engine, struct port *port, const struct pipeline *pipeline); /* its packets */
 void line_put(struct engine *engine, struct port *port, struct packet *packet); /* sends it, at once if that is in time */
+/* `sent_bytes`, of a packet that a queue has let go; NULL: it has come straight on. */
 void process_egress(struct engine *engine, struct packet *packet, uint32_t *sent_bytes);
 
 /* port.c */
 struct port *port_open(struct engine *engine, uint16_t number, const char *interface, bool xdp, int *error);
 void port_close(struct engine *engine, struct port *port);
+bool port_watch(struct engine *engine, struct port *port); /* false: out of memory */
+void port_unwatch(struct engine *engine, struct port *port);
 void ports_check(struct engine *engine); /* links came or went */
 int port_fd(const struct port *port);
 int netlink_open(void);
@@ -208,6 +246,7 @@ void refill_groups(struct engine *engine);
 
 /* receive.c */
 bool port_receive(struct engine *engine, struct port *port); /* one burst; whether there was anything */
+uint64_t arrivals_until(const struct engine *engine); /* until when all that came to any port has been taken */
 
 /* transmit.c */
 void port_send(struct engine *engine, struct port *port, struct packet *packet);

@@ -15,6 +15,16 @@ struct port_report {
     uint64_t drops[DROP_REASONS];
 };
 
+struct queue_report {
+    uint32_t waiting, most;
+    uint64_t packets, bytes, deflected;
+    uint64_t drops[DROP_REASONS];
+};
+
+struct reporter_report {
+    uint64_t datagrams, refused, bytes, bins;
+};
+
 struct engine_report {
     uint64_t ingress, egress, recirculated, events_lost;
     uint64_t drops[DROP_REASONS];
@@ -48,6 +58,16 @@ EXPORT uint32_t engine_ports(struct engine *engine, struct port_report *reports,
 EXPORT void engine_figures(struct engine *engine, struct engine_report *report);
 EXPORT void engine_apply(struct engine *engine, const uint64_t *words, uint64_t count, struct outcome *outcomes,
                          uint32_t operations, int all);
+
+/* telemetry.c */
+EXPORT uint64_t engine_now(struct engine *engine);
+EXPORT int engine_watch(struct engine *engine, uint32_t number, int on, uint32_t report_depth, uint32_t report_wait_ns);
+EXPORT uint32_t engine_queues(struct engine *engine, uint32_t number, struct queue_report *reports);
+EXPORT int64_t engine_bins(struct engine *engine, uint32_t number, uint32_t priority, uint64_t from, struct bin *to,
+                           uint64_t most, uint64_t *next);
+EXPORT int engine_deflect(struct engine *engine, uint32_t session, uint32_t rate, uint32_t burst);
+EXPORT void engine_report_to(struct engine *engine, int fd, uint32_t node);
+EXPORT void engine_reports(struct engine *engine, struct reporter_report *report);
 
 /* install.c */
 EXPORT struct pipeline *pipeline_load(const char *path, uint32_t drop_port, char *error, size_t size);

@@ -93,6 +93,8 @@ EXPORT uint64_t engine_measure(struct engine *engine, uint32_t number, const uin
         process_ready(engine);
         process_pending(engine, BURST);
         queue_run(engine);
+        if (engine->watched_count)
+            watches_run(engine);
         for (uint32_t i = 0; i < engine->active_count; i++)
             port_flush(engine, engine->ports[engine->active[i]]);
     }

@@ -182,29 +182,6 @@ void forget_old(struct engine *engine, bool all)
         }
 }
 
-static void drop_packets_of(struct engine *engine, const struct pipeline *pipeline)
-{
-    for (uint32_t i = 0; i < engine->active_count; i++) {
-        struct scheduler *scheduler = &engine->ports[engine->active[i]]->scheduler;
-        for (int q = 0; q < PRIORITIES; q++) {
-            struct queue *queue = &scheduler->queues[q];
-            struct packet **link = &queue->first;
-            while (*link) {
-                struct packet *packet = *link;
-                if (packet->pipeline != pipeline) {
-                    link = &packet->next;
-                    continue;
-                }
-                *link = packet->next;
-                queue->depth--;
-                scheduler->waiting--;
-                drop_packet(engine, packet, DROP_QUEUE_FULL);
-            }
-            queue->last = link;
-        }
-    }
-}
-
 static void retire(struct engine *engine, struct pipeline *pipeline)
 {
     size_t room = sizeof engine->old / sizeof *engine->old;
@@ -218,7 +195,8 @@ static void retire(struct engine *engine, struct pipeline *pipeline)
             return;
         }
     /* So many in a row that queues still hold packets of each: give up the oldest's. */
-    drop_packets_of(engine, engine->old[0]);
+    for (uint32_t i = 0; i < engine->active_count; i++)
+        queue_give_up(engine, engine->ports[engine->active[i]], engine->old[0]);
     pipeline_unload(engine->old[0]);
     engine->old[0] = pipeline;
 }

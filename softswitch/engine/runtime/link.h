@@ -20,6 +20,7 @@ struct link {
     size_t ring_size;
     uint32_t slot, slots, next; /* bytes of a slot, how many there are, which one is looked at next */
     uint64_t empty_ns; /* when nothing was left in the ring, so that what is there now came later */
+    uint64_t until_ns; /* what came until then has been taken */
     struct segments segments; /* of `offloaded`, which came at `offloaded_ns` */
     uint8_t *offloaded;       /* NULL: none has come yet */
     uint64_t offloaded_ns;
@@ -32,6 +33,6 @@ struct link {
 bool receive_open(struct link *link, int mtu); /* a socket with its ring, bound to `index`; or an errno */
 void receive_close(struct link *link);
 bool transmit_open(struct link *link);
-void transmit_close(struct engine *engine, struct link *link); /* what waits is dropped */
+void transmit_close(struct engine *engine, struct port *port, struct link *link); /* what waits is dropped */
 
 #endif

@@ -81,6 +81,7 @@ struct packet *packet_new(struct pipeline *pipeline)
     packet->data = (uint8_t *)packet + pool->frame_offset;
     packet->parsed = 0;
     packet->trace = 0;
+    packet->deflected = false;
     packet->limit = NO_TRUNCATION;
     packet->at_ns = *pipeline->now_ns;
     memset(&packet->requests, 0, sizeof packet->requests);

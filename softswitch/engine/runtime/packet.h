@@ -17,9 +17,9 @@ typedef __int128 i128;
 struct phv;
 struct pipeline;
 
-enum { LONGEST_FRAME = 9216, NO_TRUNCATION = 0xffffffff };
+enum { LONGEST_FRAME = 9216, NO_TRUNCATION = 0xffffffff, PRIORITIES = 8 };
 
-/* Values of standard_metadata.instance_type, as bmv2's simple_switch has them. */
+/* Values of standard_metadata.instance_type, as bmv2's simple_switch has them, and one that it never makes. */
 enum instance_type {
     INSTANCE_NORMAL = 0,
     INSTANCE_INGRESS_CLONE = 1,
@@ -27,6 +27,7 @@ enum instance_type {
     INSTANCE_RECIRCULATED = 4,
     INSTANCE_REPLICATION = 5,
     INSTANCE_RESUBMITTED = 6,
+    INSTANCE_DEFLECTED = 8, /* deflect.h */
 };
 
 struct standard_metadata {
@@ -55,6 +56,7 @@ struct packet {
     uint32_t limit;          /* a clone session's longest copy, NO_TRUNCATION without */
     uint16_t queue_port;
     uint8_t queue_priority;
+    bool deflected; /* a copy of a packet that found its queue full; its queueing metadata is that packet's */
     uint64_t at_ns;          /* when it came to where it is, had the worker never been kept waiting */
     uint64_t enqueued_ns;    /* the same, when it came to its queue */
     uint32_t trace, copy;    /* the trace that it belongs to (0: none), and which copy of its packet it is */

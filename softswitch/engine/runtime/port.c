@@ -23,9 +23,9 @@ int port_fd(const struct port *port)
     return !port->link ? -1 : port->link->xdp ? xdp_fd(port->link->xdp) : port->link->receive_fd;
 }
 
-static void link_close(struct engine *engine, struct link *link)
+static void link_close(struct engine *engine, struct port *port, struct link *link)
 {
-    transmit_close(engine, link);
+    transmit_close(engine, port, link);
     if (link->xdp)
         xdp_close(link->xdp);
     receive_close(link);
@@ -91,7 +91,7 @@ static bool open_sockets(struct link *link, const char *name)
     return interface_request(name, SIOCGIFMTU, &request) && transmit_open(link) && receive_open(link, request.ifr_mtu);
 }
 
-static struct link *link_open(struct engine *engine, const struct port *port, int *error)
+static struct link *link_open(struct engine *engine, struct port *port, int *error)
 {
     struct link *link = calloc(1, sizeof *link);
     if (!link) {
@@ -100,16 +100,22 @@ static struct link *link_open(struct engine *engine, const struct port *port, in
     }
     link->receive_fd = link->send_fd = -1;
     link->index = if_nametoindex(port->name);
-    link->empty_ns = engine->now_ns;
+    link->empty_ns = link->until_ns = engine->now_ns;
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = port->number};
     bool open = link->index && (port->xdp ? open_xdp(link, port->name) : open_sockets(link, port->name));
     int fd = link->xdp ? xdp_fd(link->xdp) : link->receive_fd;
     if (!open || epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, fd, &event)) {
         *error = errno;
-        link_close(engine, link);
+        link_close(engine, port, link);
         return NULL;
     }
     return link;
+}
+
+/* Whether its frames do not say when they came. */
+static bool untimed(const struct port *port)
+{
+    return port->memory || port->xdp;
 }
 
 /* Groups leave out the members whose port is down; whoever watches the ports is told. */
@@ -144,22 +150,49 @@ struct port *port_open(struct engine *engine, uint16_t number, const char *inter
     }
     if (engine->capture && (*error = capture_add(engine->capture, number, port->name))) {
         if (port->link)
-            link_close(engine, port->link);
+            link_close(engine, port, port->link);
         free(port);
         return NULL;
     }
     engine->ports[number] = port;
     engine->up[number] = port->up;
     engine->active[engine->active_count++] = number;
+    engine->untimed_count += untimed(port);
     ports_changed(engine);
     return port;
 }
 
+bool port_watch(struct engine *engine, struct port *port)
+{
+    if (port->watch)
+        return true;
+    port->watch = watch_open(engine->now_ns - engine->start_ns);
+    if (!port->watch)
+        return false;
+    for (uint32_t i = 0; i < PRIORITIES; i++)
+        port->watch->films[i].depth = port->watch->films[i].open.depth = port->scheduler.queues[i].depth;
+    port->watch->stirred = true;
+    engine->watched[engine->watched_count++] = port->number;
+    engine->planned_ns = engine->now_ns;
+    return true;
+}
+
+void port_unwatch(struct engine *engine, struct port *port)
+{
+    watch_close(port->watch);
+    port->watch = NULL;
+    for (uint32_t i = 0; i < engine->watched_count; i++)
+        if (engine->watched[i] == port->number)
+            engine->watched[i] = engine->watched[--engine->watched_count];
+}
+
 void port_close(struct engine *engine, struct port *port)
 {
+    port_unwatch(engine, port);
     queue_clear(engine, port);
     if (port->link)
-        link_close(engine, port->link);
+        link_close(engine, port, port->link);
+    engine->untimed_count -= untimed(port);
     engine->ports[port->number] = NULL;
     engine->up[port->number] = false;
     for (uint32_t i = 0; i < engine->active_count; i++)
@@ -189,7 +222,7 @@ void ports_check(struct engine *engine)
             continue;
         unsigned index = if_nametoindex(port->name);
         if (port->link && port->link->index != index) {
-            link_close(engine, port->link);
+            link_close(engine, port, port->link);
             port->link = NULL;
             changed = true;
         }

@@ -6,8 +6,17 @@
 void drop_packet(struct engine *engine, struct packet *packet, enum drop_reason reason)
 {
     engine->drops[reason]++;
+    witness(engine, WITNESS_DROPPED, packet, reason);
     trace(packet, TRACE_DROPPED, reason);
     packet_free(packet);
+}
+
+void drop_queued(struct engine *engine, struct packet *packet, enum drop_reason reason)
+{
+    struct port *port = packet->queue_port < PORTS ? engine->ports[packet->queue_port] : NULL;
+    if (port)
+        port->counts[packet->queue_priority].drops[reason]++;
+    drop_packet(engine, packet, reason);
 }
 
 /* A truncation that was asked for before a copy is made cuts what the copy has behind its first bytes. */
@@ -131,6 +140,7 @@ static void again(struct engine *engine, struct packet *packet, enum instance_ty
     }
     packet->parsed = 0;
     packet->limit = NO_TRUNCATION;
+    packet->deflected = false;
     packet->next = NULL;
     *engine->pending_last = packet;
     engine->pending_last = &packet->next;
@@ -217,13 +227,13 @@ void process_egress(struct engine *engine, struct packet *packet, uint32_t *sent
     struct standard_metadata *metadata = &packet->standard_metadata;
     struct requests *requests = &packet->requests;
     engine->egress_packets++;
-    metadata->egress_global_timestamp = since_start_us(engine);
-    metadata->deq_timedelta = (uint32_t)((packet->at_ns - packet->enqueued_ns) / 1000);
+    metadata->egress_global_timestamp = sent_bytes ? since_start_at_us(engine, packet->at_ns) : since_start_us(engine);
     metadata->egress_port = packet->queue_port;
-    metadata->egress_spec = 0;
     metadata->packet_length = packet->wire_length;
-    if (metadata->egress_spec == pipeline->drop_port)
-        metadata->egress_spec = 1;
+    if (__builtin_expect(!packet->deflected, true)) {
+        metadata->deq_timedelta = (uint32_t)((packet->at_ns - packet->enqueued_ns) / 1000);
+        metadata->egress_spec = pipeline->drop_port ? 0 : 1;
+    }
     if (__builtin_expect(packet->trace, 0)) {
         trace_put(packet, TRACE_EGRESS, packet->queue_port,
                   (uint64_t[]){metadata->deq_qdepth, metadata->deq_timedelta}, 16);
@@ -235,7 +245,7 @@ void process_egress(struct engine *engine, struct packet *packet, uint32_t *sent
         requests->clone = false;
     }
     if (metadata->egress_spec == pipeline->drop_port) {
-        drop_packet(engine, packet, DROP_EGRESS);
+        drop_queued(engine, packet, DROP_EGRESS);
         return;
     }
     pipeline->code->deparse(pipeline, packet);

@@ -59,7 +59,8 @@ static inline void trace_queued(struct packet *packet)
 {
     const struct standard_metadata *metadata = &packet->standard_metadata;
     if (__builtin_expect(packet->trace, 0))
-        trace_put(packet, TRACE_QUEUED, packet->queue_port, (uint64_t[]){metadata->priority, metadata->enq_qdepth}, 16);
+        trace_put(packet, TRACE_QUEUED, packet->queue_port,
+                  (uint64_t[]){packet->queue_priority, metadata->enq_qdepth}, 16);
 }
 
 /* Have it looked at each round. */
@@ -82,15 +83,17 @@ static struct packet *take(struct scheduler *scheduler)
             queue->last = &queue->first;
         queue->depth--;
         scheduler->waiting--;
-        packet->standard_metadata.deq_qdepth = queue->depth;
+        if (__builtin_expect(!packet->deflected, true))
+            packet->standard_metadata.deq_qdepth = queue->depth;
         return packet;
     }
     return NULL;
 }
 
 /* At most so many of those that may have left by a time. */
-static void serve(struct engine *engine, struct scheduler *scheduler, uint64_t until_ns, uint32_t most)
+static void serve(struct engine *engine, struct port *port, uint64_t until_ns, uint32_t most)
 {
+    struct scheduler *scheduler = &port->scheduler;
     scheduler->serving = true; /* a copy that egress makes may come to the same port's queue */
     for (; most && scheduler->waiting && scheduler->line_count < LINE_LIMIT; most--) {
         if (rated(scheduler) && scheduler->next_ns > until_ns)
@@ -100,10 +103,34 @@ static void serve(struct engine *engine, struct scheduler *scheduler, uint64_t u
         /* A port that was idle does not save up; one that was busy does not pay for a late wake-up. */
         packet->at_ns = later(scheduler->next_ns, packet->enqueued_ns);
         uint64_t begin = packet->at_ns;
+        if (__builtin_expect(port->watch != NULL, false))
+            watch_take(port->watch, packet->queue_priority, begin - engine->start_ns,
+                       scheduler->queues[packet->queue_priority].depth, begin - packet->enqueued_ns);
+        witness(engine, WITNESS_LEFT, packet, 0);
         process_egress(engine, packet, &bytes);
         scheduler->next_ns = begin + cost_ns(scheduler, bytes);
     }
     scheduler->serving = false;
+}
+
+/* How many wait, now that a packet has come: not one that leaves at once. */
+static uint32_t standing(const struct scheduler *scheduler, const struct queue *queue)
+{
+    bool at_once = scheduler->waiting == 1 && !scheduler->serving && scheduler->line_count < LINE_LIMIT &&
+                   (!rated(scheduler) || scheduler->next_ns <= scheduler->latest_ns);
+    return at_once ? 0 : queue->depth;
+}
+
+static void refuse(struct engine *engine, struct port *port, struct packet *packet)
+{
+    uint64_t latest_ns = port->scheduler.latest_ns;
+    port->scheduler.drops++;
+    port->drops[DROP_QUEUE_FULL]++;
+    if (__builtin_expect(port->watch != NULL, false))
+        watch_drop(port->watch, packet->queue_priority, latest_ns - engine->start_ns);
+    if (engine->deflection.session)
+        deflect(engine, port, packet, latest_ns);
+    drop_queued(engine, packet, DROP_QUEUE_FULL);
 }
 
 void queue_put(struct engine *engine, struct packet *packet, uint16_t number, uint32_t priority)
@@ -111,28 +138,32 @@ void queue_put(struct engine *engine, struct packet *packet, uint16_t number, ui
     struct port *port = number < PORTS ? engine->ports[number] : NULL;
     struct standard_metadata *metadata = &packet->standard_metadata;
     packet->queue_port = number;
+    packet->queue_priority = (uint8_t)(priority & (PRIORITIES - 1));
     packet->enqueued_ns = packet->at_ns;
-    metadata->enq_timestamp = (uint32_t)since_start_at_us(engine, packet->at_ns);
-    metadata->enq_qdepth = 0;
-    metadata->priority = packet->queue_priority = (uint8_t)(priority & (PRIORITIES - 1));
+    if (__builtin_expect(!packet->deflected, true)) {
+        metadata->enq_timestamp = (uint32_t)since_start_at_us(engine, packet->at_ns);
+        metadata->enq_qdepth = 0;
+        metadata->priority = packet->queue_priority;
+    }
     if (!port || (!rated(&port->scheduler) && !port->scheduler.waiting)) {
         /* Also where there is no port: a program may recirculate from egress. */
+        if (__builtin_expect(port && port->watch, false))
+            watch_put(port->watch, packet->queue_priority, packet->at_ns - engine->start_ns, 0, packet->wire_length);
         trace_queued(packet);
         ready(engine, packet);
         return;
     }
     struct scheduler *scheduler = &port->scheduler;
-    struct queue *queue = &scheduler->queues[metadata->priority];
+    struct queue *queue = &scheduler->queues[packet->queue_priority];
     scheduler->latest_ns = later(scheduler->latest_ns, packet->at_ns);
     if (scheduler->waiting && !scheduler->serving)
-        serve(engine, scheduler, scheduler->latest_ns, UINT32_MAX);
-    metadata->enq_qdepth = queue->depth;
+        serve(engine, port, scheduler->latest_ns, UINT32_MAX);
+    if (__builtin_expect(!packet->deflected, true))
+        metadata->enq_qdepth = queue->depth;
     /* Deep queues of many ports could hold all buffers; the highest priority would find none. */
-    bool scarce = metadata->priority < PRIORITIES - 1 && pool_scarce(packet->pipeline->pool);
+    bool scarce = packet->queue_priority < PRIORITIES - 1 && pool_scarce(packet->pipeline->pool);
     if (queue->depth >= scheduler->limit || scarce) {
-        scheduler->drops++;
-        port->drops[DROP_QUEUE_FULL]++;
-        drop_packet(engine, packet, DROP_QUEUE_FULL);
+        refuse(engine, port, packet);
         return;
     }
     trace_queued(packet);
@@ -142,8 +173,15 @@ void queue_put(struct engine *engine, struct packet *packet, uint16_t number, ui
     queue->depth++;
     scheduler->waiting++;
     list(engine, port);
+    witness(engine, WITNESS_QUEUED, packet, 0);
     if (scheduler->waiting > scheduler->most)
         scheduler->most = scheduler->waiting;
+    struct queue_counts *counts = &port->counts[packet->queue_priority];
+    if (queue->depth > counts->most)
+        counts->most = queue->depth;
+    if (__builtin_expect(port->watch != NULL, false))
+        watch_put(port->watch, packet->queue_priority, scheduler->latest_ns - engine->start_ns,
+                  standing(scheduler, queue), packet->wire_length);
 }
 
 /* --- the line --- */
@@ -196,12 +234,14 @@ static struct packet *line_take(struct scheduler *scheduler)
 uint64_t queue_run(struct engine *engine)
 {
     uint64_t soonest = UINT64_MAX;
+    if (engine->limited_count || engine->watched_count)
+        engine->arrived_ns = arrivals_until(engine);
     for (uint32_t i = 0; i < engine->limited_count;) {
         struct port *port = engine->ports[engine->limited[i]];
         struct scheduler *scheduler = &port->scheduler;
         while (scheduler->line_first && line_due_ns(scheduler, scheduler->line_first) <= engine->now_ns)
             line_send(engine, port, line_take(scheduler));
-        serve(engine, scheduler, engine->now_ns, BURST);
+        serve(engine, port, engine->arrived_ns, BURST);
         if (!scheduler->waiting && !scheduler->line_first) {
             scheduler->listed = false;
             engine->limited[i] = engine->limited[--engine->limited_count];
@@ -225,4 +265,29 @@ void queue_clear(struct engine *engine, struct port *port)
     for (uint32_t i = 0; i < engine->limited_count; i++)
         if (engine->limited[i] == port->number)
             engine->limited[i] = engine->limited[--engine->limited_count];
+}
+
+void queue_give_up(struct engine *engine, struct port *port, const struct pipeline *pipeline)
+{
+    struct scheduler *scheduler = &port->scheduler;
+    for (int q = 0; q < PRIORITIES; q++) {
+        struct queue *queue = &scheduler->queues[q];
+        struct packet **link = &queue->first;
+        while (*link) {
+            struct packet *packet = *link;
+            if (packet->pipeline != pipeline) {
+                link = &packet->next;
+                continue;
+            }
+            *link = packet->next;
+            queue->depth--;
+            scheduler->waiting--;
+            scheduler->drops++;
+            port->drops[DROP_QUEUE_FULL]++;
+            drop_queued(engine, packet, DROP_QUEUE_FULL);
+        }
+        queue->last = link;
+        if (port->watch)
+            port->watch->films[q].depth = queue->depth;
+    }
 }

@@ -107,6 +107,8 @@ static void count_drop(struct engine *engine, struct port *port, enum drop_reaso
 static uint64_t arrival_ns(const struct engine *engine, const struct tpacket2_hdr *header, uint64_t real_ns,
                            uint64_t empty_ns)
 {
+    if (engine->held)
+        return engine->now_ns;
     uint64_t came_ns = (uint64_t)header->tp_sec * 1000000000 + header->tp_nsec;
     uint64_t age_ns = came_ns < real_ns ? real_ns - came_ns : 0, most_ns = engine->now_ns - empty_ns;
     return engine->now_ns - (age_ns < most_ns ? age_ns : most_ns);
@@ -200,7 +202,7 @@ static void receive_segment(struct engine *engine, struct port *port)
         return;
     }
     packet->length = segments_next(&link->segments, packet->data);
-    packet->at_ns = link->offloaded_ns;
+    packet->at_ns = link->until_ns = link->offloaded_ns;
     process_receive(engine, port, packet);
 }
 
@@ -296,12 +298,24 @@ bool port_receive(struct engine *engine, struct port *port)
             engine_clock(engine);
             real_ns = real_time_ns();
         }
-        receive_frame(engine, port, header, arrival_ns(engine, header, real_ns, link->empty_ns));
+        link->until_ns = arrival_ns(engine, header, real_ns, link->empty_ns);
+        receive_frame(engine, port, header, link->until_ns);
         __atomic_store_n(&header->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
         link->next = link->next + 1 == link->slots ? 0 : link->next + 1;
     }
     if (done < BURST)
-        link->empty_ns = engine->now_ns;
+        link->empty_ns = link->until_ns = engine->now_ns;
     process_burst(engine);
     return done;
+}
+
+uint64_t arrivals_until(const struct engine *engine)
+{
+    uint64_t until_ns = engine->now_ns;
+    for (uint32_t i = 0; i < engine->active_count; i++) {
+        const struct link *link = engine->ports[engine->active[i]]->link;
+        if (link && !link->xdp && link->until_ns < until_ns)
+            until_ns = link->until_ns;
+    }
+    return until_ns;
 }

@@ -26,15 +26,6 @@ bool transmit_open(struct link *link)
     return bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
 }
 
-void transmit_close(struct engine *engine, struct link *link)
-{
-    senders_wait(engine);
-    for (uint32_t i = 0; i < link->sending_count; i++)
-        drop_packet(engine, link->sending[i], DROP_PORT_DOWN);
-    if (link->send_fd >= 0)
-        close(link->send_fd);
-}
-
 static void capture_sent(struct engine *engine, const struct port *port, const struct packet *packet)
 {
     if (__builtin_expect(engine->capture != NULL, false))
@@ -49,26 +40,36 @@ static uint8_t lost(enum drop_reason reason)
 static void lose(struct engine *engine, struct port *port, struct packet *packet, enum drop_reason reason)
 {
     port->drops[reason]++;
-    drop_packet(engine, packet, reason);
+    drop_queued(engine, packet, reason);
+}
+
+static void count_sent(struct port *port, const struct packet *packet)
+{
+    struct queue_counts *counts = &port->counts[packet->queue_priority];
+    port->tx_packets++;
+    port->tx_bytes += packet->length;
+    counts->packets++;
+    counts->bytes += packet->length;
+}
+
+void transmit_close(struct engine *engine, struct port *port, struct link *link)
+{
+    senders_wait(engine);
+    for (uint32_t i = 0; i < link->sending_count; i++)
+        lose(engine, port, link->sending[i], DROP_PORT_DOWN);
+    if (link->send_fd >= 0)
+        close(link->send_fd);
 }
 
 void port_send(struct engine *engine, struct port *port, struct packet *packet)
 {
     if (port->memory) {
-        port->tx_packets++;
-        port->tx_bytes += packet->length;
-        trace(packet, TRACE_SENT, port->number);
-        capture_sent(engine, port, packet);
-        if (!port->discard) {
-            uint64_t at_ns = engine->now_ns - engine->start_ns;
-            if (!ring_write_behind(&engine->collected, 0, port->number, &at_ns, sizeof at_ns, packet->data,
-                                   packet->length)) {
-                port->drops[DROP_RING_FULL]++;
-                trace(packet, TRACE_DROPPED, DROP_RING_FULL);
-            }
+        uint64_t at_ns = engine->now_ns - engine->start_ns;
+        bool sent = port->discard || ring_write_behind(&engine->collected, 0, port->number, &at_ns, sizeof at_ns,
+                                                       packet->data, packet->length);
+        if (!port->discard)
             engine->collected_new = true;
-        }
-        packet_free(packet);
+        port_settle(engine, port, packet, sent ? SENT : lost(DROP_RING_FULL));
         return;
     }
     if (!port->link || !port->up) {
@@ -132,8 +133,7 @@ void port_settle(struct engine *engine, struct port *port, struct packet *packet
         lose(engine, port, packet, (enum drop_reason)(outcome - 1));
         return;
     }
-    port->tx_packets++;
-    port->tx_bytes += packet->length;
+    count_sent(port, packet);
     trace(packet, TRACE_SENT, port->number);
     capture_sent(engine, port, packet);
     packet_free(packet);

@@ -206,6 +206,7 @@ static void mark(struct engine *engine, uint64_t next_ns)
 
 static void idle(struct engine *engine, uint64_t next_ns)
 {
+    engine->planned_ns = next_ns;
     uint64_t wait = UINT64_MAX;
     if (next_ns != UINT64_MAX && !engine->held) {
         engine_clock(engine);
@@ -230,6 +231,9 @@ void *worker(void *argument)
         if (__atomic_load_n(&engine->stopping, __ATOMIC_ACQUIRE))
             break;
         engine_clock(engine);
+        if (engine->watched_count)
+            watches_wake(engine);
+        engine->planned_ns = engine->now_ns;
         busy = take_injected(engine);
         process_ready(engine);
         for (uint32_t i = 0; i < engine->active_count; i++)
@@ -239,13 +243,18 @@ void *worker(void *argument)
             }
         process_pending(engine, BURST);
         senders_settle(engine);
-        uint64_t next_ns = queue_run(engine);
+        uint64_t next_ns = queue_run(engine), due_ns = next_ns;
         process_ready(engine);
+        if (engine->watched_count) {
+            watches_run(engine);
+            uint64_t bins_ns = watches_due_ns(engine);
+            due_ns = bins_ns < due_ns ? bins_ns : due_ns;
+        }
         flush(engine);
         if (engine->pending_first || engine->ready_first || (engine->held && next_ns <= engine->now_ns))
             busy = true;
         else if (!busy)
-            busy = advance(engine, next_ns);
+            busy = advance(engine, due_ns);
         if (busy)
             busy_ns = engine->now_ns;
         else
@@ -253,7 +262,7 @@ void *worker(void *argument)
         /* Whoever wants it parked may have woken it while packets had their turn: it does so once only. */
         bool wanted = __atomic_load_n(&engine->park_wanted, __ATOMIC_ACQUIRE);
         if (!busy && !wanted && (engine->held || engine->now_ns - busy_ns >= engine->poll_ns))
-            idle(engine, next_ns);
+            idle(engine, due_ns);
         else if (rounds % LOOKS == 0 || engine->now_ns - engine->looked_ns >= LOOK_NS)
             look(engine, 0);
     }

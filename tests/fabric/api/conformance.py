@@ -40,11 +40,16 @@ class Description:
         body = await answer.aread()
         self.compare(answer.request.method, answer.url.path, answer.status_code, kind, body)
 
+    def operation(self, method: str, path: str) -> dict[str, Any] | None:
+        """What is described for a method and a path; None: nothing."""
+        operations: dict[str, Any] = next((found for form, found in self._paths if form.fullmatch(path)), {})
+        found: dict[str, Any] | None = operations.get(method.lower())
+        return found
+
     def compare(self, method: str, path: str, status: int, kind: str, body: bytes) -> None:
         """Compare one answer."""
         told = f"{method} {path} {status} {kind}"
-        operations: dict[str, Any] = next((found for form, found in self._paths if form.fullmatch(path)), {})
-        operation = operations.get(method.lower())
+        operation = self.operation(method, path)
         if operation is None:
             # Paths that are not described are the documentation's, or errors.
             if status >= 400:
@@ -60,6 +65,17 @@ class Description:
         assert kind in content, (told, list(content))
         if kind.endswith("json") and len(body) <= _LARGEST:
             self._validate(content[kind]["schema"], json.loads(body), told)
+
+    def compare_stream(self, path: str, body: bytes) -> None:
+        """Compare the events of a stream that have come in whole so far."""
+        operation = self.operation("GET", path)
+        assert operation is not None, path
+        schema = operation["responses"]["200"]["content"]["text/event-stream"]["schema"]
+        for block in body.split(b"\n\n")[:-1]:
+            for line in block.split(b"\n"):
+                assert re.match(rb"(id|event|data|retry): |:", line), (path, line)
+                if line.startswith(b"data: "):
+                    self._validate(schema, json.loads(line[6:]), path)
 
     def _validate(self, schema: dict[str, Any], content: Any, told: str) -> None:
         key = json.dumps(schema)

@@ -65,7 +65,9 @@ class Served:
 
     async def until_all(self, state: str, seconds: float = 20) -> None:
         """Wait until all intents are in a state."""
-        await self.until(lambda: {view.status.state for view in self.fabric.intents()} == {state}, seconds)
+        await self.until(
+            lambda: {view.status.state for view in self.fabric.intents.all()} == {state}, seconds
+        )
 
 
 def configured(folder: Path, *addresses: str, **sections: Any) -> FabricConfig:

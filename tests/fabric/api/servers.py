@@ -129,7 +129,7 @@ class Servers:
 
     def reasons(self) -> tuple[str, ...]:
         """What the service's status says."""
-        (view,) = (view for view in self.served.fabric.intents("Service"))
+        (view,) = (view for view in self.served.fabric.intents.all("Service"))
         return view.status.reasons
 
     async def until_down(self, *servers: str, why: str = "") -> None:

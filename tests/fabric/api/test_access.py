@@ -200,6 +200,21 @@ async def test_wrong_credentials_are_counted_by_address_and_lock_out_nobody_who_
             assert (await served.http.get(INTENTS)).status_code == 200
 
 
+async def test_a_token_expires_at_a_moment_that_can_be_told(tmp_path: Path) -> None:
+    async with controller(configured(tmp_path)) as served:
+        for expires, why in (
+            ("9999-12-31T23:59:59-23:59", "must be in the years 1 to 9999 of UTC"),
+            ("0001-01-01T00:00:00+23:59", "must be in the years 1 to 9999 of UTC"),
+            ("2020-01-01T00:00:00Z", "is in the past"),
+        ):
+            body = {"name": "eyes", "role": "reader", "expires": expires}
+            (error,) = problem(await served.http.post(TOKENS, json=body), 422, "invalid")["errors"]
+            assert error["field"] == "expires" and why in error["message"]
+        await made(served, "eyes", "reader", expires="9999-12-31T23:59:59Z")
+        (listed,) = (await served.get(TOKENS))["items"]
+        assert listed["expires"] == "9999-12-31T23:59:59.000Z"
+
+
 async def test_the_audit_log_says_who_changed_what_and_who_was_refused(tmp_path: Path) -> None:
     async with controller(configured(tmp_path, NOWHERE, **ACME)) as served:
         token = await made(served, "ci", "tenant", "acme")
@@ -264,4 +279,4 @@ async def test_no_route_passes_by_the_rules(tmp_path: Path) -> None:
             *(route for router in routers if router is not None for route in router.routes),
         ]
         outside = {getattr(route, "path", None) for route in routes if not isinstance(route, StrictRoute)}
-        assert outside == {"/docs", "/docs/assets", "/docs/oauth2-redirect", "/openapi.json"}
+        assert outside == {"/docs", "/docs/assets", "/docs/oauth2-redirect", "/openapi.json", "/ui"}

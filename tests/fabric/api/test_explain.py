@@ -14,8 +14,8 @@ CLIENTS = network(
     subnets=["10.0.1.0/24"],
     gateways=["10.0.1.1"],
     attachments=[
-        {"switch": "leaf1", "port": 1, "mac": "02:00:00:00:00:07", "addresses": [ONE]},
-        {"switch": "leaf1", "port": 2, "mac": "02:00:00:00:00:08", "addresses": [OTHER]},
+        {"switch": "leaf1", "port": 1, "host": "h1", "mac": "02:00:00:00:00:07", "addresses": [ONE]},
+        {"switch": "leaf1", "port": 2, "host": "h2", "mac": "02:00:00:00:00:08", "addresses": [OTHER]},
     ],
 )
 NO_TELNET = {"name": "no-telnet", "action": "deny", "protocol": "tcp", "ports": [23]}
@@ -45,6 +45,8 @@ async def test_what_a_switch_acknowledged_explains_a_flow(tmp_path: Path) -> Non
                 {"kind": "FirewallPolicy", "tenant": "acme", "name": "base", "part": "rule no-telnet"}
             ]
             assert {"FirewallPolicy", "Network"} == {one["kind"] for one in denied["intents"]}
+            named = {"from": "h1", "to": "clients/h2", "protocol": "tcp", "destinationPort": 80}
+            assert await explained(served, **named) == passes
             for wrong in ({"ports": 1}, {"protocol": "gre"}, {"from": "nobody"}, {"ttl": 256}):
                 refused = await served.http.post("/api/v1/explain", json={"from": ONE, "to": OTHER, **wrong})
                 assert refused.status_code == 422, refused.text

@@ -10,6 +10,7 @@ from tests.fabric.api.test_resources import problem
 
 STATED = [
     {"switch": "leaf1", "port": port, "mac": f"02:00:00:00:00:{port:02x}", "addresses": [f"10.0.1.{port}"]}
+    | ({"host": f"h{port}"} if port < 3 else {})
     for port in range(1, 6)
 ]
 
@@ -53,7 +54,7 @@ async def test_ports_say_what_they_are_used_for(tmp_path: Path) -> None:
         assert [port["port"] for port in found] == [1, 2, 11]
         assert found[0] == {
             "switch": "leaf1", "port": 1, "interface": None, "up": None, "peer": None,
-            "networks": ["acme/n"], "counters": {}, "queues": [],
+            "networks": ["acme/n"], "counters": {}, "rates": None, "queues": [],
         }  # fmt: skip
 
 
@@ -63,10 +64,12 @@ async def test_hosts_are_found_by_where_and_who_they_are(tmp_path: Path) -> None
         await served.http.post("/api/v1/intents", json=network("clients", **spec))
         hosts = await pages(served, "/api/v1/hosts")
         assert [host["port"] for host in hosts] == [1, 2, 3, 4, 5]
+        assert [host["name"] for host in hosts] == ["h1", "h2", None, None, None]
         asked: list[tuple[dict[str, str], list[int]]] = [
             ({"tenant": "acme", "network": "clients"}, [1, 2, 3, 4, 5]),
             ({"tenant": "other"}, []),
             ({"port": "3", "switch": "leaf1"}, [3]),
+            ({"name": "h2"}, [2]),
             ({"mac": "02:00:00:00:00:04"}, [4]),
             ({"address": "10.0.1.5"}, [5]),
             ({"switch": "leaf2"}, []),

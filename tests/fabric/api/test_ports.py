@@ -69,7 +69,7 @@ async def test_ports_stay_known_while_the_switch_is_away(tmp_path: Path, switch:
         await wire.stop()
         await served.until(lambda: not served.fabric.switches[0].connected)
         assert served.fabric.switches[0].ports == tuple(range(1, 9))
-        reasons = served.fabric.intents()[0].status.reasons
+        reasons = served.fabric.intents.all()[0].status.reasons
         assert "leaf1 has no port 77; it has 1-8" in reasons
         wire.updates.clear()
         await wire.start()

@@ -270,7 +270,7 @@ async def test_a_deletion_says_what_goes_with_the_intent(tmp_path: Path, switch_
         assert deleted.json()["intent"]["status"]["state"] == "active"
         left = before - goes["removed"]
         await served.until(lambda: served.fabric.switches[0].installed == left)
-        await served.until(lambda: not served.fabric.intents())
+        await served.until(lambda: not served.fabric.intents.all())
 
 
 async def test_errors_of_all_kinds_are_problems(tmp_path: Path) -> None:
@@ -311,6 +311,7 @@ async def test_the_description_is_valid_and_its_methods_have_good_names(tmp_path
         description = json.loads((await served.http.get("/openapi.json")).content)
         validate(description)
         operations = [o for path in description["paths"].values() for o in path.values()]
+        by_name = {operation["operationId"]: operation for operation in operations}
         names_of = [operation["operationId"] for operation in operations]
         assert len(set(names_of)) == len(names_of)
         # Two models of one name would have those of their modules.
@@ -325,6 +326,10 @@ async def test_the_description_is_valid_and_its_methods_have_good_names(tmp_path
             responses = operation["responses"]
             assert list(responses["default"]["content"]) == ["application/problem+json"]
             for status, response in responses.items():
+                for link in response.get("links", {}).values():
+                    target = by_name[link["operationId"]]
+                    known = {parameter["name"] for parameter in target.get("parameters", ())}
+                    assert link["parameters"].keys() <= known, (operation["operationId"], link)
                 schemas = [content["schema"] for content in response.get("content", {}).values()]
                 assert status == "204" or (all(schemas) and schemas), operation["operationId"]
         kinds = description["components"]["schemas"]["Intent"]["discriminator"]["mapping"]

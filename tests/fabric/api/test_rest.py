@@ -124,11 +124,11 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read(tmp_path: P
         assert answer.status_code == 413 and "at most 1024 bytes" in answer.text
 
 
-async def test_nothing_but_health_and_documentation_is_open_without_the_token(tmp_path: Path) -> None:
+async def test_nothing_but_health_page_and_documentation_is_open_without_the_token(tmp_path: Path) -> None:
     config = configured(tmp_path, api={"loginFailures": 10_000})
     async with controller(config) as served, httpx.AsyncClient(base_url=served.url) as stranger:
         token = served.token_file.read_text().strip()
-        for path in ("/healthz", "/docs", "/openapi.json", "/docs/assets/swagger-ui-bundle.js"):
+        for path in ("/healthz", "/ui/", "/docs", "/openapi.json", "/docs/assets/swagger-ui-bundle.js"):
             assert (await stranger.get(path)).status_code == 200, path
         description = (await stranger.get("/openapi.json")).json()
         closed = [
@@ -138,7 +138,7 @@ async def test_nothing_but_health_and_documentation_is_open_without_the_token(tm
             if path != "/healthz"
         ]
         assert len(closed) > 10
-        for method, path in [*closed, ("GET", "/nothing"), ("GET", "/docs/../metrics")]:
+        for method, path in [*closed, ("GET", "/nothing"), ("GET", "/docs/../metrics"), ("GET", "/uia")]:
             for shown in ("", token, f"Basic {token}", "Bearer", f"Bearer {token[:-1]}", "Bearer é"):
                 headers = httpx.Headers({"Authorization": shown} if shown else {}, encoding="utf-8")
                 answer = await stranger.request(method, path, headers=headers)
@@ -228,7 +228,7 @@ async def test_many_writers_at_once_get_each_what_they_asked_for(tmp_path: Path)
         statuses = await asyncio.gather(*(put(number) for number in range(40)))
         # Two networks of a tenant cannot have one subnet: of each pair one got it.
         assert sorted(statuses) == [201] * 20 + [409] * 20
-        assert len(served.fabric.intents()) == 20
+        assert len(served.fabric.intents.all()) == 20
 
 
 async def test_metrics_speak_of_the_fabric_and_of_no_secret(tmp_path: Path) -> None:

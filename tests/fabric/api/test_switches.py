@@ -164,7 +164,7 @@ async def test_a_switch_that_goes_away_degrades_its_intents_only_and_heals(
         ):
 
             def states() -> dict[str, str]:
-                return {view.key.name: view.status.state.value for view in served.fabric.intents()}
+                return {view.key.name: view.status.state.value for view in served.fabric.intents.all()}
 
             await apply(served, [CLIENTS, there])
             await served.until_all("active")

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import AsyncIterator
 from copy import deepcopy
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from scapy.layers.inet import ICMP, IP
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 
-from p4fabric.controller.access.rules import RULES
+from p4fabric.controller.access.rules import PUBLIC, RULES
 from p4fabric.controller.principals import Role
 from p4fabric.softswitch import AsyncSoftSwitch
 from tests.fabric.api.conftest import TARGET, Served, configured, controller
+from tests.fabric.api.every_request import Ask, every_request, query_parameters
 from tests.fabric.api.test_access import client, made
 from tests.fabric.api.test_drops import send
 from tests.fabric.api.test_resources import APPLY, INTENTS, MERGE
@@ -78,17 +78,6 @@ def theirs(document: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@dataclass(frozen=True)
-class Ask:
-    """One request."""
-
-    path: str
-    method: str = "GET"
-    query: dict[str, str] = field(default_factory=dict)
-    body: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
-
-
 def intent(tenant: str, name: str = "clients", kind: str = "network") -> str:
     return f"{INTENTS}/{kind}/{tenant}/{name}"
 
@@ -110,6 +99,7 @@ _SESSION_OF_OTHERS = {**SESSION, "name": "ue9", "spec": {**SESSION["spec"], "n3A
 _TOLD = "HostLearned,SwitchConnected,FabricStatusChanged,IntentDeleted"
 _IF = {"If-Match": '"1"'}
 
+_LONG_AGO = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:10Z", "step": "1s"}
 ASKS: dict[str, list[Ask]] = {
     "getPrincipal": [Ask("/api/v1/principal")],
     "listIntents": [
@@ -146,6 +136,11 @@ ASKS: dict[str, list[Ask]] = {
             for place in (at(THEIRS), at(TRUNK), at(TRUNK, 300), at(TRUNK, 399), at(FREE), at(TRUNK, 201))
             for dry in ("true", "false")
         ),
+        *(
+            Ask(INTENTS, "POST", body=one, query={"owner": owner, "force": "true"})
+            for one in (_BODY_OF_OTHERS, net("y2", subnets=["10.0.7.0/24"]))
+            for owner in ("operator", "globex")
+        ),
         Ask(INTENTS, "POST", body=_SESSION_OF_OTHERS),
         Ask(INTENTS, "POST", body=net("y", subnets=["10.0.1.0/24"])),
     ],
@@ -157,6 +152,11 @@ ASKS: dict[str, list[Ask]] = {
         Ask(intent("acme", "z"), "PUT", body={"spec": at(THEIRS + 1)}),
         Ask(intent("acme", "z"), "PUT", body={"spec": {"subnets": ["10.0.8.0/24"]}}),
         Ask(intent("acme", "q", "telemetrywatch"), "PUT", body={"spec": {}}),
+        *(
+            Ask(intent(tenant, name), "PUT", body={"spec": {}}, query={"dryRun": "true", "owner": "globex"})
+            for tenant in ("acme", "globex")
+            for name in ("z", "clients")
+        ),
     ],
     "patchIntent": [
         Ask(intent("globex"), "PATCH", body={"spec": {}}, headers=MERGE),
@@ -165,6 +165,12 @@ ASKS: dict[str, list[Ask]] = {
         Ask(intent("acme", "z"), "PATCH", body={"tenant": "globex"}, headers=MERGE),
         Ask(intent("acme", "z"), "PATCH", body={"spec": at(TRUNK, 300)}, headers=MERGE),
         Ask(intent("acme", "z"), "PATCH", body={"labels": {"a": "b"}}, headers=MERGE),
+        *(
+            Ask(intent(tenant, name), "PATCH", {**more, "dryRun": dry}, net(name, tenant), APPLY)
+            for tenant, name in (("acme", "z"), ("acme", "z2"), ("globex", "clients"), ("globex", "z2"))
+            for dry in ("true", "false")
+            for more in ({}, {"owner": "globex"}, {"owner": "globex", "force": "true"})
+        ),
     ],
     "deleteIntent": [
         Ask(intent("globex"), "DELETE"),
@@ -199,6 +205,18 @@ ASKS: dict[str, list[Ask]] = {
         Ask("/api/v1/hosts", query={"port": str(THEIRS)}),
     ],
     "listCongestion": [Ask("/api/v1/congestion"), Ask("/api/v1/congestion", query={"switch": "leaf1"})],
+    "listIncidents": [
+        Ask("/api/v1/incidents", query=query)
+        for query in ({}, {"switch": "leaf1"}, {"tenant": "globex"}, {"active": "true"}, {"limit": "1"})
+    ],
+    "getIncident": [Ask("/api/v1/incidents/1"), Ask("/api/v1/incidents/99")],
+    "getIncidentFilm": [Ask("/api/v1/incidents/1/film"), Ask("/api/v1/incidents/99/film")],
+    "listQueues": [Ask("/api/v1/queues"), Ask("/api/v1/queues", query={"switch": "leaf1"})],
+    "getQueueSeries": [
+        Ask(f"/api/v1/queues/{switch}/{port}/0/series", query=_LONG_AGO)
+        for switch, port in (("leaf1", 1), ("leaf1", THEIRS), ("leaf1", TRUNK), ("leaf2", 1), ("leaf9", 1))
+    ],
+    "getTop": [Ask("/api/v1/top")],
     "listDrops": [
         Ask("/api/v1/drops"),
         Ask("/api/v1/drops", query={"switch": "leaf1"}),
@@ -228,7 +246,8 @@ ASKS: dict[str, list[Ask]] = {
         )
     ],
 }  # fmt: skip
-"""Streams have a test of their own below."""
+"""What is asked by hand, beside every request that can be made from the description: writes, and questions
+whose bodies say much. Streams have tests of their own below."""
 
 _NORMAL = [
     (re.compile(r'"\d{4}-\d\d-\d\dT[0-9:.]+Z"'), '"TIME"'),
@@ -262,12 +281,16 @@ def normal(operation: str, answer: httpx.Response) -> tuple[int, str, str]:
 Answers = dict[str, list[tuple[Ask, tuple[int, str, str]]]]
 
 
-async def asked(http: httpx.AsyncClient) -> Answers:
+async def asked(http: httpx.AsyncClient, description: dict[str, Any]) -> Answers:
     """What a tenant is answered, operation by operation."""
     found: Answers = {}
-    for operation, asks in ASKS.items():
+    made = every_request(description)
+    # Of those that change something, only those that a tenant may not ask for: the others are asked by hand.
+    for name in made.keys() & ASKS.keys():
+        made[name] = [ask for ask in made[name] if ask.method == "GET"]
+    for operation, asks in (*made.items(), *ASKS.items()):
         for ask in asks:
-            headers = {"Content-Type": "application/json", **ask.headers} if ask.body else ask.headers
+            headers = ask.headers if ask.body is None else {"Content-Type": "application/json", **ask.headers}
             content = None if ask.body is None else json.dumps(ask.body)
             answer = await http.request(
                 ask.method, ask.path, params=ask.query, content=content, headers=headers
@@ -316,19 +339,32 @@ def _hears(served: Served, tenant: str) -> bool:
 
 
 TELEMETRY = {"counterInterval": 0.2, "portInterval": 0.2}
+TABLES = {"tenantShare": 0.25}
 
 
 async def world(folder: Path, switch: AsyncSoftSwitch, *, crowded: bool) -> Answers:
     """All that acme is answered."""
-    config = configured(folder, switch.address, tenants=TENANTS, telemetry=TELEMETRY)
+    config = configured(folder, switch.address, tenants=TENANTS, telemetry=TELEMETRY, tables=TABLES)
     async with controller(config) as served:
         await live(served, switch, crowded=crowded)
         async with client(served, await made(served, "ci", "tenant", "acme")) as http:
-            return await asked(http)
+            return await asked(http, served.description)
 
 
-def test_each_operation_that_tenants_may_ask_for_is_asked_for() -> None:
-    assert ASKS.keys() == {operation for operation, rule in RULES.items() if Role.TENANT in rule.roles}
+async def test_no_operation_and_no_parameter_is_forgotten(tmp_path: Path) -> None:
+    async with controller(configured(tmp_path)) as served:
+        description = served.description
+    made, of_tenants = (
+        every_request(description),
+        {n for n, rule in RULES.items() if Role.TENANT in rule.roles},
+    )
+    assert made.keys() == RULES.keys() | PUBLIC
+    changes = {name for name, asks in made.items() if any(ask.method != "GET" for ask in asks)}
+    assert changes & of_tenants <= ASKS.keys() <= of_tenants
+    for name, known in query_parameters(description).items():
+        if name in changes & of_tenants:
+            by_hand = {parameter for ask in ASKS[name] for parameter in ask.query}
+            assert known - {"dryRunEntries"} <= by_hand, name
 
 
 @pytest.mark.timeout(300)
@@ -346,10 +382,21 @@ async def test_what_others_have_changes_no_answer(tmp_path_factory: pytest.TempP
         if one != other
     ]
     assert not differences
+    assert alone.keys() == RULES.keys() | PUBLIC
+    of_others = {name for name, rule in RULES.items() if Role.TENANT not in rule.roles}
+    assert all({answer[0] for _, answer in alone[name]} == {403} for name in of_others)
     # The questions mean something: acme sees its own, and is refused what is not.
     statuses = {operation: {answer[0] for _, answer in found} for operation, found in alone.items()}
     assert statuses["getIntent"] == {200, 404} and statuses["applyIntents"] == {200, 403, 409}
     assert statuses["deleteIntent"] >= {200, 403, 404, 409} and statuses["explainFlow"] == {200, 403, 422}
+    shares = [
+        share
+        for _, (status, _, text) in crowd["applyIntents"]
+        if status == 200
+        for share in json.loads(text).get("shares", ())
+    ]
+    assert {share["tenant"] for share in shares} == {"acme"}
+    assert all(share["room"] == share["size"] - share["after"] for share in shares)
     texts = {operation: " ".join(answer[2] for _, answer in found) for operation, found in crowd.items()}
     assert HOST in texts["listHosts"] and '"packets":7' in texts["listDrops"].replace(": ", ":")
     assert (

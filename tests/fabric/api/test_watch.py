@@ -220,7 +220,7 @@ async def test_numbers_that_are_not_kept_are_expired(tmp_path: Path) -> None:
     config = configured(tmp_path)
     async with controller(config) as served:
         former = (await served.get(INTENTS))["resourceVersion"]
-        served.fabric.intent_log._most_changes = 5
+        served.fabric.intents.log._most_changes = 5
         for number in range(7):
             await put(served, f"n{number}")
         listed = await served.get(INTENTS)
@@ -265,7 +265,7 @@ async def test_silence_and_what_is_filtered_are_filled_with_bookmarks(tmp_path: 
 
 async def test_who_does_not_read_holds_nobody_up_and_is_told_that_it_was_too_slow(tmp_path: Path) -> None:
     async with controller(configured(tmp_path)) as served:
-        log = served.fabric.intent_log
+        log = served.fabric.intents.log
         log._most_changes = 64
         version = (await served.get(INTENTS))["resourceVersion"]
         url, token = httpx.URL(served.url), served.token_file.read_text().strip()
@@ -320,7 +320,7 @@ async def test_the_client_of_the_how_to_guide_keeps_a_picture(tmp_path: Path) ->
 
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(asyncio.to_thread(run))
-            await served.until(lambda: served.fabric.intent_log.is_followed)
+            await served.until(lambda: served.fabric.intents.log.is_followed)
             await put(served, "b", labels={"app": "web"})
             await served.until(lambda: len(pictures) >= 2)
             await delete(served, "a")
@@ -338,7 +338,7 @@ async def test_a_client_of_http_1_0_gets_events_without_chunks(tmp_path: Path) -
         writer.write(f"{request}Authorization: Bearer {token}\r\n\r\n".encode())
         await reader.readuntil(b"\r\n\r\n")
         assert await reader.readline() == b"retry: 1000\n" and await reader.readline() == b"\n"
-        await served.until(lambda: served.fabric.intent_log.is_followed)
+        await served.until(lambda: served.fabric.intents.log.is_followed)
         await put(served, "a")
         assert await reader.readline() == f"id: {int(version) + 1}\n".encode()
         assert await reader.readline() == b"event: added\n"
@@ -359,6 +359,6 @@ async def test_nothing_is_left_of_who_went_away(tmp_path: Path) -> None:
         before = len(asyncio.all_tasks())
         async with watching(served) as stream:
             await stream.next()
-            assert served.fabric.intent_log.is_followed
+            assert served.fabric.intents.log.is_followed
         await served.until(lambda: len(asyncio.all_tasks()) <= before)
-        assert not served.fabric.intent_log.is_followed
+        assert not served.fabric.intents.log.is_followed

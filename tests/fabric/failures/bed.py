@@ -160,8 +160,7 @@ class FabricBed:
         said = re.search(r"http://[^/ ]+", self._controller.stdout.readline().decode())
         assert said, f"the controller did not say where it is; its exit status: {self._controller.poll()}"
         self._http.base_url = httpx.URL(said[0])
-        token = (self._folder / "p4fabric.token").read_text().strip()
-        self._http.headers["Authorization"] = f"Bearer {token}"
+        self._http.headers["Authorization"] = f"Bearer {self.token}"
 
     def kill_controller(self) -> None:
         """End the controller without a chance to say goodbye; may be called from any thread."""
@@ -187,6 +186,16 @@ class FabricBed:
         return process
 
     # REST.
+
+    @property
+    def url(self) -> str:
+        """Where the API is, without a slash at the end."""
+        return str(self._http.base_url).rstrip("/")
+
+    @property
+    def token(self) -> str:
+        """The operator's."""
+        return (self._folder / "p4fabric.token").read_text().strip()
 
     def apply(self, *documents: Mapping[str, Any]) -> None:
         """Apply intents; fails unless all are accepted. An httpx.TransportError: nobody knows."""

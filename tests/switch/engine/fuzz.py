@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import socket
 import sys
 import tempfile
 import time
@@ -148,10 +149,26 @@ def read_state(engine: NativeEngine, handles: dict[str, list[int]]) -> None:
         handles.setdefault(idle.table, []).append(idle.handle)
 
 
+def change_watches(chance: random.Random, engine: NativeEngine) -> None:
+    """What is known of queues, and who is told."""
+    queues, port = engine.queues, chance.choice(PORTS)
+    match chance.randint(0, 3):
+        case 0:
+            queues.unwatch(port)
+        case 1:
+            queues.watch(port, report_depth=chance.choice((0, 1, 20)), report_wait_us=chance.choice((0, 500)))
+        case 2:
+            queues.deflect(chance.choice((0, 5, 6, 510)), chance.choice((1, 10**6)), chance.choice((1, 1000)))
+        case 3:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+                made.connect(("127.0.0.1", chance.choice((9, 32766))))
+                queues.report_to(made.detach() if chance.randint(0, 2) else -1, chance.getrandbits(32))
+
+
 def frame_of(chance: random.Random) -> bytes:
     """Something that gets past the first parser states, more often than not."""
     addresses = bytes(chance.choice((0, 1, 2, 3)) for _ in range(12))
-    kind = chance.randint(0, 7)
+    kind = chance.randint(0, 9)
     length = chance.choice((0, 1, 20, 60, 90, 200, 1500, 9000))
     rest = bytes(chance.choice((0, 1, 2, 3, 255)) for _ in range(min(length, 90))) + bytes(
         max(0, length - 90)
@@ -166,6 +183,8 @@ def frame_of(chance: random.Random) -> bytes:
     if kind == 4:
         gtpu = bytes.fromhex("0000 0000 0001 0868 0868 0030 0000 34ff 0020 0000 0001 0000 0085 0110 0900 45")
         return addresses + IPV4 + b"\x00\x00\x00\x00\x01" + gtpu + rest
+    if kind >= 8:
+        return bytes([0, chance.choice(PORTS), chance.randint(0, 7), 0]) + rest
     if kind >= 6:
         small = bytes(chance.choice((0, 1, 2, 3, 8, 64, 72, 255)) for _ in range(7))
         return bytes([chance.randint(0, 0x42)]) + small + rest[: chance.choice((0, 3, 8, 20, 90, 200))]
@@ -197,6 +216,9 @@ def main() -> None:
             for one in engine.take_traces():
                 trace_text(trace_document(one))
             read_state(engine, handles)
+            for port in PORTS:
+                engine.queues.bins(port, chance.randint(0, 7), chance.choice((0, 1, 1 << 40)))
+                engine.queues.counts(port)
             packets, operations = packets + 30, operations + len(batch)
             turn = chance.randint(0, 60)
             if turn == 0:
@@ -210,8 +232,12 @@ def main() -> None:
                 engine.stop_trace()
             elif turn <= 8:
                 engine.set_queue(
-                    chance.choice(PORTS), rate_pps=chance.choice((0, 10_000)), depth=chance.choice((1, 50))
+                    chance.choice(PORTS),
+                    rate_pps=chance.choice((0, 10, 10_000)),
+                    depth=chance.choice((1, 50)),
                 )
+            elif turn <= 14:
+                change_watches(chance, engine)
         assert sum(one.frames for one in engine.captures()) > 0
         print(f"{packets} packets, {operations} operations, {engine.stats()}")
 

@@ -61,10 +61,10 @@ def eventually(holds: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def send_at(wire: socket.socket, rate: float) -> None:
+def send_at(wire: socket.socket, rate: float, count: int = FRAMES) -> None:
     """All frames, at a rate at most: what a busy machine holds up is not sent at once."""
     due = 0.0
-    for _ in range(FRAMES):
+    for _ in range(count):
         due = max(due + 1 / rate, time.monotonic())
         time.sleep(max(0.0, due - time.monotonic()))
         wire.send(command())
@@ -117,6 +117,40 @@ def test_a_late_worker_does_not_let_more_pass_than_the_rate(
     allowed = (time.monotonic() - begin) * RATE + DEPTH + 2
     slow.start()
     assert 2 * DEPTH < len(arrivals(far)) <= allowed
+
+
+def test_frames_are_in_the_bins_of_the_milliseconds_in_which_they_came(
+    slow: NativeEngine, near: socket.socket, far: socket.socket
+) -> None:
+    slow.queues.watch(2)
+    slow.stop()
+    begin = slow.queues.now_ns()
+    send_at(near, RATE / 4)
+    end = slow.queues.now_ns()
+    slow.start()
+    assert len(arrivals(far)) == FRAMES
+    bins, _ = slow.queues.bins(2, 0)
+    assert sum(one.packets for one in bins) == FRAMES and not any(one.late for one in bins)
+    # This test may be held up, and then sends at once what is due; but not each time.
+    came = [one for one in bins if one.packets]
+    assert len(came) > FRAMES / 2
+    assert begin - 10**6 < came[0].start_ns and came[-1].start_ns < end
+
+
+def test_queues_are_as_deep_as_they_were_though_more_waits_than_is_taken_at_once(
+    slow: NativeEngine, near: socket.socket, far: socket.socket
+) -> None:
+    slow.set_queue(2, rate_pps=SLOWER // 5)
+    slow.queues.watch(2)
+    slow.stop()
+    send_at(near, RATE, 3 * FRAMES)
+    slow.start()
+    passed = len(arrivals(far))
+    bins, _ = slow.queues.bins(2, 0)
+    assert (sum(one.packets for one in bins), sum(one.drops for one in bins)) == (passed, 3 * FRAMES - passed)
+    assert not any(one.late for one in bins)
+    full = [one for one in bins if one.drops]
+    assert {one.max_depth for one in full} == {DEPTH} and len(full) > 10
 
 
 def test_frames_that_found_the_ring_full_are_counted(slow: NativeEngine, near: socket.socket) -> None:

@@ -17,7 +17,7 @@ SECONDS = 5
 @pytest.mark.parametrize(
     "json",
     [
-        *(PROGRAMS / f"{name}.json" for name in ("constructs", "headers", "profiles", "state")),
+        *(PROGRAMS / f"{name}.json" for name in ("constructs", "deflected", "headers", "profiles", "state")),
         ROOT / "pipelines" / "fabric" / "fabric.json",
         ROOT / "tests" / "switch" / "trace" / "programs" / "shown.json",
     ],

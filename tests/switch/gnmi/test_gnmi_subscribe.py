@@ -17,12 +17,15 @@ ONE = "/interfaces/interface[name=port1]"
 ENABLED, PACKETS = f"{ONE}/state/enabled", f"{ONE}/state/counters/in-pkts"
 CHANGE, SAMPLE, TARGET = messages.ON_CHANGE, messages.SAMPLE, messages.TARGET_DEFINED
 SECOND = 10**9
+CLOCK = "/queues/state/clock"
 
 
 async def test_once_sends_everything_and_ends(switch: AsyncSoftSwitch, gnmi: Gnmi) -> None:
-    subscriber = gnmi.subscribe("/interfaces", "/qos", "/system", mode=ONCE)
+    subscriber = gnmi.subscribe("/interfaces", "/qos", "/system", "/queues", mode=ONCE)
     await subscriber.send()
-    assert await subscriber.until_sync() == await gnmi.get("/")
+    found, there = await subscriber.until_sync(), await gnmi.get("/")
+    assert found.pop(CLOCK) < there.pop(CLOCK)
+    assert found == there
     assert await subscriber.code() is grpc.StatusCode.OK
 
 

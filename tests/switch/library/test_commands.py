@@ -57,6 +57,19 @@ def test_bench_measures_each_frame_and_says_where_it_goes(entries: Path, pcap: P
     assert (code, "dropped (ingress)" in said) == (0, True)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--watch-queues", 3), "watched queues of port 3: there is no port 3"),
+        (("--report-to", "collector:32766"), "collector 'collector:32766': ADDRESS:PORT is needed"),
+        (("--report-to", "192.0.2.1"), "collector '192.0.2.1': ADDRESS:PORT is needed"),
+    ],
+)
+def test_run_says_what_it_cannot_watch_or_report_to(words: tuple[object, ...], said: str) -> None:
+    code, output = run("run", "--grpc", "127.0.0.1:0", *words)
+    assert (code, said in output) == (2, True), output
+
+
 def test_run_names_the_port_that_af_xdp_cannot_have() -> None:
     code, said = run("run", "--xdp", 2)
     assert (code, "xdp 2: port 2 has no interface" in said) == (2, True), said

@@ -3,13 +3,15 @@ however busy a machine."""
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 from finsy import Action, Match, P4DigestEntry, P4MeterConfig, P4MeterEntry, P4TableEntry
 from scapy.utils import RawPcapReader
 
-from p4fabric.softswitch import QueueLimits, SoftSwitch, VirtualClock
+from p4fabric.controller.telemetry.reports import BinsReport, decode
+from p4fabric.softswitch import QueueLimits, QueueWatch, SoftSwitch, VirtualClock
 from p4fabric.softswitch.engine import open_engine
 from p4fabric.softswitch.engine.api import ActionCall, Change, EngineOptions, Exact, WriteEntry
 from tests.switch.engine.conftest import program
@@ -63,6 +65,33 @@ def test_the_fifth_packet_waits_1_2_ms_and_the_program_is_told_so() -> None:
     assert [one.a for one in answers] == [0, 300, 600, 900, 1200]  # deq_timedelta, in microseconds
     assert [one.b for one in answers] == [0, 0, 1, 2, 3]  # enq_qdepth
     assert [one.c for one in answers] == [0, 300, 600, 900, 1200]  # from ingress to egress
+
+
+def test_queues_that_are_watched_are_reported_to_a_collector_from_the_beginning() -> None:
+    clock, queues = VirtualClock(), {2: QueueLimits(rate_bps=10_000_000, depth=64)}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:
+        collector.bind(("127.0.0.1", 0))
+        collector.settimeout(10)
+        files = KINDS.with_suffix(".json"), KINDS.with_suffix(".p4info.txtpb")
+        with SoftSwitch(
+            *files,
+            queues=queues,
+            watches={2: QueueWatch(report_depth=50)},
+            report_to=f"127.0.0.1:{collector.getsockname()[1]}",
+            device_id=5,
+            clock=clock,
+        ) as switch:
+            match, call = Match(dst="80:00:00:00:00:00/1"), Action("send", port=2)
+            switch.write(+P4TableEntry("prefixes", match=match, action=call))
+            switch.send(1, *[FRAME] * 100)
+            clock.advance(ms=6)
+            group = decode(collector.recv(2000))
+            kept, _ = switch.engine.queues.bins(2, 0)
+    (report,) = group.reports
+    assert isinstance(report, BinsReport)
+    assert (group.node, group.hw_id, report.egress_port, report.priority) == (5, 4, 2, 0)
+    assert [one.start_ns for one in report.bins] == [n * MS for n in range(6)]
+    assert [(one.max_depth, one.drops) for one in report.bins] == [(one.max_depth, one.drops) for one in kept]
 
 
 def test_a_meter_fills_with_the_clock_and_not_otherwise() -> None:

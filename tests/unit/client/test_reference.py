@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[3] / "docs/reference/client.md"
 
 def methods(of: type) -> set[str]:
     """Public ones."""
-    return {name for name, value in vars(of).items() if inspect.isfunction(value) and name[0] != "_"}
+    return {name for name, _ in inspect.getmembers(of, inspect.isfunction) if name[0] != "_"}
 
 
 def parameters(of: type, name: str) -> list[tuple[str, object]]:

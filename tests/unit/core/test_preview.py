@@ -15,11 +15,12 @@ from p4fabric.controller.core import (
     Preview,
     TableLimit,
     TableRoom,
+    TableShare,
     preview_of,
 )
 from p4fabric.controller.core.preview import MOST_PARTS
 from p4fabric.controller.intents import parse_all
-from p4fabric.controller.names import IntentKey, SwitchName
+from p4fabric.controller.names import IntentKey, SwitchName, TenantName
 from p4fabric.pipelines.entities import MulticastGroup
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import Port
@@ -117,6 +118,29 @@ def test_room_is_told_before_after_and_while_old_entries_stand() -> None:
     assert room == TableRoom(LEAF2, b.PortVlan.TABLE_ID, standing, standing, standing + 1, 5)
     (group,) = [room for room in found.rooms if room.table == MulticastGroup(1, ()).key[0]]
     assert group.size is None and group.before == group.after == group.peak
+
+
+def test_of_a_tenants_share_it_is_told_what_the_tenant_has_and_would_have() -> None:
+    core = Core(Capacity({b.PortVlan.TABLE_ID: TableLimit("port_vlan", 9)}, tenant_share=0.5))
+    core.plan(rows_of(core, topology()))
+    theirs = network("theirs", 6, ("leaf2", 8), ("leaf2", 9), tenant="other")
+    core.plan_apply(parse_all([network("wide", 5, ("leaf2", 1), ("leaf2", 2), ("leaf2", 3)), theirs]))
+    narrower = network("wide", 5, ("leaf2", 2), ("leaf1", 3))
+
+    def share(switch: str, before: int, after: int, tenant: str = "acme") -> TableShare:
+        return TableShare(SwitchName(switch), b.PortVlan.TABLE_ID, TenantName(tenant), before, after, size=4)
+
+    asked = applied(core, narrower)
+    assert asked.shares == (share("leaf1", 0, 1), share("leaf2", 3, 1))
+    core.plan_apply(parse_all([narrower]))
+    assert core.compiler.wanted.tenant_sizes[LEAF2, b.PortVlan.TABLE_ID, TenantName("acme")] == 1
+    assert deleted(core, theirs).shares == (share("leaf2", 2, 0, tenant="other"),)
+    # What changes entries and adds none takes nothing of the share.
+    assert applied(core, network("wide", 5, ("leaf2", 2), ("leaf1", 3), floodRate=7)).shares == ()
+
+
+def test_where_tenants_have_no_shares_nothing_is_told_of_them() -> None:
+    assert applied(core_of(limits=LIMITS), CLIENTS).shares == ()
 
 
 def test_numbers_are_those_that_the_change_will_take_however_often_it_is_asked() -> None:

@@ -247,14 +247,37 @@ def test_a_claim_waits_for_the_answer_of_a_switch_that_comes_late() -> None:
     assert world.calls[1:] == [host(2, 7, "10.0.1.9")]
 
 
-def test_a_host_moves_away_from_a_switch_that_cannot_be_reached() -> None:
+@pytest.mark.parametrize("claimant", [7, 8], ids=["place", "address"])
+@pytest.mark.parametrize("is_open", [False, True], ids=["new claim", "open claim"])
+def test_nothing_is_taken_from_a_host_whose_switch_is_not_connected(claimant: int, is_open: bool) -> None:
+    world = World()
+    world.seen(1, 7, "10.0.1.9")
+    if is_open:
+        world.seen(2, claimant, "10.0.1.9")
+        world.wait(0.1)
+    world.directory.switch_disconnected(LEAF)
+    reason = world.seen(2, claimant, "10.0.1.9")
+    world.wait(60)
+    assert world.calls == [host(1, 7, "10.0.1.9")]
+    assert reason == f"{MacAddress(7)} is at leaf1:1, and leaf1 is not connected"
+    (told,) = world.refused
+    assert (told.claimed_at, told.held_at, told.reason) == (at(2), at(1), reason)
+    # It is asked as soon as that is possible.
+    world.directory.switch_connected(LEAF)
+    world.seen(2, claimant, "10.0.1.9")
+    world.wait(1)
+    assert world.hosts[NET, MacAddress(claimant)] == host(2, claimant, "10.0.1.9")
+
+
+@pytest.mark.parametrize("claimant", [7, 8], ids=["place", "address"])
+def test_hosts_move_away_from_a_switch_where_nobody_reaches_them(claimant: int) -> None:
     world = World()
     world.seen(1, 7, "10.0.1.9")
     world.directory.switch_disconnected(LEAF)
-    world.mute = True
-    world.seen(2, 7, "10.0.1.9")
+    world.lost = world.mute = True
+    world.seen(2, claimant, "10.0.1.9")
     world.wait(0.5)
-    assert world.calls[1:] == [host(2, 7, "10.0.1.9")]
+    assert world.hosts[NET, MacAddress(claimant)] == host(2, claimant, "10.0.1.9")
 
 
 def test_nothing_moves_because_this_process_stood_still() -> None:

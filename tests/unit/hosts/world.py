@@ -78,6 +78,8 @@ class World:
         self.kept: dict[HostKey, Host] = {}
         """What a store would have."""
         self.deaf_until = -1.0
+        self.lost = False
+        """Nobody reaches the switch's hosts."""
         self.mute = False
         """The switch's channel is open, and nothing comes over it."""
         self.claims = AddressClaims()
@@ -88,6 +90,7 @@ class World:
             self.claims.claims_to,
             is_expected=lambda tenant, address: address in self._expected,
             heard_all=lambda switch, since: since > self.deaf_until,
+            is_lost=lambda switch: self.lost,
             limits=limits,
             ageing=ageing or AgeingSettings(silence=0),
             clock=clock or (lambda: self.now),

@@ -54,6 +54,12 @@ BAD: list[tuple[Any, str, str]] = [
     (ports({"switch": "leaf1", "port": 1, "vlan": 4095}), "spec.attachments[0].vlan", "4094"),
     (ports({"switch": "l", "port": 1, "mac": "01:00:5e:00:00:01"}), "spec.attachments[0].mac", "multicast"),
     (ports({"switch": "l", "port": 1, "addresses": ["10.0.9.7"]}), "spec.attachments[0].mac", "required"),
+    (
+        ports(*({"switch": "l", "port": port, "host": "h1"} for port in (1, 2))),
+        "spec.attachments[1].host",
+        "name of attachments[0] already",
+    ),
+    (ports({"switch": "l", "port": 1, "host": "H 1"}), "spec.attachments[0].host", "RFC 1123"),
     (changed(WEB, port=0), "spec.port", "1"),
     (changed(WEB, pool=[]), "spec.pool", "at least 1"),
     (changed(WEB, virtualIp="224.0.0.1"), "spec.virtualIp", "one host"),

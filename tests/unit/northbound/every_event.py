@@ -11,8 +11,12 @@ from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.reasons import Code, Reason
 from p4fabric.controller.severity import Finding, Problem, Severity
 from p4fabric.controller.telemetry import events as e
-from p4fabric.controller.telemetry.congestion import Episode, Flow, Queue
+from p4fabric.controller.telemetry.congestion import Episode
 from p4fabric.controller.telemetry.drops import Direction, DropPoint, DropReason
+from p4fabric.controller.telemetry.flow import Flow, FlowId
+from p4fabric.controller.telemetry.incidents import FlowFigures, FlowNames, Incident, QueueFigures
+from p4fabric.controller.telemetry.queue import Queue
+from p4fabric.controller.telemetry.reports import Role
 from p4fabric.controller.topology.model import Host, Link
 from p4fabric.pipelines.values import IpProtocol, L4Port, MacAddress, Port
 
@@ -25,6 +29,15 @@ EPISODE = Episode(
     number=1, queue=Queue(HERE, 0), started_at=0.0, last_report_at=1.0, depth=40, delay_us=900,
     peak_depth=41, peak_delay_us=901, reports=2, flows={FLOW: 2},
 )  # fmt: skip
+_NAMES = FlowNames(TenantName("acme"), "host h1", "service web", (NET,))
+_CULPRIT = FlowFigures(FlowId(100, FLOW), Role.CULPRIT, _NAMES, 9000, 0.9, 1_000_000, 0, 3)
+_QUEUE = QueueFigures(
+    queue=Queue(HERE, 0), is_root=True, began=10**18, ended=10**18 + 5_000_000, clock_error_ns=1000,
+    switch_began=5, switch_ended=5_000_005, peak_depth=41, peak_depth_at=10**18, peak_wait_ns=901_000,
+    peak_wait_at=10**18, drops=7, packets=100, bytes=150_000, bins=5, late_bins=0, reports=3, unreported=2,
+    culprits=(_CULPRIT,),
+)  # fmt: skip
+INCIDENT = Incident(number=7, active=False, queues=(_QUEUE,), lost={HERE.switch: 1})
 POINT = DropPoint(HERE, Direction.INGRESS, DropReason.FIREWALL)
 
 AWAY = Reason(Code.SWITCH_DISCONNECTED, "leaf1 is not connected", switch="leaf1")
@@ -49,6 +62,9 @@ EVERY_EVENT: list[e.Event] = [
     e.CongestionOnset(EPISODE),
     e.CongestionUpdate(EPISODE),
     e.CongestionCleared(EPISODE),
+    e.IncidentOnset(INCIDENT),
+    e.IncidentUpdate(INCIDENT),
+    e.IncidentCleared(INCIDENT),
     e.TrafficDropped(POINT, 500, 1.0, 500.0),
     e.TrafficDropsCleared(POINT, 900, 3.0, 500.0),
     e.IntentsStatusChanged("degraded", 6000, {"Network": 6000}, (AWAY,), (), (NET,)),

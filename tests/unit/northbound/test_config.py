@@ -10,6 +10,7 @@ from p4fabric.controller.names import SwitchName
 from p4fabric.controller.topology.model import Role
 
 LEAF: dict[str, Any] = {"name": "leaf1", "deviceId": 1, "address": "127.0.0.1:9559", "role": "leaf"}
+TLS = {"certificate": "a.pem", "privateKey": "b.pem"}
 SPINE: dict[str, Any] = {
     "name": "spine1",
     "deviceId": 2,
@@ -80,6 +81,17 @@ def test_everything_but_the_switches_has_a_default_beside_the_file(tmp_path: Pat
         ({"switches": {"a": 1}}, "switches", "must be a list"),
         ({"switches": [3]}, "switches[0]", "must be a mapping"),
         ({"switches": [{**LEAF, "deviceid": 2}]}, "switches[0].deviceid", "known here: name, deviceId"),
+        ({"tables": {"share": 1}}, "tables.share", "known here: tenantShare"),
+        ({"hosts": {"aging": 1}}, "hosts.aging", "known here: ageing, perPort"),
+        ({"store": {"file": "x"}}, "store.file", "known here: path"),
+        ({"log": {"lvl": "x"}}, "log.lvl", "known here: level, format"),
+        ({"telemetry": {"x": 1}}, "telemetry.x", "known here: clearAfter, counterInterval"),
+        (
+            {"api": {"tls": {**TLS, "key": "x"}}},
+            "api.tls.key",
+            "known here: certificate, privateKey, clientAuthority",
+        ),
+        ({"switches": [{**LEAF, "tls": {"authority": "a", "ca": "b"}}]}, "switches[0].tls.ca", "known here"),
         ({"switches": [{**LEAF, "name": "a b"}]}, "switches[0].name", "letters, digits"),
         ({"switches": [{**LEAF, "deviceId": -1}]}, "switches[0].deviceId", "greater than or equal to 0"),
         ({"switches": [{**LEAF, "deviceId": 65535}]}, "switches[0].deviceId", "less than or equal to 65534"),

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from p4fabric.controller.names import PortRef, SwitchName
-from p4fabric.controller.telemetry.congestion import CongestionMonitor, Episode, Flow, Queue, Turn
+from p4fabric.controller.telemetry.congestion import CongestionMonitor, Episode, Turn, flow_of
+from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.pipelines.fabric.bindings import CongestionReport
 from p4fabric.pipelines.values import IpProtocol, L4Port, Port
 
@@ -81,7 +82,7 @@ class Congestion(RuleBasedStateMachine):
             assert episode.peak_delay_us == max(message.delay for _, message in reports)
             assert (episode.depth, episode.delay_us) == (reports[-1][1].depth, reports[-1][1].delay)
             assert sum(episode.flows.values()) + episode.reports_of_other_flows == len(reports)
-            assert len(episode.flows) == min(MOST_FLOWS, len({Flow.of(message) for _, message in reports}))
+            assert len(episode.flows) == min(MOST_FLOWS, len({flow_of(message) for _, message in reports}))
 
     @invariant()
     def each_onset_has_one_end_and_updates_keep_their_distance(self) -> None:
@@ -113,7 +114,7 @@ def test_a_flow_is_of_the_family_that_was_reported(six: bytes, four: bytes) -> N
         Port(1), 0, 1, 1, 0, IpProtocol(17), IPv4Address(four), zero4, IPv6Address(six), zero6,
         L4Port(1), L4Port(2),
     )  # fmt: skip
-    flow = Flow.of(message)
+    flow = flow_of(message)
     if any(four):
         assert (flow.source, flow.destination) == (IPv4Address(four), zero4)
     elif any(six):

@@ -13,7 +13,7 @@ import pytest
 
 from p4fabric.controller.api import event_streams, listen
 from p4fabric.controller.api.connections import READ_ON, Acceptor, Client, Connections, Limits
-from p4fabric.controller.config import ApiConfig
+from p4fabric.controller.api_config import ApiConfig
 from p4fabric.controller.descriptors import RESERVED, connections_within
 
 LIMITS = Limits(connections=8, unread_bytes=1 << 20, header=10, body=30, write=30)

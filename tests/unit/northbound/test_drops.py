@@ -326,7 +326,7 @@ async def test_a_flood_at_a_closed_port_is_measured_and_told(tmp_path: Path) -> 
     closed = (IngressDrops.COUNTER_ID, 9 << 5 | DropReason.CLOSED)
     denied = (IngressDrops.COUNTER_ID, 1 << 5 | DropReason.FIREWALL)
     async with fake_switch() as fake, running(tmp_path, fake, **telemetry) as found:
-        await found.fabric.apply([network()])
+        await found.fabric.intents.apply([network()])
         await found.until(lambda: found.fabric.switches[0].in_sync)
         fake.cells[denied] = 1
         await found.until(lambda: found.fabric.last_drops())

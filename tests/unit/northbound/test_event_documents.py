@@ -86,6 +86,8 @@ def test_many_intents_are_one_line_that_names_the_cause() -> None:
     back = IntentsStatusChanged("active", 12, {"UpfSession": 12}, (), (AWAY,), (NET,))
     text = line(event_document(Published("1", 0.0, back)))
     assert text.endswith(f"12 intents (12 UpfSession) active, no longer: {AWAY}")
+    part = IntentsStatusChanged("active", 2, {}, (), (), (), {"acme": 2})
+    assert line(event_document(Published("1", 0.0, part))).endswith("2 intents active")
 
 
 def test_losses_say_of_which_class_and_how_many() -> None:

@@ -14,6 +14,7 @@ from tests.unit.northbound.every_event import AWAY, EVERY_EVENT, NET, example
 OF_A_TENANT = {
     e.IntentStatusChanged, e.IntentsStatusChanged, e.IntentDeleted, e.HostLearned, e.HostMoved,
     e.AddressMoved, e.AddressClaimRefused, e.DuplicateAddress, e.HostForgotten,
+    e.IncidentOnset, e.IncidentUpdate, e.IncidentCleared,
 }  # fmt: skip
 
 
@@ -55,14 +56,17 @@ def test_losses_are_told_to_those_who_may_have_lost_something() -> None:
 
 TIMES = {
     "10m": 400.0,
-    "1h": -2600.0,
+    "1h": 0.0,
     "1m30s": 910.0,
     "500ms": 999.5,
     "0s": 1000.0,
-    "0.5d": -42200.0,
+    "0.005d": 568.0,
+    "999999999d": 0.0,
     "1970-01-01T00:10:00Z": 600.0,
     "1970-01-01T02:10:00.5+02:00": 600.5,
     "1970-01-01t00:00:00z": 0.0,
+    "0001-01-01T00:00:00+14:00": 0.0,
+    "9999-12-31T23:59:59-14:00": 9_223_372_035.0,  # as nanoseconds, less than 2 ** 63
 }
 NO_TIMES = ["", "10", "m", "-5m", "10 m", "1970-01-01T00:00:00", "1970-01-01", "yesterday", "9" * 400 + "d"]
 

@@ -19,6 +19,7 @@ from p4fabric.controller.config import FabricConfig
 from p4fabric.controller.fabric import Fabric, IntentState, running_fabric
 from p4fabric.controller.hosts.question import question
 from p4fabric.controller.intents.kinds.network import ROUTER_MAC
+from p4fabric.controller.names import SwitchName
 from p4fabric.controller.p4runtime import ReadResult, SwitchSession
 from p4fabric.controller.telemetry.bus import Published
 from p4fabric.controller.telemetry.events import (
@@ -139,7 +140,7 @@ async def test_a_host_that_speaks_is_bridged_to_followed_and_still_known_after_a
 ) -> None:
     async with fake_switch() as fake:
         async with running(tmp_path, fake) as found:
-            await found.fabric.apply([network()])
+            await found.fabric.intents.apply([network()])
             await found.until_in_sync()
             fake.say(host_seen(1))
             await found.until(lambda: bridged(fake) == {1})
@@ -158,7 +159,7 @@ async def test_a_host_that_speaks_is_bridged_to_followed_and_still_known_after_a
 async def test_a_host_is_asked_at_its_port_with_the_tag_that_it_has_there(tmp_path: Path) -> None:
     async with fake_switch() as fake, running(tmp_path, fake) as found:
         attachments = [{"switch": "s1", "port": 1, "vlan": 40}, {"switch": "s1", "port": 2}]
-        await found.fabric.apply([network(attachments=attachments)])
+        await found.fabric.intents.apply([network(attachments=attachments)])
         await found.until_in_sync()
         fake.say(host_seen(1))
         await found.until(lambda: bridged(fake) == {1})
@@ -186,15 +187,22 @@ async def next_question(fake: FakeSwitch) -> tuple[int, bytes]:
                 return port, message.packet.payload
 
 
-async def test_a_host_moves_away_from_a_switch_that_cannot_be_reached(tmp_path: Path) -> None:
+async def test_a_host_keeps_its_place_at_a_switch_that_is_away_until_it_is_declared_gone(
+    tmp_path: Path,
+) -> None:
     async with fake_switch() as one, fake_switch() as other, running(tmp_path, one, other) as found:
         attachments = [{"switch": name, "port": 1} for name in ("s1", "s2")]
-        await found.fabric.apply([network(attachments=attachments)])
+        await found.fabric.intents.apply([network(attachments=attachments)])
         await found.until_in_sync()
         one.say(host_seen(1))
         await found.until(lambda: found.heard(HostLearned))
         await one.stop()
         await found.until(lambda: found.heard(SwitchDisconnected))
+        other.say(host_seen(1))
+        (refused,) = await found.until(lambda: found.heard(AddressClaimRefused))
+        assert (refused.claim.claimed_at.switch, refused.claim.held_at.switch) == ("s2", "s1")
+        assert not found.heard(HostMoved)
+        await found.fabric.operations.declare_gone(SwitchName("s1"))
         other.say(host_seen(1))
         (moved,) = await found.until(lambda: found.heard(HostMoved))
         assert (moved.before.switch, moved.host.attachment.switch) == ("s1", "s2")
@@ -202,11 +210,11 @@ async def test_a_host_moves_away_from_a_switch_that_cannot_be_reached(tmp_path: 
 
 async def test_a_host_is_forgotten_where_its_port_is_no_longer_open(tmp_path: Path) -> None:
     async with fake_switch() as fake, running(tmp_path, fake) as found:
-        await found.fabric.apply([network()])
+        await found.fabric.intents.apply([network()])
         await found.until_in_sync()
         fake.say(host_seen(2))
         await found.until(lambda: bridged(fake) == {2})
-        await found.fabric.apply([network(attachments=[{"switch": "s1", "port": 1}])])
+        await found.fabric.intents.apply([network(attachments=[{"switch": "s1", "port": 1}])])
         await found.until(lambda: not bridged(fake))
         await found.until(lambda: found.heard(HostForgotten))
         assert not found.fabric.topology.hosts
@@ -219,7 +227,7 @@ async def test_a_host_is_forgotten_where_its_port_is_no_longer_open(tmp_path: Pa
 
 async def test_a_hundred_hosts_at_once_are_compiled_in_a_few_passes(tmp_path: Path) -> None:
     async with fake_switch() as fake, running(tmp_path, fake) as found:
-        await found.fabric.apply([network()])
+        await found.fabric.intents.apply([network()])
         await found.until_in_sync()
         fake.writes.clear()
         macs = [MacAddress(0x020000000000 + number) for number in range(2, 102)]
@@ -254,7 +262,7 @@ async def test_a_queue_that_is_asked_to_report_rarely_is_not_called_clear_betwee
     tmp_path: Path,
 ) -> None:
     async with fake_switch() as fake, running(tmp_path, fake, clearAfter=0.1) as found:
-        await found.fabric.apply([network(), watch(milliseconds=500)])
+        await found.fabric.intents.apply([network(), watch(milliseconds=500)])
         await found.until_in_sync()
         for _ in range(3):
             fake.say(congestion())
@@ -317,16 +325,16 @@ async def test_a_fault_with_one_switch_leaves_the_others_alone_and_heals(
     faults = [RuntimeError("a bug")]
     read = SwitchSession.read
 
-    async def faulty(session: SwitchSession) -> ReadResult:
+    async def faulty(session: SwitchSession, *decoded: Any) -> ReadResult:
         if session.name == "s1" and faults:
             raise faults.pop()
-        return await read(session)
+        return await read(session, *decoded)
 
     monkeypatch.setattr(SwitchSession, "read", faulty)
     async with fake_switch() as one, fake_switch() as other, running(tmp_path, one, other) as found:
-        await found.fabric.apply([network(attachments=[{"switch": "s2", "port": 1}])])
+        await found.fabric.intents.apply([network(attachments=[{"switch": "s2", "port": 1}])])
         await found.until(lambda: found.fabric.switches[1].in_sync)
-        assert found.fabric.intents()[0].status.state is IntentState.ACTIVE
+        assert found.fabric.intents.all()[0].status.state is IntentState.ACTIVE
         await found.until_in_sync()
         assert not faults
         assert {event.switch for event in found.heard(SwitchDisconnected)} == {"s1"}

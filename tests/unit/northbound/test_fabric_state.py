@@ -23,6 +23,7 @@ from p4fabric.controller.fabric import (
     running_fabric,
 )
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
+from p4fabric.controller.reasons import Code
 from p4fabric.controller.severity import Finding, Problem, Severity
 from p4fabric.controller.store import SqliteStore
 from p4fabric.controller.store.revisions import Transaction
@@ -124,14 +125,14 @@ async def problems(found: Running) -> dict[Problem, Finding]:
 
 
 def state(found: Running, name: str) -> IntentState | None:
-    view = found.fabric.get(key(name))
+    view = found.fabric.intents.get(key(name))
     return None if view is None else view.status.state
 
 
 async def with_two_networks(folder: Path, fake: FakeSwitch) -> dict[bytes, p4r.Entity]:
     """Networks one and two, and a host in two; returns what there was before the host."""
     async with running(folder, fake) as found:
-        await found.fabric.apply([network("one", 1), network("two", 2)])
+        await found.fabric.intents.apply([network("one", 1), network("two", 2)])
         await found.until_in_sync()
         without_host, address = dict(fake.entities), IPv4Address("10.0.2.7")
         fake.say(digest(b.HostSeen(Port(2), VlanId(vlans(fake)[2]), HOST, address, IPv6Address(0))))
@@ -155,21 +156,21 @@ async def test_a_stored_intent_that_is_refused_keeps_its_entries_and_stops_nobod
             assert "Network/acme/two: spec.subnets" in said[Problem.INTENTS_REFUSED].text
             left = said[Problem.ENTRIES_LEFT_ALONE].text
             assert left.endswith("entries on s1 may be of intents that this version refuses, and left alone")
-            assert found.fabric.intents_by_state()["Network", "degraded"] == 1
+            assert found.fabric.intents.by_state()["Network", "degraded"] == 1
             # Its number stays its own, and what is asked for and deleted now goes as ever.
-            await found.fabric.apply([network("three", 3)])
+            await found.fabric.intents.apply([network("three", 3)])
             await found.until(lambda: state(found, "three") is IntentState.ACTIVE)
             assert vlans(fake)[3] not in (vlans(fake)[1], port_2)
-            await found.fabric.delete(key("one"))
+            await found.fabric.intents.delete(key("one"))
             await found.until(lambda: found.heard(IntentDeleted))
             assert vlans(fake)[2] == port_2 and 1 not in vlans(fake)
             # With the last one that is refused, what it left goes, and its number rests until then.
-            await found.fabric.delete(key("two"))
+            await found.fabric.intents.delete(key("two"))
             await found.until(lambda: 2 not in vlans(fake))
             await found.until_in_sync()
             assert state(found, "two") is None
             assert not {Problem.INTENTS_REFUSED, Problem.ENTRIES_LEFT_ALONE} & (await problems(found)).keys()
-            await found.fabric.apply([network("four", 4), network("five", 5)])
+            await found.fabric.intents.apply([network("four", 4), network("five", 5)])
             await found.until(lambda: 5 in vlans(fake))
             assert port_2 in vlans(fake).values()
 
@@ -186,7 +187,7 @@ async def test_a_refused_intent_that_is_applied_anew_takes_its_entries_over(tmp_
         async with running(tmp_path, fake) as found:
             await found.until_in_sync()
             assert bridged(fake) == {2}
-            await found.fabric.apply([network("two", 2)])
+            await found.fabric.intents.apply([network("two", 2)])
             await found.until(lambda: state(found, "two") is IntentState.ACTIVE)
             await asyncio.sleep(0.1)
             assert fake.entities == without_host, "hosts are learned anew"
@@ -206,26 +207,26 @@ async def test_what_cannot_be_read_keeps_its_number_and_its_entries(tmp_path: Pa
             await found.until_in_sync()
             text = (await problems(found))[Problem.RECORDS_NOT_UNDERSTOOD].text
             assert "intents/Network/acme/two" in text and number.key in text
-            await found.fabric.apply([network("three", 3)])
+            await found.fabric.intents.apply([network("three", 3)])
             await found.until(lambda: state(found, "three") is IntentState.ACTIVE)
             assert vlans(fake)[2] == kept != vlans(fake)[3]
             # An operator who does not want it any more deletes it: its entries go with the last record.
             with pytest.raises(UnknownRecord, match="intents/Network/acme/three"):
-                await found.fabric.delete_record("intents/Network/acme/three")
-            await found.fabric.delete_record(number.key)
-            await found.fabric.delete_record("intents/Network/acme/two")
+                await found.fabric.operations.delete_record("intents/Network/acme/three")
+            await found.fabric.operations.delete_record(number.key)
+            await found.fabric.operations.delete_record("intents/Network/acme/two")
             await found.until(lambda: 2 not in vlans(fake))
             await found.until_in_sync()
             assert Problem.RECORDS_NOT_UNDERSTOOD not in await problems(found)
             with pytest.raises(UnknownRecord):
-                await found.fabric.delete_record(number.key)
+                await found.fabric.operations.delete_record(number.key)
         async with running(tmp_path, fake) as found:
             await found.until_in_sync()
             assert Problem.RECORDS_NOT_UNDERSTOOD not in await problems(found)
-            await found.fabric.apply([network("two", 2)])
+            await found.fabric.intents.apply([network("two", 2)])
             await found.until(lambda: state(found, "two") is IntentState.ACTIVE)
             await asyncio.sleep(0.1)
-            await found.fabric.apply([network("four", 4)])
+            await found.fabric.intents.apply([network("four", 4)])
             await found.until(lambda: vlans(fake).get(4) is not None)
             assert kept in vlans(fake).values()
 
@@ -239,7 +240,7 @@ async def test_an_intent_of_a_kind_that_is_not_known_is_deleted_by_its_record(tm
         async with running(tmp_path, fake) as found:
             await found.until_in_sync()
             assert "delete-record" in (await problems(found))[Problem.INTENTS_REFUSED].text
-            await found.fabric.delete_record("intents/Tunnel/acme/x")
+            await found.fabric.operations.delete_record("intents/Tunnel/acme/x")
             assert Problem.INTENTS_REFUSED not in await problems(found)
         async with store_of(tmp_path, fake) as store:
             assert not (await store.list("intents/Tunnel/")).records
@@ -258,35 +259,54 @@ async def test_an_intent_that_did_not_stand_with_another_is_active_once_it_does(
         async with running(tmp_path, fake) as found:
             await found.until(lambda: state(found, "two") is IntentState.DEGRADED)
             if mended == "itself":
-                await found.fabric.apply([network("two", 2)])
+                await found.fabric.intents.apply([network("two", 2)])
             else:
-                await found.fabric.delete(key("one"))
+                await found.fabric.intents.delete(key("one"))
             await found.until(lambda: state(found, "two") is IntentState.ACTIVE)
+
+
+async def test_a_switch_that_is_back_is_believed_once_it_was_read(tmp_path: Path) -> None:
+    async with fake_switch() as fake, running(tmp_path, fake) as found:
+        await found.fabric.intents.apply([network("one", 1)])
+        await found.until(lambda: state(found, "one") is IntentState.ACTIVE)
+        await fake.stop()
+        await found.until(lambda: not found.fabric.switches[0].connected)
+        fake.entities.clear()
+        fake.answers_reads.clear()
+        await fake.start()
+        await found.until(lambda: found.fabric.switches[0].connected)
+        view = found.fabric.intents.get(key("one"))
+        assert view is not None and view.status.state is IntentState.DEGRADED
+        assert [reason.code for reason in view.status.reasons] == [Code.SWITCH_UNREAD]
+        assert not found.fabric.switches[0].in_sync
+        fake.answers_reads.set()
+        await found.until(lambda: state(found, "one") is IntentState.ACTIVE)
+        assert 1 in vlans(fake) and found.fabric.switches[0].in_sync
 
 
 async def test_numbers_wait_for_a_switch_that_is_away_until_it_is_declared_gone(tmp_path: Path) -> None:
     async with fake_switch() as one, fake_switch() as other:
         async with running(tmp_path, one, other) as found:
-            await found.fabric.apply([network("one", 1, "s1", "s2")])
+            await found.fabric.intents.apply([network("one", 1, "s1", "s2")])
             await found.until_in_sync()
             freed = vlans(one)[1]
             with pytest.raises(SwitchIsConnected):
-                await found.fabric.declare_gone(S2)
+                await found.fabric.operations.declare_gone(S2)
             with pytest.raises(UnknownSwitch):
-                await found.fabric.declare_gone(SwitchName("s3"))
+                await found.fabric.operations.declare_gone(SwitchName("s3"))
             await other.stop()
             await found.until(lambda: not found.fabric.switches[1].connected)
-            await found.fabric.delete(key("one"))
+            await found.fabric.intents.delete(key("one"))
             await found.until(lambda: not vlans(one))
-            await found.fabric.apply([network("two", 2)])
+            await found.fabric.intents.apply([network("two", 2)])
             await found.until(lambda: 2 in vlans(one))
             assert vlans(one)[2] != freed
             assert Problem.NUMBERS_KEPT in await problems(found)
-            await found.fabric.declare_gone(S2)
+            await found.fabric.operations.declare_gone(S2)
             await found.until(lambda: found.heard(IntentDeleted))
             assert Problem.SWITCH_GONE in await problems(found)
             await asyncio.sleep(0.1)
-            await found.fabric.apply([network("three", 3)])
+            await found.fabric.intents.apply([network("three", 3)])
             await found.until(lambda: vlans(one).get(3) == freed)
         # It is still gone after a restart, and back once it is connected.
         async with started(tmp_path, one, other, connected=1) as found:
@@ -296,10 +316,10 @@ async def test_numbers_wait_for_a_switch_that_is_away_until_it_is_declared_gone(
             assert Problem.SWITCH_GONE not in await problems(found)
             await found.until(lambda: not vlans(other))
             # Numbers wait for it as for the others.
-            await found.fabric.apply([network("four", 4, "s1", "s2")])
+            await found.fabric.intents.apply([network("four", 4, "s1", "s2")])
             await found.until_in_sync()
             await other.stop()
-            await found.fabric.delete(key("four"))
+            await found.fabric.intents.delete(key("four"))
             await found.until(lambda: 4 not in vlans(one))
             assert Problem.NUMBERS_KEPT in await problems(found)
         async with store_of(tmp_path, one) as store:
@@ -309,18 +329,18 @@ async def test_numbers_wait_for_a_switch_that_is_away_until_it_is_declared_gone(
 async def test_numbers_do_not_wait_for_a_switch_that_the_configuration_names_no_more(tmp_path: Path) -> None:
     async with fake_switch() as one, fake_switch() as other:
         async with running(tmp_path, one, other) as found:
-            await found.fabric.apply([network("one", 1, "s1", "s2")])
+            await found.fabric.intents.apply([network("one", 1, "s1", "s2")])
             await found.until_in_sync()
             freed = vlans(one)[1]
             await other.stop()
             await found.until(lambda: not found.fabric.switches[1].connected)
-            await found.fabric.delete(key("one"))
+            await found.fabric.intents.delete(key("one"))
             await found.until(lambda: not vlans(one))
             assert Problem.NUMBERS_KEPT in await problems(found)
         async with running(tmp_path, one) as found:
             await found.until_in_sync()
             await found.until(lambda: not found.fabric.latest_status().numbers_resting)
-            await found.fabric.apply([network("two", 2)])
+            await found.fabric.intents.apply([network("two", 2)])
             await found.until(lambda: vlans(one).get(2) == freed)
 
 
@@ -357,16 +377,16 @@ async def test_a_link_that_was_taken_away_is_declared_gone_and_nobody_misses_it(
         async with running(tmp_path, one, other) as found:
             end = PortRef(S1, Port(5))
             with pytest.raises(UnknownLink, match="no link is expected at s1:5"):
-                await found.fabric.declare_link_gone(end)
+                await found.fabric.operations.declare_link_gone(end)
             with pytest.raises(UnknownSwitch):
-                await found.fabric.declare_link_gone(PortRef(SwitchName("s3"), Port(5)))
+                await found.fabric.operations.declare_link_gone(PortRef(SwitchName("s3"), Port(5)))
             async with joined(one, other):
                 await found.until(lambda: len(found.heard(LinkUp)) == 2)
                 with pytest.raises(LinkIsThere, match="s1:5 - s2:5 is up: it is not gone"):
-                    await found.fabric.declare_link_gone(end)
+                    await found.fabric.operations.declare_link_gone(end)
             await found.until(lambda: found.fabric.links_up == 0)
             assert (await found.fabric.status()).links_expected == 1
-            await found.fabric.declare_link_gone(PortRef(S2, Port(5)))
+            await found.fabric.operations.declare_link_gone(PortRef(S2, Port(5)))
             status = await found.fabric.status()
             assert (status.links_expected, status.links_found) == (0, 0)
         async with running(tmp_path, one, other) as found:

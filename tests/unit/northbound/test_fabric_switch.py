@@ -8,12 +8,12 @@ from typing import cast
 
 import pytest
 
-from p4fabric.controller.config import SwitchConfig
 from p4fabric.controller.fabric import switch as module
 from p4fabric.controller.fabric.switch import FabricSwitch
 from p4fabric.controller.p4runtime import Phase, SessionListener, SessionState, SwitchSession
 from p4fabric.controller.p4runtime.backoff import Backoff
 from p4fabric.controller.reconcile import Barrier, Progress, RemovalGuard, Summary
+from p4fabric.controller.switch_config import SwitchConfig
 from p4fabric.controller.telemetry.port_counts import PortCounts
 
 
@@ -78,17 +78,17 @@ class FilledSwitch(FabricSwitch):
         super().__init__(
             config, Silent(), lambda _: None, guard, Barrier(), ports, 0.0, keep_unclaimed=lambda: False
         )
-        self.epoch = 0
+        self.connections = 0
 
     def connect(self) -> None:
         """The connection is there (again)."""
-        self.epoch += 1
-        state = SessionState(Phase.PRIMARY, "", self.epoch)
+        self.connections += 1
+        state = SessionState(Phase.PRIMARY, "", self.connections)
         self._session = cast(SwitchSession, SimpleNamespace(state=state, heard_all=lambda since: True))
 
     def report(self, installed: int, failing: int = 0, *, epoch: int | None = None) -> None:
         """So many of ten entries are there, as of a connection: this one if not given."""
-        summary = Summary(installed == 10, 10, installed, failing, epoch=epoch or self.epoch)
+        summary = Summary(installed == 10, 10, installed, failing, epoch=epoch or self.connections)
         self._report(Progress(self.name, (), (), (), {}, (), summary))
 
 
@@ -116,6 +116,21 @@ async def test_a_switch_is_filled_anew_after_each_connection() -> None:
     assert not switch.heard_all(now())
     switch.report(10)
     assert switch.heard_all(now())
+
+
+async def test_a_switch_is_in_sync_by_a_report_of_its_own_connection() -> None:
+    switch = FilledSwitch()
+    switch.connect()
+    seen = [switch.in_sync]
+    switch.report(10)
+    seen.append(switch.in_sync)
+    switch.connect()
+    seen.append(switch.in_sync)
+    switch.report(10, epoch=1)
+    seen.append(switch.in_sync)
+    switch.report(10)
+    seen.append(switch.in_sync)
+    assert seen == [False, True, False, False, True]
 
 
 async def test_a_switch_is_filled_when_all_it_lacks_is_what_it_refuses() -> None:

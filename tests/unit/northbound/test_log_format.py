@@ -92,7 +92,7 @@ def test_every_event_is_a_line_with_a_severity_and_the_fields_of_the_api(lines: 
         "IntentStatusChanged", "IntentsStatusChanged",  # They are degraded.
         "FabricStatusChanged",  # It got worse.
         "SwitchDisconnected", "LinkDown", "AddressClaimRefused", "DuplicateAddress", "HostLimitReached",
-        "CongestionOnset", "TrafficDropped",
+        "CongestionOnset", "IncidentOnset", "TrafficDropped",
     }  # fmt: skip
     assert levels["HostMoved"] == levels["CongestionCleared"] == levels["SwitchConnected"] == "info"
     assert levels["CongestionUpdate"] == "debug"

@@ -20,12 +20,12 @@ from p4fabric.controller.p4runtime.port_samples import COUNTERS, PortSample, Que
 from p4fabric.controller.reasons import Code
 from p4fabric.controller.severity import Severity
 from p4fabric.controller.telemetry.bus import Lost, Published
-from p4fabric.controller.telemetry.congestion import Queue
 from p4fabric.controller.telemetry.counters import Count
 from p4fabric.controller.telemetry.drop_counts import PointCount
 from p4fabric.controller.telemetry.events import EventClass
 from p4fabric.controller.telemetry.metrics import Metrics
 from p4fabric.controller.telemetry.port_counts import PortCounts
+from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.pipelines.values import Port
 from tests.unit.northbound.every_event import EPISODE, EVERY_EVENT, NET, POINT
 
@@ -35,9 +35,11 @@ LEAF = SwitchName("leaf1")
 
 
 def rows(page: str, section: str = "") -> Iterator[list[str]]:
-    """The cells of a page's table rows, from a heading on."""
+    """The cells of a page's table rows, or of those of a section."""
     text = (DOCS / page).read_text()
-    for line in text[text.index(section) :].splitlines():
+    if section:
+        text = text.split(f"\n{section}\n")[1].partition("\n## ")[0]
+    for line in text.splitlines():
         if line.startswith("| `"):
             yield [cell.strip() for cell in line.strip("|").split("|")]
 
@@ -118,10 +120,16 @@ def test_the_alerts_and_the_page_of_drops_speak_of_metrics_that_there_are(page: 
 
 def test_the_page_of_events_has_each_with_its_fields() -> None:
     episode = [name for row in rows("events.md", "## Episodes") for name in names(row[0])]
+    incident = [name for row in rows("incidents.md", "## Fields") for name in names(row[0])]
     documented = {}
     for row in rows("events.md"):
         if len(row) == 4:
-            documented[names(row[0])[0]] = set(episode if row[3].startswith("an episode") else names(row[3]))
+            found_there = {
+                "an episode": episode,
+                "an incident": incident,
+                "[an incident](incidents.md)": incident,
+            }
+            documented[names(row[0])[0]] = set(found_there.get(row[3]) or names(row[3]))
     found = [event_document(Published("1", 0.0, event)) for event in EVERY_EVENT] + [
         event_document(Lost(None, None))
     ]

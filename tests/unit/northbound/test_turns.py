@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 from p4fabric.controller.turns import turn
 
@@ -39,3 +40,18 @@ async def test_who_gives_up_waiting_keeps_nobody_from_going_on() -> None:
         await asyncio.gather(*waiting, return_exceptions=True)
         await turn()
     assert [each.cancelled() for each in waiting] == [False, True, False]
+
+
+async def test_in_the_background_nobody_goes_on_before_all_others_had_some_time() -> None:
+    now = asyncio.get_running_loop().time
+    moments = []
+
+    async def work() -> None:
+        for _ in range(3):
+            await turn(background=True)
+            moments.append(now())
+
+    await asyncio.gather(work(), work())
+    rests = [later - earlier for earlier, later in pairwise(moments)]
+    assert len(rests) == 5
+    assert min(rests) > 0.01

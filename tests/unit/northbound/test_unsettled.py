@@ -5,7 +5,7 @@ from __future__ import annotations
 from p4fabric.controller.compiler import SwitchDelta
 from p4fabric.controller.fabric.unsettled import FEWEST, UnsettledSwitches
 from p4fabric.controller.names import SwitchName
-from p4fabric.controller.store.records import UnsettledSwitch
+from p4fabric.controller.store.values import UnsettledSwitch
 
 LEAF, SPINE = SwitchName("leaf1"), SwitchName("spine1")
 

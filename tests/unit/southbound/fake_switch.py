@@ -36,6 +36,9 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
         self.refuse_update: Callable[[p4r.Update], tuple[int, str] | None] = lambda update: None
         self.silent = False
         """Half open: requests are taken and never answered."""
+        self.answers_reads = asyncio.Event()
+        """Cleared: what it holds is told only once it is set again."""
+        self.answers_reads.set()
         self.reads_stream = asyncio.Event()
         """Cleared: what comes on the stream is left there, so that the client cannot write any more."""
         self.reads_stream.set()
@@ -190,6 +193,7 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
 
     async def Read(self, request: p4r.ReadRequest, context: Context) -> AsyncIterator[p4r.ReadResponse]:
         await self._answers(context)
+        await self.answers_reads.wait()
         if request.entities[0].HasField("counter_entry"):
             yield self._cells(request)
             return

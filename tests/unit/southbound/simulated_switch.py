@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from p4fabric.controller.names import SwitchName
 from p4fabric.controller.p4runtime.errors import SwitchUnavailable
-from p4fabric.controller.p4runtime.read import ReadResult
+from p4fabric.controller.p4runtime.read import Decoded, ReadResult
 from p4fabric.controller.p4runtime.state import Phase, SessionState
 from p4fabric.controller.p4runtime.update import Code, Update, UpdateError, UpdateKind
 from p4fabric.pipelines.entities import Entity, EntityKey
@@ -37,6 +37,8 @@ class SimulatedSwitch:
         self.about_to_write: Callable[[list[Update]], None] = lambda updates: None
         self.writes: list[list[Update]] = []
         self.reads = 0
+        self._hashed: dict[int, Entity] = {}
+        """Kept, so that each has a number of its own."""
         """Reads whose answer was decoded."""
         self.delay: Callable[[], float] = lambda: 0.0
         """Seconds before a batch is performed, in the middle, and before it is answered."""
@@ -128,12 +130,14 @@ class SimulatedSwitch:
         self.watch(update)
         return None
 
-    async def read(self) -> ReadResult:
-        result = await self.read_if_changed(None)
+    async def read(self, decoded: Decoded | None = None) -> ReadResult:
+        result = await self.read_if_changed(None, decoded)
         assert result is not None
         return result
 
-    async def read_if_changed(self, digest: bytes | None) -> ReadResult | None:
+    async def read_if_changed(
+        self, digest: bytes | None, decoded: Decoded | None = None
+    ) -> ReadResult | None:
         self._need_connection()
         epoch = self._epoch
         found: Mapping[EntityKey, Entity] = dict(self.entities)
@@ -143,7 +147,16 @@ class SimulatedSwitch:
         if now == digest:
             return None
         self.reads += 1
-        return ReadResult(found, (), now)
+        entities: dict[EntityKey, Entity] = {}
+        hashes: dict[EntityKey, int] = {}
+        known = decoded or {}
+        for number, (key, entity) in enumerate(found.items(), 1):
+            if number % 1000 == 0:
+                await asyncio.sleep(0)
+            hashes[key] = id(entity)
+            self._hashed[id(entity)] = entity
+            entities[key] = known.get(id(entity), entity)
+        return ReadResult(entities, (), now, hashes)
 
 
 _GONE = SessionState(Phase.DISCONNECTED, "not connected")

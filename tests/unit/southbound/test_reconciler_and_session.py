@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from finsy.proto import p4r, rpc_code
 
 from p4fabric.controller.p4runtime import SwitchSession, Update, UpdateKind
 from p4fabric.controller.reconcile.barrier import Barrier
 from p4fabric.controller.reconcile.session import Timing
 from p4fabric.controller.reconcile.switch_reconciler import Reconciler
-from p4fabric.pipelines.entities import Entity, EntityKey
+from p4fabric.pipelines.bindings import Bindings
+from p4fabric.pipelines.entities import Entity, EntityKey, FixedEntity
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.fabric.rules import FabricRules
 
@@ -89,3 +91,24 @@ async def test_a_switch_that_answers_as_before_is_not_decoded(fake: FakeSwitch) 
         await session.write([Update(UpdateKind.INSERT, bridging(99))])
         changed = await session.read_if_changed(read.digest)
         assert changed is not None and bridging(99).key in changed.entities
+
+
+async def test_of_what_a_switch_answers_only_what_is_new_is_decoded(
+    fake: FakeSwitch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, reconciler, board = reconciler_of(fake, DESIRED)
+    async with running(session.run, reconciler.run):
+        await eventually(lambda: board.in_sync)
+        read = await session.read()
+        earlier = {read.hashes[key]: entity for key, entity in read.entities.items()}
+        await session.write([Update(UpdateKind.INSERT, bridging(99))])
+        decoded = []
+        decode = Bindings.decode
+
+        def noted(bindings: Bindings, message: p4r.Entity) -> Entity | FixedEntity:
+            decoded.append(decode(bindings, message))
+            return decoded[-1]
+
+        monkeypatch.setattr(Bindings, "decode", noted)
+        assert (await session.read(earlier)).entities == {**DESIRED, bridging(99).key: bridging(99)}
+        assert decoded == [bridging(99)]

@@ -425,6 +425,23 @@ async def test_an_audit_undoes_what_others_changed_and_reads_no_more_than_need_b
 
 
 @without_waiting
+async def test_an_audit_finds_what_others_changed_back_to_what_it_was_at_the_last_audit() -> None:
+    now = bridging(5, 4)
+    bench = Bench(timing=Timing(audit=10))
+    bench.begin(*WANTED, group(4, 1))
+    async with running(bench):
+        await in_sync(bench)
+        await a_while(13)
+        before = bench.switch.entities[now.key]
+        bench.want(now)
+        await in_sync(bench)
+        assert bench.switch.entities[now.key] == now
+        bench.switch.entities[now.key] = before
+        await a_while(13)
+        assert bench.switch.entities[now.key] == now
+
+
+@without_waiting
 async def test_after_a_lost_connection_the_switch_is_read_before_anything_is_written() -> None:
     bench = Bench()
     bench.begin(*WANTED)

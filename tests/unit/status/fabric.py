@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from p4fabric.controller.compiler.delta import FabricDelta
 from p4fabric.controller.compiler.output import Output, Slot
@@ -45,6 +47,7 @@ class Report:
     gone: Collection[EntityKey] = ()
     failures: Mapping[EntityKey, Reason] = field(default_factory=dict)
     recovered: Collection[EntityKey] = ()
+    epoch: int | None = 1
 
 
 class Listener:
@@ -75,8 +78,11 @@ class World:
         self.wanted = WantedEntities()
         self.outputs: dict[Slot, Output] = {}
         self.revision = 0
+        self.epochs: Counter[SwitchName] = Counter()
+        """How often each switch was connected."""
         for switch in connected:
-            self.statuses.connection(switch, True)
+            self.connect(switch)
+            self.read(switch)
 
     def want(
         self,
@@ -115,19 +121,33 @@ class World:
         self.statuses.remove(owner)
         self.want_all({slot: Output() for slot in self.outputs if slot.owner == owner})
 
+    def connect(self, switch: SwitchName) -> None:
+        """It can be written to, and was not read yet."""
+        self.epochs[switch] += 1
+        self.statuses.connection(switch, self.epochs[switch])
+
+    def disconnect(self, switch: SwitchName) -> None:
+        self.statuses.connection(switch, None)
+
+    def read(self, switch: SwitchName) -> None:
+        """It was read, and holds what it held before."""
+        self.say(switch)
+
     def installed(self, switch: SwitchName, *vlans: int) -> None:
-        self.statuses.progress(Report(switch, installed=[key(vlan) for vlan in vlans]))
+        self.say(switch, installed=[key(vlan) for vlan in vlans])
 
     def missing(self, switch: SwitchName, *vlans: int) -> None:
-        self.statuses.progress(Report(switch, missing=[key(vlan) for vlan in vlans]))
+        self.say(switch, missing=[key(vlan) for vlan in vlans])
 
     def gone(self, switch: SwitchName, *vlans: int) -> None:
-        self.statuses.progress(Report(switch, gone=[key(vlan) for vlan in vlans]))
+        self.say(switch, gone=[key(vlan) for vlan in vlans])
 
     def failed(self, switch: SwitchName, failures: Mapping[int, str]) -> None:
-        self.statuses.progress(
-            Report(switch, failures={key(vlan): refused(reason) for vlan, reason in failures.items()})
-        )
+        self.say(switch, failures={key(vlan): refused(reason) for vlan, reason in failures.items()})
+
+    def say(self, switch: SwitchName, **news: Any) -> None:
+        """A reconciler says something that it knows by this connection."""
+        self.statuses.progress(Report(switch, epoch=self.epochs[switch] or None, **news))
 
     def state(self, intent: IntentKey = ONE) -> str:
         return self.statuses.status_of(intent).state.value

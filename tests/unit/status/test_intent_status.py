@@ -16,6 +16,9 @@ from tests.unit.status.fabric import LEAF1, LEAF2, NOON, ONE, THREE, TWO, Report
 REFUSED = "leaf1 refused to insert Networks(vlan 1): RESOURCE_EXHAUSTED"
 NOON_TEXT = "2027-01-15 08:00:00 UTC"
 AWAY_SINCE_NOON = Reason(Code.SWITCH_DISCONNECTED, f"leaf1 is not connected since {NOON_TEXT}")
+UNREAD_SINCE_NOON = Reason(
+    Code.SWITCH_UNREAD, f"leaf1 was not read yet since it was connected at {NOON_TEXT}"
+)
 
 
 # From accepted to active.
@@ -135,7 +138,7 @@ def test_what_one_part_takes_over_from_another_never_left() -> None:
     world.installed(LEAF1, 1)
     parts = [Slot(ONE, part, ONE) for part in ("itself", "other")]
     world.want_all({parts[0]: Output(), parts[1]: Output({LEAF1: (entry(1, vrf=2),)})})
-    world.statuses.connection(LEAF1, False)
+    world.disconnect(LEAF1)
     assert world.reasons() == (f"leaf1 is not connected since {NOON_TEXT}; 1 entry waits",)
 
 
@@ -243,12 +246,45 @@ def test_an_intent_on_a_switch_that_is_away_says_so_and_what_waits() -> None:
     world = World(LEAF1, LEAF2)
     world.apply(ONE, {LEAF1: (entry(1),), LEAF2: (entry(1), entry(2), entry(3))})
     world.installed(LEAF1, 1)
-    world.statuses.connection(LEAF2, False)
+    world.disconnect(LEAF2)
     assert world.reasons() == (f"leaf2 is not connected since {NOON_TEXT}; 3 entries wait",)
     world.now += 60
-    world.statuses.connection(LEAF2, True)
+    world.connect(LEAF2)
+    world.read(LEAF2)
     assert world.state() == "installing"
     assert world.statuses.status_of(ONE).since == NOON + 60
+
+
+def test_what_a_switch_acknowledged_before_it_was_away_counts_once_it_was_read_again() -> None:
+    world = World(LEAF1, LEAF2)
+    world.apply(ONE, {LEAF1: (entry(1),), LEAF2: (entry(1), entry(2))})
+    world.installed(LEAF1, 1)
+    world.installed(LEAF2, 1, 2)
+    world.disconnect(LEAF2)
+    world.connect(LEAF2)
+    unread = f"leaf2 was not read yet since it was connected at {NOON_TEXT}"
+    assert world.reasons() == (unread,)
+    assert world.statuses.by_state() == {("Network", "degraded"): 1}
+    world.statuses.progress(Report(LEAF2, installed=[key(1)], epoch=1))
+    assert world.reasons() == (unread,), "an answer to what was written over the connection before"
+    world.now += 60
+    world.missing(LEAF2, 2)
+    assert world.state() == "installing"
+    world.installed(LEAF2, 2)
+    assert world.state() == "active"
+
+
+def test_a_switch_that_holds_what_it_held_is_active_since_it_was_read() -> None:
+    world = World(LEAF1)
+    world.apply(ONE, {LEAF1: (entry(1),)})
+    world.installed(LEAF1, 1)
+    world.disconnect(LEAF1)
+    world.connect(LEAF1)
+    world.now += 60
+    world.read(LEAF1)
+    status = world.statuses.status_of(ONE)
+    assert (status.state, status.since) == ("active", NOON + 60)
+    assert world.listener.switches[-1] == SwitchStatusChanged(LEAF1, 1, None)
 
 
 def test_an_intent_whose_entries_all_stand_on_a_switch_that_is_away_is_degraded_for_it() -> None:
@@ -257,7 +293,7 @@ def test_an_intent_whose_entries_all_stand_on_a_switch_that_is_away_is_degraded_
     world.apply(TWO, {LEAF2: (entry(2),)})
     world.installed(LEAF1, 1)
     world.installed(LEAF2, 2)
-    world.statuses.connection(LEAF1, False)
+    world.disconnect(LEAF1)
     assert world.reasons() == (f"leaf1 is not connected since {NOON_TEXT}",)
     assert world.state(TWO) == "active"
 
@@ -272,7 +308,7 @@ def test_an_intent_that_was_moved_off_a_dead_switch_says_what_could_not_be_remov
     world = World(LEAF1, LEAF2)
     world.apply(ONE, {LEAF2: (entry(1), entry(2))})
     world.installed(LEAF2, 1, 2)
-    world.statuses.connection(LEAF2, False)
+    world.disconnect(LEAF2)
     world.apply(ONE, {LEAF1: (entry(1),)}, generation=2)
     world.installed(LEAF1, 1)
     reason = f"leaf2 is not connected since {NOON_TEXT}; 2 old entries could not be removed"
@@ -296,11 +332,14 @@ def test_a_switch_that_comes_and_goes_is_one_announcement_for_all_intents() -> N
         world.apply(intent, {LEAF1: (entry(1),)})
     world.apply(THREE, {LEAF2: (entry(1),)})
     told = len(world.listener.told)
-    world.statuses.connection(LEAF1, False)
-    world.statuses.connection(LEAF1, False)
-    world.statuses.connection(LEAF1, True)
+    world.disconnect(LEAF1)
+    world.disconnect(LEAF1)
+    world.connect(LEAF1)
+    world.read(LEAF1)
+    world.read(LEAF1)
     assert world.listener.switches == [
         SwitchStatusChanged(LEAF1, 2, AWAY_SINCE_NOON),
+        SwitchStatusChanged(LEAF1, 2, UNREAD_SINCE_NOON),
         SwitchStatusChanged(LEAF1, 2, None),
     ]
     assert len(world.listener.told) == told
@@ -308,7 +347,7 @@ def test_a_switch_that_comes_and_goes_is_one_announcement_for_all_intents() -> N
 
 def test_a_switch_that_concerns_no_intent_is_not_announced() -> None:
     world = World(LEAF1)
-    world.statuses.connection(LEAF1, False)
+    world.disconnect(LEAF1)
     assert not world.listener.switches
 
 
@@ -379,7 +418,7 @@ def test_nothing_waits_for_a_switch_that_was_declared_gone() -> None:
     for switch in (LEAF1, LEAF2):
         world.installed(switch, 1)
     world.installed(LEAF1, 2)
-    world.statuses.connection(LEAF2, False)
+    world.disconnect(LEAF2)
     world.delete(ONE)
     world.gone(LEAF1, 1)
     assert world.reasons(ONE) == (
@@ -406,7 +445,8 @@ def test_a_switch_that_was_declared_gone_counts_again_once_it_is_connected() -> 
     world.apply(ONE, {LEAF1: (entry(1),)})
     world.statuses.gone(LEAF1)
     assert world.state() == "active"
-    world.statuses.connection(LEAF1, True)
+    world.connect(LEAF1)
+    world.read(LEAF1)
     assert world.state() == "installing"
 
 
@@ -462,7 +502,7 @@ def test_intents_are_counted_by_kind_and_state() -> None:
     world.apply(THREE, {LEAF2: (entry(3),)})
     world.installed(LEAF1, 1)
     assert world.statuses.by_state() == {("Network", "active"): 1, ("Network", "installing"): 2}
-    world.statuses.connection(LEAF1, False)
+    world.disconnect(LEAF1)
     assert world.statuses.by_state() == {("Network", "degraded"): 2, ("Network", "installing"): 1}
 
 

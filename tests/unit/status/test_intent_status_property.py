@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import chain
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -45,7 +44,11 @@ class Judge:
     generations: dict[IntentKey, int] = field(default_factory=dict)
     deleting: set[IntentKey] = field(default_factory=set)
     problems: dict[IntentKey, tuple[str, ...]] = field(default_factory=dict)
+    epochs: Counter[SwitchName] = field(default_factory=Counter)
+    """How often each was connected."""
     connected: dict[SwitchName, bool] = field(default_factory=dict)
+    read_in: dict[SwitchName, int] = field(default_factory=dict)
+    """The connection in which each was read last."""
     held: dict[SwitchName, str] = field(default_factory=dict)
     gone: set[SwitchName] = field(default_factory=set)
 
@@ -130,9 +133,12 @@ class Judge:
                 old = "1 old entry" if len(leaving) == 1 else f"{len(leaving)} old entries"
                 words.append(f"{old} could not be removed")
             end = "; " + ", ".join(words) if words else ""
+            held = f": {self.held[switch]}" if switch in self.held else ""
             if not self.connected[switch]:
-                held = f": {self.held[switch]}" if switch in self.held else ""
                 of_switches.append(f"{switch} is not connected since {NOON_TEXT}{held}{end}")
+            elif self.read_in.get(switch) != self.epochs[switch]:
+                unread = f"{switch} was not read yet since it was connected at {NOON_TEXT}"
+                of_switches.append(f"{unread}{held}{end}")
             elif switch in self.held and words:
                 of_switches.append(self.held[switch] + end)
         concerned = behind or any(self.is_concerned(now, intent, switch) for switch in SWITCHES)
@@ -233,6 +239,8 @@ class History(RuleBasedStateMachine):
 
     def report(self, report: Report) -> None:
         self.judge.log.append(report)
+        if report.epoch is not None:
+            self.judge.read_in[report.switch] = report.epoch
         self.world.statuses.progress(report)
         self.forget_deleted()
 
@@ -273,9 +281,9 @@ class History(RuleBasedStateMachine):
             self.judge.problems[intent] = tuple(texts)
             self.world.statuses.problems({intent: list(map(refused, texts))})
 
-    @rule(switch=switches, data=st.data())
-    def say(self, switch: SwitchName, data: st.DataObject) -> None:
-        """A reconciler that knows what is wanted tells some of what is new."""
+    @rule(switch=switches, is_read=st.booleans(), data=st.data())
+    def say(self, switch: SwitchName, is_read: bool, data: st.DataObject) -> None:
+        """A reconciler that knows what is wanted tells news; of this connection or one before."""
         wanted = self.world.wanted.entities.get(switch, {})
         news: dict[str, set[EntityKey]] = {
             "installed": set(),
@@ -299,14 +307,16 @@ class History(RuleBasedStateMachine):
                 failures[key] = refused(data.draw(st.sampled_from(texts)))
             elif said != "nothing":
                 news[said].add(key)
-        self.report(Report(switch, failures=failures, **news))
+        epoch = self.judge.epochs[switch] if is_read else self.judge.read_in.get(switch)
+        self.report(Report(switch, failures=failures, epoch=epoch, **news))
 
     @rule(switch=switches, connected=st.booleans())
     def flap(self, switch: SwitchName, connected: bool) -> None:
-        self.judge.connected[switch] = connected
         if connected:
             self.judge.gone.discard(switch)
-        self.world.statuses.connection(switch, connected)
+            self.judge.epochs[switch] += not self.judge.connected[switch]
+        self.judge.connected[switch] = connected
+        self.world.statuses.connection(switch, self.judge.epochs[switch] if connected else None)
 
     @rule(switch=switches, reason=st.sampled_from([None, "nothing is written to it"]))
     def hold(self, switch: SwitchName, reason: str | None) -> None:
@@ -352,7 +362,8 @@ class History(RuleBasedStateMachine):
             leaving = {key for key, found in switch.entries.items() if not found.is_wanted}
             assert set(switch.entries) == wanted.get(name, {}).keys() | leaving
             assert all(switch.entries[key].leavers for key in leaving)
-        assert set(counts.intents) <= set(self.world.statuses) | {s.owner for s in chain(self.judge.outputs)}
+        for intent, entries in counts.intents.items():
+            assert intent in self.world.statuses or entries.shares or entries.reasons is not None
 
 
 def test_every_status_is_what_the_whole_history_says() -> None:

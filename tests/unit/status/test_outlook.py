@@ -65,7 +65,7 @@ async def test_what_a_switch_that_is_away_holds_already_does_not_wait() -> None:
     world = World(LEAF1, LEAF2)
     world.apply(ONE, {LEAF2: (entry(1),)})
     world.installed(LEAF2, 1)
-    world.statuses.connection(LEAF2, False)
+    world.disconnect(LEAF2)
     without = degraded(AWAY)
     changed = {LEAF2: (entry(1, 2), entry(3))}
     assert await outlook(world, ONE, changed) == {ONE: Outlook(without, degraded(f"{AWAY}; 2 entries wait"))}
@@ -80,7 +80,7 @@ async def test_a_deleted_intent_is_gone_but_for_switches_that_cannot_let_go_of_i
     world.installed(LEAF1, 1)
     world.installed(LEAF2, 2)
     assert await outlook(world, ONE, {}, asked={ONE: True}) == {ONE: Outlook(ACTIVE, None)}
-    world.statuses.connection(LEAF2, False)
+    world.disconnect(LEAF2)
     left = Expected(IntentState.DELETING, (_reason(f"{AWAY}; 1 old entry could not be removed"),))
     assert await outlook(world, TWO, {}, asked={TWO: True}) == {TWO: Outlook(degraded(AWAY), left)}
     assert await outlook(world, TWO, {}, asked={TWO: True}, held={}) == {TWO: Outlook(degraded(AWAY), None)}
@@ -96,6 +96,22 @@ async def test_others_that_want_the_same_entry_are_told_of_where_something_is_an
     assert joined == {ONE: Outlook(refused, refused)}, "it is as it was, and nothing of it was written"
     changed = await outlook(world, ONE, {LEAF1: (entry(1, 2),)})
     assert changed == {ONE: Outlook(refused, ACTIVE), TWO: Outlook(refused, ACTIVE)}
+
+
+async def test_an_intent_that_was_deleted_before_is_none_without_the_change() -> None:
+    world = World(LEAF1)
+    world.apply(ONE, {LEAF1: (entry(1),)})
+    world.want(ONE, {}, part="host")
+    world.installed(LEAF1, 1)
+    world.delete(ONE)
+    world.gone(LEAF1, 1)
+    assert ONE not in world.statuses
+    # A part that has come to nothing goes after the intent, as a host is forgotten after its network.
+    world.want(ONE, {}, part="another host")
+    assert await outlook(world, ONE, {LEAF1: (entry(1),)}) == {ONE: Outlook(None, ACTIVE)}
+    # One that still wants something says nothing of an intent either.
+    world.want(ONE, {LEAF1: (entry(2),)}, part="host")
+    assert await outlook(world, ONE, {LEAF1: (entry(1),)}) == {ONE: Outlook(None, ACTIVE)}
 
 
 async def test_an_intent_that_changes_nothing_is_told_of_when_it_is_asked_for() -> None:

@@ -12,24 +12,19 @@ from p4fabric.controller.intents.owners import Owners
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.store.errors import StoreConflict
 from p4fabric.controller.store.known import KnownRevisions
-from p4fabric.controller.store.records import (
+from p4fabric.controller.store.records import NotUnderstood, Stored, decode, encode, key_of, read
+from p4fabric.controller.store.revisions import LONGEST_KEY, Listing, Record, Transaction
+from p4fabric.controller.store.sqlite_store import SqliteStore
+from p4fabric.controller.store.values import (
     GivenNumber,
     GoneSwitch,
-    NotUnderstood,
     RestingNumber,
     RulePlaces,
-    Stored,
     StoredHost,
     StoredIntent,
     UnsettledSwitch,
     Value,
-    decode,
-    encode,
-    key_of,
-    read,
 )
-from p4fabric.controller.store.revisions import LONGEST_KEY, Listing, Record, Transaction
-from p4fabric.controller.store.sqlite_store import SqliteStore
 from p4fabric.controller.topology.model import Cable, Host, Link
 from p4fabric.pipelines.values import MacAddress, Port
 

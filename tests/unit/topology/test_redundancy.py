@@ -39,6 +39,7 @@ def test_a_leaf_on_its_last_link_is_at_risk_and_the_missing_one_is_named() -> No
     assert texts(found, Severity.AT_RISK)[0] == (
         "leaf1 has 1 of 2 links, and one more failure cuts it off; down: leaf1:2 - spine2:1"
     )
+    assert found.missing == (cable("leaf1:2", "spine2:1"),)
     assert found.switches[LEAF1].severity is Severity.AT_RISK
     assert (found.switches[LEAF1].expected, found.switches[LEAF1].found) == (2, 1)
     spine2 = found.switches[SwitchName("spine2")]

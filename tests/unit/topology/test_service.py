@@ -59,6 +59,17 @@ class Lab:
             self.service.received(there, encode(Probe(port, self.now), b"k" * 32))
 
 
+def test_a_switch_is_cut_off_when_its_neighbors_have_shown_that_all_its_links_are_down() -> None:
+    lab = Lab()
+    assert not lab.service.is_cut_off(LEAF1), "nothing was seen of it yet"
+    lab.start()
+    lab.service.switch_disconnected(LEAF1)
+    lab.service.port_status(at("spine1", 1), False)
+    assert not lab.service.is_cut_off(LEAF1)
+    lab.service.port_status(at("spine2", 1), False)
+    assert lab.service.is_cut_off(LEAF1) and not lab.service.is_cut_off(LEAF2)
+
+
 def test_each_change_is_told_by_its_key_and_is_in_the_index() -> None:
     lab = Lab()
     lab.service.switch_connected(LEAF1)

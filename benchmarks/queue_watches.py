@@ -1,0 +1,100 @@
+"""What it costs to watch queues: packets/s of fabric.p4 from memory with a watch on the port that packets
+leave by, beside without, in turns; on a port without a rate, on one whose packets go through its queue, and
+with every bin reported to a collector.
+
+    .venv/bin/python -m benchmarks.queue_watches [--rounds 9] [--packets 20000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from benchmarks.figures import Figure, add_option, print_table, save
+from benchmarks.forwarding import ROOT, pinned, populate, the_frame
+from p4fabric.softswitch.engine import NativeEngine, load_config, open_engine
+
+OUT = 2
+FAST = 10**13
+"""bit/s, more than the switch sends: packets go through the queue and do not wait for the port."""
+TURNS = 30
+"""Of a round, with and without; of each the third best counts: what else the machine does takes time away."""
+PROMISED = 0.9
+
+
+def without(engine: NativeEngine) -> None:
+    """Nobody watches."""
+    engine.queues.unwatch(OUT)
+
+
+def watched(engine: NativeEngine) -> None:
+    """Bins are kept."""
+    engine.queues.watch(OUT)
+
+
+def reported(engine: NativeEngine) -> None:
+    """Each of them is sent."""
+    engine.queues.watch(OUT, report_depth=0)
+
+
+def ratio(engine: NativeEngine, frame: bytes, packets: int, setting: Callable[[NativeEngine], None]) -> float:
+    """Packets/s with a setting beside without it."""
+    rates: dict[Callable[[NativeEngine], None], list[float]] = {setting: [], without: []}
+    for number in range(TURNS):
+        for one in (setting, without) if number % 2 else (without, setting):
+            one(engine)
+            rates[one].append(engine.measure(1, [frame], packets))
+    without(engine)
+    best, plain = (sorted(rates[one])[-3] for one in (setting, without))
+    return best / plain
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--packets", type=int, default=20_000, help="of each turn")
+    add_option(parser)
+    options = parser.parse_args()
+    config = load_config((ROOT / "pipelines" / "fabric" / "fabric.json").read_bytes())
+    frame = the_frame()
+    cases = (
+        ("unrated", "a watched port without a rate", 0, watched),
+        ("rated", "a watched port with a rate", FAST, watched),
+        ("reported", "and each bin reported", FAST, reported),
+    )
+    found: dict[str, list[float]] = {name: [] for name, *_ in cases}
+    with ExitStack() as stack:
+        engine = stack.enter_context(open_engine(config))
+        collector = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        collector.bind(("127.0.0.1", 0))
+        populate(engine)
+        engine.add_port(1, None)
+        engine.add_port(OUT, None, discard=True)
+
+        def measure() -> None:
+            for _ in range(options.rounds):
+                for name, _, rate, setting in cases:
+                    engine.set_queue(OUT, rate_bps=rate, depth=10_000)
+                    if setting is reported:
+                        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                        made.connect(collector.getsockname())
+                        engine.queues.report_to(made.detach(), 1)
+                    found[name].append(ratio(engine, frame, options.packets, setting))
+                    engine.queues.report_to(-1, 1)
+
+        pinned(measure)
+        sent = engine.queues.reports()
+    figures = [
+        Figure(f"queue_watches.{name}", title, "ratio", found[name], limit=PROMISED)
+        for name, title, *_ in cases
+    ]
+    print_table(figures)
+    print(f"{sent.datagrams} datagrams with {sent.sent_bins} bins, {sent.sent_bytes} bytes")
+    save(options.figures, figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,367 @@
+"""Intents of one controller: reading, writing, previewing, watching and waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from p4fabric.controller.client.errors import NotFound, WaitTimeout
+from p4fabric.controller.client.following import Change, Patience, watch_intents
+from p4fabric.controller.client.requests import Requests, read
+from p4fabric.controller.client.resources import (
+    Document,
+    K,
+    Named,
+    Resource,
+    Writable,
+    Written,
+    document_of,
+    key_of,
+    kind_name,
+)
+from p4fabric.controller.client.transport import Answer, path_of
+from p4fabric.controller.documents.intents import (
+    CountersDocument,
+    DeletedIntents,
+    IntentState,
+    Outcome,
+    OwnersDocument,
+    RemovedEntries,
+)
+from p4fabric.controller.documents.preview import PreviewDocument
+from p4fabric.controller.names import IntentKey
+
+__all__ = ["IntentRequests"]
+
+_MERGE_PATCH = "application/merge-patch+json"
+_FIRST_LOOK, _LONGEST_LOOK = 0.1, 1.0
+"""Seconds between two looks at what is waited for."""
+_LOOKED_UP_ONE_BY_ONE = 8
+
+
+class IntentRequests(Requests):
+    """Methods of `Client`."""
+
+    async def list(
+        self,
+        kind: type[K],
+        *,
+        tenant: str | None = None,
+        name: str | None = None,
+        labels: str = "",
+        owner: str | None = None,
+        state: IntentState | None = None,
+        page: int | None = None,
+    ) -> AsyncGenerator[Resource[K], None]:
+        """Intents, in order of kind, tenant and name; pages are asked for as they are needed.
+
+        Args:
+            kind: such as `Network`; `Intent` for all.
+            tenant: only this tenant's.
+            name: only those of this name.
+            labels: a selector as Kubernetes has it: `app=web,tier!=db,zone in (a,b)`.
+            owner: only those of which somebody owns a field.
+            state: only those in this state.
+            page: how many to ask for at once.
+        """
+        query = {**_filters(kind, tenant, name, labels, owner, state), "limit": page}
+        async for item in self._items(path_of("intents"), query):
+            yield Resource.read(item)
+
+    async def get(self, kind: type[K], tenant: str, name: str) -> Resource[K]:
+        """One intent.
+
+        Raises:
+            NotFound: it does not exist.
+        """
+        answer = await self._transport.call("GET", path_of("intents", kind.__name__, tenant, name))
+        return Resource.read(answer.body)
+
+    async def apply(
+        self, intents: Iterable[Writable], *, owner: str | None = None, force: bool = False
+    ) -> builtins.list[Written[Any]]:
+        """Apply intents, all or none, in any order: what they say of each is what the owner wants of it.
+
+        Fields that the owner applied before and applies no more go. Fields of others stay.
+
+        Args:
+            intents: the documents.
+            owner: in whose name; by default in that of the token.
+            force: take fields from other owners.
+
+        Raises:
+            Conflict: fields are others', or it does not stand together with what there is.
+            Invalid: a document is wrong; fields begin with its index, `[2].spec`, where there are several.
+        """
+        body = [document_of(intent) for intent in intents]
+        query = {"owner": owner, "force": force or None}
+        answer = await self._transport.call("POST", path_of("intents"), query, body, repeatable=True)
+        return [_written(item) for item in answer.body["items"]]
+
+    async def create(self, intent: Writable, *, owner: str | None = None) -> Written[Any]:
+        """Write an intent that does not exist yet.
+
+        Raises:
+            PreconditionFailed: it exists.
+        """
+        return await self._put(intent, {"If-None-Match": "*"}, owner, repeatable=False)
+
+    async def replace(
+        self, intent: Writable, *, version: str | None = None, owner: str | None = None
+    ) -> Written[Any]:
+        """Create an intent, or replace all of it.
+
+        Args:
+            intent: the document; a `Resource`, or JSON with `metadata.resourceVersion`, is of this version.
+            version: write only if this is its version.
+            owner: in whose name.
+
+        Raises:
+            PreconditionFailed: it has another version: somebody else has written.
+        """
+        return await self._put(intent, _if_match(version), owner)
+
+    async def patch(
+        self, named: Named, patch: Document, *, version: str | None = None, owner: str | None = None
+    ) -> Written[Any]:
+        """Change parts of an intent by a JSON merge patch (RFC 7396): None removes, lists are replaced.
+
+        Raises:
+            NotFound: it does not exist.
+            PreconditionFailed: it has another version.
+        """
+        answer = await self._transport.call(
+            "PATCH",
+            path_of("intents", *key_of(named)),
+            {"owner": owner},
+            dict(patch),
+            media_type=_MERGE_PATCH,
+            headers=_if_match(version),
+        )
+        return _written(answer.body)
+
+    async def delete(self, named: Named, *, version: str | None = None) -> Mapping[str, RemovedEntries]:
+        """Delete an intent; returns what goes with it, by switch.
+
+        Raises:
+            NotFound: it does not exist.
+            Conflict: others need it.
+            PreconditionFailed: it has another version.
+        """
+        path = path_of("intents", *key_of(named))
+        answer = await self._transport.call("DELETE", path, headers=_if_match(version))
+        return {switch: read(RemovedEntries, entries) for switch, entries in answer.body["entries"].items()}
+
+    async def delete_all(self, intents: Iterable[Named]) -> Mapping[str, RemovedEntries]:
+        """Delete several intents, all or none, in any order; returns what goes with them, by switch.
+
+        Raises:
+            NotFound: one does not exist.
+            Conflict: others need one.
+        """
+        answer = await self._transport.call("POST", path_of("intents", "delete"), body=_keys(intents))
+        return read(DeletedIntents, answer.body).entries
+
+    async def preview_apply(
+        self,
+        intents: Iterable[Writable],
+        *,
+        owner: str | None = None,
+        force: bool = False,
+        entries: int | None = None,
+    ) -> PreviewDocument:
+        """What `apply` would do, on switches as well; nothing is done.
+
+        Args:
+            intents: as for `apply`.
+            owner: likewise.
+            force: likewise.
+            entries: how many entries to list; counts are of all.
+
+        Raises:
+            Conflict: `apply` would raise it.
+            Invalid: likewise.
+        """
+        body = [document_of(intent) for intent in intents]
+        query = {"owner": owner, "force": force or None, **_dry_run(entries)}
+        answer = await self._transport.call("POST", path_of("intents"), query, body, repeatable=True)
+        return read(PreviewDocument, answer.body)
+
+    async def preview_delete(
+        self, intents: Iterable[Named], *, entries: int | None = None
+    ) -> PreviewDocument:
+        """What `delete_all` would do; nothing is done."""
+        path, query = path_of("intents", "delete"), _dry_run(entries)
+        answer = await self._transport.call("POST", path, query, _keys(intents), repeatable=True)
+        return read(PreviewDocument, answer.body)
+
+    def watch(
+        self,
+        kind: type[K],
+        *,
+        tenant: str | None = None,
+        name: str | None = None,
+        labels: str = "",
+        owner: str | None = None,
+        state: IntentState | None = None,
+        patience: float | None = None,
+    ) -> AsyncGenerator[Change[K], None]:
+        """Tell what is there (as added), then what changes, for ever.
+
+        It goes on after broken connections and restarts of the controller. Whatever was missed meanwhile is
+        told, deletions as well.
+
+        Args:
+            kind: such as `Network`; `Intent` for all.
+            tenant: as for `list`, like the other filters.
+            name: likewise.
+            labels: likewise.
+            owner: likewise.
+            state: likewise.
+            patience: seconds to try to come back to the controller; None: for ever.
+        """
+        filters = _filters(kind, tenant, name, labels, owner, state)
+
+        async def read_list() -> tuple[dict[IntentKey, Resource[K]], str]:
+            found: dict[IntentKey, Resource[K]] = {}
+            version = ""
+            async for page in self._pages(path_of("intents"), filters):
+                version = version or page["resourceVersion"]
+                for item in page["items"]:
+                    resource: Resource[K] = Resource.read(item)
+                    found[resource.key] = resource
+            return found, version
+
+        kept = Patience(patience, self._retries)
+        return watch_intents(self._transport, path_of("intents"), filters, read_list, kept)
+
+    async def wait(
+        self,
+        intents: Iterable[Named],
+        until: Literal["active", "deleted"] = "active",
+        *,
+        timeout: float = 60.0,
+        told: Callable[[Sequence[str]], None] | None = None,
+    ) -> builtins.list[Resource[Any]]:
+        """Wait until intents are active, or gone from all switches.
+
+        Args:
+            intents: which; a `Resource` must be active as it is, or in a later generation.
+            until: what to wait for.
+            timeout: seconds.
+            told: is called with what is waited for, a sentence each, whenever that changes.
+
+        Returns:
+            The intents as they are; none where it was waited until they are deleted.
+
+        Raises:
+            NotFound: one that should become active does not exist.
+            WaitTimeout: it took too long; says what was waited for.
+        """
+        wanted = {key_of(one): one.metadata.generation if isinstance(one, Resource) else 0 for one in intents}
+        loop = asyncio.get_running_loop()
+        ends, pause = loop.time() + timeout, _FIRST_LOOK
+        done: dict[IntentKey, Resource[Any]] = {}
+        before: Sequence[str] = ()
+        while True:
+            waiting: builtins.list[str] = []
+            found = await self._found([key for key in wanted if key not in done], until)
+            for key, resource in found.items():
+                if resource is None:
+                    continue
+                is_new = resource.metadata.generation >= wanted[key]
+                if until == "active" and is_new and resource.status.state is IntentState.ACTIVE:
+                    done[key] = resource
+                else:
+                    waiting.append(_why(resource))
+            if not waiting:
+                return [done[key] for key in wanted if key in done]
+            if told is not None and waiting != before:
+                told(waiting)
+            before = waiting
+            if loop.time() + pause > ends:
+                raise WaitTimeout(waiting, timeout)
+            await asyncio.sleep(pause)
+            pause = min(_LONGEST_LOOK, pause * 1.5)
+
+    async def owners(self, named: Named) -> OwnersDocument:
+        """Who owns which field of an intent."""
+        return await self._one(OwnersDocument, path_of("intents", *key_of(named), "owners"))
+
+    async def counters(self, named: Named) -> CountersDocument:
+        """What is counted for an intent, read from the switches now."""
+        return await self._one(CountersDocument, path_of("intents", *key_of(named), "counters"))
+
+    # How.
+
+    async def _put(
+        self, intent: Writable, headers: Mapping[str, str], owner: str | None, repeatable: bool = True
+    ) -> Written[Any]:
+        document = document_of(intent)
+        try:
+            path = path_of("intents", document["kind"], document["tenant"], document["name"])
+        except (KeyError, TypeError):
+            raise ValueError("kind, tenant and name are needed to write an intent") from None
+        answer = await self._transport.call(
+            "PUT", path, {"owner": owner}, document, headers=headers, repeatable=repeatable
+        )
+        return _written(answer.body)
+
+    async def _found(self, keys: Sequence[IntentKey], until: str) -> dict[IntentKey, Resource[Any] | None]:
+        """Intents by key; None: it is gone."""
+        found: dict[IntentKey, Resource[Any] | None] = dict.fromkeys(keys)
+        if len(keys) > _LOOKED_UP_ONE_BY_ONE:
+            async for item in self._items(path_of("intents")):
+                resource: Resource[Any] = Resource.read(item)
+                if resource.key in found:
+                    found[resource.key] = resource
+        for key in keys:
+            if found[key] is None and (until == "active" or len(keys) <= _LOOKED_UP_ONE_BY_ONE):
+                try:
+                    answer: Answer = await self._transport.call("GET", path_of("intents", *key))
+                    found[key] = Resource.read(answer.body)
+                except NotFound:
+                    if until == "active":
+                        raise
+        return found
+
+
+def _filters(
+    kind: type[Any],
+    tenant: str | None,
+    name: str | None,
+    labels: str,
+    owner: str | None,
+    state: IntentState | None,
+) -> dict[str, str | None]:
+    return {
+        "kind": kind_name(kind),
+        "tenant": tenant,
+        "name": name,
+        "labelSelector": labels,
+        "owner": owner,
+        "state": state,
+    }
+
+
+def _keys(intents: Iterable[Named]) -> builtins.list[dict[str, str]]:
+    return [key_of(one)._asdict() for one in intents]
+
+
+def _dry_run(entries: int | None) -> dict[str, bool | int | None]:
+    return {"dryRun": True, "dryRunEntries": entries}
+
+
+def _if_match(version: str | None) -> dict[str, str]:
+    return {} if version is None else {"If-Match": f'"{version}"'}
+
+
+def _written(item: Any) -> Written[Any]:
+    return Written(Outcome(item["outcome"]), Resource.read(item["intent"]))
+
+
+def _why(resource: Resource[Any]) -> str:
+    reasons = "; ".join(reason.message for reason in resource.status.reasons)
+    return f"{resource.key} is {resource.status.state}{': ' if reasons else ''}{reasons}"

@@ -1,0 +1,7 @@
+"""Exports incidents and drops in IPFIX (RFC 7011), for collectors of flows."""
+
+from p4fabric.controller.telemetry.ipfix.drops import DroppedFlow, DroppedFlows
+from p4fabric.controller.telemetry.ipfix.exporter import IpfixExporter
+from p4fabric.controller.telemetry.ipfix.wire import TEMPLATES, Element, Template
+
+__all__ = ["TEMPLATES", "DroppedFlow", "DroppedFlows", "Element", "IpfixExporter", "Template"]
