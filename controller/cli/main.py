@@ -80,6 +80,18 @@ def controller(
     raise typer.Exit(run(config, log_level, log_format, new_store=new_store, confirm_removal=confirm_removal))
 
 
+@app.command()
+def collector(
+    config: Annotated[
+        Path, typer.Option("-c", "--config", help="The controller's configuration file (YAML).")
+    ],
+) -> None:
+    """Take reports of switches in a process of their own, and pass them on to the controller."""
+    from p4fabric.controller.cli.collector import run
+
+    raise typer.Exit(run(config))
+
+
 add_intent_commands(app)
 add_fabric_commands(app)
 

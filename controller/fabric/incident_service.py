@@ -20,6 +20,7 @@ from p4fabric.controller.telemetry.collector import (
     Collector,
     CollectorSettings,
     open_endpoint,
+    serve_feed,
 )
 from p4fabric.controller.telemetry.events import Event, IncidentCleared, IncidentOnset, IncidentUpdate
 from p4fabric.controller.telemetry.incidents import (
@@ -111,9 +112,11 @@ class IncidentService:
             nodes,
             "" if listen is None else listen.host,
             0 if listen is None else listen.port,
-            reports.sources,
+            # Of what comes by the feed, the sources were judged.
+            () if reports.socket is not None else reports.sources,
             reports.receive_buffer,
         )
+        self._feed = reports.socket
         self.is_listening = listen is not None
         """Whether reports are taken at all."""
         self.address: tuple[str, int] | None = None
@@ -221,12 +224,15 @@ class IncidentService:
     async def _listen(self) -> None:
         while True:
             try:
+                if self._feed is not None:
+                    _log.info("reports are taken from `p4fabric collector` by %s", self._feed)
+                    await serve_feed(self._feed, self.collector)
                 async with open_endpoint(self.settings, self.collector) as self.address:
                     _log.info("reports of switches are taken at %s port %d (UDP)", *self.address)
                     await asyncio.Event().wait()
             except OSError as error:
-                host, port = self.settings.host, self.settings.port
-                _log.error("reports cannot be taken at %s port %d: %s", host, port, error.strerror)
+                where = self._feed or f"{self.settings.host} port {self.settings.port}"
+                _log.error("reports cannot be taken at %s: %s", where, error.strerror)
                 await asyncio.sleep(_TRY_AGAIN)
             finally:
                 self.address = None

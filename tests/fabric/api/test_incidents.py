@@ -255,6 +255,21 @@ async def test_what_makes_no_series_is_refused(tmp_path: Path, query: dict[str, 
         assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/incidents?since=999999999d&until=9999-12-31T23:59:59Z",
+        "/api/v1/top?since=999999999d",
+        "/api/v1/queues/leaf1/5/0/series?from=999999999d",
+        "/api/v1/queues/leaf1/5/0/series?to=9999-12-31T23:59:59Z",
+        "/api/v1/incidents/4611686018427387903",
+    ],
+)
+async def test_moments_and_numbers_may_be_far_away(tmp_path: Path, path: str) -> None:
+    async with reporting(tmp_path) as (served, _):
+        assert (await served.http.get(path)).status_code in (200, 404)
+
+
 async def test_a_file_that_cannot_be_used_stops_no_controller(tmp_path: Path) -> None:
     (tmp_path / "p4fabric.incidents.db").write_text("no database" * 999)
     async with reporting(tmp_path) as (served, leaf):
