@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -34,6 +36,7 @@ from p4fabric.pipelines.values import VlanId
 from tests.fabric.api.conftest import Served, configured, controller, network
 from tests.fabric.api.test_access import client, made
 from tests.fabric.api.test_events import following
+from tests.fabric.api.test_resources import problem
 from tests.fabric.api.test_switches import apply
 
 MS = 1_000_000
@@ -172,6 +175,11 @@ async def test_incidents_outlive_the_controller(tmp_path: Path) -> None:
         page = await served.get("/api/v1/incidents", limit="1")
         rest = await served.get("/api/v1/incidents", limit="1", **{"continue": page["continue"]})
         assert [page["items"][0]["number"], rest["items"][0]["number"], rest["continue"]] == [2, 1, None]
+        filters, version, _ = json.loads(urlsafe_b64decode(page["continue"]))
+        for place in (["1", "9" * 30, "1"], ["1", "-1", "1"], ["1", "x", "1"]):
+            forged = urlsafe_b64encode(json.dumps([filters, version, place]).encode()).decode()
+            answer = await served.http.get("/api/v1/incidents", params={"limit": "1", "continue": forged})
+            assert problem(answer, 422, "invalid")["errors"][0]["field"] == "continue", place
 
 
 async def test_incidents_and_drops_are_exported(tmp_path: Path) -> None:
