@@ -55,6 +55,7 @@ RULES: Mapping[str, Rule] = {
     "getQueueSeries": Rule.READ,
     "getStatus": Rule.FABRIC,
     "getSwitch": Rule.FABRIC,
+    "getTelemetry": Rule.FABRIC,
     "getTop": Rule.READ,
     "listAudit": Rule.OPERATORS,
     "listCongestion": Rule.READ,

@@ -25,6 +25,7 @@ from p4fabric.controller.api.page import PAGE, PAGE_BELOW, Page, to_page
 from p4fabric.controller.api.problems import problems
 from p4fabric.controller.api.stream import StreamSlots
 from p4fabric.controller.api.strict_route import StrictRoute
+from p4fabric.controller.api.telemetry import telemetry_routes
 from p4fabric.controller.api.watch import BOOKMARKS, IntentWatches
 from p4fabric.controller.documents.base import (
     Document,
@@ -80,6 +81,7 @@ def create_app(
     app.include_router(intent_routes(fabric, access, IntentWatches(fabric, slots, bookmarks)))
     app.include_router(observation_routes(fabric, access))
     app.include_router(incident_routes(fabric, access))
+    app.include_router(telemetry_routes(fabric))
     app.include_router(event_routes(fabric, access, heartbeat, slots))
     app.include_router(explain_routes(fabric, access))
     app.include_router(administration_routes(fabric, access))

@@ -12,7 +12,12 @@ from p4fabric.controller.access import Access
 from p4fabric.controller.access.errors import Forbidden
 from p4fabric.controller.access.sight import Sight
 from p4fabric.controller.api.asking import Asking
-from p4fabric.controller.api.incident_documents import film_document, incident_document, top_document
+from p4fabric.controller.api.incident_documents import (
+    film_document,
+    incident_document,
+    top_document,
+    watched_queue_document,
+)
 from p4fabric.controller.api.paging import Continue, Cursor, Limit, page_of
 from p4fabric.controller.api.problems import problems
 from p4fabric.controller.api.series import Span, nanoseconds, series_document
@@ -24,7 +29,6 @@ from p4fabric.controller.documents.incidents import (
     QueueList,
     SeriesDocument,
     TopDocument,
-    WatchedQueueDocument,
 )
 from p4fabric.controller.fabric import Fabric, UnknownIncident
 from p4fabric.controller.intents import FieldError, IntentError
@@ -126,9 +130,10 @@ def incident_routes(fabric: Fabric, access: Access) -> APIRouter:
             if switch in (None, queue.port.switch) and sight.sees_traffic(queue.port)
         )
         page = page_of(found, _place, limit, cursor, fabric.intents.revision)
+        now = time.time_ns()
         items = [
-            WatchedQueueDocument(switch=one.port.switch, port=one.port.port, priority=one.queue)
-            for one in page.items
+            watched_queue_document(queue, fabric.incidents.recorder.last_second(queue, now))
+            async for queue in in_turns(page.items)
         ]
         return QueueList(items=items, **page.envelope)
 

@@ -47,6 +47,7 @@ from p4fabric.controller.documents.intents import (
 )
 from p4fabric.controller.documents.preview import PreviewDocument
 from p4fabric.controller.documents.status import FabricStatusDocument
+from p4fabric.controller.documents.telemetry import TelemetryDocument
 from p4fabric.controller.principals import Role
 
 __all__ = ["SyncClient"]
@@ -287,6 +288,10 @@ class SyncClient:
         return self._call(
             self._client.queue_series, switch, port, priority, since=since, until=until, step=step
         )
+
+    def telemetry(self) -> TelemetryDocument:
+        """Whether reports of switches come, what was lost of them, and how far their clocks are known."""
+        return self._call(self._client.telemetry)
 
     def top(self, *, since: str = "10m", limit: int = 10) -> TopDocument:
         """Queues, culprits and victims that mattered most of late."""

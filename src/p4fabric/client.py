@@ -71,6 +71,7 @@ from p4fabric.controller.documents.intents import (
 from p4fabric.controller.documents.preview import PreviewDocument
 from p4fabric.controller.documents.problems import FieldProblem, Problem
 from p4fabric.controller.documents.status import FabricStatusDocument, FindingDocument
+from p4fabric.controller.documents.telemetry import TelemetryDocument
 from p4fabric.controller.intents import KINDS
 from p4fabric.controller.intents import IntentDocument as Intent
 from p4fabric.controller.intents.errors import IntentError
@@ -143,6 +144,7 @@ __all__ = [
     "StatusReason",
     "SwitchDocument",
     "SyncClient",
+    "TelemetryDocument",
     "TelemetryWatch",
     "TokenDocument",
     "TooManyRequests",

@@ -81,6 +81,9 @@ class Leaf:
         self._sequences[origin] = sequence + 1
         self._socket.sendto(encode(ReportGroup(1, origin, sequence, reports)), self._address)
 
+    def send_raw(self, datagram: bytes) -> None:
+        self._socket.sendto(datagram, self._address)
+
     def packet(self, role: Role, tenant: str, host: int, share: int = 0, wait_us: int = 6000) -> FlowReport:
         frame = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
         inside = bytes(frame / IP(src=f"10.0.1.{host}", dst="10.0.1.9") / UDP(sport=40000, dport=5001))
@@ -151,9 +154,8 @@ async def test_a_burst_becomes_an_incident_with_film_and_series(tmp_path: Path) 
         film = await served.get("/api/v1/incidents/1/film")
         assert film["films"][0]["maxDepth"] == [3, 64, 50, 40, 2]
         assert film["films"][0]["startNs"] == [ms * MS for ms in range(5)]
-        assert (await served.get("/api/v1/queues"))["items"] == [
-            {"switch": "leaf1", "port": 5, "priority": 0}
-        ]
+        (watched,) = (await served.get("/api/v1/queues"))["items"]
+        assert (watched["switch"], watched["port"], watched["priority"]) == ("leaf1", 5, 0)
         series = await served.get("/api/v1/queues/leaf1/5/0/series", **{"from": "30s", "step": "100ms"})
         assert max(depth for depth in series["maxDepth"] if depth is not None) == 64
         assert sum(drops for drops in series["drops"] if drops is not None) == 3
@@ -161,6 +163,38 @@ async def test_a_burst_becomes_an_incident_with_film_and_series(tmp_path: Path) 
         assert [one["source"] for one in top["culprits"]] == ["10.0.1.1"]
         assert [one["source"] for one in top["victims"]] == ["10.0.1.2"]
         assert incident_table([incident], wide=True).row_count == 1
+
+
+async def test_a_queue_is_listed_with_its_last_second(tmp_path: Path) -> None:
+    async with reporting(tmp_path) as (served, leaf):
+        leaf.send(Origin.QUEUES, leaf.bins(*[7] * 20))
+
+        async def last() -> Any:
+            items = (await served.get("/api/v1/queues"))["items"]
+            return items and items[0]["lastSecond"]
+
+        found = await served.until(last)
+        assert found["p99WaitUs"] == found["maxDepth"] == 7
+        assert 1 <= found["knownMilliseconds"] <= 20
+
+
+async def test_the_health_of_telemetry_is_told(tmp_path: Path) -> None:
+    async with reporting(tmp_path) as (served, leaf):
+        health = await served.get("/api/v1/telemetry")
+        assert health["listen"].startswith("127.0.0.1:") and health["reason"] is None
+        (switch,) = health["switches"]
+        assert (switch["heardAt"], switch["datagrams"], switch["lagSeconds"]) == (None, 0, None)
+        leaf.send(Origin.QUEUES, leaf.bins(1))
+        leaf.send(Origin.QUEUES, leaf.bins(1), lose=4)
+        leaf.send_raw(b"nonsense")
+        await served.until(lambda: served.fabric.incidents.collector.refused.total())
+        health = await served.get("/api/v1/telemetry")
+        (switch,) = health["switches"]
+        assert [switch[name] for name in ("switch", "datagrams", "lost", "queues")] == ["leaf1", 2, 4, 1]
+        assert health["refused"] == {"version": 1}
+    async with controller(configured(tmp_path, "127.0.0.1:1")) as served:
+        health = await served.get("/api/v1/telemetry")
+        assert (health["listen"], health["reason"]) == (None, "telemetry.reports.listen is not set")
 
 
 async def test_incidents_outlive_the_controller(tmp_path: Path) -> None:

@@ -53,14 +53,19 @@ class FabricBed:
     """Use it as a context manager: all switches, links and the controller are there when it is entered."""
 
     def __init__(
-        self, folder: Path, through: Callable[[str, str], str] = lambda name, address: address
+        self,
+        folder: Path,
+        through: Callable[[str, str], str] = lambda name, address: address,
+        **sections: Any,
     ) -> None:
         """Plan it.
 
         Args:
             folder: for the controller's files, and for logs.
             through: gives the address at which the controller finds a switch, by its name and own address.
+            sections: of the controller's configuration, beside those that a bed needs.
         """
+        self._sections = sections
         self._folder = folder
         self._through = through
         self._cleanup = ExitStack()
@@ -108,6 +113,10 @@ class FabricBed:
         words += [word for port, interface in ports.items() for word in ("-i", f"{port}@{interface}")]
         self._switches[name] = self._start(name, *words, stdout=subprocess.DEVNULL)
 
+    def address(self, switch: str) -> str:
+        """Where a switch serves P4Runtime and gNMI."""
+        return self._addresses[switch]
+
     def kill_switch(self, name: str) -> None:
         """End a switch without a chance to say goodbye; all that it held is gone."""
         process = self._switches.pop(name)
@@ -146,7 +155,8 @@ class FabricBed:
             }
             for name, device_id in SWITCHES.items()
         ]
-        document = {"switches": switches, "api": {"listen": f"127.0.0.1:{free_tcp_port()}"}}
+        api = {"listen": f"127.0.0.1:{free_tcp_port()}"}
+        document = {"switches": switches, "api": api, **self._sections}
         self._config_path = self._folder / "fabric.yaml"
         self._config_path.write_text(yaml.safe_dump(document))
         self._config = FabricConfig.load(self._config_path)
