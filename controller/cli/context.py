@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from rich.text import Text
@@ -65,6 +66,8 @@ def store(
     token = sys.stdin.readline().strip() if token_stdin else None
     if api is None and before.url is None:
         raise Usage("say where the controller is: --api URL")
+    if cert is not None:
+        before = replace(before, token=None, token_file=None)  # a certificate is shown in its place
     context = Context(
         api or before.url,
         token if token is not None else before.token if token_file is None else None,
