@@ -86,7 +86,7 @@ class IntentsStatusChangedEvent(_Event):
     state: IntentState
     count: int
     kinds: dict[str, int]
-    tenants: dict[str, int] = Field(description="how many of each; empty where nobody knows, or of many")
+    tenants: dict[str, int] = Field(description="how many of each; empty of many tenants")
     reasons: list[StatusReason]
     cleared: list[StatusReason]
     intents: list[_IntentKey]

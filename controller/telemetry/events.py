@@ -98,7 +98,7 @@ class IntentsStatusChanged:
     intents: tuple[IntentKey, ...]
     """The first few."""
     tenants: Mapping[str, int] = field(default_factory=dict)
-    """How many of each tenant; empty where nobody knows, or where there are too many tenants."""
+    """How many of each tenant; empty where there are too many tenants."""
 
 
 @dataclass(frozen=True, slots=True)
