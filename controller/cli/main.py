@@ -16,6 +16,7 @@ import p4fabric
 from p4fabric.controller.cli.context_commands import app as context_app
 from p4fabric.controller.cli.drain_commands import drain_app, undrain_app
 from p4fabric.controller.cli.fabric_commands import add_fabric_commands
+from p4fabric.controller.cli.failures import INTERRUPTED, was_interrupted
 from p4fabric.controller.cli.intent_commands import add_intent_commands
 from p4fabric.controller.cli.token_commands import app as token_app
 from p4fabric.net.cli.app import app as net_app
@@ -149,3 +150,7 @@ def main() -> None:
             file=sys.stderr,
         )
         raise SystemExit(2) from None
+    except BaseException as error:
+        if was_interrupted(error):
+            raise SystemExit(INTERRUPTED) from None
+        raise
