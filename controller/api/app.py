@@ -77,7 +77,8 @@ def create_app(
         generate_unique_id_function=_operation_id,
     )
     slots = StreamSlots(max_event_streams)
-    app.include_router(intent_routes(fabric, access, IntentWatches(fabric, slots, bookmarks)))
+    watches = IntentWatches(fabric, slots, bookmarks)
+    app.include_router(intent_routes(fabric, access, watches, slots, heartbeat))
     app.include_router(observation_routes(fabric, access))
     app.include_router(drain_routes(fabric))
     app.include_router(event_routes(fabric, access, heartbeat, slots))

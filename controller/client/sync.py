@@ -21,6 +21,7 @@ from p4fabric.controller.client.resources import Document, K, Named, Resource, W
 from p4fabric.controller.client.settings import Settings
 from p4fabric.controller.client.transport import Retries
 from p4fabric.controller.documents.access import AuditDocument, MadeToken, PrincipalDocument, TokenDocument
+from p4fabric.controller.documents.apply import ApplyEvent
 from p4fabric.controller.documents.drains import DrainDocument, DrainPreviewDocument
 from p4fabric.controller.documents.drops import DropsDocument
 from p4fabric.controller.documents.events import FabricEvent
@@ -112,6 +113,17 @@ class SyncClient:
     ) -> builtins.list[Written[Any]]:
         """Apply intents, all or none."""
         return self._call(self._client.apply, intents, owner=owner, force=force)
+
+    def apply_progress(
+        self,
+        intents: Iterable[Writable],
+        *,
+        owner: str | None = None,
+        force: bool = False,
+        timeout: float | None = None,
+    ) -> Iterator[ApplyEvent]:
+        """Apply intents, and tell what becomes of them."""
+        return self._each(self._client.apply_progress(intents, owner=owner, force=force, timeout=timeout))
 
     def create(self, intent: Writable, *, owner: str | None = None) -> Written[Any]:
         """Write an intent that does not exist yet."""

@@ -41,6 +41,7 @@ from p4fabric.controller.client import (
     key_of,
 )
 from p4fabric.controller.documents.access import AuditDocument, MadeToken, PrincipalDocument, TokenDocument
+from p4fabric.controller.documents.apply import ApplyAdmitted, ApplyDone, ApplyEvent, ApplyProgress
 from p4fabric.controller.documents.drains import DrainDocument, DrainPreviewDocument
 from p4fabric.controller.documents.drops import DropDocument, DropsDocument
 from p4fabric.controller.documents.events import FabricEvent
@@ -82,6 +83,10 @@ __all__ = [
     "KINDS",
     "AnswerDocument",
     "ApiError",
+    "ApplyAdmitted",
+    "ApplyDone",
+    "ApplyEvent",
+    "ApplyProgress",
     "AuditDocument",
     "BadSettings",
     "Busy",
