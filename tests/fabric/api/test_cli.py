@@ -458,6 +458,46 @@ def test_a_switch_is_traced_by_its_name(installed: Installation) -> None:
         tracing.wait()
 
 
+def at_a_terminal(installed: Installation, *arguments: str, stdin: bytes) -> tuple[int, str]:
+    """Run a command whose standard error is a terminal; its status, and what the terminal got."""
+    main, terminal = os.openpty()
+    environment = {
+        **os.environ,
+        "P4FABRIC_API": installed.url,
+        "P4FABRIC_TOKEN_FILE": str(installed.folder / "p4fabric.token"),
+        "TERM": "xterm",
+        "COLUMNS": "200",
+    }
+    process = subprocess.Popen(
+        [*P4FABRIC, *arguments], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=terminal,
+        cwd=installed.folder, env=environment,
+    )  # fmt: skip
+    os.close(terminal)
+    assert process.stdin is not None
+    process.stdin.write(stdin)
+    process.stdin.close()
+    shown = b""
+    try:
+        while chunk := os.read(main, 4096):
+            shown += chunk
+    except OSError:  # its other end is closed
+        pass
+    finally:
+        os.close(main)
+    return process.wait(timeout=20), shown.decode(errors="replace")
+
+
+def test_an_apply_that_is_waited_for_shows_how_far_it_is(installed: Installation) -> None:
+    """A network of a switch that is not there, so that it is waited for in vain."""
+    missing = INTENTS.replace("switch: leaf1", "switch: leaf9").encode()
+    status, shown = at_a_terminal(installed, "apply", "-f", "-", "--wait", "--timeout", "2", stdin=missing)
+    assert status == 1
+    assert "Network/acme/clients is degraded: switch leaf9 is not part of the fabric" in shown
+    assert "not all are active after" in shown
+    done = installed.run("apply", "-f", "-", "--wait", "--timeout", "20", stdin=INTENTS)
+    assert done.status == 0 and done.out.count("active") == 2, done
+
+
 def test_a_switch_without_interfaces_is_said_to_have_no_ports(installed: Installation) -> None:
     described = installed.run("describe", "switch", "leaf1")
     assert described.status == 0 and "The switch has no ports." in described.out, described
