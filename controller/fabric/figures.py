@@ -15,6 +15,7 @@ from p4fabric.controller.telemetry.counters import Count
 from p4fabric.controller.telemetry.drop_counts import PointCount
 from p4fabric.controller.telemetry.events import EventClass
 from p4fabric.controller.telemetry.port_counts import PortCounts
+from p4fabric.controller.topology.drain import DrainState
 from p4fabric.pipelines.values import Port
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ class Figures:
     def intents_by_state(self) -> Mapping[tuple[str, str], int]:
         """How many intents there are, by kind and state."""
         return self._fabric.intents.by_state()
+
+    def drains(self) -> Mapping[tuple[str, str], int]:
+        """How many switches and links are drained or come back, by kind and state."""
+        return self._fabric.drains.counts()
 
     def intent_counts(self) -> Iterator[tuple[IntentKey, tuple[Count, ...]]]:
         """Intents with metrics of their own, as their counters were read last."""
@@ -98,7 +103,12 @@ class Figures:
         return self._fabric.hosts_known
 
 
-def switch_view(switch: FabricSwitch, ports: frozenset[Port] | None, ports_unread: str | None) -> SwitchView:
+def switch_view(
+    switch: FabricSwitch,
+    ports: frozenset[Port] | None,
+    ports_unread: str | None,
+    drain: DrainState | None,
+) -> SwitchView:
     """A switch with the ports that it has, for people."""
     config = switch.config
     return SwitchView(
@@ -118,16 +128,18 @@ def switch_view(switch: FabricSwitch, ports: frozenset[Port] | None, ports_unrea
         failures=tuple(switch.failures.values())[:_FAILURES_SHOWN],
         refused=switch.refused,
         unknown=switch.unknown,
+        drain=drain,
     )
 
 
-def switch_facts(switch: FabricSwitch, since: float, is_gone: bool) -> SwitchFacts:
+def switch_facts(switch: FabricSwitch, since: float, is_gone: bool, may_be_off: bool) -> SwitchFacts:
     """What its status follows from.
 
     Args:
         switch: which one.
         since: when it was connected or went away, in seconds since 1970.
         is_gone: an operator declared it gone.
+        may_be_off: it is drained, and nobody needs it.
     """
     return SwitchFacts(
         name=switch.name,
@@ -143,4 +155,5 @@ def switch_facts(switch: FabricSwitch, since: float, is_gone: bool) -> SwitchFac
         first_failures=tuple(islice(switch.failures.values(), _FAILURES_TOLD)),
         left_alone=switch.left_alone,
         unknown=switch.unknown,
+        may_be_off=may_be_off,
     )

@@ -81,7 +81,7 @@ class PortWatcher(Protocol):
     """Who is told what ports have counted."""
 
     def ports_sampled(self, switch: SwitchName, samples: Collection[PortSample]) -> None:
-        """Some ports said what they have counted; all do once an interval."""
+        """Some ports said what they have counted; all do once an interval. None: the switch has no ports."""
 
     def ports_gone(self, switch: SwitchName, ports: Collection[Port]) -> None:
         """Ports that the switch had are there no more."""
@@ -114,16 +114,24 @@ async def follow_samples(
 
     async def sample(*, queues: bool) -> AsyncGenerator[bool, None]:
         request = _subscription(leaf, interval, queues)
-        ports = _Ports(leaf, front_ports)
         longest = timeout + _MISSED * interval
-        async with aclosing(_notifications(channel, request, longest)) as notifications:
-            async for notification in notifications:
-                gone, changed = ports.take(notification)
-                if gone:
-                    watcher.ports_gone(switch, gone)
-                if changed:
-                    watcher.ports_sampled(switch, changed)
-                yield bool(changed)
+        while True:
+            ports, is_read = _Ports(leaf, front_ports), False
+            try:
+                async with aclosing(_notifications(channel, request, longest)) as notifications:
+                    async for notification in notifications:
+                        gone, changed = ports.take(notification)
+                        if gone:
+                            watcher.ports_gone(switch, gone)
+                        if changed or not is_read:
+                            watcher.ports_sampled(switch, changed)
+                        is_read = True
+                        yield bool(changed)
+                return
+            except TimeoutError:
+                # A switch without interfaces has nothing to send; it may get some.
+                if ports.has_interfaces or not is_read:
+                    raise
 
     ways = (partial(sample, queues=True), partial(sample, queues=False))
     try:
@@ -209,6 +217,11 @@ class _Ports:
         self._interfaces: dict[str, _Interface] = {}
         self._names: dict[Port, str] = {}
         """A port is the interface that had its number first, as long as that is there."""
+
+    @property
+    def has_interfaces(self) -> bool:
+        """Whether any interface is there, if only for management."""
+        return bool(self._interfaces)
 
     def take(self, notification: gnmi.Notification) -> tuple[list[Port], list[PortSample]]:
         """Take what came; returns the ports that are gone, and samples of those that it spoke of.

@@ -179,6 +179,29 @@ class Reconciler:
             return True
         return self._known.epoch != self._session.state.epoch and self._wishes.protects(scope)
 
+    def is_known(self) -> bool:
+        """Whether it is known what the switch holds, or held when it went away, and all changes are known."""
+        known, state = self._known, self._session.state
+        is_current = known.epoch == state.epoch or (known.epoch is not None and not self.is_writable())
+        return self._begun and is_current and not (self._changes or known.doubtful)
+
+    def pending(self, key: EntityKey) -> tuple[Entity, bool] | None:
+        """What is to be written under a key, or (True) deleted; None: nothing."""
+        operation = self._graph.get(key)
+        return None if operation is None else (operation.entity, operation.kind is UpdateKind.DELETE)
+
+    def held_under(self, key: EntityKey) -> Entity | None:
+        """What the switch holds under a key."""
+        return self._known.held.get(key)
+
+    def wishes_under(self, key: EntityKey) -> Entity | None:
+        """What the switch should hold under a key."""
+        return self._wishes.entities.get(key)
+
+    def directs_as_wished(self, since: int) -> bool:
+        """Whether the switch sends packets on as was wished since a revision, as far as anybody can say."""
+        return self.is_known() and not self._graph.directs_otherwise(since)
+
     async def run(self) -> None:
         """Reconcile for ever. Ends by cancellation only; what was in flight then is read when run again."""
         async with asyncio.TaskGroup() as tasks:

@@ -93,6 +93,9 @@ class View(Protocol):
     def tenant_counts(self) -> Iterable[tuple[str, str, int, int]]:
         """Kind, tenant, packets, bytes."""
 
+    def drains(self) -> Mapping[tuple[str, str], int]:
+        """How many switches and links are drained or come back, by kind and state."""
+
     def active_congestion(self) -> Iterable[Episode]: ...
     def drops(self) -> Iterable[PointCount]:
         """Ports and reasons that have dropped at least one packet."""
@@ -227,6 +230,12 @@ class _FabricFamilies:
             for event_class, number in numbers.items():
                 family.add_metric([event_class], number)
         yield from (events, lost)
+        drains = GaugeMetricFamily(
+            "p4fabric_drains", "Switches and links that are drained, or come back.", labels=["kind", "state"]
+        )
+        for (kind, state), number in view.drains().items():
+            drains.add_metric([kind, state], number)
+        yield drains
         yield GaugeMetricFamily("p4fabric_links", "Directions of links that are up.", view.links_up)
         yield GaugeMetricFamily("p4fabric_hosts", "Hosts that are known.", view.hosts_known)
 

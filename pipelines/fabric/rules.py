@@ -6,8 +6,8 @@ declared here, by kind of entry. This module knows the bindings; it knows nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -173,6 +173,21 @@ class FabricRules:
             case MulticastGroup(replicas=replicas):
                 return tuple(replica.port for replica in replicas)
         return ()
+
+    def is_path(self, entity: Entity) -> bool:
+        """Equal-cost ports towards one switch: their group has the same number on all others."""
+        return isinstance(entity, b.EcmpGroups)
+
+    def part_of_tree(self, entity: Entity, ports: Container[int]) -> Entity | None:
+        """A multicast group, whose number is a VLAN id, floods a network."""
+        if not isinstance(entity, MulticastGroup):
+            return None
+        kept = tuple(replica for replica in entity.replicas if replica.port in ports)
+        return replace(entity, replicas=kept)
+
+    def directs(self, entity: Entity) -> bool:
+        """Groups, what leads into them, and networks: of others, a switch forwards nothing."""
+        return isinstance(entity, b.EcmpGroups | MulticastGroup | b.Bridging | b.Networks)
 
     def numbers(self, entity: Entity) -> Iterator[Number]:
         """All fields and parameters of a type that numbers are given of."""

@@ -41,10 +41,13 @@ from p4fabric.controller.client import (
     key_of,
 )
 from p4fabric.controller.documents.access import AuditDocument, MadeToken, PrincipalDocument, TokenDocument
+from p4fabric.controller.documents.apply import ApplyAdmitted, ApplyDone, ApplyEvent, ApplyProgress
+from p4fabric.controller.documents.drains import DrainDocument, DrainPreviewDocument
 from p4fabric.controller.documents.drops import DropDocument, DropsDocument
 from p4fabric.controller.documents.events import FabricEvent
 from p4fabric.controller.documents.explanation import AnswerDocument
 from p4fabric.controller.documents.fabric import (
+    DrainState,
     EpisodeDocument,
     HostDocument,
     LinkDocument,
@@ -88,6 +91,10 @@ __all__ = [
     "KINDS",
     "AnswerDocument",
     "ApiError",
+    "ApplyAdmitted",
+    "ApplyDone",
+    "ApplyEvent",
+    "ApplyProgress",
     "AuditDocument",
     "BadSettings",
     "Busy",
@@ -102,6 +109,9 @@ __all__ = [
     "Contexts",
     "CountersDocument",
     "Document",
+    "DrainDocument",
+    "DrainPreviewDocument",
+    "DrainState",
     "DropDocument",
     "DropsDocument",
     "EpisodeDocument",

@@ -89,6 +89,7 @@ async def page() -> str:
         tenant_counts=lambda: [("Network", "acme", 1, 100)],
         active_congestion=lambda: [EPISODE],
         drops=lambda: [PointCount(POINT, 1, None)],
+        drains=lambda: {("switch", "drained"): 1},
     )  # fmt: skip
     metrics = Metrics(view)
     metrics.compiled(0.1)
