@@ -48,7 +48,7 @@ _REASONS = {
 }
 
 
-def priorities_of(queues: Mapping[str, QueueCount]) -> dict[str, QueueCount]:
+def _priorities_of(queues: Mapping[str, QueueCount]) -> dict[str, QueueCount]:
     """The queues by priority, or by their names where a switch does not have priorities."""
     found = {name.removeprefix(_PRIORITY): one for name, one in queues.items() if name.startswith(_PRIORITY)}
     return found or dict(queues)
@@ -57,7 +57,7 @@ def priorities_of(queues: Mapping[str, QueueCount]) -> dict[str, QueueCount]:
 def drops_of_port(queues: Mapping[str, QueueCount]) -> dict[str, int]:
     """What did not leave a port, by reason; nothing where the switch does not tell reasons."""
     found: dict[str, int] = {}
-    for queue in priorities_of(queues).values():
+    for queue in _priorities_of(queues).values():
         if _REASONS.keys() <= queue.totals.keys():
             for leaf, reason in _REASONS.items():
                 found[reason] = found.get(reason, 0) + queue.totals[leaf]
@@ -87,7 +87,7 @@ class QueueFamilies:
             values = [queue.now[leaf] for queue in queues.values() if queue.now.get(leaf)]
             if values:
                 self._limits[leaf].add_metric(port, max(values) * limit.scale)
-        for priority, queue in priorities_of(queues).items():
+        for priority, queue in _priorities_of(queues).items():
             labels = [*port, priority]
             for leaf, family in self._counters.items():
                 if leaf in queue.totals:
