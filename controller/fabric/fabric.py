@@ -57,7 +57,6 @@ from p4fabric.controller.telemetry.archive import IncidentArchive
 from p4fabric.controller.telemetry.bus import EventBus
 from p4fabric.controller.telemetry.congestion import CongestionMonitor
 from p4fabric.controller.telemetry.counters import Count, Source
-from p4fabric.controller.telemetry.drop_counts import PointCount
 from p4fabric.controller.telemetry.drop_watch import DropWatch
 from p4fabric.controller.telemetry.drops import DropPoint, DropPoints
 from p4fabric.controller.telemetry.incidents import Thresholds
@@ -72,6 +71,7 @@ from p4fabric.controller.topology.redundancy import Redundancy
 from p4fabric.controller.topology.service import LinksKnown
 from p4fabric.controller.turns import in_turns
 from p4fabric.pipelines.fabric.bindings import CongestionWatch
+from p4fabric.pipelines.values import EcmpGroupId
 
 __all__ = ["Fabric", "running_fabric"]
 
@@ -466,9 +466,8 @@ class Fabric:
         views = []
         for port in sorted({*known, *counts, *linked, *attachments.ports_of(name)}):
             ref = PortRef(name, port)
-            link = links.links.get(ref)
-            peer = link.destination if link is not None else None
-            views.append(PortView(ref, counts.get(port), peer, tuple(sorted(attachments.networks_at(ref)))))
+            networks = tuple(sorted(attachments.networks_at(ref)))
+            views.append(PortView(ref, counts.get(port), self.peer_of(ref), networks))
         return views
 
     def networks_at(self, port: PortRef) -> Collection[IntentKey]:
@@ -486,6 +485,16 @@ class Fabric:
     def links(self) -> Iterable[Link]:
         """The directions of links that are up."""
         return self._physical.links.links.values()
+
+    def peer_of(self, port: PortRef) -> PortRef | None:
+        """The other end of a port's link."""
+        link = self._physical.links.links.get(port)
+        return None if link is None else link.destination
+
+    @property
+    def groups(self) -> Iterable[EcmpGroupId]:
+        """The numbers, on every switch, of the equal-cost ports towards each of the others."""
+        return (switch.group for switch in self._physical.links.switches.values())
 
     @property
     def hosts(self) -> Iterable[Host]:
@@ -512,10 +521,6 @@ class Fabric:
     async def drops(self) -> DropWatch:
         """What switches drop, by port and reason."""
         return await self.observation.read_drops()
-
-    def last_drops(self) -> tuple[PointCount, ...]:
-        """What was dropped, as it was read last; the worst first."""
-        return self.observation.drops.counts()
 
     @property
     def bus(self) -> EventBus:

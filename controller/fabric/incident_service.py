@@ -31,9 +31,11 @@ from p4fabric.controller.telemetry.incidents import (
     evidence_of,
     evidence_of_digest,
 )
+from p4fabric.controller.telemetry.incidents.evidence import BinEvidence, Evidence
 from p4fabric.controller.telemetry.incidents.figures import NameFlow
 from p4fabric.controller.telemetry.incidents.spells import JOIN_GAP_NS
 from p4fabric.controller.telemetry.queue import Queue
+from p4fabric.controller.telemetry.queue_maxima import QueueMaxima
 from p4fabric.controller.telemetry.reports import Origin, ReportGroup
 from p4fabric.controller.telemetry.series import Film, SeriesRecorder
 from p4fabric.controller.telemetry_config import ReportsConfig
@@ -136,9 +138,17 @@ class IncidentService:
         self._publish, self._thresholds, self._report_interval = publish, thresholds, report_interval
         self._known_thresholds: dict[Queue, Thresholds | None] = {}
         self._thresholds_asked = 0
+        self.maxima = QueueMaxima()
+        self.began = 0
+        """Incidents since the start."""
         self._openings: dict[int, tuple[Film, ...]] = {}
         """Of incidents that go on."""
         self._news = asyncio.Event()
+
+    @property
+    def export_failures(self) -> int | None:
+        """IPFIX messages that were not sent; None where none are."""
+        return None if self._export is None else self._export.failures
 
     async def run(self) -> None:
         """Take reports and follow incidents, for ever. Ends by cancellation only."""
@@ -159,7 +169,7 @@ class IncidentService:
         now = time.time_ns()
         evidence = evidence_of_digest(switch, report)
         figures.clock.reported(evidence.at, now)
-        self.machine.take((evidence,), now)
+        self._take((evidence,), now)
         self._wake()
 
     def clock(self, switch: SwitchName, now: int) -> ClockEstimate | None:
@@ -202,9 +212,19 @@ class IncidentService:
         self.recorder.take(switch, group, arrived)
         if self._export is not None:
             self._export.reported(switch, group, arrived)
-        self.machine.take(evidence_of(switch, group), arrived)
+        self._take(tuple(evidence_of(switch, group)), arrived)
         if self.machine.pause is not None:
             self._wake()
+
+    def _take(self, evidence: Sequence[Evidence], now: int) -> None:
+        seconds = now / _SECOND
+        for one in evidence:
+            if isinstance(one, BinEvidence):
+                depth, wait_ns = one.bin.max_depth, one.bin.max_wait_ns
+            else:
+                depth, wait_ns = one.depth, one.wait_ns
+            self.maxima.reported(one.queue, depth, wait_ns / _SECOND, seconds)
+        self.machine.take(evidence, now)
 
     def _wake(self) -> None:
         self._news.set()
@@ -249,6 +269,7 @@ class IncidentService:
     def _turned(self, turn: Turn, incident: Incident) -> None:
         match turn:
             case Turn.ONSET:
+                self.began += 1
                 self._publish(IncidentOnset(incident))
             case Turn.UPDATE:
                 self._keep_opening(incident)

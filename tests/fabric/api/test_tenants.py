@@ -311,7 +311,9 @@ async def live(served: Served, switch: AsyncSoftSwitch, *, crowded: bool) -> Non
     """Intents, a host that is heard, and traffic that is dropped: of acme, and of globex if there is one."""
     tenants = [("acme", MINE, 200, 1)]
     if crowded:
-        tenants.insert(0, ("globex", [WATCH, *map(theirs, MINE)], 300, 9))
+        tenants.insert(0, ("globex", [*map(theirs, MINE)], 300, 9))
+    # Operators watch the queues of all, and a tenant is shown what its own ports report.
+    await apply(served, [WATCH])
     for tenant, documents, tag, port in tenants:
         await apply(served, documents)
         await until_in_sync(served)

@@ -13,7 +13,7 @@ from finsy.proto import gnmi, gnmi_grpc
 from p4fabric.controller.names import SwitchName
 from p4fabric.controller.p4runtime import gnmi_follow as module
 from p4fabric.controller.p4runtime.gnmi import subscribe
-from p4fabric.controller.p4runtime.port_samples import PortSample, follow_samples
+from p4fabric.controller.p4runtime.port_samples import QUEUE_LEAVES, PortSample, follow_samples
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.pipelines.values import Port
 
@@ -106,8 +106,9 @@ async def test_one_subscription_samples_all_ports_and_queues(follow: Any) -> Non
     fake, watcher = await follow(refused)
     paths = [["/".join(e.name for e in one.path.elem) for one in each.subscription] for each in fake.requests]
     state = [f"interfaces/interface/state/{leaf}" for leaf in ("id", "oper-status", "counters")]
-    # Refused with queues, it is asked again without them, and then no more.
-    assert paths == [[*state, "qos/interfaces/interface/output/queues/queue/state"], state]
+    # Refused with some leaves of queues, it is asked with what there is, then without, and then no more.
+    queue = "qos/interfaces/interface/output/queues/queue/state"
+    assert paths == [[*state, *(f"{queue}/{leaf}" for leaf in QUEUE_LEAVES)], [*state, queue], state]
     assert {one.sample_interval for each in fake.requests for one in each.subscription} == {100_000_000}
     assert "UNIMPLEMENTED" in (watcher.unread[LEAF] or "")
 
