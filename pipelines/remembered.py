@@ -1,8 +1,8 @@
 """Answers about objects that were asked about lately.
 
 Switches that are to hold the same are given the same objects, one soon after another: what was worked out of
-an object for the first of them holds for the others. An object is known by its identity, which is found faster
-than any of its values.
+an object for the first of them holds for the others. An object is known by its identity, which is found
+faster than any of its values.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from p4fabric.controller.compiler.delta import SwitchDelta
-from p4fabric.controller.names import SwitchName
 from p4fabric.controller.p4runtime.backoff import Backoff
 from p4fabric.controller.p4runtime.errors import P4RuntimeError
 from p4fabric.controller.p4runtime.state import Phase
