@@ -79,6 +79,11 @@ class Blocked:
             del self._untold[key]
         return [key for key in keys if key in self._blockers]
 
+    @property
+    def has_unfollowed(self) -> bool:
+        """Whether keys have come to wait since `circles` was asked."""
+        return bool(self._unfollowed)
+
     def circles(self) -> Iterator[list[EntityKey] | None]:
         """The circles of keys that have come to wait for each other since this was asked last.
 

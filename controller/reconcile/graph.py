@@ -228,6 +228,11 @@ class PendingOperations:
         self._sent[self._turn_of(key, operation)] -= 1
         return operation
 
+    @property
+    def may_be_circular(self) -> bool:
+        """Whether something has come to wait since `break_circles` looked."""
+        return self._blocked.has_unfollowed
+
     async def break_circles(self) -> bool:
         """See that nothing waits for itself by way of others: where it does, what closes goes first.
 

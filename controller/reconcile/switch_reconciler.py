@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from p4fabric.controller.compiler.delta import SwitchDelta
-from p4fabric.controller.names import SwitchName
 from p4fabric.controller.p4runtime.backoff import Backoff
 from p4fabric.controller.p4runtime.errors import P4RuntimeError
 from p4fabric.controller.p4runtime.state import Phase
@@ -44,6 +43,8 @@ _BATCH = 500
 """Updates in one write."""
 _WRITES = 4
 """Writes in flight at once."""
+_GATHERING = 0.1
+"""Seconds in which news is gathered while writes are on their way: their answers are more of it."""
 
 
 class Reconciler:
@@ -73,6 +74,8 @@ class Reconciler:
                 `look_again` once it says no.
         """
         self._session = session
+        self.name = session.name
+        """The switch's name."""
         self._barrier = barrier
         self._on_progress = on_progress
         self._timing = timing or Timing()
@@ -94,6 +97,8 @@ class Reconciler:
         self._resume_at = 0.0
         self._backoff = Backoff(self._timing.first_retry, self._timing.longest_retry)
         self._tell_waiting_at: float | None = None
+        self._tell_at: float | None = None
+        """When to tell what has been gathered."""
         barrier.join(self)
         self._graph = PendingOperations(
             session.name,
@@ -113,11 +118,6 @@ class Reconciler:
             may_start=lambda: self.is_settled() and not (self._known.writes or self._known.doubtful),
             on_news=self._wake.set,
         )
-
-    @property
-    def name(self) -> SwitchName:
-        """The switch's name."""
-        return self._session.name
 
     def begin(self, desired: Mapping[EntityKey, Entity], revision: int) -> None:
         """Say all that is desired, once, before all changes. Not blocking; not to be changed afterwards."""
@@ -210,8 +210,9 @@ class Reconciler:
             while True:
                 self._wake.clear()
                 until = await self._turn(tasks)
-                self._tell()
-                await self._wait(until)
+                self._tell_in_time()
+                moments = [one for one in (until, self._tell_at) if one is not None]
+                await self._wait(min(moments, default=None))
 
     async def _wait(self, until: float | None) -> None:
         """Wait until there is something to do, or it is `until`."""
@@ -232,12 +233,14 @@ class Reconciler:
 
     async def _turn(self, tasks: asyncio.TaskGroup) -> float | None:
         """Do what can be done now; returns when to look again at the latest."""
-        await self._take_in()
-        await self._release()
+        if self._changes:
+            await self._take_in()
+        if self._unclaimed:
+            await self._release()
         state = self._session.state
         if state.phase is not Phase.PRIMARY or not self._begun:
             return None
-        if self._now() < self._resume_at:
+        if self._resume_at and self._now() < self._resume_at:
             return self._resume_at
         if self._known.epoch != state.epoch or self._known.doubtful:
             if not self._known.writes:
@@ -251,10 +254,11 @@ class Reconciler:
         self._hold = None if hold is None else hold.reason
         if hold is not None:
             return None if hold.seconds is None else self._now() + hold.seconds
-        for key in self._refusals.due(self._now(), _BATCH):
-            self._graph.try_again(key)
+        if self._refusals:
+            for key in self._refusals.due(self._now(), _BATCH):
+                self._graph.try_again(key)
         await self._write_ready(tasks, state.epoch)
-        if not self._known.writes and await self._graph.break_circles():
+        if not self._known.writes and self._graph.may_be_circular and await self._graph.break_circles():
             await self._write_ready(tasks, state.epoch)
         return self._next_look()
 
@@ -267,14 +271,11 @@ class Reconciler:
                 await turn()
 
     def _may_write(self, epoch: int) -> bool:
+        if not self._graph.has_candidates or self._known.writes >= _WRITES:
+            return False
         state = self._session.state
-        return (
-            self._graph.has_candidates
-            and self._known.writes < _WRITES
-            and not (self._changes or self._known.doubtful)
-            and state.phase is Phase.PRIMARY
-            and state.epoch == epoch
-        )
+        is_ours = state.phase is Phase.PRIMARY and state.epoch == epoch
+        return is_ours and not (self._changes or self._known.doubtful)
 
     def _next_look(self) -> float | None:
         """When to try again, or to tell what waits."""
@@ -352,9 +353,8 @@ class Reconciler:
 
     async def _take_in(self) -> None:
         """Take all changes in: what is written next leads to what is desired now, not to half of a change."""
-        if self._changes:
-            await self._changes.take_in(self._wish)
-            self._barrier.changed(self.name)
+        await self._changes.take_in(self._wish)
+        self._barrier.changed(self.name)
 
     async def _release(self) -> None:
         for number, key in enumerate(self._unclaimed.release()):
@@ -411,7 +411,18 @@ class Reconciler:
         self._told_epoch = epoch
         self._barrier.changed(self.name)
 
+    def _tell_in_time(self) -> None:
+        """Tell what is news at once, or in a while, if there will be more in a moment and nothing is lost."""
+        if self._known.writes and not self._news.has_missing:
+            now = self._now()
+            if self._tell_at is None:
+                self._tell_at = now + _GATHERING
+            if now < self._tell_at:
+                return
+        self._tell()
+
     def _tell(self) -> None:
+        self._tell_at = None
         state = self._session.state
         idle = not (len(self._graph) or self._known.writes or self._known.doubtful)
         summary = Summary(

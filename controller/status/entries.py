@@ -177,7 +177,8 @@ class EntryCounts:
 
     def _unsettle(self, switch: SwitchEntries, key: EntityKey, entry: Entry) -> Iterator[None]:
         """What the switch said of an entry counts no more. An entry may have thousands of owners."""
-        yield from self._set_failure(switch, key, entry, None)
+        if entry.failure is not None:
+            yield from self._set_failure(switch, key, entry, None)
         if entry.is_installed:
             entry.is_installed = False
             for intent in entry.owners:
@@ -282,22 +283,23 @@ class EntryCounts:
 
     def _settle(self, switch: SwitchEntries, key: EntityKey, entry: Entry) -> Iterator[None]:
         """The switch holds what is wanted under a key, or nothing if nothing is."""
-        yield from self._set_failure(switch, key, entry, None)
+        if entry.failure is not None:
+            yield from self._set_failure(switch, key, entry, None)
         entry.is_installed = entry.is_wanted
         for intent in entry.owners:
             self._count(switch, intent, waiting=-1)
             if self._is_over():
                 yield
-        yield from self._forget_leavers(switch, key, entry)
+        if entry.leavers:
+            yield from self._forget_leavers(switch, key, entry)
 
     def _forget_leavers(self, switch: SwitchEntries, key: EntityKey, entry: Entry) -> Iterator[None]:
-        if entry.leavers:
-            for intent in entry.leavers:
-                self._count(switch, intent, leaving=-1)
-                if self._is_over():
-                    yield
-            entry.leavers = None
-            del switch.leaving[key]
+        for intent in entry.leavers or ():
+            self._count(switch, intent, leaving=-1)
+            if self._is_over():
+                yield
+        entry.leavers = None
+        del switch.leaving[key]
 
     def _set_failure(
         self, switch: SwitchEntries, key: EntityKey, entry: Entry, reason: Reason | None
