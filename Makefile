@@ -28,9 +28,9 @@ INSTALLED := .venv/installed
 BASE_PACKAGES := gcc libc6-dev python3-venv
 # ... and what labs and tests use besides.
 LAB_PACKAGES := mininet iproute2 ethtool net-tools iputils-ping iperf3 tshark tcpdump curl procps python3-yaml
-# The tests also check the systemd units, the TLS how-to, the metrics (promtool is in prometheus), and the page
+# The tests also check the systemd units, the TLS how-to, metrics, alerts and who is told of them, and the page
 # in a browser, with the types of its scripts.
-TEST_PACKAGES := systemd openssl nfdump prometheus chromium node-typescript
+TEST_PACKAGES := systemd openssl nfdump prometheus prometheus-alertmanager chromium node-typescript
 PACKAGES := $(BASE_PACKAGES) $(LAB_PACKAGES)
 
 KEEP ?=

@@ -29,14 +29,19 @@ from p4fabric.controller.fabric.announcements import StatusAnnouncements
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.p4runtime.counter_reads import read_counters
 from p4fabric.controller.reasons import Code, Reason
+from p4fabric.controller.severity import Severity
 from p4fabric.controller.status import IntentState, IntentStatus
 from p4fabric.controller.telemetry.bus import EventBus
+from p4fabric.controller.telemetry.collector import Collector, CollectorSettings
 from p4fabric.controller.telemetry.congestion import CongestionMonitor
+from p4fabric.controller.telemetry.congestion_series import CongestionSeries
 from p4fabric.controller.telemetry.counters import CounterTotals, Sample, Source
+from p4fabric.controller.telemetry.incidents import IncidentMachine
 from p4fabric.controller.telemetry.intent_series import IntentSeries
 from p4fabric.controller.telemetry.metrics import Metrics
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.controller.telemetry.queue import Queue
+from p4fabric.controller.telemetry.queue_maxima import QueueMaxima
 from p4fabric.pipelines.entities import TableEntry
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import (
@@ -217,14 +222,27 @@ async def counters(sessions: int) -> Iterator[Figure]:
     )
 
 
+def no_incidents() -> Any:
+    """A fabric that takes no reports."""
+    collector = Collector(CollectorSettings({}), lambda switch, group, arrived: None)
+    machine = IncidentMachine(lambda turn, incident: None, clock=collector.clock)
+    return SimpleNamespace(
+        is_listening=False, collector=collector, machine=machine, began=0, export_failures=None
+    )
+
+
 def view_of(totals: CounterTotals, series: IntentSeries) -> Any:
     """A fabric that has nothing but intents."""
     return SimpleNamespace(
         ports=PortCounts([LEAF]), events_lost={}, events_published={}, links_up=0, hosts_known=0,
         switch_figures=lambda: (), intents_by_state=lambda: {("UpfSession", "active"): 1},
         intent_counts=lambda: ((key, totals.counts(key)) for key in series),
-        tenant_counts=totals.tallies, active_congestion=lambda: (), drops=lambda: (),
+        tenant_counts=totals.tallies, drops=lambda: (),
         intents_without_series=series.waiting, counter_intervals={},
+        status=lambda: SimpleNamespace(severity=Severity.OK, links_expected=0, links_found=0, switches=()),
+        watches=lambda: (), congestion_series=CongestionSeries(), now=0.0,
+        maxima=QueueMaxima(), incidents=no_incidents(), balances=lambda: (),
+        peer_of=lambda port: None,
     )  # fmt: skip
 
 

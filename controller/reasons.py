@@ -67,7 +67,7 @@ class Code(StrEnum):
     SHARE_USED = "share-used", "The tenant has its share of a table"
     MORE = "more", "There are more than are shown"
 
-    # Reasons why an intent does not do all it should.
+    # Reasons why something does not do all it should.
     SWITCH_DISCONNECTED = "switch-disconnected", "A switch is not connected"
     SWITCH_UNREAD = "switch-unread", "A switch was not read yet since it was connected"
     SWITCH_HELD = "switch-held", "Nothing is written to a switch until an operator decides"
@@ -75,6 +75,7 @@ class Code(StrEnum):
     PORT_MISSING = "port-missing", "A switch does not have a port"
     PORT_LINKED = "port-linked", "Another switch is linked to a port of a network"
     NO_PATH = "no-path", "There is no path between two switches"
+    NO_OTHER_WAY = "no-other-way", "What is drained is the only way for somebody"
     SERVER_UNSEEN = "server-unseen", "A server was not seen yet"
     SERVER_UNCHECKED = "server-unchecked", "A server cannot be checked"
     SERVER_DOWN = "server-down", "A server fails its checks"

@@ -64,6 +64,8 @@ class Problem(StrEnum):
     """The loss of one switch cuts leaves off from each other."""
     MISWIRED = "miswired"
     UNEXPECTED_LINK = "unexpectedLink"
+    DRAINED = "drained"
+    """An operator drained it, or uses it again."""
     NUMBERS_KEPT = "numbersKept"
     """Numbers cannot be given again while a switch may use them."""
     INTENTS_REFUSED = "intentsRefused"

@@ -32,6 +32,8 @@ class ReportsConfig(Section):
 
     listen: Annotated[ListenAddress, BeforeValidator(_listen_address)] | None = None
     """A UDP port; without it, no reports are taken."""
+    socket: FilePath | None = None
+    """A Unix socket that `p4fabric collector` passes them on by; then only that listens."""
     sources: tuple[Annotated[IPv4Network | IPv6Network, BeforeValidator(_prefix)], ...] = Field(
         (), strict=False
     )

@@ -7,7 +7,7 @@ pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Container, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -85,6 +85,18 @@ class SafetyRules(Protocol):
 
     def reaches(self, entity: Entity) -> Iterable[int]:
         """The ports that a group sends to: one that it did not send to before is to be open at both ends."""
+
+    def is_path(self, entity: Entity) -> bool:
+        """Whether an entry is a group of next hops: what it sends goes on by the entries of the same key."""
+
+    def part_of_tree(self, entity: Entity, ports: Container[int]) -> Entity | None:
+        """A flood group with those of its ports only that are among some; None: it is no flood group.
+
+        The groups of one key are a tree: while it changes, no old branch may stand beside a new one.
+        """
+
+    def directs(self, entity: Entity) -> bool:
+        """Whether an entry decides to which switches packets go on, or whether its switch carries them."""
 
     def numbers(self, entity: Entity) -> Iterable[Number]:
         """The numbers that an entity mentions: they must not be given to others while it stands."""

@@ -13,6 +13,7 @@ from p4fabric.controller.access import Access
 from p4fabric.controller.api.access_gate import AccessGate, Open
 from p4fabric.controller.api.administration import administration_routes
 from p4fabric.controller.api.asking import Asking
+from p4fabric.controller.api.drains import drain_routes
 from p4fabric.controller.api.errors import answer_errors
 from p4fabric.controller.api.events import event_routes
 from p4fabric.controller.api.explain import explain_routes
@@ -25,6 +26,7 @@ from p4fabric.controller.api.page import PAGE, PAGE_BELOW, Page, to_page
 from p4fabric.controller.api.problems import problems
 from p4fabric.controller.api.stream import StreamSlots
 from p4fabric.controller.api.strict_route import StrictRoute
+from p4fabric.controller.api.telemetry import telemetry_routes
 from p4fabric.controller.api.watch import BOOKMARKS, IntentWatches
 from p4fabric.controller.documents.base import (
     Document,
@@ -77,9 +79,12 @@ def create_app(
         generate_unique_id_function=_operation_id,
     )
     slots = StreamSlots(max_event_streams)
-    app.include_router(intent_routes(fabric, access, IntentWatches(fabric, slots, bookmarks)))
+    watches = IntentWatches(fabric, slots, bookmarks)
+    app.include_router(intent_routes(fabric, access, watches, slots, heartbeat))
     app.include_router(observation_routes(fabric, access))
     app.include_router(incident_routes(fabric, access))
+    app.include_router(telemetry_routes(fabric))
+    app.include_router(drain_routes(fabric))
     app.include_router(event_routes(fabric, access, heartbeat, slots))
     app.include_router(explain_routes(fabric, access))
     app.include_router(administration_routes(fabric, access))

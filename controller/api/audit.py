@@ -15,6 +15,8 @@ from p4fabric.controller.access.tokens import TokenRecord
 from p4fabric.controller.fabric import Applied, Outcome
 from p4fabric.controller.names import IntentKey, PortRef
 from p4fabric.controller.shown import shorten
+from p4fabric.controller.topology.drain import Drained
+from p4fabric.controller.topology.model import Cable
 
 __all__ = [
     "applied",
@@ -22,6 +24,7 @@ __all__ = [
     "declared_link_gone",
     "deleted",
     "deleted_record",
+    "drained",
     "made_token",
     "nothing_done",
     "revoked_token",
@@ -72,6 +75,18 @@ def declared_link_gone(request: HTTPConnection, port: PortRef) -> None:
     """A caller declared the link at a port gone."""
     facts = {"switch": port.switch, "port": int(port.port)}
     _note(request, "LinkDeclaredGone", f"declared the link at {port} gone", [f"links/{port}"], **facts)
+
+
+def drained(
+    request: HTTPConnection, what: Drained, wanted: bool, revision: int | None, *, changed: bool
+) -> None:
+    """A caller drained a switch or a link, or had it used again."""
+    event, done = ("Drained", "drained") if wanted else ("Undrained", "undrained")
+    is_link = isinstance(what, Cable)
+    facts = {"link" if is_link else "switch": str(what)}
+    _note(request, event, f"{done} {what}", [f"{'links' if is_link else 'switches'}/{what}"], **facts)
+    notes = _notes(request)
+    notes.changed_nothing, notes.resource_version = not changed, revision
 
 
 def deleted_record(request: HTTPConnection, key: str) -> None:

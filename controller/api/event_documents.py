@@ -6,9 +6,10 @@ from typing import Any
 
 from p4fabric.controller.api.drops import drop_event_fields
 from p4fabric.controller.api.fabric_documents import (
+    drain_state,
     episode_document,
     host_facts,
-    link_document,
+    link_ends,
 )
 from p4fabric.controller.api.incident_documents import incident_document
 from p4fabric.controller.api.intent_documents import reason_documents
@@ -56,10 +57,14 @@ def _event_fields(event: e.Event) -> dict[str, Any]:
             return {"switch": switch}
         case e.SwitchDisconnected(switch, reason):
             return {"switch": switch, "reason": reason}
+        case e.SwitchDrainChanged(switch, state):
+            return {"switch": switch, "state": drain_state(state)}
+        case e.LinkDrainChanged(link, state):
+            return {**link_ends(link).model_dump(), "state": drain_state(state)}
         case e.LinkUp(link):
-            return link_document(link).model_dump()
+            return link_ends(link).model_dump()
         case e.LinkDown(link, reason):
-            return {**link_document(link).model_dump(), "reason": reason}
+            return {**link_ends(link).model_dump(), "reason": reason}
         case e.HostLearned(host):
             return host_facts(host).model_dump()
         case e.HostForgotten(host, reason):

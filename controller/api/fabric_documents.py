@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from p4fabric.controller.documents.fabric import (
+    DrainState,
     End,
     EpisodeDocument,
     FlowDocument,
     HostDocument,
     HostFacts,
     LinkDocument,
+    LinkEnds,
     PathHop,
     PathsDocument,
     PortDocument,
@@ -29,14 +31,17 @@ from p4fabric.controller.names import PortRef
 from p4fabric.controller.telemetry.congestion import Episode
 from p4fabric.controller.telemetry.flow import Flow
 from p4fabric.controller.times import utc
+from p4fabric.controller.topology import drain as topology
 from p4fabric.controller.topology.model import Host, Link
 from p4fabric.controller.topology.paths import Path
 
 __all__ = [
+    "drain_state",
     "episode_document",
     "host_document",
     "host_facts",
     "link_document",
+    "link_ends",
     "paths_document",
     "port_document",
     "switch_document",
@@ -62,15 +67,24 @@ def switch_document(view: SwitchView) -> SwitchDocument:
         entries_refused=view.refused,
         failures=[StatusReason.model_validate(one.as_dict()) for one in view.failures],
         unknown=list(view.unknown),
+        drain=drain_state(view.drain),
     )
 
 
-def link_document(link: Link) -> LinkDocument:
-    """Write a link."""
-    here, there = link.source, link.destination
+def drain_state(state: topology.DrainState | None) -> DrainState:
+    """Write how far something is with being drained; None: it is in use."""
+    return DrainState.IN_USE if state is None else DrainState(state.value)
+
+
+def link_ends(link: Link) -> LinkEnds:
+    """Write one direction of a link."""
+    return LinkEnds(source=_end(link.source), destination=_end(link.destination))
+
+
+def link_document(link: Link, drain: topology.DrainState | None) -> LinkDocument:
+    """Write a link that is up, and how far it is with being drained."""
     return LinkDocument(
-        source=End(switch=here.switch, port=here.port),
-        destination=End(switch=there.switch, port=there.port),
+        source=_end(link.source), destination=_end(link.destination), drain=drain_state(drain)
     )
 
 

@@ -15,19 +15,21 @@ from p4fabric.controller.documents.incidents import (
     IncidentFlowDocument,
     IncidentQueueDocument,
     IntentRef,
+    LastSecondDocument,
     OtherFlowsDocument,
     TopDocument,
     TopFlowDocument,
     TopQueueDocument,
+    WatchedQueueDocument,
 )
 from p4fabric.controller.telemetry.flow import FlowId
 from p4fabric.controller.telemetry.incidents import FlowFigures, FlowNames, Incident, QueueFigures
 from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.controller.telemetry.reports import Role
-from p4fabric.controller.telemetry.series import Film
+from p4fabric.controller.telemetry.series import Film, LastSecond
 from p4fabric.controller.times import utc
 
-__all__ = ["film_document", "incident_document", "summary", "top_document"]
+__all__ = ["film_document", "incident_document", "summary", "top_document", "watched_queue_document"]
 
 _SECOND, _US = 1e9, 1e3
 _ROLES: Mapping[Role, FlowRole] = {
@@ -83,6 +85,25 @@ def summary(incident: Incident) -> str:
     if not incident.is_complete:
         parts.append("some reports are missing")
     return "; ".join(parts)
+
+
+def watched_queue_document(queue: Queue, last: LastSecond | None) -> WatchedQueueDocument:
+    """Write a queue with its last second."""
+    (switch, port), priority = queue
+    return WatchedQueueDocument(
+        switch=switch,
+        port=port,
+        priority=priority,
+        last_second=None
+        if last is None
+        else LastSecondDocument(
+            begins_at=utc(last.begins / _SECOND),
+            known_milliseconds=last.known,
+            p99_wait_us=last.p99_wait_ns / _US,
+            max_depth=last.max_depth,
+            drops=last.drops,
+        ),
+    )
 
 
 def film_document(incident: Incident, films: Sequence[Film]) -> IncidentFilmDocument:

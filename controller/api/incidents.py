@@ -12,10 +12,15 @@ from p4fabric.controller.access import Access
 from p4fabric.controller.access.errors import Forbidden
 from p4fabric.controller.access.sight import Sight
 from p4fabric.controller.api.asking import Asking
-from p4fabric.controller.api.incident_documents import film_document, incident_document, top_document
+from p4fabric.controller.api.incident_documents import (
+    film_document,
+    incident_document,
+    top_document,
+    watched_queue_document,
+)
 from p4fabric.controller.api.paging import Continue, Cursor, Limit, page_of
 from p4fabric.controller.api.problems import problems
-from p4fabric.controller.api.series import Span, series_document
+from p4fabric.controller.api.series import Span, nanoseconds, series_document
 from p4fabric.controller.api.strict_route import StrictRoute
 from p4fabric.controller.documents.incidents import (
     IncidentDocument,
@@ -24,7 +29,6 @@ from p4fabric.controller.documents.incidents import (
     QueueList,
     SeriesDocument,
     TopDocument,
-    WatchedQueueDocument,
 )
 from p4fabric.controller.fabric import Fabric, UnknownIncident
 from p4fabric.controller.intents import FieldError, IntentError
@@ -32,7 +36,6 @@ from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.telemetry import archive as kept
 from p4fabric.controller.telemetry.incidents import Incident
 from p4fabric.controller.telemetry.queue import Queue
-from p4fabric.controller.times import moment
 from p4fabric.controller.turns import in_turns
 from p4fabric.pipelines.values import Port
 
@@ -41,6 +44,8 @@ __all__ = ["incident_routes"]
 _PAGE = 100
 _AT_ONCE = 200
 _SECOND = 1_000_000_000
+_MOST_DIGITS = 19
+"""Of a number in a token, which anybody may write."""
 Number = Annotated[int, Path(ge=1, lt=1 << 62, description="the incident's number")]
 PortNumber = Annotated[int, Path(ge=0, lt=1 << Port.BITS)]
 Priority = Annotated[int, Path(ge=0, le=255, description="which of the port's queues")]
@@ -125,9 +130,10 @@ def incident_routes(fabric: Fabric, access: Access) -> APIRouter:
             if switch in (None, queue.port.switch) and sight.sees_traffic(queue.port)
         )
         page = page_of(found, _place, limit, cursor, fabric.intents.revision)
+        now = time.time_ns()
         items = [
-            WatchedQueueDocument(switch=one.port.switch, port=one.port.port, priority=one.queue)
-            for one in page.items
+            watched_queue_document(queue, fabric.incidents.recorder.last_second(queue, now))
+            async for queue in in_turns(page.items)
         ]
         return QueueList(items=items, **page.envelope)
 
@@ -208,10 +214,10 @@ async def _incidents(
 
 def _order(place: tuple[str, ...]) -> tuple[int, int, int]:
     """Places in order: those that go on, then the newest."""
-    try:
-        is_over, began, number = map(int, place)
-    except ValueError:
-        raise IntentError([FieldError("continue", place, "must be what the page before gave")]) from None
+    numbers = [int(one) for one in place if one.isascii() and one.isdigit() and len(one) <= _MOST_DIGITS]
+    if len(numbers) != len(place) or max(numbers) >= 1 << 63:
+        raise IntentError([FieldError("continue", place, "must be what the page before gave")])
+    is_over, began, number = numbers
     return is_over, -began, -number
 
 
@@ -229,10 +235,7 @@ def _is_wanted(incident: Incident, wanted: kept.Query) -> bool:
 def _time(field: str, text: str | None) -> int | None:
     if text is None:
         return None
-    try:
-        return int(moment(text, time.time()) * _SECOND)
-    except ValueError as error:
-        raise IntentError([FieldError(field, text, str(error))]) from None
+    return nanoseconds(field, text, time.time())
 
 
 def _place(queue: Queue) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from p4fabric.controller.documents.intents import (
     OwnersDocument,
     SwitchCount,
 )
-from p4fabric.controller.fabric import Applied, Deleted, IntentView
+from p4fabric.controller.fabric import Applied, Deleted, IntentStatus, IntentView
 from p4fabric.controller.names import IntentKey
 from p4fabric.controller.reasons import Reason
 from p4fabric.controller.resources import Resource
@@ -35,6 +35,7 @@ __all__ = [
     "list_text",
     "owners_document",
     "reason_documents",
+    "status_text",
 ]
 
 
@@ -70,11 +71,14 @@ def reason_documents(reasons: Iterable[Reason]) -> list[dict[str, str | int]]:
 
 def intent_text(view: IntentView) -> str:
     """Write an intent."""
-    status = view.status
+    return f'{view.resource.text}, "status": {status_text(view.status)}}}'
+
+
+def status_text(status: IntentStatus) -> str:
+    """Write how far an intent is."""
     reasons = json.dumps(reason_documents(status.reasons)) if status.reasons else "[]"
     since = f'"{time_text(status.since)}"' if status.since else "null"
-    state = status.state.value
-    return f'{view.resource.text}, "status": {{"state": "{state}", "reasons": {reasons}, "since": {since}}}}}'
+    return f'{{"state": "{status.state.value}", "reasons": {reasons}, "since": {since}}}'
 
 
 def intent_document(view: IntentView) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from p4fabric.controller.access import Access, Principal, Sight, errors_for
 from p4fabric.controller.api import audit
+from p4fabric.controller.api.apply_stream import apply_events
 from p4fabric.controller.api.asking import Asking
 from p4fabric.controller.api.body import (
     APPLY_PATCH,
@@ -42,7 +43,7 @@ from p4fabric.controller.api.openapi import (
 from p4fabric.controller.api.paging import Continue, Cursor, Limit
 from p4fabric.controller.api.preview_documents import USUAL_ENTRIES, DryRun, DryRunEntries, preview_text
 from p4fabric.controller.api.problems import problems
-from p4fabric.controller.api.stream import EVENT_STREAM
+from p4fabric.controller.api.stream import EVENT_STREAM, EventResponse, StreamSlots
 from p4fabric.controller.api.strict_route import StrictRoute
 from p4fabric.controller.api.watch import IntentWatches
 from p4fabric.controller.api.watch_hub import WatchFilter
@@ -89,8 +90,18 @@ _PAGE = 500
 _ONE = "/intents/{kind}/{tenant}/{name}"
 
 
-def intent_routes(fabric: Fabric, access: Access, watches: IntentWatches) -> APIRouter:
-    """The routes."""
+def intent_routes(
+    fabric: Fabric, access: Access, watches: IntentWatches, slots: StreamSlots, heartbeat: float
+) -> APIRouter:
+    """The routes.
+
+    Args:
+        fabric: whose intents they are of.
+        access: who may see and change which.
+        watches: clients that follow intents.
+        slots: of streams.
+        heartbeat: seconds of silence on a stream before a comment is sent.
+    """
     router = APIRouter(prefix="/api/v1", tags=["intents"], route_class=StrictRoute)
 
     @router.get(
@@ -150,7 +161,13 @@ def intent_routes(fabric: Fabric, access: Access, watches: IntentWatches) -> API
         "/intents",
         response_model=AppliedIntents | PreviewDocument,
         openapi_extra=INTENTS_BODY,
-        responses=_WRITE,
+        responses={
+            200: {
+                "description": "What became of each; with `Accept: text/event-stream`, as it happens.",
+                "content": {EVENT_STREAM: {"schema": {"$ref": "#/components/schemas/ApplyEvent"}}},
+            },
+            **_WRITE,
+        },
     )
     async def apply_intents(
         request: Request,
@@ -162,7 +179,8 @@ def intent_routes(fabric: Fabric, access: Access, watches: IntentWatches) -> API
     ) -> Response:
         """Apply one document or a list of them: all or nothing, in any order.
 
-        What the owner applied before and applies no more goes; fields of other owners stay.
+        What the owner applied before and applies no more goes; fields of other owners stay. A stream of
+        events tells that all are accepted, then how far each is, until all are active or degraded.
         """
         sight, name = seen_by(asking), owner or asking.name
         documents = await read_documents(request)
@@ -171,6 +189,10 @@ def intent_routes(fabric: Fabric, access: Access, watches: IntentWatches) -> API
         if dry_run:
             return await _previewed(request, sight, writes, dry_run_entries)
         applied = await _written(request, sight, writes)
+        # It is done: who finds no slot gets the usual answer.
+        if EVENT_STREAM in request.headers.get("accept", "") and not slots.are_taken:
+            events = apply_events(fabric, applied, sight.view, heartbeat)
+            return EventResponse(events, slots, is_refused=False)
         return _json(applied_list_text(await _texts(applied_text, applied), applied[0].version))
 
     @router.post(

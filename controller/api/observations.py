@@ -154,7 +154,8 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
             if switch in (None, link.source.switch) or switch == link.destination.switch
         )
         page = page_of(found, _of_link, limit, cursor, fabric.intents.revision)
-        return LinkList(items=[link_document(link) for link in page.items], **page.envelope)
+        items = [link_document(link, fabric.drains.state(link.cable)) for link in page.items]
+        return LinkList(items=items, **page.envelope)
 
     @router.get("/hosts", responses=problems(422))
     async def list_hosts(

@@ -16,7 +16,7 @@ from pydantic.json_schema import models_json_schema
 
 from p4fabric.controller.api.body import APPLY_PATCH, JSON, MERGE_PATCH, MOST_DOCUMENTS, YAML
 from p4fabric.controller.api.openapi_links import add_links
-from p4fabric.controller.api.watch_documents import WatchEvent
+from p4fabric.controller.documents.apply import ApplyEvent
 from p4fabric.controller.documents.events import FabricEvent
 from p4fabric.controller.documents.intents import (
     INTENT_PLACE,
@@ -26,6 +26,7 @@ from p4fabric.controller.documents.intents import (
 from p4fabric.controller.documents.problems import (
     Problem,
 )
+from p4fabric.controller.documents.watch import WatchEvent
 from p4fabric.controller.intents import KINDS
 from p4fabric.controller.intents.metadata import MOST_LABELS
 
@@ -105,7 +106,11 @@ def _completed(description: dict[str, Any]) -> dict[str, Any]:
     _, answers = models_json_schema(models, ref_template=template)
     schemas = description.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(answers["$defs"])
-    unions: dict[str, Any] = {"FabricEvent": FabricEvent, "WatchEvent": WatchEvent}
+    unions: dict[str, Any] = {
+        "FabricEvent": FabricEvent,
+        "WatchEvent": WatchEvent,
+        "ApplyEvent": ApplyEvent,
+    }
     for name, events in unions.items():
         union = TypeAdapter(events).json_schema(ref_template=template, mode="serialization")
         schemas.update(union.pop("$defs"))

@@ -36,8 +36,13 @@ DryRunEntries = Annotated[
 ]
 
 
-def preview_text(preview: ChangePreview) -> str:
-    """Write a preview. It may take long: call it beside the event loop."""
+def preview_text(preview: ChangePreview, **more: str) -> str:
+    """Write a preview. It may take long: call it beside the event loop.
+
+    Args:
+        preview: of a change.
+        more: fields besides, as JSON text.
+    """
     status = {str(one.key): _expected(one.expected) for one in preview.intents}
     others = [
         {**key._asdict(), "without": _expected(one.without), "expected": _expected(one.expected)}
@@ -91,6 +96,7 @@ def preview_text(preview: ChangePreview) -> str:
         status=_object(**{key: json.dumps(one) for key, one in status.items()}),
         others=_list(others),
         moreOthers=json.dumps(preview.more_others),
+        **more,
     )
 
 

@@ -13,7 +13,7 @@ from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.controller.telemetry.series import Known, Point
 from p4fabric.controller.times import duration, moment, utc
 
-__all__ = ["Span", "series_document"]
+__all__ = ["Span", "nanoseconds", "series_document"]
 
 _MS, _SECOND = 1_000_000, 1_000_000_000
 _MOST_STEPS, _STEPS = 5000, 600
@@ -37,7 +37,7 @@ class Span:
         Raises:
             IntentError: a time or the step cannot be used.
         """
-        begin, end = _moment("from", first, now), _moment("to", until, now)
+        begin, end = nanoseconds("from", first, now), nanoseconds("to", until, now)
         if end <= begin:
             raise IntentError([FieldError("to", until, f"must be later than from, {first}")])
         length = _fitting(end - begin) if step is None else _step(step)
@@ -97,7 +97,17 @@ def _time(nanoseconds: int) -> str:
     return utc(nanoseconds / _SECOND).isoformat(timespec="milliseconds")
 
 
-def _moment(field: str, text: str, now: float) -> int:
+def nanoseconds(field: str, text: str, now: float) -> int:
+    """Read a moment as nanoseconds since 1970.
+
+    Args:
+        field: where it stands.
+        text: RFC 3339, or how long ago.
+        now: seconds since 1970.
+
+    Raises:
+        IntentError: it is no moment.
+    """
     try:
         return int(moment(text, now) * _SECOND)
     except ValueError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from p4fabric.controller.api.fabric_documents import link_document
+from p4fabric.controller.api.fabric_documents import link_ends
 from p4fabric.controller.documents.status import (
     MOST_FINDINGS,
     MOST_LINKS,
@@ -70,7 +70,7 @@ def fabric_status_document(status: FabricStatus) -> FabricStatusDocument:
         switches=[switch_status_document(switch) for switch in status.switches],
         links_expected=status.links_expected,
         links_found=status.links_found,
-        links_missing=[link_document(cable.links[0]) for cable in status.links_missing[:MOST_LINKS]],
+        links_missing=[link_ends(cable.links[0]) for cable in status.links_missing[:MOST_LINKS]],
         leaf_pairs=[leaf_pair_document(pair) for pair in status.pairs[:MOST_PAIRS]],
         more_leaf_pairs=max(0, len(status.pairs) - MOST_PAIRS),
         numbers_resting=status.numbers_resting,

@@ -36,18 +36,35 @@ class StreamSlots:
     limit: int
     taken: int = 0
 
+    @property
+    def are_taken(self) -> bool:
+        """Whether none is left."""
+        return self.taken >= self.limit
+
 
 class EventResponse(StreamingResponse):
     """A stream of events, or 503 where too many are open."""
 
-    def __init__(self, events: AsyncIterator[bytes] | Iterable[bytes], slots: StreamSlots) -> None:
-        """Take what to send, and the slots to take one of."""
+    def __init__(
+        self,
+        events: AsyncIterator[bytes] | Iterable[bytes],
+        slots: StreamSlots,
+        *,
+        is_refused: bool = True,
+    ) -> None:
+        """Take what to send, and the slots to take one of.
+
+        Args:
+            events: to send.
+            slots: of all streams.
+            is_refused: whether it is refused where no slot is left; otherwise somebody has looked.
+        """
         super().__init__(events, media_type=EVENT_STREAM, headers=_HEADERS)
-        self._slots = slots
+        self._slots, self._is_refused = slots, is_refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
-        if self._slots.taken >= self._slots.limit:
+        if self._slots.are_taken and self._is_refused:
             refused = busy("events", f"are followed by {self._slots.taken} clients, as many as may at once")
             await refused(scope, receive, send)
             return

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from p4fabric.controller.cli.asking import confirmed
@@ -12,9 +14,10 @@ from p4fabric.controller.cli.connection import Connection
 from p4fabric.controller.cli.documents import Found, read_documents
 from p4fabric.controller.cli.failures import Usage
 from p4fabric.controller.cli.preview import print_summary
-from p4fabric.controller.cli.progress import waited_for
+from p4fabric.controller.cli.progress import Applying, Progress, tell, waited_for
 from p4fabric.controller.cli.tables import as_api, console, intent_table
-from p4fabric.controller.client import ApiError, Resource, SyncClient, Written
+from p4fabric.controller.client import ApiError, Resource, SyncClient, WaitTimeout
+from p4fabric.controller.documents.apply import ApplyEvent, ApplyProgress
 from p4fabric.controller.intents import IntentDocument as Intent
 from p4fabric.controller.names import IntentKey
 
@@ -48,22 +51,61 @@ def run(
                 for resource in left:
                     print(f"{resource.key} would be deleted")
                 return 0
-            written = client.apply(documents, owner=owner, force=force)
+            limit = timeout if wait else None
+            events = client.apply_progress(documents, owner=owner, force=force, timeout=limit)
+            first = next(events)
         except ApiError as refusal:
             tell_where(refusal, found)
             return 1
-        outcomes = [one.outcome.value for one in written]
-        pruned = _prune(client, owner, written, yes) if prune else []
-        resources = [one.resource for one in written]
-        ready = True
-        if wait:
-            ready = waited_for(client, resources, "active", timeout)
-            now = {one.key: one for one in client.list(Intent)}
-            resources = [now.get(one.key, one) for one in resources]
-        console().print(intent_table([one.document for one in resources], outcomes))
+        pruned = _prune(client, owner, _keys(documents), yes) if prune else []
+        applying = Applying()
+        ready = _follow(client, chain([first], events), applying, wait, timeout)
+        outcomes = [event.outcome.value for event in applying.intents.values()]
+        console().print(intent_table(map(_row, applying.intents.values()), outcomes))
         for resource in pruned:
             print(f"{resource.key} deleted")
     return 0 if ready else 1
+
+
+def _follow(
+    client: SyncClient, events: Iterator[ApplyEvent], applying: Applying, wait: bool, timeout: float
+) -> bool:
+    """Follow until each intent was told of once, or (to be waited for) is active; whether it is as wanted."""
+    until = time.monotonic() + timeout
+    try:
+        with Progress() as progress:
+            for event in events:
+                applying.take(event, progress)
+                if not wait and applying.all_told:
+                    return True
+    except WaitTimeout:
+        print(f"not all are active after {timeout:g} s", file=sys.stderr)
+        tell(applying.waiting)
+        return False
+    # What is degraded may become active by itself, when a host is heard or a switch comes back.
+    left = [key for key, event in applying.intents.items() if not applying.is_active(event)]
+    if not left:
+        return True
+    ready = waited_for(client, left, "active", max(0.0, until - time.monotonic()))
+    for one in client.list(Intent):
+        if one.key in applying.intents:
+            was = applying.intents[one.key]
+            applying.intents[one.key] = was.model_copy(
+                update={"status": one.status, "generation": one.metadata.generation}
+            )
+    return ready
+
+
+def _row(event: ApplyProgress) -> dict[str, Any]:
+    """An intent as tables take it."""
+    status = {"state": "gone", "reasons": []} if event.status is None else as_api(event.status)
+    return {
+        "kind": event.kind,
+        "tenant": event.tenant,
+        "name": event.name,
+        "status": status,
+        "metadata": {"generation": event.generation},
+    }
 
 
 def _left(client: SyncClient, owner: str | None, applied: set[tuple[str, ...]]) -> list[Resource[Any]]:
@@ -78,9 +120,9 @@ def _left(client: SyncClient, owner: str | None, applied: set[tuple[str, ...]]) 
 
 
 def _prune(
-    client: SyncClient, owner: str | None, written: Sequence[Written[Any]], yes: bool
+    client: SyncClient, owner: str | None, applied: set[tuple[str, ...]], yes: bool
 ) -> list[Resource[Any]]:
-    left = _left(client, owner, {_lower(one.resource.key) for one in written})
+    left = _left(client, owner, applied)
     if not left or not confirmed(f"Delete what {owner} applied before:", [one.key for one in left], yes):
         return []
     client.delete_all(left)

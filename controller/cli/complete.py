@@ -16,7 +16,7 @@ __all__ = ["of_hosts", "of_kinds", "of_names", "of_switches"]
 
 _SECONDS = 2.0
 _MOST = 500
-_FABRIC = ("switches", "ports", "links", "hosts", "topology")
+_FABRIC = ("switches", "ports", "links", "drains", "hosts", "topology")
 
 
 def of_kinds(incomplete: str) -> list[str]:
@@ -53,7 +53,7 @@ def _names(ctx: typer.Context, what: str) -> Iterator[str]:
     from p4fabric.controller.cli.names import any_kind
 
     options: dict[str, Any] = {
-        name: ctx.params.get(name) for name in ("api", "token_file", "ca_file", "context")
+        name: ctx.params.get(name) for name in ("api", "token_file", "ca_file", "cert", "key", "context")
     }
     with Connection(**options).open(timeout=_SECONDS) as client:
         if what.lower() in ("switch", "switches", "sw", "ports", "port", "links", "link"):

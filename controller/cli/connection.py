@@ -40,6 +40,20 @@ _OPTIONS: dict[str, Any] = {
             help="CA certificate for an https API (PEM); by default P4FABRIC_CA_FILE, or that of the context."
         ),
     ],
+    "cert": Annotated[
+        Path | None,
+        typer.Option(
+            help="Client certificate for an https API (PEM), in place of a token; by default "
+            "P4FABRIC_CERT_FILE, or that of the context."
+        ),
+    ],
+    "key": Annotated[
+        Path | None,
+        typer.Option(
+            help="Private key of the client certificate (PEM), unless that file has it; by default "
+            "P4FABRIC_KEY_FILE, or that of the context."
+        ),
+    ],
     "context": Annotated[
         str | None,
         typer.Option(
@@ -57,9 +71,11 @@ class Connection:
     api: str | None
     token_file: Path | None
     ca_file: Path | None
+    cert: Path | None
+    key: Path | None
     context: str | None
-    token_from: str = field(default="nowhere", init=False)
-    """Where the token is from, once it was read."""
+    shown: str = field(default="token from nowhere", init=False)
+    """What is shown to the controller, once that is known."""
 
     def open(self, timeout: float = 30.0) -> SyncClient:
         """A client, for a with statement.
@@ -70,9 +86,14 @@ class Connection:
         from p4fabric.controller.client import Settings, SyncClient
 
         settings = Settings.find(
-            self.api, token_file=self.token_file, ca_file=self.ca_file, context=self.context
+            self.api,
+            token_file=self.token_file,
+            ca_file=self.ca_file,
+            context=self.context,
+            cert_file=self.cert,
+            key_file=self.key,
         )
-        self.token_from = settings.token_from
+        self.shown = settings.shown
         return SyncClient(settings, timeout=timeout)
 
 
@@ -87,7 +108,7 @@ def connected(work: Callable[..., int]) -> Callable[..., None]:
     @wraps(work)
     def command(**said: Any) -> None:
         connection = Connection(*(said.pop(name) for name in _OPTIONS))
-        raise typer.Exit(status_of(lambda: work(connection, **said), lambda: connection.token_from))
+        raise typer.Exit(status_of(lambda: work(connection, **said), lambda: connection.shown))
 
     options = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from rich.text import Text
@@ -24,9 +25,11 @@ def show() -> int:
     if not found.contexts:
         print(f"no contexts in {found.path}; p4fabric context set NAME --api URL --token-file FILE makes one")
         return 0
-    made = table(None, "", "NAME", "API", "TOKEN", "CA")
+    made = table(None, "", "NAME", "API", "SHOWS", "CA")
     for name, context in found.contexts.items():
         token = "in this file" if context.token is not None else str(context.token_file or "-")
+        if context.cert_file is not None and token == "-":
+            token = f"certificate {context.cert_file}"
         current = Text("*", "green") if name == found.current else Text()
         made.add_row(
             current, Text(name), Text(context.url or "-"), Text(token), Text(str(context.ca_file or "-"))
@@ -45,7 +48,13 @@ def use(name: str) -> int:
 
 
 def store(
-    name: str, api: str | None, token_file: Path | None, ca_file: Path | None, token_stdin: bool
+    name: str,
+    api: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    cert: Path | None,
+    key: Path | None,
+    token_stdin: bool,
 ) -> int:
     """Make a context, or change what is said of it; returns the exit status."""
     import sys
@@ -57,14 +66,18 @@ def store(
     token = sys.stdin.readline().strip() if token_stdin else None
     if api is None and before.url is None:
         raise Usage("say where the controller is: --api URL")
+    if cert is not None:
+        before = replace(before, token=None, token_file=None)  # a certificate is shown in its place
     context = Context(
         api or before.url,
         token if token is not None else before.token if token_file is None else None,
         token_file.absolute() if token_file else None if token is not None else before.token_file,
         ca_file.absolute() if ca_file else before.ca_file,
+        cert.absolute() if cert else before.cert_file,
+        key.absolute() if key else None if cert else before.key_file,
     )
     # Refuses what could not be used.
-    Settings(context.url or "", token or "unread")
+    Settings(context.url or "", token or "unread", cert_file=context.cert_file, key_file=context.key_file)
     first = found.current or name
     Contexts(found.path, first, {**found.contexts, name: context}).save()
     print(f"context {name} is in {found.path}" + (", and the current one" if first == name else ""))

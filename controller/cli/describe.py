@@ -80,4 +80,8 @@ def _switch(client: SyncClient, name: str) -> Iterator[RenderableType]:
     yield Text()
     if switch.ports_unread is not None:
         yield Text(f"Ports cannot be read: {switch.ports_unread}", "yellow")
-    yield port_table([as_api(port) for port in client.ports(name)])
+    ports = [as_api(port) for port in client.ports(name)]
+    if ports:
+        yield port_table(ports)
+    elif switch.ports_unread is None:
+        yield Text("The switch has no ports.")

@@ -77,6 +77,10 @@ def what(event: Mapping[str, Any]) -> str:
             return str(event["switch"])
         case "SwitchDisconnected":
             return f"{event['switch']}: {event['reason']}"
+        case "SwitchDrainChanged":
+            return f"{event['switch']}: {event['state']}"
+        case "LinkDrainChanged":
+            return f"{_end(event['source'])} - {_end(event['destination'])}: {event['state']}"
         case "LinkUp" | "LinkDown":
             ends = f"{_end(event['source'])} -> {_end(event['destination'])}"
             return f"{ends}: {event['reason']}" if "reason" in event else ends

@@ -12,6 +12,7 @@ from p4fabric.controller.cli.events import flow_text
 from p4fabric.controller.cli.tables import table
 
 __all__ = [
+    "drain_table",
     "host_table",
     "incident_table",
     "link_table",
@@ -22,10 +23,15 @@ __all__ = [
 ]
 
 Item = Mapping[str, Any]
+_MOST_REASONS = 2
 
 
 def switch_state(switch: Item) -> Text:
-    """How a switch is, in its colour."""
+    """How a switch is, in its colour; and, if it is not in use, how far it is with being drained."""
+    return _session_state(switch).append_text(_drain_state(switch["drain"], ", "))
+
+
+def _session_state(switch: Item) -> Text:
     if switch["held"] is not None:
         return Text(f"held: {switch['held']}", "red")
     if switch["inSync"]:
@@ -69,10 +75,35 @@ def port_table(ports: Sequence[Item], wide: bool = False) -> Table:
 
 def link_table(links: Sequence[Item], wide: bool = False) -> Table:
     """Directions of links."""
-    made = table(None, "FROM", "TO")
+    made = table(None, "FROM", "TO", "DRAIN")
     for link in links:
-        made.add_row(_end(link["source"]), _end(link["destination"]))
+        drain = _drain_state(link["drain"], "")
+        made.add_row(_end(link["source"]), _end(link["destination"]), drain or Text("-"))
     return made
+
+
+def drain_table(drains: Sequence[Item], wide: bool = False) -> Table:
+    """What is drained, or comes back; wide: with all that is said of it."""
+    made = table(None, "WHAT", "STATE", "SINCE", "MAY BE OFF", "WAITS FOR, OR STILL NEEDED")
+    for drain in drains:
+        reasons = [reason["message"] for reason in (*drain["waitingFor"], *drain["stillUsed"])]
+        shown = reasons if wide else reasons[:_MOST_REASONS]
+        more = f"; and {len(reasons) - len(shown)} more" if len(shown) < len(reasons) else ""
+        made.add_row(
+            drain["about"],
+            _drain_state(drain["state"], ""),
+            drain["since"],
+            Text("yes", "green") if drain["drained"] else Text("no", "yellow"),
+            Text("; ".join(shown) + more),
+        )
+    return made
+
+
+def _drain_state(state: str, before: str) -> Text:
+    """How far something is with being drained; empty: it is in use."""
+    words = {"inUse": "", "drained": "drained", "preparing": "draining", "moving": "draining"}
+    word = words.get(state, "coming back")
+    return Text(f"{before}{word}", "yellow") if word else Text()
 
 
 def host_table(hosts: Sequence[Item], wide: bool = False) -> Table:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from p4fabric.controller.client import ClientError
 
-__all__ = ["Failure", "Usage", "status_of"]
+__all__ = ["INTERRUPTED", "Failure", "Usage", "status_of", "was_interrupted"]
 
+INTERRUPTED = 130
+"""128 and the number of SIGINT, as shells have it."""
 
 _NOBODY_THERE = (
     "Is the controller running? `p4fabric controller -c fabric.yaml` starts one, `make lab` a whole fabric. "
@@ -33,40 +35,63 @@ class Failure(Exception):
     """It did not work; the message says why."""
 
 
-def status_of(work: Callable[[], int], token_from: Callable[[], str] = lambda: "nowhere") -> int:
+def status_of(work: Callable[[], int], shown: Callable[[], str] = lambda: "token from nowhere") -> int:
     """Work, and say what went wrong.
 
     Args:
         work: returns the exit status.
-        token_from: where the token is from that was shown.
+        shown: what was shown to the controller, in words.
     """
+    try:
+        return _status_of(work, shown)
+    except BaseException as error:
+        if was_interrupted(error):
+            return INTERRUPTED
+        raise
+
+
+def _status_of(work: Callable[[], int], shown: Callable[[], str]) -> int:
     from p4fabric.controller.client import BadSettings, ClientError
 
     try:
         return work()
-    except (Usage, BadSettings) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except Failure as error:
-        print(error, file=sys.stderr)
-        return 1
-    except ClientError as error:
-        print(_told(error, token_from), file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        # Who read the output has seen enough.
-        sys.stderr.close()
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    except (Usage, BadSettings, Failure, ClientError, BrokenPipeError) as error:
+        if was_interrupted(error):
+            return INTERRUPTED
+        if isinstance(error, BrokenPipeError):
+            # Who read the output has seen enough.
+            sys.stderr.close()
+            return 1
+        print(_told(error, shown) if isinstance(error, ClientError) else error, file=sys.stderr)
+        return 2 if isinstance(error, Usage | BadSettings) else 1
 
 
-def _told(error: ClientError, token_from: Callable[[], str]) -> str:
+def was_interrupted(error: BaseException) -> bool:
+    """Whether somebody pressed Ctrl-C, also where that is behind what went wrong on the way out.
+
+    What ends in a hurry may fail with anything, and Typer makes its own error of an interrupt.
+    """
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        if isinstance(one, KeyboardInterrupt):
+            return True
+        seen.add(id(one))
+        waiting += (one.__cause__, one.__context__)
+        if isinstance(one, BaseExceptionGroup):
+            waiting += one.exceptions
+    return False
+
+
+def _told(error: ClientError, shown: Callable[[], str]) -> str:
     from p4fabric.controller.client import CannotConnect, Unauthenticated
 
     match error:
         case CannotConnect():
             return f"{error}\n{_NOBODY_THERE}"
         case Unauthenticated():
-            return f"the controller does not accept the token from {token_from()}\n{_WRONG_TOKEN}"
+            return f"the controller does not accept the {shown()}\n{_WRONG_TOKEN}"
     return str(error)

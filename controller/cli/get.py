@@ -11,6 +11,7 @@ from rich.table import Table
 
 from p4fabric.controller.cli.connection import Connection
 from p4fabric.controller.cli.fabric_tables import (
+    drain_table,
     host_table,
     incident_table,
     link_table,
@@ -71,6 +72,14 @@ def _incidents(client: SyncClient, names: Sequence[str], tenant: str | None) -> 
     return [client.incident(int(name)) for name in names]
 
 
+def _drains(client: SyncClient, names: Sequence[str], tenant: str | None) -> list[Any]:
+    return [
+        drain
+        for drain in client.drains()
+        if not names or {drain.switch, *(end.switch for end in drain.ends)} & {*names}
+    ]
+
+
 def _end(end: Item) -> str:
     return f"{end['switch']}:{end['port']}"
 
@@ -79,6 +88,7 @@ _RESOURCES = (
     _Resource(("switches", "switch", "sw"), _switches, switch_table, lambda item: str(item["name"])),
     _Resource(("ports", "port"), _ports, port_table, _end),
     _Resource(("links", "link"), _links, link_table, lambda item: _end(item["source"])),
+    _Resource(("drains", "drain"), _drains, drain_table, lambda item: str(item["about"])),
     _Resource(("hosts", "host"), _hosts, host_table, lambda item: str(item["mac"])),
     _Resource(("incidents", "incident", "inc"), _incidents, incident_table, lambda item: str(item["number"])),
 )

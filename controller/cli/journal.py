@@ -35,6 +35,8 @@ _WORDS: Mapping[type, str] = {
     e.IntentDeleted: "intent is gone:",
     e.SwitchConnected: "switch is connected:",
     e.SwitchDisconnected: "switch is lost:",
+    e.SwitchDrainChanged: "drain of switch:",
+    e.LinkDrainChanged: "drain of link:",
     e.LinkUp: "link is up:",
     e.LinkDown: "link is down:",
     e.HostLearned: "host is learned:",

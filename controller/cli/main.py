@@ -14,7 +14,9 @@ import typer
 
 import p4fabric
 from p4fabric.controller.cli.context_commands import app as context_app
+from p4fabric.controller.cli.drain_commands import drain_app, undrain_app
 from p4fabric.controller.cli.fabric_commands import add_fabric_commands
+from p4fabric.controller.cli.failures import INTERRUPTED, was_interrupted
 from p4fabric.controller.cli.intent_commands import add_intent_commands
 from p4fabric.controller.cli.token_commands import app as token_app
 from p4fabric.net.cli.app import app as net_app
@@ -80,8 +82,22 @@ def controller(
     raise typer.Exit(run(config, log_level, log_format, new_store=new_store, confirm_removal=confirm_removal))
 
 
+@app.command()
+def collector(
+    config: Annotated[
+        Path, typer.Option("-c", "--config", help="The controller's configuration file (YAML).")
+    ],
+) -> None:
+    """Take reports of switches in a process of their own, and pass them on to the controller."""
+    from p4fabric.controller.cli.collector import run
+
+    raise typer.Exit(run(config))
+
+
 add_intent_commands(app)
 add_fabric_commands(app)
+app.add_typer(drain_app, name="drain")
+app.add_typer(undrain_app, name="undrain")
 
 
 @app.command()
@@ -146,3 +162,7 @@ def main() -> None:
             file=sys.stderr,
         )
         raise SystemExit(2) from None
+    except BaseException as error:
+        if was_interrupted(error):
+            raise SystemExit(INTERRUPTED) from None
+        raise

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from p4fabric.controller.cli.tables import state_text, table
 
-__all__ = ["ALL_ENTRIES", "document_lines", "entry_lines", "print_lines", "print_summary"]
+__all__ = ["ALL_ENTRIES", "change_lines", "document_lines", "entry_lines", "print_lines", "print_summary"]
 
 ALL_ENTRIES = 5000
 """Entries that a dry run lists at most."""
@@ -32,7 +32,7 @@ def print_summary(out: Console, preview: Preview) -> None:
     out.print(_intents(preview))
     if preview["others"]:
         out.print(_others(preview))
-    for line in _facts(preview):
+    for line in change_lines(preview):
         out.print(Text(line))
 
 
@@ -120,7 +120,8 @@ def _status(status: Mapping[str, Any]) -> tuple[Text, Text]:
     return state_text(status["state"]), Text(reasons)
 
 
-def _facts(preview: Preview) -> Iterator[str]:
+def change_lines(preview: Preview) -> Iterator[str]:
+    """How much would be written where, and what becomes of room and numbers."""
     for switch, change in preview["switches"].items():
         yield f"{switch}: {_counted(change['counts'])}"
     if not preview["switches"]:

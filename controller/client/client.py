@@ -8,6 +8,7 @@ import httpx
 
 from p4fabric.controller.client.administration import Administration
 from p4fabric.controller.client.congestion_requests import CongestionRequests
+from p4fabric.controller.client.drains import DrainRequests
 from p4fabric.controller.client.fabric_requests import FabricRequests
 from p4fabric.controller.client.intent_requests import IntentRequests
 from p4fabric.controller.client.settings import Settings
@@ -16,7 +17,7 @@ from p4fabric.controller.client.transport import Retries, Transport
 __all__ = ["Client"]
 
 
-class Client(IntentRequests, FabricRequests, CongestionRequests, Administration):
+class Client(IntentRequests, FabricRequests, DrainRequests, CongestionRequests, Administration):
     """A controller's API. For use as a context manager, in one event loop.
 
     Methods raise `ClientError`: `ApiError` where the controller refuses, `CannotConnect` where it does not

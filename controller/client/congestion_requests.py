@@ -13,6 +13,7 @@ from p4fabric.controller.documents.incidents import (
     TopDocument,
     WatchedQueueDocument,
 )
+from p4fabric.controller.documents.telemetry import TelemetryDocument
 
 __all__ = ["CongestionRequests"]
 
@@ -77,6 +78,10 @@ class CongestionRequests(Requests):
         """
         path = path_of("queues", switch, str(port), str(priority), "series")
         return await self._one(SeriesDocument, path, {"from": since, "to": until, "step": step})
+
+    async def telemetry(self) -> TelemetryDocument:
+        """Whether reports of switches come, what was lost of them, and how far their clocks are known."""
+        return await self._one(TelemetryDocument, path_of("telemetry"))
 
     async def top(self, *, since: str = "10m", limit: int = 10) -> TopDocument:
         """Queues, culprits and victims that mattered most of late."""

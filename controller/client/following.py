@@ -76,6 +76,7 @@ async def watch_intents(
     filters: Query,
     read_list: Callable[[], Awaitable[tuple[dict[IntentKey, Resource[K]], str]]],
     patience: Patience,
+    told: tuple[dict[IntentKey, Resource[K]], str] | None = None,
 ) -> AsyncGenerator[Change[K], None]:
     """Tell what is there, then what changes.
 
@@ -85,9 +86,12 @@ async def watch_intents(
         filters: of the list.
         read_list: all that is there, and the version of the list.
         patience: with a controller that does not answer.
+        told: what was told already, and the version after which changes are to be told.
     """
     known: dict[IntentKey, Resource[K]] = {}
     version: str | None = None
+    if told is not None:
+        known, version = told
     while True:
         why: Exception | None = None
         try:
@@ -104,9 +108,9 @@ async def watch_intents(
                         version = None
                         break
                     version = event.id or version
-                    told = _change(event, known)
-                    if told is not None:
-                        yield told
+                    seen = _change(event, known)
+                    if seen is not None:
+                        yield seen
         except Expired:
             version = None
             continue

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import builtins
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
+from p4fabric.controller.client.applying import apply_events, note
 from p4fabric.controller.client.errors import NotFound, WaitTimeout
 from p4fabric.controller.client.following import Change, Patience, watch_intents
 from p4fabric.controller.client.requests import Requests, read
@@ -21,7 +22,9 @@ from p4fabric.controller.client.resources import (
     key_of,
     kind_name,
 )
-from p4fabric.controller.client.transport import Answer, path_of
+from p4fabric.controller.client.transport import Answer, Query, path_of
+from p4fabric.controller.client.waiting import Awaited, Until
+from p4fabric.controller.documents.apply import ApplyEvent
 from p4fabric.controller.documents.intents import (
     CountersDocument,
     DeletedIntents,
@@ -36,8 +39,6 @@ from p4fabric.controller.names import IntentKey
 __all__ = ["IntentRequests"]
 
 _MERGE_PATCH = "application/merge-patch+json"
-_FIRST_LOOK, _LONGEST_LOOK = 0.1, 1.0
-"""Seconds between two looks at what is waited for."""
 _LOOKED_UP_ONE_BY_ONE = 8
 
 
@@ -99,6 +100,48 @@ class IntentRequests(Requests):
         query = {"owner": owner, "force": force or None}
         answer = await self._transport.call("POST", path_of("intents"), query, body, repeatable=True)
         return [_written(item) for item in answer.body["items"]]
+
+    async def apply_progress(
+        self,
+        intents: Iterable[Writable],
+        *,
+        owner: str | None = None,
+        force: bool = False,
+        timeout: float | None = None,
+    ) -> AsyncGenerator[ApplyEvent, None]:
+        """Apply intents as `apply` does, and tell what becomes of them: admitted, progress of each, done.
+
+        It ends when all are active or degraded, or (without `done`) where the controller has no stream to
+        spare. Whoever stops listening changes nothing of what was admitted.
+
+        Args:
+            intents: as for `apply`.
+            owner: likewise.
+            force: likewise.
+            timeout: seconds; None: for as long as it takes.
+
+        Raises:
+            Conflict: `apply` would raise it; nothing was done.
+            Invalid: likewise.
+            WaitTimeout: it took too long, but they are admitted; says what was waited for.
+        """
+        body = [document_of(intent) for intent in intents]
+        query = {"owner": owner, "force": force or None}
+        loop = asyncio.get_running_loop()
+        until = None if timeout is None else loop.time() + timeout
+        waiting: dict[IntentKey, str] = {}
+        async with self._transport.stream(path_of("intents"), query, body=body) as sent:
+            while True:
+                try:
+                    async with asyncio.timeout_at(until):
+                        found = apply_events(await anext(sent))
+                except StopAsyncIteration:
+                    return
+                except TimeoutError:
+                    raise WaitTimeout(list(waiting.values()), timeout or 0.0) from None
+                for event in found:
+                    note(waiting, event)
+                    yield event
 
     async def create(self, intent: Writable, *, owner: str | None = None) -> Written[Any]:
         """Write an intent that does not exist yet.
@@ -223,7 +266,14 @@ class IntentRequests(Requests):
             patience: seconds to try to come back to the controller; None: for ever.
         """
         filters = _filters(kind, tenant, name, labels, owner, state)
+        return self._follow(filters, Patience(patience, self._retries))
 
+    def _follow(
+        self,
+        filters: Query,
+        patience: Patience,
+        told: tuple[dict[IntentKey, Resource[K]], str] | None = None,
+    ) -> AsyncGenerator[Change[K], None]:
         async def read_list() -> tuple[dict[IntentKey, Resource[K]], str]:
             found: dict[IntentKey, Resource[K]] = {}
             version = ""
@@ -234,13 +284,12 @@ class IntentRequests(Requests):
                     found[resource.key] = resource
             return found, version
 
-        kept = Patience(patience, self._retries)
-        return watch_intents(self._transport, path_of("intents"), filters, read_list, kept)
+        return watch_intents(self._transport, path_of("intents"), filters, read_list, patience, told)
 
     async def wait(
         self,
         intents: Iterable[Named],
-        until: Literal["active", "deleted"] = "active",
+        until: Until = "active",
         *,
         timeout: float = 60.0,
         told: Callable[[Sequence[str]], None] | None = None,
@@ -261,30 +310,27 @@ class IntentRequests(Requests):
             WaitTimeout: it took too long; says what was waited for.
         """
         wanted = {key_of(one): one.metadata.generation if isinstance(one, Resource) else 0 for one in intents}
-        loop = asyncio.get_running_loop()
-        ends, pause = loop.time() + timeout, _FIRST_LOOK
-        done: dict[IntentKey, Resource[Any]] = {}
-        before: Sequence[str] = ()
-        while True:
-            waiting: builtins.list[str] = []
-            found = await self._found([key for key in wanted if key not in done], until)
-            for key, resource in found.items():
-                if resource is None:
-                    continue
-                is_new = resource.metadata.generation >= wanted[key]
-                if until == "active" and is_new and resource.status.state is IntentState.ACTIVE:
-                    done[key] = resource
-                else:
-                    waiting.append(_why(resource))
-            if not waiting:
-                return [done[key] for key in wanted if key in done]
-            if told is not None and waiting != before:
-                told(waiting)
-            before = waiting
-            if loop.time() + pause > ends:
-                raise WaitTimeout(waiting, timeout)
-            await asyncio.sleep(pause)
-            pause = min(_LONGEST_LOOK, pause * 1.5)
+        if not wanted:
+            return []
+        awaited = Awaited(wanted, until)
+        try:
+            async with asyncio.timeout(timeout):
+                filters = _common(wanted)
+                # Of a moment before they are looked up: what changes since is told.
+                page = await self._transport.call("GET", path_of("intents"), {**filters, "limit": 1})
+                for key, resource in (await self._found(list(wanted), until)).items():
+                    awaited.take(key, resource)
+                if awaited.waiting:
+                    told_already = dict(awaited.found), page.body["resourceVersion"]
+                    changes = self._follow(filters, Patience(None, self._retries), told_already)
+                    await awaited.wait(changes, self._look_up, told)
+        except TimeoutError:
+            raise WaitTimeout(awaited.waiting, timeout) from None
+        return [awaited.found[key] for key in wanted] if until == "active" else []
+
+    async def _look_up(self, key: IntentKey) -> Resource[Any]:
+        answer: Answer = await self._transport.call("GET", path_of("intents", *key))
+        return Resource.read(answer.body)
 
     async def owners(self, named: Named) -> OwnersDocument:
         """Who owns which field of an intent."""
@@ -320,8 +366,7 @@ class IntentRequests(Requests):
         for key in keys:
             if found[key] is None and (until == "active" or len(keys) <= _LOOKED_UP_ONE_BY_ONE):
                 try:
-                    answer: Answer = await self._transport.call("GET", path_of("intents", *key))
-                    found[key] = Resource.read(answer.body)
+                    found[key] = await self._look_up(key)
                 except NotFound:
                     if until == "active":
                         raise
@@ -346,6 +391,12 @@ def _filters(
     }
 
 
+def _common(keys: Iterable[IntentKey]) -> dict[str, str]:
+    """What all of them have in common, as filters of a list."""
+    parts = zip(IntentKey._fields, zip(*keys, strict=True), strict=True)
+    return {name: str(values[0]) for name, values in parts if len(set(values)) == 1}
+
+
 def _keys(intents: Iterable[Named]) -> builtins.list[dict[str, str]]:
     return [key_of(one)._asdict() for one in intents]
 
@@ -360,8 +411,3 @@ def _if_match(version: str | None) -> dict[str, str]:
 
 def _written(item: Any) -> Written[Any]:
     return Written(Outcome(item["outcome"]), Resource.read(item["intent"]))
-
-
-def _why(resource: Resource[Any]) -> str:
-    reasons = "; ".join(reason.message for reason in resource.status.reasons)
-    return f"{resource.key} is {resource.status.state}{': ' if reasons else ''}{reasons}"

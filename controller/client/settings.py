@@ -4,10 +4,11 @@
     contexts:
       lab: {url: "http://127.0.0.1:8080", tokenFile: /var/lib/p4fabric/p4fabric.token}
       prod: {url: "https://fabric.example:8443", token: "…", caFile: ca.pem}
+      ci: {url: "https://fabric.example:8443", certFile: ci.pem, keyFile: ci.key, caFile: ca.pem}
 
 What is said closer to the caller wins: arguments, then `P4FABRIC_…`, then the current context. A URL that
 is given by itself is no context's, so no context's token is sent there; where a context is given, the
-environment is not asked. This module opens no connection.
+environment is not asked. Who shows a client certificate needs no token. This module opens no connection.
 """
 
 from __future__ import annotations
@@ -28,8 +29,15 @@ __all__ = ["DEFAULT_URL", "Context", "Contexts", "Settings", "contexts_file"]
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 DEFAULT_TOKEN_FILE = Path("p4fabric.token")
-_FILES = ("tokenFile", "caFile")
-_FIELDS = {"url": "url", "token": "token", "tokenFile": "token_file", "caFile": "ca_file"}
+_FILES = ("tokenFile", "caFile", "certFile", "keyFile")
+_FIELDS = {
+    "url": "url",
+    "token": "token",
+    "tokenFile": "token_file",
+    "caFile": "ca_file",
+    "certFile": "cert_file",
+    "keyFile": "key_file",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +45,42 @@ class Settings:
     """What a client needs to know."""
 
     url: str
-    token: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    """None: the client certificate will do."""
     ca_file: Path | None = None
     """The CA certificate of an https URL (PEM); None: those of the system."""
     token_from: str = "the caller"
     """Where the token is from, for messages."""
+    cert_file: Path | None = None
+    """A client certificate, for https (PEM); it may be followed by its key."""
+    key_file: Path | None = None
+    """The private key of that (PEM); None: it is in the same file."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be used.
 
         Raises:
-            BadSettings: the URL is none, or the token would be sent in the clear, or is no token.
+            BadSettings: the URL is none, or the token would be sent in the clear, or is no token, or the
+                certificate cannot be shown.
         """
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise BadSettings(f"{shorten(self.url)!r} must be a URL such as {DEFAULT_URL}")
         if parts.scheme == "http" and not _is_here(parts.hostname):
             raise BadSettings(f"{self.url}: the token would be sent unprotected; use https")
-        if not self.token.isascii() or not self.token.isprintable() or not self.token:
+        if self.cert_file is not None and parts.scheme != "https":
+            raise BadSettings(f"{self.url}: a client certificate is for https")
+        if self.key_file is not None and self.cert_file is None:
+            raise BadSettings(f"{self.key_file} is a key without a certificate: name that by --cert")
+        if self.token is None and self.cert_file is None:
+            raise BadSettings("a token or a client certificate is needed")
+        if self.token is not None and not (self.token.isascii() and self.token.isprintable() and self.token):
             raise BadSettings(f"what {self.token_from} holds is no token")
+
+    @property
+    def shown(self) -> str:
+        """What is shown to the controller, in words."""
+        return f"certificate {self.cert_file}" if self.token is None else f"token from {self.token_from}"
 
     @classmethod
     def find(
@@ -66,6 +91,8 @@ class Settings:
         ca_file: Path | None = None,
         context: str | None = None,
         environment: Mapping[str, str] | None = None,
+        cert_file: Path | None = None,
+        key_file: Path | None = None,
     ) -> Settings:
         """Put together what arguments, the environment and the configuration file say.
 
@@ -84,15 +111,19 @@ class Settings:
             token = env.get("P4FABRIC_TOKEN") or None
             if token is None and env.get("P4FABRIC_TOKEN_FILE"):
                 token_file = Path(env["P4FABRIC_TOKEN_FILE"])
-        if ca_file is None:
-            ca_file = Path(env["P4FABRIC_CA_FILE"]) if env.get("P4FABRIC_CA_FILE") else said.ca_file
-        url = url or said.url or DEFAULT_URL
-        if token is not None:
-            return cls(url, token, ca_file, "the caller or P4FABRIC_TOKEN")
-        if token_file is None and said.token is not None:
-            return cls(url, said.token, ca_file, "the context")
-        token_file = token_file or said.token_file or DEFAULT_TOKEN_FILE
-        return cls(url, _token_in(token_file), ca_file, str(token_file))
+        ca_file = ca_file or _file(env, "P4FABRIC_CA_FILE") or said.ca_file
+        if cert_file is None and key_file is None:
+            cert_file, key_file = _file(env, "P4FABRIC_CERT_FILE"), _file(env, "P4FABRIC_KEY_FILE")
+            if cert_file is None and key_file is None:
+                cert_file, key_file = said.cert_file, said.key_file
+        token_from = "the caller or P4FABRIC_TOKEN"
+        if token is None and token_file is None:
+            token, token_from = said.token, "the context"
+        if token is None:
+            token_file = token_file or said.token_file or (DEFAULT_TOKEN_FILE if cert_file is None else None)
+            if token_file is not None:
+                token, token_from = _token_in(token_file), str(token_file)
+        return cls(url or said.url or DEFAULT_URL, token, ca_file, token_from, cert_file, key_file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +134,8 @@ class Context:
     token: str | None = field(default=None, repr=False)
     token_file: Path | None = None
     ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
 
     def as_dict(self) -> dict[str, str]:
         """As the file has it."""
@@ -153,7 +186,7 @@ class Contexts:
                 raise BadSettings(f"{path}: contexts.{name}: all values must be texts")
             files = {key: path.parent / Path(parts[key]).expanduser() for key in _FILES if key in parts}
             found[str(name)] = Context(
-                parts.get("url"), parts.get("token"), files.get("tokenFile"), files.get("caFile")
+                parts.get("url"), parts.get("token"), *(files.get(one) for one in _FILES)
             )
         current = said.get("current")
         return cls(path, None if current is None else str(current), found)
@@ -208,6 +241,10 @@ def _mapping(path: Path, where: str, value: Any, known: tuple[str, ...]) -> dict
         if key not in known:
             raise BadSettings(f"{path}: {where}: {key} is not a known key; known here: {', '.join(known)}")
     return value
+
+
+def _file(environment: Mapping[str, str], name: str) -> Path | None:
+    return Path(environment[name]) if environment.get(name) else None
 
 
 def _token_in(path: Path) -> str:

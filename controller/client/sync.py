@@ -21,6 +21,8 @@ from p4fabric.controller.client.resources import Document, K, Named, Resource, W
 from p4fabric.controller.client.settings import Settings
 from p4fabric.controller.client.transport import Retries
 from p4fabric.controller.documents.access import AuditDocument, MadeToken, PrincipalDocument, TokenDocument
+from p4fabric.controller.documents.apply import ApplyEvent
+from p4fabric.controller.documents.drains import DrainDocument, DrainPreviewDocument
 from p4fabric.controller.documents.drops import DropsDocument
 from p4fabric.controller.documents.events import FabricEvent
 from p4fabric.controller.documents.explanation import AnswerDocument
@@ -47,6 +49,7 @@ from p4fabric.controller.documents.intents import (
 )
 from p4fabric.controller.documents.preview import PreviewDocument
 from p4fabric.controller.documents.status import FabricStatusDocument
+from p4fabric.controller.documents.telemetry import TelemetryDocument
 from p4fabric.controller.principals import Role
 
 __all__ = ["SyncClient"]
@@ -118,6 +121,17 @@ class SyncClient:
     ) -> builtins.list[Written[Any]]:
         """Apply intents, all or none."""
         return self._call(self._client.apply, intents, owner=owner, force=force)
+
+    def apply_progress(
+        self,
+        intents: Iterable[Writable],
+        *,
+        owner: str | None = None,
+        force: bool = False,
+        timeout: float | None = None,
+    ) -> Iterator[ApplyEvent]:
+        """Apply intents, and tell what becomes of them."""
+        return self._each(self._client.apply_progress(intents, owner=owner, force=force, timeout=timeout))
 
     def create(self, intent: Writable, *, owner: str | None = None) -> Written[Any]:
         """Write an intent that does not exist yet."""
@@ -288,6 +302,10 @@ class SyncClient:
             self._client.queue_series, switch, port, priority, since=since, until=until, step=step
         )
 
+    def telemetry(self) -> TelemetryDocument:
+        """Whether reports of switches come, what was lost of them, and how far their clocks are known."""
+        return self._call(self._client.telemetry)
+
     def top(self, *, since: str = "10m", limit: int = 10) -> TopDocument:
         """Queues, culprits and victims that mattered most of late."""
         return self._call(self._client.top, since=since, limit=limit)
@@ -352,6 +370,45 @@ class SyncClient:
         )
 
     # What an operator decides.
+
+    def drains(self) -> Iterator[DrainDocument]:
+        """All switches and links that are drained, or come back."""
+        return self._each(self._client.drains())
+
+    def drain_of(self, switch: str, port: int | None = None) -> DrainDocument:
+        """How far a switch, or the link at a port, is with being drained."""
+        return self._call(self._client.drain_of, switch, port)
+
+    def drain(self, switch: str, port: int | None = None) -> DrainDocument:
+        """Keep packets off a switch, or off the link at a port."""
+        return self._call(self._client.drain, switch, port)
+
+    def undrain(self, switch: str, port: int | None = None) -> DrainDocument:
+        """Use a switch or a link again."""
+        return self._call(self._client.undrain, switch, port)
+
+    def preview_drain(
+        self, switch: str, port: int | None = None, *, entries: int | None = None
+    ) -> DrainPreviewDocument:
+        """What `drain` would come to."""
+        return self._call(self._client.preview_drain, switch, port, entries=entries)
+
+    def preview_undrain(
+        self, switch: str, port: int | None = None, *, entries: int | None = None
+    ) -> DrainPreviewDocument:
+        """What `undrain` would come to."""
+        return self._call(self._client.preview_undrain, switch, port, entries=entries)
+
+    def wait_drain(
+        self,
+        switch: str,
+        port: int | None = None,
+        *,
+        timeout: float = 60.0,
+        told: Callable[[Sequence[str]], None] | None = None,
+    ) -> DrainDocument:
+        """Wait until it is drained, or in use again; `told` is called in another thread."""
+        return self._call(self._client.wait_drain, switch, port, timeout=timeout, told=told)
 
     def declare_gone(self, switch: str, port: int | None = None) -> None:
         """Declare that a switch, or a link, will not come back."""

@@ -32,7 +32,7 @@ from p4fabric.controller.shown import shorten
 
 __all__ = ["Answer", "Query", "Retries", "Transport", "path_of"]
 
-JSON = "application/json"
+JSON, EVENT_STREAM = "application/json", "text/event-stream"
 Query = Mapping[str, str | int | bool | None]
 
 _RETRIED = (429, 503)
@@ -80,23 +80,23 @@ class Transport:
         """Take the settings.
 
         Raises:
-            BadSettings: the CA file or the URL cannot be used.
+            BadSettings: the CA file, the client certificate or the URL cannot be used.
         """
         self.settings, self._retries = settings, retries
-        ca_file = settings.ca_file
+        authorization = {} if settings.token is None else {"Authorization": f"Bearer {settings.token}"}
         try:
-            verify = ssl.create_default_context(cafile=ca_file) if ca_file else True
             self._http = httpx.AsyncClient(
                 base_url=settings.url,
-                headers={"Authorization": f"Bearer {settings.token}", "Accept": JSON},
+                headers={**authorization, "Accept": JSON},
                 timeout=timeout,
-                verify=verify,
+                verify=_tls(settings),
                 trust_env=False,
                 transport=transport,
             )
         except (OSError, ValueError, httpx.InvalidURL) as error:
-            with_ca = f" with CA file {ca_file}" if ca_file else ""
-            raise BadSettings(f"{settings.url}{with_ca}: {error}") from None
+            named = (settings.ca_file, settings.cert_file, settings.key_file)
+            files = ", ".join(str(one) for one in named if one is not None)
+            raise BadSettings(f"{settings.url}{f' with {files}' if files else ''}: {error}") from None
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -154,24 +154,51 @@ class Transport:
 
     @asynccontextmanager
     async def stream(
-        self, path: str, query: Query | None = None, last_id: str | None = None
+        self, path: str, query: Query | None = None, last_id: str | None = None, body: object = None
     ) -> AsyncIterator[AsyncIterator[SentEvent]]:
         """Follow server-sent events, until the controller ends them.
+
+        An answer that is no stream comes as one event without a name.
+
+        Args:
+            path: below the URL, quoted.
+            query: parameters; None is left out.
+            last_id: go on after this event.
+            body: as JSON, to be posted; None: it is a GET.
 
         Raises:
             ApiError: the controller refuses.
             CannotConnect: it does not answer, or the connection broke; from the iterator as well.
         """
-        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}
+        headers = {"Accept": EVENT_STREAM, **({"Last-Event-ID": last_id} if last_id else {})}
+        content = None if body is None else json.dumps(body).encode()
+        if content is not None:
+            headers |= {"Accept": f"{EVENT_STREAM}, {JSON}", "Content-Type": JSON}
         timeout = httpx.Timeout(self._http.timeout.connect, read=_SILENCE)
+        loop = asyncio.get_running_loop()
+        ends, attempt = loop.time() + self._retries.seconds, 0
         try:
-            async with self._http.stream(
-                "GET", path, params=_params(query), headers=headers, timeout=timeout
-            ) as response:
-                if not response.is_success:
+            while True:
+                attempt += 1
+                async with self._http.stream(
+                    "GET" if content is None else "POST",
+                    path,
+                    params=_params(query),
+                    content=content,
+                    headers=headers,
+                    timeout=timeout,
+                ) as response:
+                    if response.is_success:
+                        is_stream = response.headers.get("content-type", "").startswith(EVENT_STREAM)
+                        yield _events(response) if is_stream else _whole(response)
+                        return
                     await response.aread()
+                pause = self._retries.pause(attempt, _retry_after(response))
+                # Who follows has a patience of its own.
+                may_retry = content is not None and response.status_code in _RETRIED
+                if not may_retry or loop.time() + pause > ends:
                     raise self._refusal(response)
-                yield _events(response)
+                await asyncio.sleep(pause)
         except httpx.HTTPError as error:
             raise self._cannot_connect(error) from None
 
@@ -202,6 +229,21 @@ class Transport:
             )
 
 
+def _tls(settings: Settings) -> ssl.SSLContext | bool:
+    """How the controller is checked, and what is shown to it.
+
+    Raises:
+        OSError, ValueError: a file cannot be used.
+    """
+    if settings.ca_file is None and settings.cert_file is None:
+        return True
+    context = ssl.create_default_context(cafile=settings.ca_file)
+    if settings.cert_file is not None:
+        # Nobody is asked for the password of a key: whoever runs this may not be there.
+        context.load_cert_chain(settings.cert_file, settings.key_file, password=lambda: b"")
+    return context
+
+
 async def _events(response: httpx.Response) -> AsyncIterator[SentEvent]:
     # httpx ends lines at U+2028 and others as well, which JSON may hold.
     events, rest = SentEvents(), b""
@@ -213,6 +255,10 @@ async def _events(response: httpx.Response) -> AsyncIterator[SentEvent]:
                 yield event
         if len(rest) > _LONGEST_LINE:
             raise UnexpectedAnswer(f"{response.url}: an event is longer than {_LONGEST_LINE >> 20} MiB")
+
+
+async def _whole(response: httpx.Response) -> AsyncIterator[SentEvent]:
+    yield SentEvent("", (await response.aread()).decode(errors="replace"), None)
 
 
 def path_of(*parts: str) -> str:

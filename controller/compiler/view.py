@@ -30,6 +30,7 @@ from p4fabric.controller.intents.rule_places import RulePlaces
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.reasons import Reason
 from p4fabric.controller.state import Database, Table
+from p4fabric.controller.topology.drain import Avoided, Drain, Drained, Moment
 from p4fabric.controller.topology.model import Host, HostKey, Link, Role, Switch
 from p4fabric.controller.topology.paths import FloodTree, Paths
 from p4fabric.pipelines.values import EcmpGroupId, IPv4Address, L4Port, Port, VlanId, VrfId
@@ -59,6 +60,8 @@ class FabricView:
         self.switches: Table[SwitchName, Switch] = database.table("switches")
         self.links: Table[PortRef, Link] = database.table("links")
         """By source: one direction each."""
+        self.drains: Table[Drained, Drain] = database.table("drains")
+        """Switches and links that are drained, or come back."""
         self.stated_hosts: Table[HostKey, Host] = database.table("stated hosts")
         """Hosts that somebody says to be there: intents, and whoever plugs containers in."""
         self.heard_hosts: Table[HostKey, Host] = database.table("heard hosts")
@@ -66,11 +69,15 @@ class FabricView:
         """Servers that do not answer checks, and what became of these."""
         self._all_switches = self.switches.by(lambda name, switch: (_ALL,))
         self._all_links = self.links.relation(lambda port, link: ((_ALL, link),))
+        self._avoided_at = self.drains.relation(
+            lambda one, drain: ((moment, one) for moment in Moment if drain.is_avoided(moment)), order=str
+        )
         self._stated_addresses = self.stated_hosts.by(_addresses)
         self._addresses = self.heard_hosts.by(_addresses)
 
-        self._last_paths: Paths | None = None
+        self._last_paths: dict[Moment, Paths] = {}
         self.paths = database.query(self._paths)
+        self.avoided = database.query(self._avoided)
         self.next_hop_ports = database.query(self._next_hop_ports)
         self.fabric_ports = database.query(self._fabric_ports)
         self.distance = database.query(self._distance)
@@ -117,7 +124,15 @@ class FabricView:
         switch = self.switches.get(port.switch)
         return switch.lacks(port.port) if switch is not None else None
 
-    def _paths(self, _: None) -> Paths:
+    def _avoided(self, moment: Moment) -> Avoided:
+        """What packets go around by the ways of a moment."""
+        return Avoided.of(self._avoided_at.of(moment))
+
+    def _paths(self, moment: Moment) -> Paths:
+        """The ways between switches: those that are used now, those that are being left, those that come."""
+        avoided = self.avoided(moment)
+        if moment is not Moment.NOW and avoided == self.avoided(Moment.NOW):
+            return self.paths(Moment.NOW)
         roles: dict[SwitchName, Role] = {}
         for name in self.switch_names():
             switch = self.switches.get(name)
@@ -126,22 +141,23 @@ class FabricView:
         links = frozenset(self._all_links.of(_ALL))
         cables = frozenset(link.cable for link in links if link.reverse in links)
         usable = frozenset(cable for cable in cables if not any(self.is_edge(port) for port in cable.ports))
-        before = self._last_paths
+        before = self._last_paths.get(moment)
         if before is None or before.roles != roles:
-            self._last_paths = Paths(roles, usable)
+            paths = Paths(roles, usable, avoided)
         else:
             # The same as made anew, in less time.
-            self._last_paths = before.changed(usable - before.cables, before.cables - usable).paths
-        return self._last_paths
+            paths = before.changed(usable - before.cables, before.cables - usable, avoided).paths
+        self._last_paths[moment] = paths
+        return paths
 
     def _next_hop_ports(self, ends: tuple[SwitchName, SwitchName]) -> tuple[Port, ...]:
-        return self.paths(None).next_hop_ports(*ends)
+        return self.paths(Moment.NOW).next_hop_ports(*ends)
 
     def _fabric_ports(self, switch: SwitchName) -> tuple[Port, ...]:
-        return self.paths(None).fabric_ports(switch)
+        return self.paths(Moment.NOW).fabric_ports(switch)
 
     def _distance(self, ends: tuple[SwitchName, SwitchName]) -> int | None:
-        return self.paths(None).distance(*ends)
+        return self.paths(Moment.NOW).distance(*ends)
 
     # Networks.
 
@@ -188,14 +204,19 @@ class FabricView:
 
     def _flood_tree(self, network: IntentKey) -> FloodTree:
         """The tree by which a network's frames are flooded."""
-        return self.paths(None).flood_tree(self.leaves(network))
+        return self.paths(Moment.NOW).flood_tree(self.leaves(network))
 
     def _span(self, network: IntentKey) -> tuple[SwitchName, ...]:
-        """The switches that frames of a network may cross: flooded, bridged, or routed into it elsewhere."""
-        paths = self.paths(None)
-        crossed = {*paths.between(self.leaves(network)), *self.flood_tree(network)}
-        if self.is_routed(network):
-            crossed |= paths.between(self.routing_leaves(network.tenant))
+        """The switches that frames of a network may cross: flooded, bridged, or routed into it elsewhere.
+
+        Those on ways that are being left are among them, and those on ways that come next.
+        """
+        crossed: set[SwitchName] = set()
+        for moment in Moment:
+            paths, leaves = self.paths(moment), self.leaves(network)
+            crossed.update(paths.between(leaves), paths.flood_tree(leaves))
+            if self.is_routed(network):
+                crossed |= paths.between(self.routing_leaves(network.tenant))
         return tuple(sorted(crossed))
 
     def networks_around(

@@ -202,6 +202,8 @@ class WantedEntities:
         added: dict[SwitchName, list[EntityKey]] = {}
         removed: dict[SwitchName, list[EntityKey]] = {}
         for switches, before_there, now_there in self._by_switches(before, now):
+            if before_there == now_there:
+                continue
             old = {entity.key: entity for entity in before_there}
             new = {entity.key: entity for entity in now_there}
             going: list[EntityKey] = []

@@ -8,6 +8,7 @@ This package knows nothing of sessions, files or the API.
 
 from p4fabric.controller.core.capacity import Capacity, TableLimit, TableRoom, TableShare
 from p4fabric.controller.core.core import Core, IntentConflict, Loaded, Outcome, Plan, UnknownIntent
+from p4fabric.controller.core.drains import asked_changes, step_changes
 from p4fabric.controller.core.preview import EntryChange, NumberChange, Preview, SwitchPreview, preview_of
 from p4fabric.controller.core.rows import PersistedRow
 
@@ -27,5 +28,7 @@ __all__ = [
     "TableRoom",
     "TableShare",
     "UnknownIntent",
+    "asked_changes",
     "preview_of",
+    "step_changes",
 ]

@@ -27,6 +27,7 @@ from p4fabric.controller.intents.numbers import Number, NumberKey
 from p4fabric.controller.names import IntentKey, SwitchName
 from p4fabric.controller.reasons import Code
 from p4fabric.controller.state import Change, Table
+from p4fabric.controller.topology.drain import Drain, Drained
 from p4fabric.controller.topology.model import Cable, Host, HostKey
 from p4fabric.pipelines.values import VlanId
 
@@ -87,6 +88,8 @@ class Plan:
     """Numbers that rest no more."""
     gone: tuple[SwitchName, ...] = ()
     """Switches that were declared gone."""
+    drains: Mapping[Drained, Drain | None] = field(default_factory=dict)
+    """Switches and links that are further with being drained or coming back; None: they are back."""
 
     @property
     def delta(self) -> FabricDelta:
@@ -139,6 +142,7 @@ class Core:
             view.heard_hosts,
             view.links,
             self.cables,
+            view.drains,
             self.gone,
         )
         """The tables that a store keeps."""
@@ -211,6 +215,20 @@ class Core:
     def plan(self, changes: Iterable[Change]) -> Plan:
         """Rows of switches, links, hosts and servers that are others now."""
         return self._plan(self.compiler.change(changes))
+
+    def plan_drains(self, changes: Iterable[Change]) -> Plan:
+        """Rows of drains that are others now.
+
+        Raises:
+            IntentConflict: tables have no room for what the ways around need.
+        """
+        compiled = self.compiler.change(changes)
+        shortages = list(self.capacity.shortages(self.compiler.wanted, compiled.delta))
+        if shortages:
+            self.compiler.undo(compiled)
+            errors = [FieldError("drain", None, one.message, one.code) for one in shortages]
+            raise IntentConflict(errors, code=Code.NO_ROOM)
+        return self._plan(compiled)
 
     def plan_forget(self, key: IntentKey, *, is_last: bool) -> Plan:
         """Forget an intent that this version refuses, and give back its numbers.
@@ -417,6 +435,7 @@ class Core:
             tuple(number for number, rests in rest.items() if rests),
             tuple(number for number, rests in rest.items() if not rests),
             tuple(key for table, key in changed if table is self.gone and self.gone.get(key) is not None),
+            {key: self.view.drains.get(key) for table, key in changed if table is self.view.drains},
         )
 
 

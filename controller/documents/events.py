@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from p4fabric.controller.documents.base import Document, Time
-from p4fabric.controller.documents.fabric import End, EpisodeDocument, HostFacts, LinkDocument
+from p4fabric.controller.documents.fabric import DrainState, End, EpisodeDocument, HostFacts, LinkEnds
 from p4fabric.controller.documents.incidents import IncidentDocument
 from p4fabric.controller.documents.intents import IntentState, StatusReason
 from p4fabric.controller.documents.status import FindingDocument
@@ -36,9 +36,11 @@ __all__ = [
     "IntentStatusChangedEvent",
     "IntentsStatusChangedEvent",
     "LinkDownEvent",
+    "LinkDrainChangedEvent",
     "LinkUpEvent",
     "SwitchConnectedEvent",
     "SwitchDisconnectedEvent",
+    "SwitchDrainChangedEvent",
     "TrafficDroppedEvent",
     "TrafficDropsClearedEvent",
 ]
@@ -88,7 +90,7 @@ class IntentsStatusChangedEvent(_Event):
     state: IntentState
     count: int
     kinds: dict[str, int]
-    tenants: dict[str, int] = Field(description="how many of each; empty where nobody knows, or of many")
+    tenants: dict[str, int] = Field(description="how many of each; empty of many tenants")
     reasons: list[StatusReason]
     cleared: list[StatusReason]
     intents: list[_IntentKey]
@@ -115,13 +117,28 @@ class SwitchDisconnectedEvent(_Event):
     reason: str
 
 
-class LinkUpEvent(_Event, LinkDocument):
+class SwitchDrainChangedEvent(_Event):
+    """A switch is further with being drained, or with coming back."""
+
+    type: Literal["SwitchDrainChanged"]
+    switch: str
+    state: DrainState
+
+
+class LinkDrainChangedEvent(_Event, LinkEnds):
+    """A link is further with being drained, or with coming back."""
+
+    type: Literal["LinkDrainChanged"]
+    state: DrainState
+
+
+class LinkUpEvent(_Event, LinkEnds):
     """One direction of a link was found."""
 
     type: Literal["LinkUp"]
 
 
-class LinkDownEvent(_Event, LinkDocument):
+class LinkDownEvent(_Event, LinkEnds):
     """One direction of a link is gone."""
 
     type: Literal["LinkDown"]
@@ -259,6 +276,8 @@ FabricEvent = Annotated[
     | IntentDeletedEvent
     | SwitchConnectedEvent
     | SwitchDisconnectedEvent
+    | SwitchDrainChangedEvent
+    | LinkDrainChangedEvent
     | LinkUpEvent
     | LinkDownEvent
     | HostLearnedEvent

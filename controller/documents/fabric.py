@@ -11,6 +11,7 @@ from p4fabric.controller.documents.base import Document, Time
 from p4fabric.controller.documents.intents import StatusReason
 
 __all__ = [
+    "DrainState",
     "End",
     "EpisodeDocument",
     "EpisodeList",
@@ -19,6 +20,7 @@ __all__ = [
     "HostFacts",
     "HostList",
     "LinkDocument",
+    "LinkEnds",
     "LinkList",
     "ListDocument",
     "PathHop",
@@ -51,6 +53,17 @@ class SwitchRole(StrEnum):
     SPINE = "spine"
 
 
+class DrainState(StrEnum):
+    """How far a switch or a link is with being drained, or with coming back."""
+
+    IN_USE = "inUse"
+    PREPARING = "preparing"
+    MOVING = "moving"
+    DRAINED = "drained"
+    PREPARING_RETURN = "preparingReturn"
+    RETURNING = "returning"
+
+
 class SwitchDocument(Document):
     """One switch."""
 
@@ -72,6 +85,7 @@ class SwitchDocument(Document):
     entries_refused: int
     failures: list[StatusReason]
     unknown: list[str] = Field(description="what it holds that this controller cannot read")
+    drain: DrainState = Field(description="how far it is with being drained")
 
 
 class SwitchList(ListDocument):
@@ -87,11 +101,17 @@ class End(Document):
     port: int
 
 
-class LinkDocument(Document):
+class LinkEnds(Document):
     """One direction of a link."""
 
     source: End
     destination: End
+
+
+class LinkDocument(LinkEnds):
+    """One direction of a link that is up."""
+
+    drain: DrainState = Field(description="how far the link is with being drained")
 
 
 class HostFacts(Document):

@@ -17,6 +17,7 @@ __all__ = [
     "IncidentList",
     "IncidentQueueDocument",
     "IntentRef",
+    "LastSecondDocument",
     "OtherFlowsDocument",
     "QueueList",
     "SeriesDocument",
@@ -150,12 +151,23 @@ class IncidentFilmDocument(Document):
     films: list[FilmDocument]
 
 
+class LastSecondDocument(Document):
+    """What a queue did in the newest second that is known."""
+
+    begins_at: Time
+    known_milliseconds: int
+    p99_wait_us: float = Field(description="the 99th percentile of the longest waits of these milliseconds")
+    max_depth: int
+    drops: int
+
+
 class WatchedQueueDocument(Document):
     """A queue that switches send bins of."""
 
     switch: str
     port: int
     priority: int
+    last_second: LastSecondDocument | None = Field(description="null: nothing is known of late")
 
 
 class QueueList(ListDocument):

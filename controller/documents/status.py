@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from p4fabric.controller.documents.base import Document, Time
-from p4fabric.controller.documents.fabric import LinkDocument
+from p4fabric.controller.documents.fabric import LinkEnds
 
 __all__ = [
     "MOST_FINDINGS",
@@ -66,7 +66,7 @@ class FabricStatusDocument(Document):
     switches: list[SwitchStatusDocument]
     links_expected: int
     links_found: int = Field(description="of those expected")
-    links_missing: list[LinkDocument] = Field(
+    links_missing: list[LinkEnds] = Field(
         description=f"those expected and not found, each once, at most {MOST_LINKS}"
     )
     leaf_pairs: list[LeafPairDocument] = Field(

@@ -17,6 +17,7 @@ from p4fabric.controller.fabric.preview import ChangePreview, IntentChange, Show
 from p4fabric.controller.fabric.views import (
     Applied,
     Deleted,
+    DrainView,
     IntentPage,
     IntentView,
     PortView,
@@ -29,6 +30,7 @@ __all__ = [
     "Change",
     "ChangePreview",
     "Deleted",
+    "DrainView",
     "Expired",
     "ExplainedFlow",
     "Fabric",

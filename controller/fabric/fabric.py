@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from p4fabric.controller.compiler.output import CounterSource
 from p4fabric.controller.config import FabricConfig
@@ -19,6 +20,7 @@ from p4fabric.controller.explain.question import Question
 from p4fabric.controller.fabric.changes import StateChanges
 from p4fabric.controller.fabric.control import Control
 from p4fabric.controller.fabric.core_thread import CoreThread
+from p4fabric.controller.fabric.drains import Drains
 from p4fabric.controller.fabric.errors import UnknownSwitch
 from p4fabric.controller.fabric.explaining import ExplainedFlow, FlowExplainer
 from p4fabric.controller.fabric.figures import Figures, switch_facts, switch_view
@@ -32,9 +34,11 @@ from p4fabric.controller.fabric.observed import ObservedChanges
 from p4fabric.controller.fabric.operations import Operations
 from p4fabric.controller.fabric.physical import PhysicalFabric
 from p4fabric.controller.fabric.pipeline import SharedPipelines, table_limits
+from p4fabric.controller.fabric.preview import Previews
 from p4fabric.controller.fabric.refused import RefusedIntents
 from p4fabric.controller.fabric.status_events import StatusEvents
 from p4fabric.controller.fabric.status_service import StatusService
+from p4fabric.controller.fabric.still_used import still_used
 from p4fabric.controller.fabric.switch import FabricSwitch
 from p4fabric.controller.fabric.switch_reports import SwitchReports
 from p4fabric.controller.fabric.unsettled import UnsettledSwitches
@@ -42,6 +46,7 @@ from p4fabric.controller.fabric.views import PortView, RefusedIntent, SwitchView
 from p4fabric.controller.intents import FieldError
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName
 from p4fabric.controller.p4runtime.gate import ConnectGate
+from p4fabric.controller.reasons import Reason
 from p4fabric.controller.reconcile import Barrier, RemovalGuard
 from p4fabric.controller.state import Change
 from p4fabric.controller.status.fabric_status import FabricFacts, FabricStatus
@@ -52,18 +57,21 @@ from p4fabric.controller.telemetry.archive import IncidentArchive
 from p4fabric.controller.telemetry.bus import EventBus
 from p4fabric.controller.telemetry.congestion import CongestionMonitor
 from p4fabric.controller.telemetry.counters import Count, Source
-from p4fabric.controller.telemetry.drop_counts import PointCount
 from p4fabric.controller.telemetry.drop_watch import DropWatch
 from p4fabric.controller.telemetry.drops import DropPoint, DropPoints
 from p4fabric.controller.telemetry.incidents import Thresholds
 from p4fabric.controller.telemetry.metrics import Metrics
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.controller.telemetry.queue import Queue
+from p4fabric.controller.topology.crossings import Crossings
+from p4fabric.controller.topology.drain import Drained, Moment
 from p4fabric.controller.topology.model import Host, Link, Topology
 from p4fabric.controller.topology.paths import Paths
 from p4fabric.controller.topology.redundancy import Redundancy
+from p4fabric.controller.topology.service import LinksKnown
 from p4fabric.controller.turns import in_turns
 from p4fabric.pipelines.fabric.bindings import CongestionWatch
+from p4fabric.pipelines.values import EcmpGroupId
 
 __all__ = ["Fabric", "running_fabric"]
 
@@ -201,7 +209,20 @@ class Fabric:
             first_number=first_incident,
         )
         """What congestion comes to."""
-        self._status = StatusService(lambda: self._physical.links.known, self._facts, self.bus.publish)
+        self._status = StatusService(self._known_links, self._facts, self.bus.publish)
+        self.drains = Drains(
+            self._core,
+            self._changes,
+            Previews(self._changes, self._control, self.intents.get),
+            self._switches,
+            self._physical.links,
+            self._control.gone.__contains__,
+            self._known_links,
+            self._crossings,
+            self._still_used,
+            self.bus.publish,
+        )
+        """Switches and links that are drained, or come back."""
         self._reports = SwitchReports(
             names,
             self._control,
@@ -209,7 +230,7 @@ class Fabric:
             self.observation,
             self.incidents,
             guard,
-            self._status.changed,
+            self._changed_by_switch,
         )
         barrier, gate, pipelines = Barrier(self._physical.links.far_end), ConnectGate(), SharedPipelines()
         for switch in config.switches:
@@ -284,6 +305,7 @@ class Fabric:
         await self.intents.take_up(loaded.plan, contents)
         # Hosts of intents that are refused are kept for a version that knows better.
         forgotten = [host for host in self._physical.restore(contents) if host.network not in self._refused]
+        self.drains.restore(contents)
         await self._changes.take_up(loaded.plan, list(self._physical.seen(contents)), forgotten)
         # Statuses hear of what there is now, not of the way there.
         self._control.begin(self._core)
@@ -318,6 +340,7 @@ class Fabric:
                 tasks.create_task(self.intents.log.run(), name="history of intents")
                 tasks.create_task(self._physical.run(), name="links and hosts")
                 tasks.create_task(self._status.run(), name="status of the fabric")
+                tasks.create_task(self.drains.run(), name="drains")
                 tasks.create_task(self._observed.run(), name="observed changes")
                 tasks.create_task(self.observation.run(), name="observation")
                 tasks.create_task(self.incidents.run(), name="incidents")
@@ -356,8 +379,13 @@ class Fabric:
     def _facts(self, links: Redundancy) -> FabricFacts:
         changed, gone = self._reports.connection_changed, self._control.gone
         quarantine = self._control.quarantine
+        drains = self.drains.facts(links.crossings)
+        off = {one.about for one in drains if one.may_be_off}
         return FabricFacts(
-            [switch_facts(switch, changed[name], name in gone) for name, switch in self._switches.items()],
+            [
+                switch_facts(switch, changed[name], name in gone, name in off)
+                for name, switch in self._switches.items()
+            ],
             links,
             len(quarantine),
             quarantine.blocked(),
@@ -365,6 +393,23 @@ class Fabric:
             self._refused.unread,
             self._changes.store_failure,
             self._changes.failing_since,
+            drains,
+        )
+
+    def _known_links(self) -> LinksKnown:
+        edges = self._physical.attachments.switches
+        drained = self.drains.avoided(Moment.NEXT)
+        return replace(self._physical.links.known, drained=drained, ends=frozenset(edges))
+
+    async def _crossings(self) -> Crossings:
+        return (await self._status.links()).crossings
+
+    def _still_used(self, drained: Drained, crossings: Crossings) -> tuple[Reason, ...]:
+        return still_used(
+            drained,
+            crossings,
+            lambda name: (host for host in self.hosts if host.attachment.switch == name),
+            lambda name: frozenset(self.networks_of(name)),
         )
 
     @property
@@ -387,7 +432,8 @@ class Fabric:
         """All switches, as configured."""
         known, unread = self._physical.links.switches, self._port_counts.unread
         return tuple(
-            switch_view(switch, known[name].ports, unread[name]) for name, switch in self._switches.items()
+            switch_view(switch, known[name].ports, unread[name], self.drains.state(name))
+            for name, switch in self._switches.items()
         )
 
     def has_switch(self, name: SwitchName) -> bool:
@@ -403,7 +449,7 @@ class Fabric:
         if name not in self._switches:
             raise UnknownSwitch(name, self._switches)
         ports, unread = self._physical.links.switches[name].ports, self._port_counts.unread[name]
-        return switch_view(self._switches[name], ports, unread)
+        return switch_view(self._switches[name], ports, unread, self.drains.state(name))
 
     def ports(self, name: SwitchName) -> list[PortView]:
         """The ports of a switch that it has, that have a link, or at which a network is open.
@@ -420,9 +466,8 @@ class Fabric:
         views = []
         for port in sorted({*known, *counts, *linked, *attachments.ports_of(name)}):
             ref = PortRef(name, port)
-            link = links.links.get(ref)
-            peer = link.destination if link is not None else None
-            views.append(PortView(ref, counts.get(port), peer, tuple(sorted(attachments.networks_at(ref)))))
+            networks = tuple(sorted(attachments.networks_at(ref)))
+            views.append(PortView(ref, counts.get(port), self.peer_of(ref), networks))
         return views
 
     def networks_at(self, port: PortRef) -> Collection[IntentKey]:
@@ -440,6 +485,16 @@ class Fabric:
     def links(self) -> Iterable[Link]:
         """The directions of links that are up."""
         return self._physical.links.links.values()
+
+    def peer_of(self, port: PortRef) -> PortRef | None:
+        """The other end of a port's link."""
+        link = self._physical.links.links.get(port)
+        return None if link is None else link.destination
+
+    @property
+    def groups(self) -> Iterable[EcmpGroupId]:
+        """The numbers, on every switch, of the equal-cost ports towards each of the others."""
+        return (switch.group for switch in self._physical.links.switches.values())
 
     @property
     def hosts(self) -> Iterable[Host]:
@@ -467,10 +522,6 @@ class Fabric:
         """What switches drop, by port and reason."""
         return await self.observation.read_drops()
 
-    def last_drops(self) -> tuple[PointCount, ...]:
-        """What was dropped, as it was read last; the worst first."""
-        return self.observation.drops.counts()
-
     @property
     def bus(self) -> EventBus:
         """Where events are published."""
@@ -480,6 +531,11 @@ class Fabric:
     def metrics(self) -> Metrics:
         """For Prometheus."""
         return self.observation.metrics
+
+    def _changed_by_switch(self) -> None:
+        """A switch came, went, or has acknowledged something."""
+        self.drains.progressed()
+        self._status.changed()
 
     def _seen_change(self, change: Change) -> None:
         """What is seen of the fabric becomes a change of the state."""
@@ -497,6 +553,7 @@ class Fabric:
                 self._reports.is_waiting(name)
         # In one turn: what opens on one switch waits for what closes on another only if both are known.
         self._control.adopt(plan)
+        self.drains.adopt(plan, revision)
         judged = plan.compiled.judged.items()
         self._say_problems({key: found for key, found in judged if plan.intents.get(key, found) is not None})
         self._status.changed()

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from p4fabric.controller.fabric.switch import FabricSwitch
 from p4fabric.controller.fabric.views import SwitchView
-from p4fabric.controller.names import IntentKey, SwitchName
+from p4fabric.controller.intents import KINDS
+from p4fabric.controller.names import IntentKey, PortRef, SwitchName
+from p4fabric.controller.status import IntentState
 from p4fabric.controller.status.fabric_status import FabricStatus, SwitchFacts
-from p4fabric.controller.telemetry.congestion import Episode
+from p4fabric.controller.targets import Target
+from p4fabric.controller.telemetry.balance import Balance, balance_of
+from p4fabric.controller.telemetry.congestion_series import CongestionSeries, Watched
 from p4fabric.controller.telemetry.counters import Count
 from p4fabric.controller.telemetry.drop_counts import PointCount
 from p4fabric.controller.telemetry.events import EventClass
 from p4fabric.controller.telemetry.port_counts import PortCounts
-from p4fabric.pipelines.values import Port
+from p4fabric.controller.telemetry.queue_maxima import QueueMaxima
+from p4fabric.controller.topology.drain import DrainState
+from p4fabric.pipelines.entities import EntityKey
+from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import EcmpGroupId, Port
 
 if TYPE_CHECKING:
     from p4fabric.controller.fabric.fabric import Fabric
+    from p4fabric.controller.fabric.incident_service import IncidentService
     from p4fabric.controller.fabric.observation import Observation
 
 __all__ = ["Figures", "switch_facts", "switch_view"]
@@ -48,7 +59,13 @@ class Figures:
 
     def intents_by_state(self) -> Mapping[tuple[str, str], int]:
         """How many intents there are, by kind and state."""
-        return self._fabric.intents.by_state()
+        states = [state.value for state in IntentState]
+        none = {(kind, state): 0 for kind in KINDS for state in states}
+        return {**none, **self._fabric.intents.by_state()}
+
+    def drains(self) -> Mapping[tuple[str, str], int]:
+        """How many switches and links are drained or come back, by kind and state."""
+        return self._fabric.drains.counts()
 
     def intent_counts(self) -> Iterator[tuple[IntentKey, tuple[Count, ...]]]:
         """Intents with metrics of their own, as their counters were read last."""
@@ -69,13 +86,63 @@ class Figures:
         """Seconds between two reads of the counters of each switch."""
         return self._observation.turns.intervals
 
-    def active_congestion(self) -> tuple[Episode, ...]:
-        """Episodes that go on."""
-        return self._fabric.congestion.active
+    def watches(self) -> Iterator[Watched | None]:
+        """Ports that are watched, of switches that are connected; None after each switch."""
+        for switch in self._switches:
+            if switch.connected:
+                for port, key in _watch_keys():
+                    watch = switch.wanted(key)
+                    if isinstance(watch, b.CongestionWatch):
+                        asked = watch.action
+                        yield Watched(PortRef(switch.name, port), asked.depth, asked.delay)
+            yield None
 
-    def drops(self) -> tuple[PointCount, ...]:
-        """What was dropped, by port and reason."""
-        return self._fabric.last_drops()
+    @property
+    def congestion_series(self) -> CongestionSeries:
+        """What congestion reports add up to."""
+        return self._observation.congestion_series
+
+    @property
+    def maxima(self) -> QueueMaxima:
+        """The deepest that queues were."""
+        return self._fabric.incidents.maxima
+
+    @property
+    def incidents(self) -> IncidentService:
+        """Reports, and what they come to."""
+        return self._fabric.incidents
+
+    @property
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return time.time()
+
+    def drops(self) -> Iterator[PointCount]:
+        """What was dropped, by port and reason, of switches that are connected."""
+        for switch in self._switches:
+            if switch.connected:
+                yield from self._observation.drops.counts_of(switch.name)
+
+    def balances(self) -> Iterator[Balance | None]:
+        """Groups of equal-cost ports of switches that are connected; None after each switch."""
+        keys = [_group_key(group) for group in dict.fromkeys(self._fabric.groups)]
+        for switch in self._switches:
+            if switch.connected:
+                found = (switch.wanted(key) for key in keys)
+                groups = {
+                    tuple(sorted(member.action.port for member in group.action))
+                    for group in found
+                    if isinstance(group, b.EcmpGroups)
+                }
+                counts = self.ports.of(switch.name)
+                for ports in sorted(groups):
+                    if (balance := balance_of(switch.name, ports, counts)) is not None:
+                        yield balance
+            yield None
+
+    def peer_of(self, port: PortRef) -> PortRef | None:
+        """The other end of a port's link."""
+        return self._fabric.peer_of(port)
 
     @property
     def events_lost(self) -> Mapping[EventClass, int]:
@@ -98,7 +165,24 @@ class Figures:
         return self._fabric.hosts_known
 
 
-def switch_view(switch: FabricSwitch, ports: frozenset[Port] | None, ports_unread: str | None) -> SwitchView:
+@cache
+def _watch_keys() -> tuple[tuple[Port, EntityKey], ...]:
+    """Where the watch of each port is among what a switch should hold."""
+    ports = map(Port, Target.front_ports)
+    return tuple((port, (b.CongestionWatch.TABLE_ID, port, 0)) for port in ports)
+
+
+@cache
+def _group_key(group: EcmpGroupId) -> EntityKey:
+    return b.EcmpGroups(group, ()).key
+
+
+def switch_view(
+    switch: FabricSwitch,
+    ports: frozenset[Port] | None,
+    ports_unread: str | None,
+    drain: DrainState | None,
+) -> SwitchView:
     """A switch with the ports that it has, for people."""
     config = switch.config
     return SwitchView(
@@ -118,16 +202,18 @@ def switch_view(switch: FabricSwitch, ports: frozenset[Port] | None, ports_unrea
         failures=tuple(switch.failures.values())[:_FAILURES_SHOWN],
         refused=switch.refused,
         unknown=switch.unknown,
+        drain=drain,
     )
 
 
-def switch_facts(switch: FabricSwitch, since: float, is_gone: bool) -> SwitchFacts:
+def switch_facts(switch: FabricSwitch, since: float, is_gone: bool, may_be_off: bool) -> SwitchFacts:
     """What its status follows from.
 
     Args:
         switch: which one.
         since: when it was connected or went away, in seconds since 1970.
         is_gone: an operator declared it gone.
+        may_be_off: it is drained, and nobody needs it.
     """
     return SwitchFacts(
         name=switch.name,
@@ -143,4 +229,5 @@ def switch_facts(switch: FabricSwitch, since: float, is_gone: bool) -> SwitchFac
         first_failures=tuple(islice(switch.failures.values(), _FAILURES_TOLD)),
         left_alone=switch.left_alone,
         unknown=switch.unknown,
+        may_be_off=may_be_off,
     )

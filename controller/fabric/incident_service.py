@@ -20,6 +20,7 @@ from p4fabric.controller.telemetry.collector import (
     Collector,
     CollectorSettings,
     open_endpoint,
+    serve_feed,
 )
 from p4fabric.controller.telemetry.events import Event, IncidentCleared, IncidentOnset, IncidentUpdate
 from p4fabric.controller.telemetry.incidents import (
@@ -30,9 +31,11 @@ from p4fabric.controller.telemetry.incidents import (
     evidence_of,
     evidence_of_digest,
 )
+from p4fabric.controller.telemetry.incidents.evidence import BinEvidence, Evidence
 from p4fabric.controller.telemetry.incidents.figures import NameFlow
 from p4fabric.controller.telemetry.incidents.spells import JOIN_GAP_NS
 from p4fabric.controller.telemetry.queue import Queue
+from p4fabric.controller.telemetry.queue_maxima import QueueMaxima
 from p4fabric.controller.telemetry.reports import Origin, ReportGroup
 from p4fabric.controller.telemetry.series import Film, SeriesRecorder
 from p4fabric.controller.telemetry_config import ReportsConfig
@@ -111,9 +114,11 @@ class IncidentService:
             nodes,
             "" if listen is None else listen.host,
             0 if listen is None else listen.port,
-            reports.sources,
+            # Of what comes by the feed, the sources were judged.
+            () if reports.socket is not None else reports.sources,
             reports.receive_buffer,
         )
+        self._feed = reports.socket
         self.is_listening = listen is not None
         """Whether reports are taken at all."""
         self.address: tuple[str, int] | None = None
@@ -133,9 +138,17 @@ class IncidentService:
         self._publish, self._thresholds, self._report_interval = publish, thresholds, report_interval
         self._known_thresholds: dict[Queue, Thresholds | None] = {}
         self._thresholds_asked = 0
+        self.maxima = QueueMaxima()
+        self.began = 0
+        """Incidents since the start."""
         self._openings: dict[int, tuple[Film, ...]] = {}
         """Of incidents that go on."""
         self._news = asyncio.Event()
+
+    @property
+    def export_failures(self) -> int | None:
+        """IPFIX messages that were not sent; None where none are."""
+        return None if self._export is None else self._export.failures
 
     async def run(self) -> None:
         """Take reports and follow incidents, for ever. Ends by cancellation only."""
@@ -156,7 +169,7 @@ class IncidentService:
         now = time.time_ns()
         evidence = evidence_of_digest(switch, report)
         figures.clock.reported(evidence.at, now)
-        self.machine.take((evidence,), now)
+        self._take((evidence,), now)
         self._wake()
 
     def clock(self, switch: SwitchName, now: int) -> ClockEstimate | None:
@@ -199,9 +212,19 @@ class IncidentService:
         self.recorder.take(switch, group, arrived)
         if self._export is not None:
             self._export.reported(switch, group, arrived)
-        self.machine.take(evidence_of(switch, group), arrived)
+        self._take(tuple(evidence_of(switch, group)), arrived)
         if self.machine.pause is not None:
             self._wake()
+
+    def _take(self, evidence: Sequence[Evidence], now: int) -> None:
+        seconds = now / _SECOND
+        for one in evidence:
+            if isinstance(one, BinEvidence):
+                depth, wait_ns = one.bin.max_depth, one.bin.max_wait_ns
+            else:
+                depth, wait_ns = one.depth, one.wait_ns
+            self.maxima.reported(one.queue, depth, wait_ns / _SECOND, seconds)
+        self.machine.take(evidence, now)
 
     def _wake(self) -> None:
         self._news.set()
@@ -221,12 +244,15 @@ class IncidentService:
     async def _listen(self) -> None:
         while True:
             try:
+                if self._feed is not None:
+                    _log.info("reports are taken from `p4fabric collector` by %s", self._feed)
+                    await serve_feed(self._feed, self.collector)
                 async with open_endpoint(self.settings, self.collector) as self.address:
                     _log.info("reports of switches are taken at %s port %d (UDP)", *self.address)
                     await asyncio.Event().wait()
             except OSError as error:
-                host, port = self.settings.host, self.settings.port
-                _log.error("reports cannot be taken at %s port %d: %s", host, port, error.strerror)
+                where = self._feed or f"{self.settings.host} port {self.settings.port}"
+                _log.error("reports cannot be taken at %s: %s", where, error.strerror)
                 await asyncio.sleep(_TRY_AGAIN)
             finally:
                 self.address = None
@@ -243,6 +269,7 @@ class IncidentService:
     def _turned(self, turn: Turn, incident: Incident) -> None:
         match turn:
             case Turn.ONSET:
+                self.began += 1
                 self._publish(IncidentOnset(incident))
             case Turn.UPDATE:
                 self._keep_opening(incident)

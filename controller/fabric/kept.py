@@ -17,6 +17,8 @@ from p4fabric.controller.intents.rule_places import PolicyPlaces
 from p4fabric.controller.names import IntentKey
 from p4fabric.controller.store.records import Contents
 from p4fabric.controller.store.values import (
+    DrainedLink,
+    DrainedSwitch,
     GivenNumber,
     GoneSwitch,
     RestingNumber,
@@ -25,6 +27,7 @@ from p4fabric.controller.store.values import (
     StoredIntent,
     Value,
 )
+from p4fabric.controller.topology.drain import Drain
 from p4fabric.controller.topology.model import Cable, Host, Link
 
 __all__ = ["Written", "documents_of", "rows_of", "written"]
@@ -74,6 +77,10 @@ def rows_of(contents: Contents) -> Iterator[PersistedRow]:
         yield PersistedRow("rule places", kept.policy, PolicyPlaces(kept.priority, kept.order, kept.places))
     for cable in contents.cables:
         yield PersistedRow("cables", cable.value, cable.value)
+    for switch in contents.drained_switches:
+        yield PersistedRow("drains", switch.value.name, switch.value.drain)
+    for link in contents.drained_links:
+        yield PersistedRow("drains", link.value.cable, link.value.drain)
     for gone in contents.gone:
         yield PersistedRow("gone switches", gone.value.name, gone.value.declared)
 
@@ -106,6 +113,10 @@ def _value(row: PersistedRow, value: object, metadata: Mapping[IntentKey, Metada
             return link
         case "cables", Cable() as cable:
             return cable
+        case "drains", Drain() as drain if isinstance(row.key, Cable):
+            return DrainedLink(row.key, drain)
+        case "drains", Drain() as drain:
+            return DrainedSwitch(row.key, drain)
         case "gone switches", float() as declared:
             return GoneSwitch(row.key, declared)
     raise TypeError(f"{row.table} is not kept: {value!r}")

@@ -14,6 +14,7 @@ from p4fabric.controller.config import TelemetryConfig
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName
 from p4fabric.controller.telemetry.bus import EventBus
 from p4fabric.controller.telemetry.congestion import CongestionMonitor, Episode, Turn
+from p4fabric.controller.telemetry.congestion_series import CongestionSeries
 from p4fabric.controller.telemetry.counter_turns import CounterTurns, ReadCounters
 from p4fabric.controller.telemetry.counters import Count, CounterTotals, Source
 from p4fabric.controller.telemetry.drop_alarm import DropAlarm
@@ -60,6 +61,7 @@ class Observation:
         self.congestion = CongestionMonitor(
             self._turned, clear_after=lambda queue: max(config.clear_after, 2 * report_interval(queue))
         )
+        self.congestion_series = CongestionSeries()
         self.states = StateCounts()
         self.totals = CounterTotals()
         self.series = IntentSeries(config.series_kinds, config.most_series)
@@ -69,14 +71,14 @@ class Observation:
             self.totals,
             read_counters,
             counter_epoch,
-            self._now,
+            self.now,
             interval=config.counter_interval,
             share=config.counter_share,
         )
         alarm = DropAlarm(
             self.bus.publish, threshold=config.drop_threshold, clear_after=config.drop_clear_after
         )
-        self.drops = DropWatch(switches, drop_points, read_cells, alarm, self._now, counter_epoch)
+        self.drops = DropWatch(switches, drop_points, read_cells, alarm, self.now, counter_epoch)
         self._reported = asyncio.Event()
         self._clock_offset = time.time() - time.monotonic()
 
@@ -90,7 +92,9 @@ class Observation:
 
     def report(self, switch: SwitchName, report: CongestionReport) -> None:
         """A queue was too full."""
-        self.congestion.report(Queue(PortRef(switch, report.port), report.queue), report, self._now())
+        queue, now = Queue(PortRef(switch, report.port), report.queue), self.now()
+        self.congestion.report(queue, report, now)
+        self.congestion_series.reported(queue, now)
         self._reported.set()
 
     def counts(self, key: IntentKey, sources: Iterable[Source]) -> None:
@@ -118,7 +122,7 @@ class Observation:
     def _turned(self, turn: Turn, episode: Episode) -> None:
         match turn:
             case Turn.ONSET:
-                self.metrics.congestion_began(episode.queue)
+                self.congestion_series.began(episode.queue, episode.started_at)
                 self.bus.publish(CongestionOnset(episode))
             case Turn.UPDATE:
                 self.bus.publish(CongestionUpdate(episode))
@@ -128,14 +132,14 @@ class Observation:
     async def _follow_congestion(self) -> None:
         while True:
             self._reported.clear()
-            deadline = self.congestion.expire(self._now())
-            timeout = None if deadline is None else max(0.0, deadline - self._now())
+            deadline = self.congestion.expire(self.now())
+            timeout = None if deadline is None else max(0.0, deadline - self.now())
             try:
                 async with asyncio.timeout(timeout):
                     await self._reported.wait()
             except TimeoutError:
                 pass
 
-    def _now(self) -> float:
+    def now(self) -> float:
         """Seconds since 1970, on a clock that never goes back."""
         return time.monotonic() + self._clock_offset

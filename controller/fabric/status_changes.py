@@ -16,7 +16,7 @@ from p4fabric.controller.reasons import Code, Reason
 from p4fabric.controller.status import IntentState, IntentStatus
 from p4fabric.controller.telemetry.events import IntentsStatusChanged, IntentStatusChanged
 
-__all__ = ["HANDFUL", "StatusChanges", "one_change"]
+__all__ = ["HANDFUL", "MOST_TENANTS", "StatusChanges", "one_change"]
 
 HANDFUL = 8
 """Intents that change within a moment, or for the same reasons, and are told of one by one."""
@@ -24,7 +24,7 @@ _MOST_CAUSES = 16
 """Causes that are told apart in one moment."""
 _INTENTS_SHOWN = 5
 _REASONS_SHOWN = 3
-_MOST_TENANTS = 64
+MOST_TENANTS = 64
 """Tenants that are told apart."""
 _A_PART = 250
 
@@ -65,7 +65,7 @@ class _Group:
     def event(self, state: IntentState) -> IntentsStatusChanged:
         keys = tuple(key for key, _ in self.first[:_INTENTS_SHOWN])
         gained, cleared = _shortened(self.gained), _shortened(self.cleared)
-        tenants = dict(self.tenants) if len(self.tenants) <= _MOST_TENANTS else {}
+        tenants = dict(self.tenants) if len(self.tenants) <= MOST_TENANTS else {}
         return IntentsStatusChanged(state, self.count, dict(self.kinds), gained, cleared, keys, tenants)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from p4fabric.controller.fabric.announcements import StatusAnnouncements
+from p4fabric.controller.fabric.status_changes import MOST_TENANTS
 from p4fabric.controller.names import IntentKey
 from p4fabric.controller.reasons import Code, Reason
 from p4fabric.controller.status import IntentState, IntentStatus, SwitchStatusChanged
@@ -60,4 +61,8 @@ class StatusEvents:
         reasons = () if change.trouble is None else (change.trouble,)
         is_back = Reason(Code.SWITCH_DISCONNECTED, f"{change.switch} is not connected", switch=change.switch)
         cleared = () if reasons else (is_back,)
-        self._publish(IntentsStatusChanged(state, change.intents_concerned, {}, reasons, cleared, ()))
+        concerned = change.intents_concerned
+        told = concerned if len(concerned) <= MOST_TENANTS else {}
+        tenants = {str(tenant): count for tenant, count in told.items()}
+        count = sum(concerned.values())
+        self._publish(IntentsStatusChanged(state, count, {}, reasons, cleared, (), tenants))

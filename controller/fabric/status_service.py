@@ -32,6 +32,7 @@ _COUNTING = frozenset(
         Problem.CHANGES_FAILING,
         Problem.UNKNOWN_ENTRIES,
         Problem.ENTRIES_LEFT_ALONE,
+        Problem.DRAINED,
         Problem.NUMBERS_KEPT,
         Problem.STORE_FAILING,
     }
@@ -75,12 +76,17 @@ class StatusService:
 
     async def status(self) -> FabricStatus:
         """How the fabric is now."""
+        await self.links()
+        return self.latest()
+
+    async def links(self) -> Redundancy:
+        """What its links come to now."""
         async with self._looking:
             known = self._links()
             if known != self._known:
                 self._redundancy = await self._beside(known.redundancy)
                 self._known = known
-        return self.latest()
+            return self._redundancy
 
     def latest(self) -> FabricStatus:
         """How the fabric is now, with links as they were looked at last."""

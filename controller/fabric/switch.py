@@ -213,6 +213,14 @@ class FabricSwitch:
         """Whether it is known to hold just this under a key; None: nothing."""
         return self._reconciler is not None and self._reconciler.known_to_hold(key, entity)
 
+    def directs_as_wished(self, since: int) -> bool:
+        """Whether it sends packets on as was wished since a revision, as far as anybody can say."""
+        return self._reconciler is not None and self._reconciler.directs_as_wished(since)
+
+    def first_failure(self) -> Reason | None:
+        """What it refused, or what waits, and why: the first of it."""
+        return next(iter(self.failures.values()), None)
+
     def wanted(self, key: EntityKey) -> Entity | None:
         """What it should hold under a key."""
         return self._desired.get(key)

@@ -14,10 +14,20 @@ from p4fabric.controller.reasons import Code, Reason
 from p4fabric.controller.resources import Resource, WrittenDocument
 from p4fabric.controller.status import IntentState, IntentStatus
 from p4fabric.controller.telemetry.port_counts import PortCount
+from p4fabric.controller.topology.drain import Drain, Drained, DrainState
 from p4fabric.controller.topology.model import Role
 from p4fabric.pipelines.values import Port
 
-__all__ = ["Applied", "Deleted", "IntentPage", "IntentView", "PortView", "RefusedIntent", "SwitchView"]
+__all__ = [
+    "Applied",
+    "Deleted",
+    "DrainView",
+    "IntentPage",
+    "IntentView",
+    "PortView",
+    "RefusedIntent",
+    "SwitchView",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,26 @@ class Deleted:
 
 
 @dataclass(frozen=True, slots=True)
+class DrainView:
+    """A switch or a link that is drained, comes back, or (no drain) is in use as always."""
+
+    drained: Drained
+    drain: Drain | None
+    revision: int | None
+    """Of the store, when that changed last; None while it is in use."""
+    waiting_for: tuple[Reason, ...]
+    """Switches that may not send yet as they should."""
+    still_used: tuple[Reason, ...]
+    """For whom there is no other way."""
+
+    @property
+    def may_be_off(self) -> bool:
+        """Whether it is drained, all switches have acknowledged that, and nobody needs it."""
+        is_drained = self.drain is not None and self.drain.wanted and self.drain.is_settled
+        return is_drained and not (self.waiting_for or self.still_used)
+
+
+@dataclass(frozen=True, slots=True)
 class SwitchView:
     """One switch at one moment."""
 
@@ -124,6 +154,8 @@ class SwitchView:
     refused: int
     unknown: tuple[str, ...]
     """What it holds that this controller cannot read, and leaves alone."""
+    drain: DrainState | None
+    """How far it is with being drained; None: it is in use."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,11 @@ class AttachmentIndex:
         """Whether a network is open at a port."""
         return port in self._at_port
 
+    @property
+    def switches(self) -> Collection[SwitchName]:
+        """Those at which networks are open."""
+        return self._ports.keys()
+
     def ports_of(self, switch: SwitchName) -> frozenset[Port]:
         """The ports of a switch at which networks are open."""
         return frozenset(self._ports.get(switch, ()))

@@ -42,6 +42,7 @@ class Arbitration:
         self.standing = Standing.UNKNOWN
         self.reason = ""
         """Why we are not primary."""
+        self._head: tuple[int, bytes] = (0, b"")
 
     def request(self) -> p4r.StreamMessageRequest:
         """The bid, to be sent first on a new stream and whenever `update` says so."""
@@ -53,6 +54,13 @@ class Arbitration:
     def encoded_election_id(self) -> p4r.Uint128:
         """The election id that writes carry."""
         return U128.encode(self.election_id)
+
+    def write_head(self) -> bytes:
+        """A WriteRequest without updates, encoded: which switch, and who writes."""
+        if self._head[0] != self.election_id:
+            head = p4r.WriteRequest(device_id=self._device_id, election_id=self.encoded_election_id())
+            self._head = self.election_id, head.SerializeToString()
+        return self._head[1]
 
     def restart(self) -> None:
         """Forget what a closed stream said, and bid as at first."""

@@ -22,29 +22,25 @@ class CurrentState:
     def __init__(self, switch: SwitchName, listener: SessionListener) -> None:
         """Begin disconnected; the listener is told each change."""
         self._switch, self._listener = switch, listener
-        self._state = SessionState(Phase.DISCONNECTED, "not started")
-        self._waiters: set[asyncio.Future[None]] = set()
-
-    @property
-    def now(self) -> SessionState:
+        self.now = SessionState(Phase.DISCONNECTED, "not started")
         """The state now."""
-        return self._state
+        self._waiters: set[asyncio.Future[None]] = set()
 
     @property
     def phase(self) -> Phase:
         """Its phase."""
-        return self._state.phase
+        return self.now.phase
 
     async def wait_until(self, wanted: Callable[[SessionState], bool]) -> SessionState:
         """Wait until the state is as wanted; at once if it is already."""
-        while not wanted(self._state):
+        while not wanted(self.now):
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.add(waiter)
             try:
                 await waiter
             finally:
                 self._waiters.discard(waiter)
-        return self._state
+        return self.now
 
     def enter(self, phase: Phase, reason: str, *, rise: bool = False) -> None:
         """Change the state and tell everybody.
@@ -54,10 +50,10 @@ class CurrentState:
             reason: why.
             rise: whether what the switch holds must be read again: the epoch rises.
         """
-        state = SessionState(phase, reason, self._state.epoch + rise)
-        if state == self._state:
+        state = SessionState(phase, reason, self.now.epoch + rise)
+        if state == self.now:
             return
-        before, self._state = self._state.phase, state
+        before, self.now = self.now.phase, state
         _log.log(_severity(before, state), "%s: %s", self._switch, state)
         for waiter in self._waiters:
             if not waiter.done():

@@ -23,7 +23,7 @@ from p4fabric.controller.p4runtime.gnmi_follow import follow, responses
 from p4fabric.controller.shown import shorten
 from p4fabric.pipelines.values import Port
 
-__all__ = ["COUNTERS", "PortSample", "PortWatcher", "QueueSample", "follow_samples"]
+__all__ = ["COUNTERS", "QUEUE_LEAVES", "PortSample", "PortWatcher", "QueueSample", "follow_samples"]
 
 _log = logging.getLogger(__name__)
 
@@ -38,12 +38,12 @@ _PARTS = {
     for kind in ("unicast", "multicast", "broadcast")
 }
 """Counters that add up to another, of a switch that does not have that one."""
-_QUEUE = frozenset(
-    (
-        *("occupancy", "max-queue-len", "depth-limit", "rate-bps", "rate-pps"),
-        *("transmit-pkts", "transmit-octets", "dropped-pkts"),
-    )
+QUEUE_LEAVES = (
+    *("occupancy", "max-queue-len", "depth-limit", "rate-bps", "rate-pps"),
+    *("transmit-pkts", "transmit-octets", "dropped-pkts"),
+    *("drops/port-down", "drops/send-failed", "drops/beyond-mtu"),
 )
+"""Of the state of a queue."""
 _MOST_QUEUES = 16
 """Of a port; a switch has eight as a rule."""
 _LONGEST_NAME = 64
@@ -81,7 +81,7 @@ class PortWatcher(Protocol):
     """Who is told what ports have counted."""
 
     def ports_sampled(self, switch: SwitchName, samples: Collection[PortSample]) -> None:
-        """Some ports said what they have counted; all do once an interval."""
+        """Some ports said what they have counted; all do once an interval. None: the switch has no ports."""
 
     def ports_gone(self, switch: SwitchName, ports: Collection[Port]) -> None:
         """Ports that the switch had are there no more."""
@@ -112,20 +112,29 @@ async def follow_samples(
         timeout: seconds for the first answer.
     """
 
-    async def sample(*, queues: bool) -> AsyncGenerator[bool, None]:
-        request = _subscription(leaf, interval, queues)
-        ports = _Ports(leaf, front_ports)
+    async def sample(*below_queues: str) -> AsyncGenerator[bool, None]:
+        request = _subscription(leaf, interval, below_queues)
         longest = timeout + _MISSED * interval
-        async with aclosing(_notifications(channel, request, longest)) as notifications:
-            async for notification in notifications:
-                gone, changed = ports.take(notification)
-                if gone:
-                    watcher.ports_gone(switch, gone)
-                if changed:
-                    watcher.ports_sampled(switch, changed)
-                yield bool(changed)
+        while True:
+            ports, is_read = _Ports(leaf, front_ports), False
+            try:
+                async with aclosing(_notifications(channel, request, longest)) as notifications:
+                    async for notification in notifications:
+                        gone, changed = ports.take(notification)
+                        if gone:
+                            watcher.ports_gone(switch, gone)
+                        if changed or not is_read:
+                            watcher.ports_sampled(switch, changed)
+                        is_read = True
+                        yield bool(changed)
+                return
+            except TimeoutError:
+                # A switch without interfaces has nothing to send; it may get some.
+                if ports.has_interfaces or not is_read:
+                    raise
 
-    ways = (partial(sample, queues=True), partial(sample, queues=False))
+    # A switch may have only some of these leaves, or no queues.
+    ways = (partial(sample, *(f"/{one}" for one in QUEUE_LEAVES)), partial(sample, ""), sample)
     try:
         reason = await follow(ways, "the counters of ports", partial(watcher.ports_unread, switch))
     except Exception as error:
@@ -170,16 +179,16 @@ def _whole(notification: gnmi.Notification) -> list[gnmi.Update]:
     return found
 
 
-def _subscription(leaf: str, interval: float, with_queues: bool) -> gnmi.SubscribeRequest:
+def _subscription(leaf: str, interval: float, below_queues: Collection[str]) -> gnmi.SubscribeRequest:
     request = gnmi.SubscribeRequest()
     request.subscribe.mode = gnmi.SubscriptionList.STREAM
     request.subscribe.encoding = gnmi.Encoding.PROTO
     state = "/interfaces/interface[name=*]/state"
     for below in (leaf, "oper-status", "counters"):
         subscribe(request, f"{state}/{below}", gnmi.SAMPLE, interval=interval)
-    if with_queues:
-        queues = "/qos/interfaces/interface[interface-id=*]/output/queues/queue[name=*]/state"
-        subscribe(request, queues, gnmi.SAMPLE, interval=interval)
+    queues = "/qos/interfaces/interface[interface-id=*]/output/queues/queue[name=*]/state"
+    for below in below_queues:
+        subscribe(request, f"{queues}{below}", gnmi.SAMPLE, interval=interval)
     return request
 
 
@@ -209,6 +218,11 @@ class _Ports:
         self._interfaces: dict[str, _Interface] = {}
         self._names: dict[Port, str] = {}
         """A port is the interface that had its number first, as long as that is there."""
+
+    @property
+    def has_interfaces(self) -> bool:
+        """Whether any interface is there, if only for management."""
+        return bool(self._interfaces)
 
     def take(self, notification: gnmi.Notification) -> tuple[list[Port], list[PortSample]]:
         """Take what came; returns the ports that are gone, and samples of those that it spoke of.
@@ -249,7 +263,9 @@ class _Ports:
         last = (update.path.elem or prefix.elem)[-1].name
         if queue is not None:
             queue = shorten(queue, _LONGEST_NAME)
-            if last in _QUEUE and (queue in found.queues or len(found.queues) < _MOST_QUEUES):
+            if [one.name for one in (*prefix.elem, *update.path.elem)][-2:-1] == ["drops"]:
+                last = f"drops/{last}"
+            if last in QUEUE_LEAVES and (queue in found.queues or len(found.queues) < _MOST_QUEUES):
                 found.queues.setdefault(queue, {})[last] = _count(update)
         elif last in COUNTERS:
             found.counters[last] = _count(update)

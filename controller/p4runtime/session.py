@@ -226,8 +226,7 @@ class SwitchSession:
         with self._request(Phase.PRIMARY) as connection:
             return await write_batches(
                 connection.write,
-                self._endpoint.device_id,
-                self._arbitration.encoded_election_id(),
+                self._arbitration.write_head(),
                 updates,
                 size=self._target.batch_size,
                 in_flight=in_flight,

@@ -18,15 +18,15 @@ from p4fabric.pipelines.entities.wire import update_bytes, write_request_bytes
 __all__ = ["Write", "batches", "write_batches", "write_call"]
 
 
-Write = Callable[..., Awaitable[p4r.WriteResponse]]
-"""Takes a WriteRequest's bytes, and `timeout`."""
+Write = Callable[..., Awaitable[bytes]]
+"""Takes a WriteRequest's bytes, and `timeout`; answers with a WriteResponse's, which says nothing."""
 
 
 def write_call(channel: grpc.aio.Channel) -> Write:
-    """P4Runtime's Write on a channel, for requests that are bytes already."""
+    """P4Runtime's Write on a channel, for requests and answers as bytes."""
     method = p4r.DESCRIPTOR.services_by_name["P4Runtime"].methods_by_name["Write"]
     path = f"/{method.containing_service.full_name}/{method.name}"
-    return channel.unary_unary(path, None, p4r.WriteResponse.FromString)  # type: ignore[no-any-return]
+    return channel.unary_unary(path, None, None)  # type: ignore[no-any-return]
 
 
 def batches(updates: Sequence[AnyUpdate], size: int) -> Iterator[Sequence[AnyUpdate]]:
@@ -37,8 +37,7 @@ def batches(updates: Sequence[AnyUpdate], size: int) -> Iterator[Sequence[AnyUpd
 
 async def write_batches(
     write: Write,
-    device_id: int,
-    election_id: p4r.Uint128,
+    head: bytes,
     updates: Sequence[AnyUpdate],
     *,
     size: int,
@@ -49,8 +48,7 @@ async def write_batches(
 
     Args:
         write: sends a WriteRequest's bytes to the switch; see `write_call`.
-        device_id: its number there.
-        election_id: ours, as primary.
+        head: a WriteRequest without updates, encoded.
         updates: in any number; with `in_flight` 1 they are performed in this order by all servers
             known (section 12.2 lets a server choose an order within one batch).
         size: updates in a batch.
@@ -63,27 +61,14 @@ async def write_batches(
     Raises:
         P4RuntimeError: a whole request failed; what was performed is unknown.
     """
-    head = p4r.WriteRequest(device_id=device_id, election_id=election_id)
-
-    def encoded(batch: Sequence[AnyUpdate]) -> bytes:
-        return write_request_bytes(head, [update_bytes(update.kind, update.entity) for update in batch])
-
-    async def send(batch: Sequence[AnyUpdate], request: bytes) -> list[UpdateError]:
-        try:
-            with closed_means_unavailable():
-                await write(request, timeout=timeout)
-        except grpc.aio.AioRpcError as failure:
-            return update_errors(failure, batch)
-        return []
-
     if len(updates) <= size:
-        return await send(updates, encoded(updates))
+        return await _send(write, updates, _encoded(head, updates), timeout)
     window = asyncio.Semaphore(in_flight)
     errors: list[UpdateError] = []
 
     async def send_in_window(batch: Sequence[AnyUpdate], request: bytes) -> None:
         try:
-            errors.extend(await send(batch, request))
+            errors.extend(await _send(write, batch, request, timeout))
         finally:
             window.release()
 
@@ -91,10 +76,25 @@ async def write_batches(
         async with asyncio.TaskGroup() as writes:
             for batch in batches(updates, size):
                 # Encoded while those before it are on their way, so that the switch need not wait for it.
-                request = encoded(batch)
+                request = _encoded(head, batch)
                 await window.acquire()
                 writes.create_task(send_in_window(batch, request))
                 await asyncio.sleep(0)  # begins to send it
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return errors
+
+
+def _encoded(head: bytes, batch: Sequence[AnyUpdate]) -> bytes:
+    return write_request_bytes(head, [update_bytes(update.kind, update.entity) for update in batch])
+
+
+async def _send(
+    write: Write, batch: Sequence[AnyUpdate], request: bytes, timeout: float
+) -> list[UpdateError]:
+    try:
+        with closed_means_unavailable():
+            await write(request, timeout=timeout)
+    except grpc.aio.AioRpcError as failure:
+        return update_errors(failure, batch)
+    return []

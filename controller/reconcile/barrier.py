@@ -41,6 +41,18 @@ class Member(Protocol):
         So it is while the switch has not been read, or has not looked at a change yet.
         """
 
+    def is_known(self) -> bool:
+        """Whether it is known what the switch holds, or held when it went away, and all changes are known."""
+
+    def pending(self, key: EntityKey) -> tuple[Entity, bool] | None:
+        """What is to be written under a key, or (True) deleted; None: nothing."""
+
+    def held_under(self, key: EntityKey) -> Entity | None:
+        """What it holds under a key."""
+
+    def wishes_under(self, key: EntityKey) -> Entity | None:
+        """What it should hold under a key."""
+
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
@@ -175,6 +187,70 @@ class Barrier:
             if obstacle is not None:
                 return obstacle
         return None
+
+    def is_linked(self, name: SwitchName, port: int) -> bool:
+        """Whether a port has a link that works."""
+        return self._far_end(PortRef(name, Port(port))) is not None
+
+    def obstacle_on_way(
+        self, name: SwitchName, port: int, key: EntityKey, reaches: Callable[[Entity], Iterable[int]]
+    ) -> Obstacle | None:
+        """What is to be waited for before traffic is sent to where a link leads, and goes on from there.
+
+        That is a change of the path group of the same key, there or on any switch behind it. Then the traffic
+        arrives: all groups on its way are as they follow from one state of the fabric, so none leads back.
+        As with links, it is waited for though a switch is away.
+
+        Args:
+            name: the switch that sends.
+            port: of the link.
+            key: of the group.
+            reaches: the ports that a group sends to.
+        """
+        seen, waiting = {name}, [PortRef(name, Port(port))]
+        while waiting:
+            far = self._far_end(waiting.pop())
+            if far is None or far.switch in seen or far.switch not in self._members:
+                continue
+            seen.add(far.switch)
+            member = self._members[far.switch].member
+            if not member.is_known():
+                return Obstacle(far.switch, None, None)
+            if (pending := member.pending(key)) is not None:
+                return Obstacle(far.switch, key, *pending)
+            if (held := member.held_under(key)) is not None:
+                waiting += [PortRef(far.switch, Port(next_port)) for next_port in reaches(held)]
+        return None
+
+    def obstacle_to_tree(
+        self, tree: Scope, key: EntityKey, reaches: Callable[[Entity], Iterable[int]]
+    ) -> Obstacle | None:
+        """A switch that is away and keeps an old branch of a tree that would join branches of the new one.
+
+        It would do so where it leads to a switch that floods in the new tree, or that is away as well.
+
+        Args:
+            tree: the scope of its flood groups that have branches to lose, which are what is expected.
+            key: of its flood groups.
+            reaches: the ports that a group sends to.
+        """
+        for name in self._lacking.get(tree, ()):
+            lack = self._members[name]
+            if lack.member.is_writable():
+                continue
+            for _, branches, _ in lack.pending[tree].values():
+                for port in reaches(branches):
+                    far = self._far_end(PortRef(name, Port(port)))
+                    there = None if far is None else self._members.get(far.switch)
+                    if there is None:
+                        continue
+                    if not there.member.is_writable() or there.member.wishes_under(key) is not None:
+                        return Obstacle(name, key, branches, True)
+        return None
+
+    def done(self, name: SwitchName, key: EntityKey) -> None:
+        """Nothing is pending under a key, or something else: those that wait for it look again."""
+        self._wake(self._members[name], [key])
 
     def wait(self, obstacle: Obstacle, wake: Wake, key: EntityKey) -> None:
         """Be woken, once, when an obstacle may have gone."""

@@ -79,11 +79,17 @@ class Blocked:
             del self._untold[key]
         return [key for key in keys if key in self._blockers]
 
+    @property
+    def has_unfollowed(self) -> bool:
+        """Whether keys have come to wait since `circles` was asked."""
+        return bool(self._unfollowed)
+
     def circles(self) -> Iterator[list[EntityKey] | None]:
         """The circles of keys that have come to wait for each other since this was asked last.
 
         It costs what waits in a row, from what is new on: each key is looked at once. No circle leads over
-        another switch: only openers wait for those, and nothing waits for openers that are to be written.
+        another switch: only openers and path groups wait for those. Nothing waits for openers that are to be
+        written, and for path groups only such as are farther from where they lead.
 
         Yields:
             A circle; or None, after some milliseconds' worth: others may have their turn then, and change

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from p4fabric.pipelines.entities import Entity, EntityKey, MulticastGroup, TableEntry
+from p4fabric.pipelines.remembered import Remembered
 
 __all__ = ["Change", "Difference", "difference", "same"]
 
@@ -61,5 +62,8 @@ def same(one: Entity, other: Entity) -> bool:
     return False
 
 
-def _members(entry: TableEntry) -> Counter[Any]:
+def _count_members(entry: TableEntry) -> Counter[Any]:
     return Counter(getattr(entry, "action"))  # noqa: B009 - every generated table has it, the base has not
+
+
+_members = Remembered(_count_members)

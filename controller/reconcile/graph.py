@@ -71,6 +71,7 @@ class PendingOperations:
         self._held = held
         self._desired = desired
         self._barrier = barrier
+        self._revision_of = revision_of
         self._waits = Waits(switch, rules, held, desired, barrier, revision_of)
         self._on_ready = on_ready
         self._pending: dict[EntityKey, Operation] = {}
@@ -95,6 +96,17 @@ class PendingOperations:
     def get(self, key: EntityKey) -> Operation | None:
         """What is to be written under a key."""
         return self._pending.get(key)
+
+    def directs_otherwise(self, since: int) -> bool:
+        """Whether something is not there yet that decides where packets go, and was wished since a revision.
+
+        It costs what is pending, up to the first that is so.
+        """
+        return any(
+            wish is not None and self._rules.directs(wish) and self._revision_of(key) >= since
+            for key in self._pending
+            for wish in (self._desired.get(key),)
+        )
 
     @property
     def in_flight(self) -> Mapping[EntityKey, Operation]:
@@ -216,6 +228,11 @@ class PendingOperations:
         self._sent[self._turn_of(key, operation)] -= 1
         return operation
 
+    @property
+    def may_be_circular(self) -> bool:
+        """Whether something has come to wait since `break_circles` looked."""
+        return self._blocked.has_unfollowed
+
     async def break_circles(self) -> bool:
         """See that nothing waits for itself by way of others: where it does, what closes goes first.
 
@@ -288,7 +305,8 @@ class PendingOperations:
         opened, opens = set(self._rules.opens(held)), set(self._rules.opens(desired))
         if opened and opens and opened != opens:
             return Operation(UpdateKind.DELETE, held, closing=True, reopens=True)
-        return Operation(UpdateKind.MODIFY, desired, closing=bool(opened and not opens))
+        first = self._waits.first_step(held, desired)
+        return Operation(UpdateKind.MODIFY, first, closing=bool(opened and not opens))
 
     def _forget(self, key: EntityKey) -> int | None:
         """Forget what is pending; returns since which revision it lacks, if it is a protector."""

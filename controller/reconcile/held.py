@@ -5,13 +5,12 @@ Every change is one key's and costs what the entity mentions. This module does n
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator
 
 from p4fabric.pipelines.entities import Entity, EntityKey, TableEntry
 from p4fabric.pipelines.safety import Number, SafetyRules
 
-__all__ = ["Held", "discount"]
+__all__ = ["Held", "count", "discount"]
 
 _NONE: frozenset[EntityKey] = frozenset()
 
@@ -24,7 +23,7 @@ class Held:
         self._rules = rules
         self._entities: dict[EntityKey, Entity] = {}
         self._referrers: dict[EntityKey, dict[EntityKey, None]] = {}
-        self._numbers: Counter[Number] = Counter()
+        self._numbers: dict[Number, int] = {}
         self._prioritised: dict[tuple[object, ...], dict[EntityKey, None]] = {}
         """Entries of tables with priorities, by table and exact fields: what one packet may match."""
 
@@ -85,16 +84,22 @@ class Held:
             self._entities[key] = entity
             for target in self._rules.references(entity):
                 self._referrers.setdefault(target, {})[key] = None
-            self._numbers.update(self._rules.numbers(entity))
+            count(self._numbers, self._rules.numbers(entity))
             if isinstance(entity, TableEntry) and entity.HAS_PRIORITY:
                 self._prioritised.setdefault(entity.place, {})[key] = None
 
 
-def discount(counter: Counter[Number], numbers: Iterable[Number]) -> None:
+def count(counts: dict[Number, int], numbers: Iterable[Number]) -> None:
+    """Count numbers once more."""
+    for number in numbers:
+        counts[number] = counts.get(number, 0) + 1
+
+
+def discount(counts: dict[Number, int], numbers: Iterable[Number]) -> None:
     """Take numbers out of a count; those that reach zero leave it."""
     for number in numbers:
-        left = counter[number] - 1
+        left = counts.get(number, 0) - 1
         if left > 0:
-            counter[number] = left
+            counts[number] = left
         else:
-            del counter[number]
+            counts.pop(number, None)

@@ -5,11 +5,10 @@ This module does not know what is desired, or when anything is read.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from p4fabric.controller.p4runtime.read import ReadResult
-from p4fabric.controller.reconcile.held import Held, discount
+from p4fabric.controller.reconcile.held import Held, count, discount
 from p4fabric.pipelines.entities import Entity
 from p4fabric.pipelines.safety import Number, SafetyRules
 
@@ -37,7 +36,7 @@ class Known:
         """Grows with each write and each read: what was read in between is worth nothing."""
         self.writes = 0
         """In flight."""
-        self._uncertain: Counter[Number] = Counter()
+        self._uncertain: dict[Number, int] = {}
         """Numbers of writes in flight, and of those that nobody knows the outcome of."""
 
     def may_mention(self, number: Number) -> bool:
@@ -50,7 +49,7 @@ class Known:
         self.version += 1
         self.digest = None
         for entity in entities:
-            self._uncertain.update(self._rules.numbers(entity))
+            count(self._uncertain, self._rules.numbers(entity))
 
     def answered(self, entity: Entity) -> None:
         """It is known whether the write of an entity was performed."""

@@ -44,6 +44,8 @@ class Cause(Enum):
     OLD_OPENER = "waits until {other}, which opens the same traffic, is gone"
     PROTECTOR = "waits {other}, which closes what it opens"
     LINK = "waits {other}, so that both ends of a link are open before traffic is sent over it"
+    TREE = "waits {other}, so that nothing is flooded by old branches and new ones"
+    PATH = "waits {other}, so that traffic that is sent there goes on, and does not come back"
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,11 @@ class News:
         return self._leaving
 
     @property
+    def has_missing(self) -> bool:
+        """Whether something that was reported as installed was found not to be."""
+        return bool(self._missing)
+
+    @property
     def installed(self) -> int:
         """How many keys are installed, reported or about to be."""
         return len(self._told_installed) + len(self._installed)

@@ -43,6 +43,9 @@ class Refusals:
     def __iter__(self) -> Iterator[EntityKey]:
         return iter(self._refusals)
 
+    def __len__(self) -> int:
+        return len(self._refusals)
+
     def may_be_corrected(self, key: EntityKey, error: UpdateError) -> bool:
         """Whether a read may show why the switch refused: the key is there, or not, against what is known."""
         if error.code not in (StatusCode.ALREADY_EXISTS, StatusCode.NOT_FOUND):

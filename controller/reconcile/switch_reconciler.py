@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from p4fabric.controller.compiler.delta import SwitchDelta
-from p4fabric.controller.names import SwitchName
 from p4fabric.controller.p4runtime.backoff import Backoff
 from p4fabric.controller.p4runtime.errors import P4RuntimeError
 from p4fabric.controller.p4runtime.state import Phase
@@ -44,6 +43,8 @@ _BATCH = 500
 """Updates in one write."""
 _WRITES = 4
 """Writes in flight at once."""
+_GATHERING = 0.1
+"""Seconds in which news is gathered while writes are on their way: their answers are more of it."""
 
 
 class Reconciler:
@@ -73,6 +74,8 @@ class Reconciler:
                 `look_again` once it says no.
         """
         self._session = session
+        self.name = session.name
+        """The switch's name."""
         self._barrier = barrier
         self._on_progress = on_progress
         self._timing = timing or Timing()
@@ -94,6 +97,8 @@ class Reconciler:
         self._resume_at = 0.0
         self._backoff = Backoff(self._timing.first_retry, self._timing.longest_retry)
         self._tell_waiting_at: float | None = None
+        self._tell_at: float | None = None
+        """When to tell what has been gathered."""
         barrier.join(self)
         self._graph = PendingOperations(
             session.name,
@@ -113,11 +118,6 @@ class Reconciler:
             may_start=lambda: self.is_settled() and not (self._known.writes or self._known.doubtful),
             on_news=self._wake.set,
         )
-
-    @property
-    def name(self) -> SwitchName:
-        """The switch's name."""
-        return self._session.name
 
     def begin(self, desired: Mapping[EntityKey, Entity], revision: int) -> None:
         """Say all that is desired, once, before all changes. Not blocking; not to be changed afterwards."""
@@ -179,6 +179,29 @@ class Reconciler:
             return True
         return self._known.epoch != self._session.state.epoch and self._wishes.protects(scope)
 
+    def is_known(self) -> bool:
+        """Whether it is known what the switch holds, or held when it went away, and all changes are known."""
+        known, state = self._known, self._session.state
+        is_current = known.epoch == state.epoch or (known.epoch is not None and not self.is_writable())
+        return self._begun and is_current and not (self._changes or known.doubtful)
+
+    def pending(self, key: EntityKey) -> tuple[Entity, bool] | None:
+        """What is to be written under a key, or (True) deleted; None: nothing."""
+        operation = self._graph.get(key)
+        return None if operation is None else (operation.entity, operation.kind is UpdateKind.DELETE)
+
+    def held_under(self, key: EntityKey) -> Entity | None:
+        """What the switch holds under a key."""
+        return self._known.held.get(key)
+
+    def wishes_under(self, key: EntityKey) -> Entity | None:
+        """What the switch should hold under a key."""
+        return self._wishes.entities.get(key)
+
+    def directs_as_wished(self, since: int) -> bool:
+        """Whether the switch sends packets on as was wished since a revision, as far as anybody can say."""
+        return self.is_known() and not self._graph.directs_otherwise(since)
+
     async def run(self) -> None:
         """Reconcile for ever. Ends by cancellation only; what was in flight then is read when run again."""
         async with asyncio.TaskGroup() as tasks:
@@ -187,8 +210,9 @@ class Reconciler:
             while True:
                 self._wake.clear()
                 until = await self._turn(tasks)
-                self._tell()
-                await self._wait(until)
+                self._tell_in_time()
+                moments = [one for one in (until, self._tell_at) if one is not None]
+                await self._wait(min(moments, default=None))
 
     async def _wait(self, until: float | None) -> None:
         """Wait until there is something to do, or it is `until`."""
@@ -209,12 +233,14 @@ class Reconciler:
 
     async def _turn(self, tasks: asyncio.TaskGroup) -> float | None:
         """Do what can be done now; returns when to look again at the latest."""
-        await self._take_in()
-        await self._release()
+        if self._changes:
+            await self._take_in()
+        if self._unclaimed:
+            await self._release()
         state = self._session.state
         if state.phase is not Phase.PRIMARY or not self._begun:
             return None
-        if self._now() < self._resume_at:
+        if self._resume_at and self._now() < self._resume_at:
             return self._resume_at
         if self._known.epoch != state.epoch or self._known.doubtful:
             if not self._known.writes:
@@ -228,10 +254,11 @@ class Reconciler:
         self._hold = None if hold is None else hold.reason
         if hold is not None:
             return None if hold.seconds is None else self._now() + hold.seconds
-        for key in self._refusals.due(self._now(), _BATCH):
-            self._graph.try_again(key)
+        if self._refusals:
+            for key in self._refusals.due(self._now(), _BATCH):
+                self._graph.try_again(key)
         await self._write_ready(tasks, state.epoch)
-        if not self._known.writes and await self._graph.break_circles():
+        if not self._known.writes and self._graph.may_be_circular and await self._graph.break_circles():
             await self._write_ready(tasks, state.epoch)
         return self._next_look()
 
@@ -244,14 +271,11 @@ class Reconciler:
                 await turn()
 
     def _may_write(self, epoch: int) -> bool:
+        if not self._graph.has_candidates or self._known.writes >= _WRITES:
+            return False
         state = self._session.state
-        return (
-            self._graph.has_candidates
-            and self._known.writes < _WRITES
-            and not (self._changes or self._known.doubtful)
-            and state.phase is Phase.PRIMARY
-            and state.epoch == epoch
-        )
+        is_ours = state.phase is Phase.PRIMARY and state.epoch == epoch
+        return is_ours and not (self._changes or self._known.doubtful)
 
     def _next_look(self) -> float | None:
         """When to try again, or to tell what waits."""
@@ -329,9 +353,8 @@ class Reconciler:
 
     async def _take_in(self) -> None:
         """Take all changes in: what is written next leads to what is desired now, not to half of a change."""
-        if self._changes:
-            await self._changes.take_in(self._wish)
-            self._barrier.changed(self.name)
+        await self._changes.take_in(self._wish)
+        self._barrier.changed(self.name)
 
     async def _release(self) -> None:
         for number, key in enumerate(self._unclaimed.release()):
@@ -388,7 +411,18 @@ class Reconciler:
         self._told_epoch = epoch
         self._barrier.changed(self.name)
 
+    def _tell_in_time(self) -> None:
+        """Tell what is news at once, or in a while, if there will be more in a moment and nothing is lost."""
+        if self._known.writes and not self._news.has_missing:
+            now = self._now()
+            if self._tell_at is None:
+                self._tell_at = now + _GATHERING
+            if now < self._tell_at:
+                return
+        self._tell()
+
     def _tell(self) -> None:
+        self._tell_at = None
         state = self._session.state
         idle = not (len(self._graph) or self._known.writes or self._known.doubtful)
         summary = Summary(

@@ -10,7 +10,12 @@
   network's scopes, too.
 * What lets a sender in is written, and what keeps it out is deleted, when no protector of what the sender
   would enter is pending here. A new port waits there for old ways on to go, too.
-* A group sends to a port that it did not send to before when both ends of the port's link are open.
+* A group sends to a port that it did not send to before when both ends of the port's link are open. A path
+  group does so when the groups of the same key there, and behind, are as they should be: nothing that is sent
+  comes back or is lost on the way. A group none of whose ports has a link any more does not wait for that.
+* A flood group gets new branches when no switch that can be written to has old ones of its tree: frames would
+  go round on both. So it loses its own first. All of that waits for a switch that is away and has old ones,
+  if these lead into the new tree.
 * What overrides protectors and is to go counts as a protector that is pending.
 * What leads traffic on, behind what judges it, is written when no protector of its scopes is pending here. So
   it is deleted where something behind it leads the traffic elsewhere. What led there before counts as an old
@@ -96,6 +101,10 @@ class Waits:
         """Pending protectors that the barrier knows of: their scopes, and since which revision they lack."""
         self._closing_first: set[EntityKey] = set()
         """Protectors that wait for nothing in their table any more."""
+        self._paths: set[EntityKey] = set()
+        """Pending path groups: those of other switches may wait for them."""
+        self._old_branches: dict[EntityKey, tuple[Scope]] = {}
+        """Flood groups that have branches which they are to lose."""
 
     def add(self, key: EntityKey, operation: Operation, lacking: int | None) -> None:
         """An operation is pending.
@@ -122,6 +131,11 @@ class Waits:
             self._old_leads.add(key, self._led_on_before(operation, held))
         if operation.reopens:
             self.reopening.add(key)
+        if self._rules.is_path(operation.entity):
+            self._paths.add(key)
+        if held is not None and (branches := self._lost_branches(held, operation)) is not None:
+            self._old_branches[key] = (_tree(key),)
+            self._barrier.expect(self._switch, key, (_tree(key),), 0, branches, delete=True)
 
     def remove(self, key: EntityKey) -> int | None:
         """It is pending no more; returns since which revision it lacks, if it is a protector."""
@@ -133,6 +147,11 @@ class Waits:
         scopes, since = self._expected.pop(key, ((), None))
         if scopes:
             self._barrier.settle(self._switch, key, scopes)
+        if (tree := self._old_branches.pop(key, None)) is not None:
+            self._barrier.settle(self._switch, key, tree)
+        if key in self._paths:
+            self._paths.discard(key)
+            self._barrier.done(self._switch, key)
         return since
 
     def is_protector(self, key: EntityKey) -> bool:
@@ -172,6 +191,10 @@ class Waits:
                     return Blocker(Cause.REFERRED_TO, target)
         if operation.closing:
             return None
+        if key in self._old_branches:
+            obstacle = self._barrier.obstacle_to_tree(_tree(key), key, self._rules.reaches)
+            if obstacle is not None:
+                return Blocker(Cause.TREE, obstacle=obstacle)
         blocker = self._old_opener_that_is_guarded(key, held, desired)
         if blocker is not None:
             return blocker
@@ -291,14 +314,50 @@ class Waits:
                 return Blocker(Cause.PROTECTOR, obstacle=obstacle)
         return None
 
+    def first_step(self, held: Entity, desired: Entity) -> Entity:
+        """What is to be written first where something else is desired than is held."""
+        wanted, had = frozenset(self._rules.reaches(desired)), frozenset(self._rules.reaches(held))
+        part = self._rules.part_of_tree(held, wanted)
+        if part is None or not (self._are_linked(had - wanted) and self._are_linked(wanted - had)):
+            return desired
+        return part
+
+    def _lost_branches(self, held: Entity, operation: Operation) -> Entity | None:
+        """What of a flood group's branches an operation takes away; None: nothing, or it is none."""
+        kept = () if operation.kind is UpdateKind.DELETE else self._rules.reaches(operation.entity)
+        lost = frozenset(self._rules.reaches(held)) - frozenset(kept)
+        return self._rules.part_of_tree(held, lost) if self._are_linked(lost) else None
+
+    def _are_linked(self, ports: Iterable[int]) -> bool:
+        """Whether any of some ports has a link that works."""
+        return any(self._barrier.is_linked(self._switch, port) for port in ports)
+
     def _not_yet_to_reach(self, key: EntityKey, operation: Operation, held: Entity | None) -> Blocker | None:
-        """A closed end of a link, before a group sends over it, too; a new group has no other way."""
+        """What is beyond a link, before a group sends over it, too; a new group has no other way."""
         if held is None:
             return None
-        before, revision = tuple(self._rules.reaches(held)), self._revision_of(key)
-        for port in self._rules.reaches(operation.entity):
-            if port not in before:
-                obstacle = self._barrier.obstacle_on_link(self._switch, port, revision)
+        before, revision, barrier = tuple(self._rules.reaches(held)), self._revision_of(key), self._barrier
+        added = [port for port in self._rules.reaches(operation.entity) if port not in before]
+        for port in added:
+            obstacle = barrier.obstacle_on_link(self._switch, port, revision)
+            if obstacle is not None:
+                return Blocker(Cause.LINK, obstacle=obstacle)
+        if self._rules.part_of_tree(held, ()) is not None and self._are_linked(added):
+            obstacle = barrier.obstacle(_tree(key), revision) or barrier.obstacle_to_tree(
+                _tree(key), key, self._rules.reaches
+            )
+            if obstacle is not None:
+                return Blocker(Cause.TREE, obstacle=obstacle)
+        if self._rules.is_path(operation.entity) and self._are_linked(before):
+            for port in added:
+                obstacle = barrier.obstacle_on_way(self._switch, port, key, self._rules.reaches)
                 if obstacle is not None:
-                    return Blocker(Cause.LINK, obstacle=obstacle)
+                    return Blocker(Cause.PATH, obstacle=obstacle)
         return None
+
+
+def _tree(key: EntityKey) -> Scope:
+    """The scope of flood groups of one key that have branches to lose."""
+    _, number, *_ = key
+    assert isinstance(number, int)
+    return ("tree", number)

@@ -201,8 +201,11 @@ class Relation(Generic[G, E]):
             self._remove(group, element, 1)
 
     def replace(self, old: Iterable[tuple[G, E]], new: Iterable[tuple[G, E]]) -> None:
-        """A row gave some pairs, and gives others now."""
-        before, after = Counter(old), Counter(new)
+        """A row gave some pairs, and gives others now; or, most often, the same."""
+        earlier, later = list(old), list(new)
+        if earlier == later:
+            return
+        before, after = Counter(earlier), Counter(later)
         for (group, element), count in (before - after).items():
             self._remove(group, element, count)
         for (group, element), count in (after - before).items():

@@ -7,11 +7,12 @@ is called or who is told.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from p4fabric.controller.compiler.delta import FabricDelta, SlotChange, SwitchDelta
-from p4fabric.controller.names import IntentKey, SwitchName
+from p4fabric.controller.names import IntentKey, SwitchName, TenantName
 from p4fabric.controller.reasons import Reason
 from p4fabric.controller.status.reasons import Rank, Reasons
 from p4fabric.controller.status.values import SwitchProgress
@@ -92,9 +93,9 @@ class SwitchEntries:
     """Nothing waits for it."""
     is_told_of: bool = False
     """Whether the numbers of entries that wait for it show in the statuses of intents."""
-    intents: int = 0
-    """How many want something there, or have something there that has not gone."""
-    behind: int = 0
+    intents: Counter[TenantName] = field(default_factory=Counter)
+    """How many want something there, or have something there that has not gone, by tenant."""
+    behind: Counter[TenantName] = field(default_factory=Counter)
     """How many of these wait for it."""
     entries: dict[EntityKey, Entry] = field(default_factory=dict)
     leaving: dict[EntityKey, None] = field(default_factory=dict)
@@ -176,7 +177,8 @@ class EntryCounts:
 
     def _unsettle(self, switch: SwitchEntries, key: EntityKey, entry: Entry) -> Iterator[None]:
         """What the switch said of an entry counts no more. An entry may have thousands of owners."""
-        yield from self._set_failure(switch, key, entry, None)
+        if entry.failure is not None:
+            yield from self._set_failure(switch, key, entry, None)
         if entry.is_installed:
             entry.is_installed = False
             for intent in entry.owners:
@@ -281,22 +283,23 @@ class EntryCounts:
 
     def _settle(self, switch: SwitchEntries, key: EntityKey, entry: Entry) -> Iterator[None]:
         """The switch holds what is wanted under a key, or nothing if nothing is."""
-        yield from self._set_failure(switch, key, entry, None)
+        if entry.failure is not None:
+            yield from self._set_failure(switch, key, entry, None)
         entry.is_installed = entry.is_wanted
         for intent in entry.owners:
             self._count(switch, intent, waiting=-1)
             if self._is_over():
                 yield
-        yield from self._forget_leavers(switch, key, entry)
+        if entry.leavers:
+            yield from self._forget_leavers(switch, key, entry)
 
     def _forget_leavers(self, switch: SwitchEntries, key: EntityKey, entry: Entry) -> Iterator[None]:
-        if entry.leavers:
-            for intent in entry.leavers:
-                self._count(switch, intent, leaving=-1)
-                if self._is_over():
-                    yield
-            entry.leavers = None
-            del switch.leaving[key]
+        for intent in entry.leavers or ():
+            self._count(switch, intent, leaving=-1)
+            if self._is_over():
+                yield
+        entry.leavers = None
+        del switch.leaving[key]
 
     def _set_failure(
         self, switch: SwitchEntries, key: EntityKey, entry: Entry, reason: Reason | None
@@ -354,7 +357,7 @@ class EntryCounts:
         if share is None:
             share = intent.shares[name] = Share()
             intent.concerned = self._same(intent.concerned | {name})
-            switch.intents += 1
+            switch.intents[intent.key.tenant] += 1
             self.touched[intent] = None
         was_behind = share.waiting or share.leaving
         share.wanted += wanted
@@ -364,18 +367,18 @@ class EntryCounts:
         if is_behind:
             if not was_behind:
                 intent.behind = self._same(intent.behind | {name})
-                switch.behind += 1
+                switch.behind[intent.key.tenant] += 1
                 self.touched[intent] = None
             elif switch.is_told_of:
                 self.touched[intent] = None
         elif was_behind:
             intent.behind = self._same(intent.behind - {name})
-            switch.behind -= 1
+            _count_down(switch.behind, intent.key.tenant)
             self.touched[intent] = None
         if not is_behind and not share.wanted:
             del intent.shares[name]
             intent.concerned = self._same(intent.concerned - {name})
-            switch.intents -= 1
+            _count_down(switch.intents, intent.key.tenant)
             self.touched[intent] = None
 
     def _is_step_done(self) -> bool:
@@ -395,3 +398,9 @@ class EntryCounts:
         if len(self._sets) > _MOST_SETS:
             self._sets.clear()
         return self._sets.setdefault(names, names)
+
+
+def _count_down(counts: Counter[TenantName], tenant: TenantName) -> None:
+    counts[tenant] -= 1
+    if not counts[tenant]:
+        del counts[tenant]

@@ -13,10 +13,12 @@ from p4fabric.controller.intents.numbers import Number
 from p4fabric.controller.names import IntentKey, SwitchName
 from p4fabric.controller.severity import Finding, Problem, Severity, severity_of, whole, worst
 from p4fabric.controller.status.values import time_text
+from p4fabric.controller.topology.drain import DrainState
 from p4fabric.controller.topology.model import Cable
 from p4fabric.controller.topology.redundancy import LeafPair, Redundancy, SwitchRedundancy
 
 __all__ = [
+    "DrainFacts",
     "FabricFacts",
     "FabricStatus",
     "SwitchFacts",
@@ -55,6 +57,8 @@ class SwitchFacts:
     """Entries that it held before, that nobody asked for, and that may be of intents that are refused."""
     unknown: tuple[str, ...] = ()
     """What it holds that this controller cannot read, and leaves alone."""
+    may_be_off: bool = False
+    """It is drained, and nobody needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,27 @@ class SwitchStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class DrainFacts:
+    """What is known of a switch or a link that is drained, or comes back."""
+
+    about: str
+    switches: tuple[SwitchName, ...]
+    """That, or those at its ends."""
+    state: DrainState
+    since: float
+    """In seconds since 1970."""
+    waiting_for: tuple[str, ...] = ()
+    """What is to happen before the next step, a sentence each."""
+    still_used: tuple[str, ...] = ()
+    """For whom there is no other way, a sentence each."""
+
+    @property
+    def may_be_off(self) -> bool:
+        """Whether it is drained, and nobody needs it."""
+        return self.state is DrainState.DRAINED and not (self.waiting_for or self.still_used)
+
+
+@dataclass(frozen=True, slots=True)
 class FabricFacts:
     """What is known of the fabric."""
 
@@ -94,6 +119,7 @@ class FabricFacts:
     store_error: str | None = None
     """Why the store cannot be written; None while it can."""
     store_since: float = 0.0
+    drains: Collection[DrainFacts] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +178,10 @@ def _of_switch(facts: SwitchFacts, links: SwitchRedundancy) -> Iterable[Finding]
         yield finding(Severity.AT_RISK, Problem.SWITCH_GONE, text)
         return
     cut_off = links.expected > 0 and not links.found
+    if facts.may_be_off and not facts.connected:
+        text = f"{name} is not connected since {since}, which is expected: it is drained"
+        yield finding(Severity.OK, Problem.SWITCH_DISCONNECTED, text)
+        return
     why = f" ({facts.reason})" if facts.reason else ""
     if not facts.connected and cut_off:
         text = f"{name} is down since {since}: neither its control channel{why} nor any of its links works"
@@ -196,7 +226,7 @@ def fabric_status(facts: FabricFacts) -> FabricStatus:
     switches = tuple(
         switch_status(switch, of_switches.get(switch.name, NO_LINKS_OF_SWITCH)) for switch in facts.switches
     )
-    others = [*_of_numbers(facts), *_of_store(facts)]
+    others = [*_of_numbers(facts), *_of_store(facts), *map(_of_drain, facts.drains)]
     severity = worst(
         (whole([switch.severity for switch in switches]), facts.links.severity, severity_of(others))
     )
@@ -230,6 +260,23 @@ def _of_numbers(facts: FabricFacts) -> Iterable[Finding]:
         away = switch is None or not switch.connected
         cure = "connect it, or declare it gone" if away else "see what it refuses"
         yield Finding(Severity.AT_RISK, Problem.NUMBERS_KEPT, name, f"{text}; {cure}", (name,))
+
+
+def _of_drain(drain: DrainFacts) -> Finding:
+    """It is as an operator wants it, and worth a word: others should know before they look for a fault."""
+    since, about = time_text(drain.since), drain.about
+    match drain.state:
+        case DrainState.DRAINED if drain.still_used:
+            text = f"{about} is drained since {since}, and stays in use: {_listed(drain.still_used)}"
+        case DrainState.DRAINED:
+            text = f"{about} is drained since {since}: it may be switched off"
+        case DrainState.PREPARING | DrainState.MOVING:
+            text = f"{about} is being drained since {since}: do not switch it off yet"
+        case _:
+            text = f"{about} comes back into use since {since}"
+    if drain.waiting_for:
+        text += f"; waits: {_listed(drain.waiting_for)}"
+    return Finding(Severity.OK, Problem.DRAINED, about, text, drain.switches)
 
 
 def _of_store(facts: FabricFacts) -> Iterable[Finding]:

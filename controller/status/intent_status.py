@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from p4fabric.controller.compiler.delta import FabricDelta
-from p4fabric.controller.names import IntentKey, SwitchName
+from p4fabric.controller.names import IntentKey, SwitchName, TenantName
 from p4fabric.controller.reasons import Reason
 from p4fabric.controller.status.backlog import Backlog
 from p4fabric.controller.status.census import Census, Group
@@ -273,9 +273,9 @@ class IntentStatuses:
             entries.is_gone = True
             self._set_epoch(name, None)
             self._note_trouble(name)
-            self._backlog.do(self._give_up(name, entries.intents))
+            self._backlog.do(self._give_up(name, Counter(entries.intents)))
 
-    def _give_up(self, name: SwitchName, concerned: int) -> Iterator[None]:
+    def _give_up(self, name: SwitchName, concerned: Counter[TenantName]) -> Iterator[None]:
         # Where it is connected again by now, what it still holds is waited for again.
         if self._counts.switch(name).is_gone:
             yield from self._counts.give_up(name)
@@ -301,10 +301,10 @@ class IntentStatuses:
         else:
             self._troubled.pop(name, None)
 
-    def _announce(self, name: SwitchName, concerned: int) -> None:
+    def _announce(self, name: SwitchName, concerned: Counter[TenantName]) -> None:
         if concerned:
             trouble = self._switches[name].reason if name in self._troubled else None
-            self._listener.switch_status_changed(SwitchStatusChanged(name, concerned, trouble))
+            self._listener.switch_status_changed(SwitchStatusChanged(name, dict(concerned), trouble))
 
     def _switch(self, name: SwitchName) -> SwitchTrouble:
         switch = self._switches.get(name)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from p4fabric.controller.intents.life import IntentState
-from p4fabric.controller.names import IntentKey, SwitchName
+from p4fabric.controller.names import IntentKey, SwitchName, TenantName
 from p4fabric.controller.reasons import Reason
 from p4fabric.pipelines.entities import EntityKey
 
@@ -43,8 +43,8 @@ class SwitchStatusChanged:
     """
 
     switch: SwitchName
-    intents_concerned: int
-    """How many intents' statuses are others now, or say something else; at least 1."""
+    intents_concerned: Mapping[TenantName, int]
+    """How many intents' statuses are others now, or say something else, by tenant; at least one."""
     trouble: Reason | None
     """What is wrong with the switch; None: nothing any more."""
 

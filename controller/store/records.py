@@ -9,6 +9,8 @@
 | `links/SWITCH/PORT/SWITCH/PORT` | nothing more; one direction of a link |
 | `cables/SWITCH/PORT/SWITCH/PORT` | nothing more; a link that was seen once, and should be up |
 | `places/KIND/TENANT/NAME` | where a policy's rules stand among those of its tenant |
+| `drained-switches/NAME` | since when a switch is drained or comes back, and how far that is |
+| `drained-links/SWITCH/PORT/SWITCH/PORT` | the same of a link |
 | `switches/gone/NAME` | when an operator said that this switch will not come back |
 | `unsettled/NAME` | how many of a switch's entries may not have followed the changes that were kept |
 | `tokens/NAME` | a token of the API without its secret; `controller/access` reads and writes them |
@@ -36,6 +38,8 @@ from p4fabric.controller.intents.owners import Owners
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.store.revisions import Listing, Record
 from p4fabric.controller.store.values import (
+    DrainedLink,
+    DrainedSwitch,
     GivenNumber,
     GoneSwitch,
     RestingNumber,
@@ -45,6 +49,7 @@ from p4fabric.controller.store.values import (
     UnsettledSwitch,
     Value,
 )
+from p4fabric.controller.topology.drain import Drain
 from p4fabric.controller.topology.model import Cable, Host, Link
 from p4fabric.pipelines.values import MacAddress, Port
 
@@ -146,6 +151,13 @@ class _Places(_Fields):
     places: dict[str, StrictInt]
 
 
+class _Drain(_Fields):
+    since: float
+    wanted: StrictBool
+    avoided: StrictBool
+    wasAvoided: StrictBool
+
+
 class _Gone(_Fields):
     declared: float
 
@@ -223,6 +235,27 @@ def _link_path(link: Link) -> tuple[object, ...]:
     return link.source.switch, link.source.port, link.destination.switch, link.destination.port
 
 
+def _cable_path(cable: Cable) -> tuple[object, ...]:
+    return cable.one.switch, cable.one.port, cable.other.switch, cable.other.port
+
+
+def _load_cable(parts: Sequence[str]) -> Cable:
+    return Cable.of(_port(*parts[:2]), _port(*parts[2:]))
+
+
+def _dump_drain(drain: Drain) -> dict[str, object]:
+    return {
+        "since": drain.since,
+        "wanted": drain.wanted,
+        "avoided": drain.avoided,
+        "wasAvoided": drain.was_avoided,
+    }
+
+
+def _load_drain(fields: _Drain) -> Drain:
+    return Drain(fields.since, fields.wanted, fields.avoided, fields.wasAvoided)
+
+
 _KINDS: Mapping[type[Any], _Kind[Any, Any]] = {
     StoredIntent: _Kind[StoredIntent, _Intent](
         INTENTS,
@@ -268,9 +301,9 @@ _KINDS: Mapping[type[Any], _Kind[Any, Any]] = {
         "cables/",
         4,
         _Nothing,
-        lambda cable: (cable.one.switch, cable.one.port, cable.other.switch, cable.other.port),
+        _cable_path,
         lambda cable: {},
-        lambda parts, fields: Cable.of(_port(*parts[:2]), _port(*parts[2:])),
+        lambda parts, fields: _load_cable(parts),
     ),
     RulePlaces: _Kind[RulePlaces, _Places](
         "places/",
@@ -279,6 +312,22 @@ _KINDS: Mapping[type[Any], _Kind[Any, Any]] = {
         lambda rules: _intent_path(rules.policy),
         lambda rules: {"priority": rules.priority, "order": rules.order, "places": dict(rules.places)},
         lambda parts, fields: RulePlaces(_intent_key(parts), fields.priority, fields.order, fields.places),
+    ),
+    DrainedSwitch: _Kind[DrainedSwitch, _Drain](
+        "drained-switches/",
+        1,
+        _Drain,
+        lambda drained: (drained.name,),
+        lambda drained: _dump_drain(drained.drain),
+        lambda parts, fields: DrainedSwitch(SwitchName(parts[0]), _load_drain(fields)),
+    ),
+    DrainedLink: _Kind[DrainedLink, _Drain](
+        "drained-links/",
+        4,
+        _Drain,
+        lambda drained: _cable_path(drained.cable),
+        lambda drained: _dump_drain(drained.drain),
+        lambda parts, fields: DrainedLink(_load_cable(parts), _load_drain(fields)),
     ),
     GoneSwitch: _Kind[GoneSwitch, _Gone](
         "switches/gone/",
@@ -354,6 +403,8 @@ class Contents:
     links: tuple[Stored[Link], ...]
     cables: tuple[Stored[Cable], ...]
     places: tuple[Stored[RulePlaces], ...]
+    drained_switches: tuple[Stored[DrainedSwitch], ...]
+    drained_links: tuple[Stored[DrainedLink], ...]
     gone: tuple[Stored[GoneSwitch], ...]
     unsettled: tuple[Stored[UnsettledSwitch], ...]
     not_understood: tuple[NotUnderstood, ...]
@@ -370,6 +421,8 @@ class Contents:
             yield from kind
         for more in (self.links, self.cables, self.places, self.gone, self.unsettled):
             yield from more
+        yield from self.drained_switches
+        yield from self.drained_links
 
 
 def read(listing: Listing) -> Contents:
@@ -391,6 +444,8 @@ def read(listing: Listing) -> Contents:
         links=tuple(found[Link]),
         cables=tuple(found[Cable]),
         places=tuple(found[RulePlaces]),
+        drained_switches=tuple(found[DrainedSwitch]),
+        drained_links=tuple(found[DrainedLink]),
         gone=tuple(found[GoneSwitch]),
         unsettled=tuple(found[UnsettledSwitch]),
         not_understood=tuple(not_understood),

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from p4fabric.controller.intents.metadata import Metadata
 from p4fabric.controller.names import IntentKey, SwitchName
+from p4fabric.controller.topology.drain import Drain
 from p4fabric.controller.topology.model import Cable, Host, Link
 
 __all__ = [
+    "DrainedLink",
+    "DrainedSwitch",
     "GivenNumber",
     "GoneSwitch",
     "RestingNumber",
@@ -82,6 +85,22 @@ class GoneSwitch:
 
 
 @dataclass(frozen=True, slots=True)
+class DrainedSwitch:
+    """A switch that is drained, or comes back."""
+
+    name: SwitchName
+    drain: Drain
+
+
+@dataclass(frozen=True, slots=True)
+class DrainedLink:
+    """A link that is drained, or comes back."""
+
+    cable: Cable
+    drain: Drain
+
+
+@dataclass(frozen=True, slots=True)
 class UnsettledSwitch:
     """Changes were kept that a switch had not acknowledged when the last of them was."""
 
@@ -98,6 +117,8 @@ Value = (
     | Link
     | Cable
     | RulePlaces
+    | DrainedSwitch
+    | DrainedLink
     | GoneSwitch
     | UnsettledSwitch
 )

@@ -6,7 +6,7 @@ given, never read. This module does not know what reads the cells.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from p4fabric.controller.names import SwitchName
@@ -55,6 +55,8 @@ class DropCounts:
     def __init__(self) -> None:
         """Begin without counts."""
         self._known: dict[SwitchName, dict[DropPoint, _Known]] = {}
+        self._cells: dict[SwitchName, Collection[DropPoint]] = {}
+        """What was read last."""
         self._read_at: dict[SwitchName, float] = {}
         self._taken_at: dict[SwitchName, float] = {}
         """When cells were taken last; since then, a switch may have been read, and had counted nothing."""
@@ -71,6 +73,7 @@ class DropCounts:
         """
         taken_at, read_at = self._taken_at.get(switch), self._read_at.get(switch, now)
         self._read_at[switch] = self._taken_at[switch] = now
+        self._cells[switch] = cells.keys()
         known, grown = self._known.setdefault(switch, {}), []
         for point, cell in cells.items():
             before = known.get(point)
@@ -112,6 +115,13 @@ class DropCounts:
     def read_at(self, switch: SwitchName) -> float | None:
         """When a switch was read last, or None."""
         return self._read_at.get(switch)
+
+    def of(self, switch: SwitchName) -> Iterator[PointCount]:
+        """The points of a switch that were read last, and those that have dropped a packet before."""
+        read = self._cells.get(switch, ())
+        for point, known in list(self._known.get(switch, {}).items()):
+            if known.total or point in read:
+                yield PointCount(point, known.total, known.rate)
 
     def nonzero(self) -> tuple[PointCount, ...]:
         """All points that have dropped at least one packet, the worst first."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from p4fabric.controller.names import SwitchName
@@ -90,6 +90,10 @@ class DropWatch:
     def counts(self) -> tuple[PointCount, ...]:
         """All points that have dropped at least one packet, the worst first."""
         return self._counts.nonzero()
+
+    def counts_of(self, switch: SwitchName) -> Iterator[PointCount]:
+        """The points of a switch that are read, and those that have dropped a packet."""
+        return self._counts.of(switch)
 
     @property
     def raised(self) -> Collection[DropPoint]:

@@ -66,9 +66,9 @@ def subject_of(event: e.Event) -> Subject:
             return Subject(intents, _switches((*reasons, *cleared)), tenants or None)
         case e.IntentDeleted(key):
             return Subject((key,))
-        case e.SwitchConnected(switch) | e.SwitchDisconnected(switch):
+        case e.SwitchConnected(switch) | e.SwitchDisconnected(switch) | e.SwitchDrainChanged(switch):
             return Subject(switches=(switch,))
-        case e.LinkUp(link) | e.LinkDown(link):
+        case e.LinkUp(link) | e.LinkDown(link) | e.LinkDrainChanged(link):
             return Subject(switches=(link.source.switch, link.destination.switch))
         case e.HostLearned(host) | e.HostForgotten(host):
             return _of_host(host)

@@ -16,6 +16,7 @@ from p4fabric.controller.severity import Finding, Severity
 from p4fabric.controller.telemetry.congestion import Episode
 from p4fabric.controller.telemetry.drops import DropPoint
 from p4fabric.controller.telemetry.incidents import Incident
+from p4fabric.controller.topology.drain import DrainState
 from p4fabric.controller.topology.model import Host, Link
 from p4fabric.pipelines.values import IPv4Address, IPv6Address, MacAddress
 
@@ -41,9 +42,11 @@ __all__ = [
     "IntentStatusChanged",
     "IntentsStatusChanged",
     "LinkDown",
+    "LinkDrainChanged",
     "LinkUp",
     "SwitchConnected",
     "SwitchDisconnected",
+    "SwitchDrainChanged",
     "TrafficDropped",
     "TrafficDropsCleared",
     "class_of",
@@ -100,7 +103,7 @@ class IntentsStatusChanged:
     intents: tuple[IntentKey, ...]
     """The first few."""
     tenants: Mapping[str, int] = field(default_factory=dict)
-    """How many of each tenant; empty where nobody knows, or where there are too many tenants."""
+    """How many of each tenant; empty where there are too many tenants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,25 @@ class SwitchDisconnected:
 
     switch: SwitchName
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchDrainChanged:
+    """A switch is further with being drained, or with coming back."""
+
+    switch: SwitchName
+    state: DrainState | None
+    """None: it is in use again."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDrainChanged:
+    """A link is further with being drained, or with coming back."""
+
+    link: Link
+    """In one of its directions."""
+    state: DrainState | None
+    """None: it is in use again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +298,8 @@ Event = (
     | IntentDeleted
     | SwitchConnected
     | SwitchDisconnected
+    | SwitchDrainChanged
+    | LinkDrainChanged
     | LinkUp
     | LinkDown
     | HostLearned
@@ -302,6 +326,8 @@ _CLASSES: Mapping[type[Event], EventClass] = {
     IntentDeleted: EventClass.INTENTS,
     SwitchConnected: EventClass.SWITCHES,
     SwitchDisconnected: EventClass.SWITCHES,
+    SwitchDrainChanged: EventClass.SWITCHES,
+    LinkDrainChanged: EventClass.LINKS,
     LinkUp: EventClass.LINKS,
     LinkDown: EventClass.LINKS,
     HostLearned: EventClass.HOSTS,

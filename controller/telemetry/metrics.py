@@ -2,7 +2,8 @@
 
 Values are taken at each scrape from a `View`, so that nothing is counted twice; in turns with others on the
 event loop, and written as text beside it. The number of series follows switches, ports and tenants, and is
-bounded for intents. This module does not know how a value came about and puts nothing secret into a label.
+bounded for intents: no label has a flow, a host or a time. What a switch says has a value only while the
+switch says it. This module does not know how a value came about and puts nothing secret into a label.
 """
 
 from __future__ import annotations
@@ -18,15 +19,18 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
-from p4fabric.controller.names import IntentKey, SwitchName
+from p4fabric.controller.names import IntentKey, PortRef, SwitchName
 from p4fabric.controller.severity import Severity
-from p4fabric.controller.telemetry.congestion import Episode
+from p4fabric.controller.telemetry.balance import Balance
+from p4fabric.controller.telemetry.congestion_series import CongestionSeries, Watched, congestion_metrics
 from p4fabric.controller.telemetry.counters import Count
 from p4fabric.controller.telemetry.drop_counts import PointCount
 from p4fabric.controller.telemetry.events import EventClass
+from p4fabric.controller.telemetry.families import A_TURN
 from p4fabric.controller.telemetry.port_counts import PortCounts
-from p4fabric.controller.telemetry.port_metrics import A_TURN, port_metrics
-from p4fabric.controller.telemetry.queue import Queue
+from p4fabric.controller.telemetry.port_metrics import balance_metrics, port_metrics
+from p4fabric.controller.telemetry.queue_maxima import QueueMaxima
+from p4fabric.controller.telemetry.report_metrics import IncidentFigures, report_metrics
 from p4fabric.controller.turns import turn
 
 __all__ = ["CONTENT_TYPE", "Metrics", "SwitchFigures", "View"]
@@ -93,9 +97,30 @@ class View(Protocol):
     def tenant_counts(self) -> Iterable[tuple[str, str, int, int]]:
         """Kind, tenant, packets, bytes."""
 
-    def active_congestion(self) -> Iterable[Episode]: ...
+    def drains(self) -> Mapping[tuple[str, str], int]:
+        """How many switches and links are drained or come back, by kind and state."""
+
+    def watches(self) -> Iterable[Watched | None]:
+        """Ports that are watched, of switches that are connected; None: others may have their turn."""
+
+    @property
+    def congestion_series(self) -> CongestionSeries: ...
+    @property
+    def maxima(self) -> QueueMaxima: ...
+    @property
+    def incidents(self) -> IncidentFigures: ...
+    @property
+    def now(self) -> float:
+        """Seconds since 1970, as `maxima` is told."""
+
     def drops(self) -> Iterable[PointCount]:
-        """Ports and reasons that have dropped at least one packet."""
+        """Ports and reasons that are read, of switches that are connected."""
+
+    def balances(self) -> Iterable[Balance | None]:
+        """How evenly groups of ports are used; None: others may have their turn."""
+
+    def peer_of(self, port: PortRef) -> PortRef | None:
+        """The other end of a port's link."""
 
     @property
     def ports(self) -> PortCounts: ...
@@ -118,13 +143,12 @@ class Metrics:
 
     def __init__(self, view: View) -> None:
         """Take what is asked at each scrape."""
-        self._fabric = _FabricFamilies(view, self)
+        self._fabric = _FabricFamilies(view)
         self._scraping = asyncio.Lock()
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         build = Info("p4fabric_build", "1; the version that runs.", registry=self._registry)
         build.info({"version": version("p4fabric"), "python": platform.python_version()})
-        self._episodes: dict[Queue, int] = {}
         self._reconcile = Histogram(
             "p4fabric_reconcile_seconds",
             "From a new desired state of a switch until it holds exactly that.",
@@ -132,6 +156,8 @@ class Metrics:
             registry=self._registry,
             buckets=(0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
         )
+        for switch in view.switch_figures():
+            self._reconcile.labels(switch.name)
         self._compile = Histogram(
             "p4fabric_compile_seconds",
             "One compilation of what changed.",
@@ -147,15 +173,6 @@ class Metrics:
         """A compilation was done."""
         self._compile.observe(seconds)
 
-    def congestion_began(self, queue: Queue) -> None:
-        """An episode began."""
-        self._episodes[queue] = self._episodes.get(queue, 0) + 1
-
-    @property
-    def episodes(self) -> Mapping[Queue, int]:
-        """Episodes so far, by queue."""
-        return self._episodes
-
     async def page(self, only: Callable[[dict[str, str]], bool] | None = None) -> bytes:
         """The exposition, as text; one at a time, whoever asks.
 
@@ -164,18 +181,18 @@ class Metrics:
                 left out.
         """
         async with self._scraping:
-            families: list[Metric] = []
+            # Each family becomes text at once, so that there are never the samples of all in memory.
+            found: list[bytes] = []
             for family in self._fabric.collect():
                 if family is None:
                     await turn()
-                else:
-                    families.append(family)
-            if only is not None:
-                return await asyncio.to_thread(_part, families, only)
-            return await asyncio.to_thread(self._write, families)
-
-    def _write(self, families: list[Metric]) -> bytes:
-        return _text([*families, *self._registry.collect()])
+                elif only is None:
+                    found.append(await asyncio.to_thread(_text, [family]))
+                elif family.samples:
+                    found.append(await asyncio.to_thread(_part, family, only))
+            if only is None:
+                found.append(await asyncio.to_thread(generate_latest, self._registry))
+            return b"".join(found)
 
 
 def _text(families: list[Metric]) -> bytes:
@@ -184,10 +201,9 @@ def _text(families: list[Metric]) -> bytes:
     return generate_latest(registry)
 
 
-def _part(families: list[Metric], only: Callable[[dict[str, str]], bool]) -> bytes:
-    for family in families:
-        family.samples = [sample for sample in family.samples if only(sample.labels)]
-    return _text([family for family in families if family.samples])
+def _part(family: Metric, only: Callable[[dict[str, str]], bool]) -> bytes:
+    family.samples = [sample for sample in family.samples if only(sample.labels)]
+    return _text([family]) if family.samples else b""
 
 
 class _Collected(Collector):
@@ -207,8 +223,8 @@ class _Collected(Collector):
 class _FabricFamilies:
     """Makes families; None says that this has taken a while, and others may have their turn."""
 
-    def __init__(self, view: View, metrics: Metrics) -> None:
-        self._view, self._metrics = view, metrics
+    def __init__(self, view: View) -> None:
+        self._view = view
 
     def collect(self) -> Iterator[Metric | None]:
         """All families, one after another."""
@@ -216,9 +232,10 @@ class _FabricFamilies:
         yield from self._switches()
         yield from self._intents()
         yield from self._congestion()
-        yield self._drops()
+        yield from self._drops()
         view = self._view
-        yield from port_metrics(view.ports, view.ports.unread)
+        yield from port_metrics(view.ports, view.ports.unread, view.peer_of)
+        yield from balance_metrics(view.balances())
         events = CounterMetricFamily("p4fabric_events", "Events published.", labels=["class"])
         lost = CounterMetricFamily(
             "p4fabric_events_lost", "Events that slow subscribers lost.", labels=["class"]
@@ -227,6 +244,12 @@ class _FabricFamilies:
             for event_class, number in numbers.items():
                 family.add_metric([event_class], number)
         yield from (events, lost)
+        drains = GaugeMetricFamily(
+            "p4fabric_drains", "Switches and links that are drained, or come back.", labels=["kind", "state"]
+        )
+        for (kind, state), number in view.drains().items():
+            drains.add_metric([kind, state], number)
+        yield drains
         yield GaugeMetricFamily("p4fabric_links", "Directions of links that are up.", view.links_up)
         yield GaugeMetricFamily("p4fabric_hosts", "Hosts that are known.", view.hosts_known)
 
@@ -279,8 +302,9 @@ class _FabricFamilies:
             held.add_metric([switch.name], switch.held is not None)
             in_sync.add_metric([switch.name], switch.in_sync)
             entries.add_metric([switch.name, "desired"], switch.desired)
-            entries.add_metric([switch.name, "installed"], switch.installed)
-            entries.add_metric([switch.name, "refused"], switch.refused)
+            if switch.connected:
+                entries.add_metric([switch.name, "installed"], switch.installed)
+                entries.add_metric([switch.name, "refused"], switch.refused)
             dropped.add_metric([switch.name], switch.messages_dropped)
         yield from (connected, held, in_sync, entries, dropped)
 
@@ -338,31 +362,22 @@ class _FabricFamilies:
                 yield None
         yield from (packets, octets)
 
-    def _congestion(self) -> Iterator[Metric]:
-        names = ["switch", "port", "queue"]
-        episodes = CounterMetricFamily("p4fabric_congestion_episodes", "Congestion episodes.", labels=names)
-        depth = GaugeMetricFamily(
-            "p4fabric_congestion_depth_packets", "By the last report; 0 without congestion.", labels=names
-        )
-        delay = GaugeMetricFamily(
-            "p4fabric_congestion_delay_seconds", "By the last report; 0 without congestion.", labels=names
-        )
-        active = {episode.queue: episode for episode in self._view.active_congestion()}
-        for queue, number in self._metrics.episodes.items():
-            labels = [queue.port.switch, str(queue.port.port), str(queue.queue)]
-            episode = active.get(queue)
-            episodes.add_metric(labels, number)
-            depth.add_metric(labels, episode.depth if episode else 0)
-            delay.add_metric(labels, episode.delay_us / 1e6 if episode else 0)
-        yield from (episodes, depth, delay)
+    def _congestion(self) -> Iterator[Metric | None]:
+        view = self._view
+        connected = frozenset(switch.name for switch in view.switch_figures() if switch.connected)
+        yield from congestion_metrics(view.watches(), view.congestion_series)
+        yield from view.maxima.families(connected, view.now)
+        yield from report_metrics(view.incidents)
 
-    def _drops(self) -> Metric:
+    def _drops(self) -> Iterator[Metric | None]:
         dropped = CounterMetricFamily(
-            "p4fabric_dropped_packets",
-            "Packets that a switch dropped, by port and reason.",
+            "p4fabric_program_drops",
+            "Packets that the program dropped, by port and reason.",
             labels=["switch", "port", "direction", "reason"],
         )
-        for count in self._view.drops():
+        for number, count in enumerate(self._view.drops(), 1):
             port, direction, reason = count.point
             dropped.add_metric([port.switch, str(port.port), direction, reason.label], count.packets)
-        return dropped
+            if number % A_TURN == 0:
+                yield None
+        yield dropped

@@ -1,9 +1,9 @@
 """What ports and queues have counted, of all switches, so that no total ever goes back.
 
 A switch that restarts counts from zero. It says so itself, by when its counters were cleared last; or a
-counter does, that is smaller than before. What counts stays
-while a switch is away; what only holds for the moment (up or down, depth) is not known then. This module
-does not know where samples come from.
+counter does, that is smaller than before. Totals stay while a switch is away, and go on when it is back;
+what only holds for the moment (up or down, depth, how fast it sends) is not known then. Time is given, never
+read. This module does not know where samples come from.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.p4runtime.port_samples import PortSample
 from p4fabric.controller.telemetry.port_rates import PortRates
+from p4fabric.controller.telemetry.recent_rate import RecentRate
 from p4fabric.pipelines.values import Port
 
 __all__ = ["PortCount", "PortCounts", "QueueCount"]
@@ -41,6 +42,16 @@ class PortCount:
     rates: Mapping[str, float] | None = None
     """What the totals grew by a second, between the last two samples; None where there are not two."""
     queues: dict[str, QueueCount] = field(default_factory=dict)
+    is_read: bool = True
+    """Whether the switch still tells; if not, totals are those of its last sample."""
+    sent: RecentRate = field(default_factory=RecentRate)
+    """Bytes that left, over the last minute."""
+
+    @property
+    def speed(self) -> float | None:
+        """Bytes a second that can leave at most; None where there is no limit, or the switch does not say."""
+        rates = [rate for queue in self.queues.values() if (rate := queue.now.get("rate-bps", 0))]
+        return max(rates) / 8 if rates else None
 
 
 _NOW = frozenset(("occupancy", "max-queue-len", "depth-limit", "rate-bps", "rate-pps"))
@@ -79,10 +90,12 @@ class PortCounts:
         now = self._clock()
         for sample in samples:
             count = self._ports[switch].setdefault(sample.port, PortCount(sample.interface, sample.up))
-            count.interface, count.up = sample.interface, sample.up
+            count.interface, count.up, count.is_read = sample.interface, sample.up, True
             self._add(count.totals, (switch, sample.port, None), sample.cleared_at, sample.counters)
             rates = self._rates.setdefault((switch, sample.port), PortRates())
             count.rates = rates.sampled(count.totals, now)
+            if "out-octets" in count.totals:
+                count.sent.take(count.totals["out-octets"], now)
             for queue in sample.queues:
                 queue_count = count.queues.setdefault(queue.name, QueueCount())
                 leaves = queue.leaves
@@ -104,8 +117,9 @@ class PortCounts:
 
     def _forget_the_moment(self, switch: SwitchName, port: Port) -> None:
         count = self._ports[switch][port]
-        count.up = count.rates = None
+        count.up, count.rates, count.is_read = None, None, False
         self._rates[switch, port].forget()
+        count.sent.forget()
         for queue in count.queues.values():
             queue.now = {}
 

@@ -1,50 +1,57 @@
-"""Ports and queues in Prometheus's words. This module does not know how a value came about."""
+"""Ports and groups of ports in Prometheus's words.
+
+This module does not know how a value came about.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from p4fabric.controller.names import PortRef, SwitchName
+from p4fabric.controller.telemetry.balance import Balance
+from p4fabric.controller.telemetry.drops import Direction
+from p4fabric.controller.telemetry.families import Filling, handed_on
 from p4fabric.controller.telemetry.port_counts import PortCount
+from p4fabric.controller.telemetry.queue_metrics import QueueFamilies, drops_of_port
 
-__all__ = ["A_TURN", "port_metrics"]
+__all__ = ["balance_metrics", "port_metrics"]
 
-A_TURN = 250
-"""Values taken before others have their turn on the event loop."""
-_PORTS_A_TURN = 16
+_PORTS_A_TURN = 4
 
-_PORT, _QUEUE = ("switch", "port"), ("switch", "port", "queue")
-_PORT_COUNTERS = {
-    "in-pkts": ("receive_packets", "Packets that came in."),
-    "in-octets": ("receive_bytes", "Bytes of frames that came in."),
-    "in-discards": ("receive_drops", "Packets that came in and found no room, or were too long."),
-    "in-errors": ("receive_errors", "Broken packets that came in, where the switch counts them."),
-    "out-pkts": ("transmit_packets", "Packets that left."),
-    "out-octets": ("transmit_bytes", "Bytes of frames that left."),
-    "out-discards": ("transmit_drops", "Packets that did not leave: queue full, link down, or not taken."),
-    "out-errors": ("transmit_errors", "Packets that failed to leave, where the switch counts them."),
+_PORT = ("switch", "port")
+_COUNTERS = {
+    "pkts": ("packets", "Packets that came in (ingress) or left (egress)."),
+    "octets": ("bytes", "Bytes of frames that came in or left."),
+    "errors": ("errors", "Broken packets that came in or failed to leave, where the switch counts them."),
 }
-_QUEUE_COUNTERS = {
-    "transmit-pkts": ("transmitted_packets", "Packets that left a queue."),
-    "transmit-octets": ("transmitted_bytes", "Bytes of frames that left a queue."),
-    "dropped-pkts": ("dropped_packets", "Packets that found a queue full."),
-}
-_QUEUE_GAUGES = {
-    "occupancy": ("depth_packets", "Packets that wait in a queue."),
-    "depth-limit": ("depth_limit_packets", "Packets that may wait in each priority of a queue."),
-    "max-queue-len": ("max_depth_packets", "The most packets that waited since the switch started."),
-}
+_DROPPED, _ANY = "discards", "any"
+_DIRECTIONS = {"in": Direction.INGRESS, "out": Direction.EGRESS}
 
 
 def port_metrics(
-    ports: Iterable[tuple[PortRef, PortCount]], unread: Mapping[SwitchName, str | None]
+    ports: Iterable[tuple[PortRef, PortCount]],
+    unread: Mapping[SwitchName, str | None],
+    peer_of: Callable[[PortRef], PortRef | None],
 ) -> Iterator[Metric | None]:
     """All families, and None now and then, for others to have their turn.
 
-    A series exists where the switch has told the value at least once.
+    A series exists where the switch has told the value, as long as it goes on to do so.
+
+    Args:
+        ports: of all switches.
+        unread: why the ports of a switch are not read; None while they are.
+        peer_of: the other end of a port's link.
     """
+    return handed_on(_filled(ports, unread, peer_of))
+
+
+def _filled(
+    ports: Iterable[tuple[PortRef, PortCount]],
+    unread: Mapping[SwitchName, str | None],
+    peer_of: Callable[[PortRef], PortRef | None],
+) -> Filling:
     read = GaugeMetricFamily(
         "p4fabric_switch_ports_read", "1 while the counters of its ports are read.", labels=["switch"]
     )
@@ -54,29 +61,63 @@ def port_metrics(
         "p4fabric_port_up", "1 while a port can send; none while nobody knows.", labels=_PORT
     )
     info = GaugeMetricFamily(
-        "p4fabric_port_info", "1; the name of a port's interface.", labels=[*_PORT, "interface"]
+        "p4fabric_port_info",
+        "1; the name of a port's interface, and the other end of its link.",
+        labels=[*_PORT, "interface", "peer"],
     )
-    of_ports = {
-        leaf: CounterMetricFamily(f"p4fabric_port_{name}", text, labels=_PORT)
-        for leaf, (name, text) in _PORT_COUNTERS.items()
+    counters = {
+        leaf: CounterMetricFamily(f"p4fabric_port_{name}", text, labels=[*_PORT, "direction"])
+        for leaf, (name, text) in _COUNTERS.items()
     }
-    of_queues: dict[str, CounterMetricFamily | GaugeMetricFamily] = {
-        leaf: CounterMetricFamily(f"p4fabric_queue_{name}", text, labels=_QUEUE)
-        for leaf, (name, text) in _QUEUE_COUNTERS.items()
-    }
-    for leaf, (name, text) in _QUEUE_GAUGES.items():
-        of_queues[leaf] = GaugeMetricFamily(f"p4fabric_queue_{name}", text, labels=_QUEUE)
+    dropped = CounterMetricFamily(
+        "p4fabric_port_drops",
+        "Packets that found no room or were too long (ingress), or did not leave (egress), by reason.",
+        labels=[*_PORT, "direction", "reason"],
+    )
+    queues = QueueFamilies()
     for number, (port, count) in enumerate(ports, 1):
         if number % _PORTS_A_TURN == 0:
             yield None
+        if not count.is_read:
+            continue
         labels = [port.switch, str(port.port)]
-        info.add_metric([*labels, count.interface], 1)
+        peer = peer_of(port)
+        info.add_metric([*labels, count.interface, "" if peer is None else str(peer)], 1)
         if count.up is not None:
             up.add_metric(labels, count.up)
+        reasons = drops_of_port(count.queues)
         for leaf, total in count.totals.items():
-            of_ports[leaf].add_metric(labels, total)
-        for queue, found in count.queues.items():
-            for leaf, value in {**found.totals, **found.now}.items():
-                if family := of_queues.get(leaf):
-                    family.add_metric([*labels, queue], value)
-    yield from (read, up, info, *of_ports.values(), *of_queues.values())
+            way, _, what = leaf.partition("-")
+            direction = _DIRECTIONS[way]
+            if what != _DROPPED:
+                counters[what].add_metric([*labels, direction], total)
+            elif direction is Direction.INGRESS or not reasons:
+                dropped.add_metric([*labels, direction, _ANY], total)
+        for reason, total in reasons.items():
+            dropped.add_metric([*labels, Direction.EGRESS, reason], total)
+        queues.add(labels, count.queues)
+    return [read, up, info, *counters.values(), dropped, *queues]
+
+
+def balance_metrics(balances: Iterable[Balance | None]) -> Iterator[Metric | None]:
+    """How evenly groups of equal-cost ports are used; None, as it comes, is for others to have their turn."""
+    labels = ("switch", "group")
+    ratio = GaugeMetricFamily(
+        "p4fabric_ecmp_imbalance_ratio",
+        "Of the bytes of a group of equal-cost ports in the last minute: the busiest port's over the mean.",
+        labels=labels,
+    )
+    load = GaugeMetricFamily(
+        "p4fabric_ecmp_load_ratio",
+        "The part of a group's speed that was used in the last minute.",
+        labels=labels,
+    )
+    for balance in balances:
+        if balance is None:
+            yield None
+            continue
+        names = [balance.switch, balance.group]
+        ratio.add_metric(names, balance.imbalance)
+        if balance.load is not None:
+            load.add_metric(names, balance.load)
+    yield from (ratio, load)

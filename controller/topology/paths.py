@@ -1,9 +1,11 @@
 """Ways through the fabric: equal-cost next hops, and trees that reach every member once.
 
 A link counts once both its directions are known. Parallel links between two switches are a bundle: all of
-them carry traffic, a tree uses one. Results depend on the switches and links only, not on the order in which
-they were found. `Paths.changed` costs what a change touches: distances stay valid while every switch keeps a
-neighbour one step nearer, and no new link is a short cut. This module knows nothing of networks or entries.
+them carry traffic, a tree uses one. What is to be avoided is on a way only where there is no other, however
+long: of all ways, those count that cross the least of it, and of these the shortest. Results depend on the
+switches and links only, not on the order in which they were found. `Paths.changed` costs what a change
+touches: distances stay valid while every switch keeps a neighbour that is nearer, and no new link is a short
+cut. This module knows nothing of networks or entries.
 """
 
 from __future__ import annotations
@@ -11,9 +13,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from types import MappingProxyType
 
 from p4fabric.controller.names import PortRef, SwitchName
+from p4fabric.controller.topology.drain import NOTHING, Avoided, Drained
 from p4fabric.controller.topology.model import Cable, Link, Role, Topology
 from p4fabric.pipelines.values import Port
 
@@ -25,7 +29,10 @@ Path = tuple[Link, ...]
 """A way from a switch to another, link by link."""
 _Bundles = dict[SwitchName, dict[SwitchName, tuple[Link, ...]]]
 _Distances = dict[SwitchName, int]
+"""Links on the best way, and `_AROUND` for each thing on it that is to be avoided."""
 
+_AROUND = 1 << 32
+"""Longer than any way."""
 
 _latest: Paths | None = None
 
@@ -58,10 +65,19 @@ class PathChange:
 class Paths:
     """Shortest paths over cables. Immutable as far as anyone can see; what is asked for is kept."""
 
-    def __init__(self, roles: Mapping[SwitchName, Role], cables: Iterable[Cable]) -> None:
-        """Take the switches with their roles, and the cables whose links are up in both directions."""
+    def __init__(
+        self, roles: Mapping[SwitchName, Role], cables: Iterable[Cable], avoided: Avoided = NOTHING
+    ) -> None:
+        """Take the switches with their roles, and the cables whose links are up in both directions.
+
+        Args:
+            roles: of all switches.
+            cables: those that are up.
+            avoided: what is only on a way where there is no other.
+        """
         self.roles = MappingProxyType(dict(roles))
         self.cables = frozenset(cables)
+        self.avoided = avoided
         self._spines = frozenset(name for name, role in roles.items() if role is Role.SPINE)
         self._bundles: _Bundles = {name: {} for name in roles}
         _rewire(self._bundles, self.cables, ())
@@ -70,26 +86,48 @@ class Paths:
         self._between: dict[frozenset[SwitchName], frozenset[SwitchName]] = {}
         self._trees: dict[frozenset[SwitchName], FloodTree] = {}
 
-    def changed(self, up: Collection[Cable], down: Collection[Cable]) -> PathChange:
-        """The ways once some cables are up and others down; what stays the same is shared."""
-        if not up and not down:
+    def changed(
+        self, up: Collection[Cable], down: Collection[Cable], avoided: Avoided | None = None
+    ) -> PathChange:
+        """The ways once some cables are up and others down; what stays the same is shared.
+
+        Args:
+            up: cables that are up now.
+            down: cables that are no longer.
+            avoided: what is to be avoided from now on; None: the same as before.
+        """
+        avoided = self.avoided if avoided is None else avoided
+        if not up and not down and avoided == self.avoided:
             return PathChange(self, frozenset())
         after = Paths.__new__(Paths)
-        after.roles, after._spines = self.roles, self._spines
+        after.roles, after._spines, after.avoided = self.roles, self._spines, avoided
         after.cables = (self.cables - frozenset(down)) | frozenset(up)
         after._bundles = dict(self._bundles)
         pairs = _rewire(after._bundles, up, down)
+        switches = avoided.switches ^ self.avoided.switches
+        pairs |= {_pair(one, other) for one in switches for other in after._bundles.get(one, ())}
+        pairs |= {
+            _pair(cable.one.switch, cable.other.switch) for cable in avoided.cables ^ self.avoided.cables
+        }
+        pairs = {(one, other) for one, other in pairs if one in after._bundles and other in after._bundles}
         after._distances, after._counts = {}, {}
         touched = {name for pair in pairs for name in pair}
         next_hops: set[tuple[SwitchName, SwitchName]] = set()
         for root, before in list(self._distances.items()):
-            if after._still_holds(before, pairs):
+            if self._hold(after, root, before, pairs):
                 after._distances[root] = before
                 # Only the ends of what has changed may have other ports towards the root.
-                for one, other in pairs:
-                    for here, there in ((one, other), (other, one)):
-                        if here in before and there in before and before[here] == before[there] + 1:
-                            next_hops.add((here, root))
+                ends = {
+                    here
+                    for pair in pairs
+                    for here, there in (pair, pair[::-1])
+                    if self._leads(here, there, root, before) or after._leads(here, there, root, before)
+                }
+                next_hops |= {
+                    (here, root)
+                    for here in ends
+                    if self.next_hop_ports(here, root) != after.next_hop_ports(here, root)
+                }
                 continue
             now = after._from(root)
             differing = {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)}
@@ -103,29 +141,75 @@ class Paths:
                 for name in concerned
                 if self.next_hop_ports(name, root) != after.next_hop_ports(name, root)
             }
-        after._between = {members: found for members, found in self._between.items() if not members & touched}
-        after._trees = {
-            members: tree
-            for members, tree in self._trees.items()
-            if not members & touched and not tree.keys() & touched
-        }
+        after._between, after._trees = {}, {}
+        if not switches:  # Otherwise it matters who is crossed, at whatever distances.
+            after._between = {
+                members: found for members, found in self._between.items() if not members & touched
+            }
+            after._trees = {
+                members: tree
+                for members, tree in self._trees.items()
+                if not members & touched and not tree.keys() & touched
+            }
         return PathChange(after, frozenset(next_hops))
 
-    def _still_holds(self, distances: _Distances, pairs: Iterable[tuple[SwitchName, SwitchName]]) -> bool:
-        """Whether distances that held before these neighbours gained or lost links hold now."""
-        for one, other in pairs:
-            near, far = distances.get(one), distances.get(other)
-            if other in self._bundles[one]:
-                if (near is None) != (far is None):
-                    return False
-                if near is not None and far is not None and abs(near - far) > 1:
-                    return False
-            elif near is not None and far is not None and near != far:
-                farther = one if near > far else other
-                step = max(near, far) - 1
-                if not any(distances.get(neighbour) == step for neighbour in self._bundles[farther]):
+    def _hold(
+        self,
+        after: Paths,
+        root: SwitchName,
+        distances: _Distances,
+        pairs: Iterable[tuple[SwitchName, SwitchName]],
+    ) -> bool:
+        """Whether distances that held before these neighbours' links changed hold afterwards."""
+        for pair in pairs:
+            for here, there in (pair, pair[::-1]):
+                near, far = distances.get(here), distances.get(there)
+                if far is None or here == root:
+                    continue
+                if there in after._bundles[here]:
+                    now = far + after._step(here, there, root)
+                    if near is None or now < near:
+                        return False
+                    if now == near:
+                        continue
+                # Where this was a best way, another one is needed.
+                if self._leads(here, there, root, distances) and not any(
+                    after._leads(here, other, root, distances) for other in after._bundles[here]
+                ):
                     return False
         return True
+
+    def _step(self, here: SwitchName, there: SwitchName, root: SwitchName) -> int:
+        """What the step to a neighbour adds to the neighbour's distance from a root."""
+        if not self.avoided:
+            return 1
+        step = 1
+        if self.avoided.cables and all(
+            link.cable in self.avoided.cables for link in self._bundles[here][there]
+        ):
+            step += _AROUND
+        return step + _AROUND if there != root and there in self.avoided.switches else step
+
+    def _leads(self, here: SwitchName, there: SwitchName, root: SwitchName, distances: _Distances) -> bool:
+        """Whether a neighbour, or none, is on a best way to the root."""
+        near, far = distances.get(here), distances.get(there)
+        if near is None or far is None or here == root or there not in self._bundles[here]:
+            return False
+        return near == far + self._step(here, there, root)
+
+    def _nearer(self, here: SwitchName, root: SwitchName, distances: _Distances) -> list[SwitchName]:
+        """The neighbours on best ways to the root, of a switch from which it is reachable."""
+        if self.avoided:
+            return [there for there in self._bundles[here] if self._leads(here, there, root, distances)]
+        step = distances[here] - 1
+        return [there for there in self._bundles[here] if distances[there] == step]
+
+    def _taken(self, here: SwitchName, there: SwitchName) -> tuple[Link, ...]:
+        """The links to a neighbour that are used: all, but for those to be avoided where there are others."""
+        links = self._bundles[here][there]
+        if not self.avoided.cables:
+            return links
+        return tuple(link for link in links if link.cable not in self.avoided.cables) or links
 
     def fabric_ports(self, switch: SwitchName) -> tuple[Port, ...]:
         """All ports of a switch with a usable link, sorted."""
@@ -141,7 +225,24 @@ class Paths:
 
     def distance(self, source: SwitchName, destination: SwitchName) -> int | None:
         """Links on a shortest path, or None where there is no path."""
-        return self._from(destination).get(source)
+        distance = self._from(destination).get(source)
+        return None if distance is None else distance % _AROUND
+
+    def crossing(self, source: SwitchName, destination: SwitchName) -> frozenset[Drained]:
+        """What is to be avoided of shortest paths, since there are none without; each may be on some only."""
+        distances = self._from(destination)
+        if distances.get(source, 0) < _AROUND:
+            return frozenset()
+        found: set[Drained] = set()
+        seen, waiting = {source}, [source]
+        while waiting:
+            here = waiting.pop()
+            for there in self._nearer(here, destination, distances):
+                found |= {link.cable for link in self._taken(here, there)} & self.avoided.cables
+                if there not in seen:
+                    seen.add(there)
+                    waiting.append(there)
+        return frozenset(found | (seen - {source, destination}) & self.avoided.switches)
 
     def count(self, source: SwitchName, destination: SwitchName) -> int:
         """How many shortest paths there are, parallel links counted; 0 where there is none."""
@@ -150,9 +251,8 @@ class Paths:
             distances = self._from(destination)
             for here in list(distances)[1:]:  # nearer ones first
                 counts[here] = sum(
-                    counts[there] * len(links)
-                    for there, links in self._bundles[here].items()
-                    if distances[there] == distances[here] - 1
+                    counts[there] * len(self._taken(here, there))
+                    for there in self._nearer(here, destination, distances)
                 )
             self._counts[destination] = counts
         return self._counts[destination].get(source, 0)
@@ -162,13 +262,11 @@ class Paths:
         distances = self._from(destination)
         if source not in distances:
             return ()
-        step = distances[source] - 1
         return tuple(
             sorted(
                 link.source.port
-                for neighbour, links in self._bundles[source].items()
-                if distances[neighbour] == step
-                for link in links
+                for neighbour in self._nearer(source, destination, distances)
+                for link in self._taken(source, neighbour)
             )
         )
 
@@ -180,11 +278,10 @@ class Paths:
         if source == destination:
             yield ()
             return
-        for there in self.neighbours(source):
-            if distances.get(there) == distances[source] - 1:
-                for rest in self.shortest(there, destination):
-                    for link in self.bundle(source, there):
-                        yield (link, *rest)
+        for there in sorted(self._nearer(source, destination, distances)):
+            for rest in self.shortest(there, destination):
+                for link in self._taken(source, there):
+                    yield (link, *rest)
 
     def between(self, members: Collection[SwitchName]) -> frozenset[SwitchName]:
         """The members and all switches on shortest paths between them."""
@@ -199,16 +296,20 @@ class Paths:
             near = self._from(one)
             for other in known[place + 1 :]:
                 if other in near:
-                    far = self._from(other)
-                    found.update(node for node in near if near[node] + far[node] == near[other])
+                    far, whole = self._from(other), near[other]
+                    found.update(node for node in near if near[node] + far[node] + self._cross(node) == whole)
         return frozenset(found)
+
+    def _cross(self, switch: SwitchName) -> int:
+        """What a switch adds to a way that crosses it."""
+        return _AROUND if switch in self.avoided.switches else 0
 
     def flood_tree(self, members: Collection[SwitchName]) -> FloodTree:
         """A shortest-path tree from one spine, cut down to what leads to members.
 
         The root is the spine nearest to all members, the first by name among equals; a member where
-        no spine reaches them. Members in different parts of a divided fabric get a tree each; those
-        that are not in the topology are left out.
+        no spine reaches them, or none without what is to be avoided. Members in different parts of a divided
+        fabric get a tree each; those that are not in the topology are left out.
         """
         known = frozenset(member for member in members if member in self._bundles)
         if known not in self._trees:
@@ -221,7 +322,7 @@ class Paths:
             part = left & self._from(min(left)).keys()
             left -= part
             for here, there in self._branches(part):
-                link = self._bundles[here][there][0]
+                link = self._taken(here, there)[0]
                 tree.setdefault(here, set()).add(link.source.port)
                 tree.setdefault(there, set()).add(link.destination.port)
             if len(part) == 1:
@@ -233,17 +334,24 @@ class Paths:
         if len(part) == 1:
             return set()
         reachable = self._from(min(part))
-        roots = sorted(self._spines & reachable.keys()) or sorted(part)
-        root = min(roots, key=lambda name: (sum(self._from(name)[member] for member in part), name))
+        spines = self._spines & reachable.keys()
+        root = min(spines or part, key=lambda name: self._cost_as_root(name, part))
+        if self.avoided and self._cost_as_root(root, part)[0] >= _AROUND:
+            root = min(spines | part, key=lambda name: self._cost_as_root(name, part))
         distances = self._from(root)
         edges: set[tuple[SwitchName, SwitchName]] = set()
         for member in part:
             here = member
             while here != root:
-                parent = min(n for n in self._bundles[here] if distances[n] == distances[here] - 1)
+                parent = min(self._nearer(here, root, distances))
                 edges.add((parent, here))
                 here = parent
         return edges
+
+    def _cost_as_root(self, root: SwitchName, part: set[SwitchName]) -> tuple[int, SwitchName]:
+        """How far the root of a tree is from the members that it connects; the name decides among equals."""
+        distances = self._from(root)
+        return sum(distances[member] for member in part) + len(part) * self._cross(root), root
 
     def _ports(self, here: SwitchName, there: SwitchName) -> list[Port]:
         return [link.source.port for link in self._bundles[here][there]]
@@ -258,6 +366,8 @@ class Paths:
     def _search(self, root: SwitchName) -> _Distances:
         if root not in self._bundles:
             return {}
+        if self.avoided:
+            return self._search_around(root)
         distances, waiting = {root: 0}, deque([root])
         while waiting:
             here = waiting.popleft()
@@ -267,6 +377,23 @@ class Paths:
                     distances[there] = step
                     waiting.append(there)
         return distances
+
+    def _search_around(self, root: SwitchName) -> _Distances:
+        distances: _Distances = {}
+        waiting = [(0, root)]
+        while waiting:
+            distance, here = heappop(waiting)
+            if here in distances:
+                continue
+            distances[here] = distance
+            for there in self._bundles[here]:
+                if there not in distances:
+                    heappush(waiting, (distance + self._step(there, here, root), there))
+        return distances
+
+
+def _pair(one: SwitchName, other: SwitchName) -> tuple[SwitchName, SwitchName]:
+    return (one, other) if one < other else (other, one)
 
 
 def _rewire(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, cast
 
@@ -16,6 +16,8 @@ import networkx as nx
 
 from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.severity import Finding, Problem, Severity, severity_of
+from p4fabric.controller.topology.crossings import Crossings, crossings
+from p4fabric.controller.topology.drain import NOTHING, Avoided
 from p4fabric.controller.topology.model import Cable, Role
 from p4fabric.controller.topology.paths import Paths
 
@@ -72,10 +74,16 @@ class Redundancy:
     """All pairs of leaves, those that lack paths first; none in a fabric with more than 256 leaves."""
     missing: tuple[Cable, ...] = ()
     """Links that are expected and not found."""
+    crossings: Crossings = field(default_factory=dict)
+    """What is drained and is the only way for some."""
 
 
 def redundancy(
-    paths: Paths, expected: Collection[Cable], flapping: Collection[Cable] = frozenset()
+    paths: Paths,
+    expected: Collection[Cable],
+    flapping: Collection[Cable] = frozenset(),
+    drained: Avoided = NOTHING,
+    ends: Collection[SwitchName] = (),
 ) -> Redundancy:
     """Compare the links that are up with those expected.
 
@@ -85,9 +93,11 @@ def redundancy(
         paths: over the links that are up.
         expected: links that should be up.
         flapping: those of them that are held down because they flap.
+        drained: switches and links that are drained; of these, links may be down.
+        ends: switches where packets enter and leave the fabric.
     """
-    wanted, flaps = frozenset(expected), frozenset(flapping)
-    found = paths.cables
+    found, flaps = paths.cables, frozenset(flapping)
+    wanted = frozenset(cable for cable in expected if cable in found or not drained.has(cable))
     leaves = frozenset(_leaves(paths))
     now = _graph(paths.roles, found)
     planned = now if wanted <= found else _graph(paths.roles, found | wanted)
@@ -136,6 +146,7 @@ def redundancy(
         _by_switch(paths.roles, wanted, found, findings),
         _pairs(paths, found | wanted),
         tuple(sorted(wanted - found)),
+        crossings(Paths(paths.roles, found, drained), ends),
     )
 
 

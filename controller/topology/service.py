@@ -14,6 +14,7 @@ from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.topology.cables import SeenCables
 from p4fabric.controller.topology.damping import Damping
 from p4fabric.controller.topology.discovery import LinkDiscovery, Timing
+from p4fabric.controller.topology.drain import NOTHING, Avoided
 from p4fabric.controller.topology.model import Cable, Link, Switch, Topology
 from p4fabric.controller.topology.paths import PathChange, Paths
 from p4fabric.controller.topology.redundancy import Redundancy, redundancy
@@ -57,10 +58,14 @@ class LinksKnown:
     paths: Paths
     expected: frozenset[Cable]
     flapping: frozenset[Cable]
+    drained: Avoided = NOTHING
+    """What is drained, or is to be."""
+    ends: frozenset[SwitchName] = frozenset()
+    """Switches where packets enter and leave the fabric."""
 
     def redundancy(self) -> Redundancy:
         """How much can fail. Takes its time in a large fabric."""
-        return redundancy(self.paths, self.expected, self.flapping)
+        return redundancy(self.paths, self.expected, self.flapping, self.drained, self.ends)
 
 
 class TopologyService:
@@ -117,6 +122,7 @@ class TopologyService:
         self._up: set[Cable] = set()
         self._down: set[Cable] = set()
         """What `_paths` does not know yet."""
+        self._avoided = NOTHING
         self._snapshot: Topology | None = None
 
     # What there is.
@@ -157,9 +163,13 @@ class TopologyService:
         """Bring the paths up to date, for all changes of links since the last call or use of `paths`."""
         up, down = self._up - self._paths.cables, self._down & self._paths.cables
         self._up, self._down = set(), set()
-        change = self._paths.changed(up, down)
+        change = self._paths.changed(up, down, self._avoided)
         self._paths = change.paths
         return change
+
+    def avoid(self, avoided: Avoided) -> None:
+        """Ways go around this from now on, wherever there are others."""
+        self._avoided = avoided
 
     @property
     def known(self) -> LinksKnown:

@@ -26,6 +26,7 @@ from p4fabric.pipelines.entities.action import Action
 from p4fabric.pipelines.entities.encoding import Parameter, encode_int, encode_value
 from p4fabric.pipelines.entities.match import MatchField
 from p4fabric.pipelines.entities.table import TableEntry
+from p4fabric.pipelines.remembered import Remembered
 
 __all__ = ["entities_of", "update_bytes", "write_request_bytes"]
 
@@ -263,7 +264,7 @@ def _encoder(kind: int, table: type[TableEntry], action: type | None) -> Encoder
     if action is None:
         return _compiled(kind, table, None)
     if table.HAS_IDLE_TIMEOUT or table.HAS_METER or not issubclass(action, Action):
-        return partial(_by_message, kind)
+        return Remembered(partial(_by_message, kind))
     return _compiled(kind, table, action)
 
 
@@ -320,9 +321,9 @@ def _by_message(kind: int, entity: Entity | FixedEntity) -> bytes:
     return p4r.WriteRequest(updates=[update]).SerializeToString()
 
 
-def write_request_bytes(head: p4r.WriteRequest, updates: Iterable[bytes]) -> bytes:
-    """A WriteRequest with updates, made by `update_bytes`, after those that it has."""
-    return head.SerializeToString() + b"".join(updates)
+def write_request_bytes(head: bytes, updates: Iterable[bytes]) -> bytes:
+    """A WriteRequest with updates, made by `update_bytes`, after those that the encoded one has."""
+    return head + b"".join(updates)
 
 
 def entities_of(answer: bytes) -> Iterator[bytes]:

@@ -6,8 +6,9 @@ declared here, by kind of entry. This module knows the bindings; it knows nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -25,6 +26,7 @@ from p4fabric.pipelines.entities import (
 from p4fabric.pipelines.fabric import REPORT_CLONE_SESSION, p4info
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.references import References
+from p4fabric.pipelines.remembered import Remembered
 from p4fabric.pipelines.safety import Number, Precedence, Scope
 from p4fabric.pipelines.values import EcmpGroupId, TunnelPeerId, VlanId, VrfId
 
@@ -48,15 +50,13 @@ class FabricRules:
 
     def __init__(self) -> None:
         """Read the references from the P4Info."""
-        self._references = References(p4info(), b.BINDINGS.tables)
-
-    def references(self, entity: Entity) -> tuple[EntityKey, ...]:
+        references = References(p4info(), b.BINDINGS.tables)
+        self.references = Remembered(partial(_references, references))
         """What an entry names by its match or its action's parameters, or by what its table is for."""
-        if isinstance(entity, b.Networks):
-            return (("multicast_group", int(entity.vlan_id)),)  # what `flood` sends to
-        if isinstance(entity, b.CongestionWatch):
-            return (("clone_session", REPORT_CLONE_SESSION),)
-        return self._references.of(entity)
+        self.numbers = Remembered(_numbers)
+        """All fields and parameters of a type that numbers are given of."""
+        self.precedence = Remembered(_precedence)
+        """By priority or prefix length."""
 
     def protects(self, entity: Entity) -> tuple[Scope, ...]:
         """Denies, gateways, addresses not everybody's, destinations that are nobody's; ports of links."""
@@ -174,35 +174,61 @@ class FabricRules:
                 return tuple(replica.port for replica in replicas)
         return ()
 
-    def numbers(self, entity: Entity) -> Iterator[Number]:
-        """All fields and parameters of a type that numbers are given of."""
-        if isinstance(entity, TableEntry):
-            for pool, read in _MATCH[entity.TABLE_ID]:
-                value = read(entity)
-                if isinstance(value, Ternary):
-                    value = value.value
-                if value is not None:
-                    yield pool, int(value)
-            action: Any = entity.action  # type: ignore[attr-defined]
-            for one in action if isinstance(action, tuple) else (action,):
-                one = one.action if isinstance(one, Weighted) else one
-                for pool, read in _PARAMETERS[one.ID]:
-                    yield pool, int(read(one))
-        elif isinstance(entity, MulticastGroup):
-            yield "vlan", entity.group_id  # a network's flood group has its VLAN id
+    def is_path(self, entity: Entity) -> bool:
+        """Equal-cost ports towards one switch: their group has the same number on all others."""
+        return isinstance(entity, b.EcmpGroups)
 
-    def precedence(self, entity: Entity) -> Precedence | None:
-        """By priority or prefix length."""
-        order = _ORDERS.get(entity.TABLE_ID) if isinstance(entity, TableEntry) else None
-        if order is None:
+    def part_of_tree(self, entity: Entity, ports: Container[int]) -> Entity | None:
+        """A multicast group, whose number is a VLAN id, floods a network."""
+        if not isinstance(entity, MulticastGroup):
             return None
-        entry: Any = entity
-        scope = (entry.TABLE_ID, *(read(entry) for read in order.exact))
-        if order.prefix is None:
-            return Precedence(scope, entry.priority, entry.action)
-        prefix: Lpm[Any] = order.prefix(entry)
-        length, first = prefix.prefix_length, int(prefix.value)
-        return Precedence(scope, length, entry.action, first, first + (1 << order.bits - length) - 1)
+        kept = tuple(replica for replica in entity.replicas if replica.port in ports)
+        return replace(entity, replicas=kept)
+
+    def directs(self, entity: Entity) -> bool:
+        """Groups, what leads into them, and networks: of others, a switch forwards nothing."""
+        return isinstance(entity, b.EcmpGroups | MulticastGroup | b.Bridging | b.Networks)
+
+
+def _references(references: References, entity: Entity) -> tuple[EntityKey, ...]:
+    if isinstance(entity, b.Networks):
+        return (("multicast_group", int(entity.vlan_id)),)  # what `flood` sends to
+    if isinstance(entity, b.CongestionWatch):
+        return (("clone_session", REPORT_CLONE_SESSION),)
+    return references.of(entity)
+
+
+def _numbers(entity: Entity) -> tuple[Number, ...]:
+    if isinstance(entity, MulticastGroup):
+        return (("vlan", entity.group_id),)  # a network's flood group has its VLAN id
+    return tuple(_numbers_of(entity)) if isinstance(entity, TableEntry) else ()
+
+
+def _numbers_of(entry: TableEntry) -> Iterator[Number]:
+    for pool, read in _MATCH[entry.TABLE_ID]:
+        value = read(entry)
+        if isinstance(value, Ternary):
+            value = value.value
+        if value is not None:
+            yield pool, int(value)
+    action: Any = entry.action  # type: ignore[attr-defined]
+    for one in action if isinstance(action, tuple) else (action,):
+        one = one.action if isinstance(one, Weighted) else one
+        for pool, read in _PARAMETERS[one.ID]:
+            yield pool, int(read(one))
+
+
+def _precedence(entity: Entity) -> Precedence | None:
+    order = _ORDERS.get(entity.TABLE_ID) if isinstance(entity, TableEntry) else None
+    if order is None:
+        return None
+    entry: Any = entity
+    scope = (entry.TABLE_ID, *(read(entry) for read in order.exact))
+    if order.prefix is None:
+        return Precedence(scope, entry.priority, entry.action)
+    prefix: Lpm[Any] = order.prefix(entry)
+    length, first = prefix.prefix_length, int(prefix.value)
+    return Precedence(scope, length, entry.action, first, first + (1 << order.bits - length) - 1)
 
 
 def _readers_of(fields: Iterable[MatchField | Parameter]) -> list[tuple[str, Reader]]:

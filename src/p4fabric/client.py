@@ -41,10 +41,13 @@ from p4fabric.controller.client import (
     key_of,
 )
 from p4fabric.controller.documents.access import AuditDocument, MadeToken, PrincipalDocument, TokenDocument
+from p4fabric.controller.documents.apply import ApplyAdmitted, ApplyDone, ApplyEvent, ApplyProgress
+from p4fabric.controller.documents.drains import DrainDocument, DrainPreviewDocument
 from p4fabric.controller.documents.drops import DropDocument, DropsDocument
 from p4fabric.controller.documents.events import FabricEvent
 from p4fabric.controller.documents.explanation import AnswerDocument
 from p4fabric.controller.documents.fabric import (
+    DrainState,
     EpisodeDocument,
     HostDocument,
     LinkDocument,
@@ -71,6 +74,7 @@ from p4fabric.controller.documents.intents import (
 from p4fabric.controller.documents.preview import PreviewDocument
 from p4fabric.controller.documents.problems import FieldProblem, Problem
 from p4fabric.controller.documents.status import FabricStatusDocument, FindingDocument
+from p4fabric.controller.documents.telemetry import TelemetryDocument
 from p4fabric.controller.intents import KINDS
 from p4fabric.controller.intents import IntentDocument as Intent
 from p4fabric.controller.intents.errors import IntentError
@@ -87,6 +91,10 @@ __all__ = [
     "KINDS",
     "AnswerDocument",
     "ApiError",
+    "ApplyAdmitted",
+    "ApplyDone",
+    "ApplyEvent",
+    "ApplyProgress",
     "AuditDocument",
     "BadSettings",
     "Busy",
@@ -101,6 +109,9 @@ __all__ = [
     "Contexts",
     "CountersDocument",
     "Document",
+    "DrainDocument",
+    "DrainPreviewDocument",
+    "DrainState",
     "DropDocument",
     "DropsDocument",
     "EpisodeDocument",
@@ -143,6 +154,7 @@ __all__ = [
     "StatusReason",
     "SwitchDocument",
     "SyncClient",
+    "TelemetryDocument",
     "TelemetryWatch",
     "TokenDocument",
     "TooManyRequests",

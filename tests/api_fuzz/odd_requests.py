@@ -51,6 +51,8 @@ QUERY: dict[str, tuple[str, ...]] = {
     "owner": ("operator", "fuzz-tenant", "a b", "x" * 128),
     "force": ("true", "false"),
     "since": ("10m", "2020-01-01T00:00:00Z", "999999999d", "0001-01-01T00:00:00+23:59"),
+    "until": ("10m", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-23:59"),
+    "step": ("10ms", "1s", "1h", "0s", "999999999d"),
     "types": ("HostLearned", "IntentDeleted,IntentStatusChanged"),
     "intent": ("network/acme/clients",),
     "from": ("leaf1",),
@@ -61,8 +63,8 @@ ODD_VALUES = (
     "", "0", "-1", "1001", "1e3", "99999999999999999999999", "%00", "%ff", "%ed%a0%80", "true&x", "null",
     "[]",
     "{}", "a=b", "%25", "+", "%2B", ";", "'", "\\", "%F0%9F%90%99", "x" * 6000, "maybe", "١", "-0", "NaN",
-    "0x1",
-    "a in (", "a==b", "!", ",,,", "a notin b", "in", "%0a", "()",
+    "0x1", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "999999999d", "a in (", "a==b", "!", ",,,",
+    "a notin b", "in", "%0a", "()",
 )  # fmt: skip
 ODD_QUERIES = (
     "", "&", "&&&", "=", "=&=", "?", "%", "%zz=%zz", "limit", "limit=1&limit=2", "unknown=1", "a[b][c]=d",

@@ -33,6 +33,7 @@ def until(wanted: Callable[[], Any], seconds: float = 40) -> Any:
 
 @contextmanager
 def operator(apps: Path, settings: Settings) -> Iterator[None]:
+    assert settings.token is not None
     environment = {"P4FABRIC_API": settings.url, "P4FABRIC_TOKEN": settings.token, "PATH": "/usr/bin:/bin"}
     program = [sys.executable, str(EXAMPLES / "operator/app_operator.py"), str(apps)]
     with subprocess.Popen(program, env=environment) as process:

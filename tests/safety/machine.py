@@ -17,7 +17,8 @@ from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.p4runtime.update import Code, Update
 from p4fabric.controller.reconcile.diff import same
 from p4fabric.controller.status import IntentState
-from p4fabric.controller.topology.model import Host, Link
+from p4fabric.controller.topology.drain import Drained
+from p4fabric.controller.topology.model import Cable, Host, Link
 from p4fabric.pipelines.fabric import bindings as b
 from tests.unit.southbound.simulated_switch import HeldClock, Refusal
 
@@ -29,6 +30,7 @@ __all__ = ["FabricMachine"]
 
 switches = st.sampled_from(NAMES)
 ports = st.sampled_from(EDGE_PORTS)
+cables = st.builds(lambda ends: Cable.of(*ends), st.sampled_from(CABLES))
 waits = st.sampled_from([0.0001, 0.002, 0.01, 1.0, 10.0])
 
 
@@ -104,6 +106,10 @@ class FabricMachine(RuleBasedStateMachine):
         host = Host(mac(who), key, found.ref, own)
         if self.world.may_be_heard(host):
             self.world.hear(host)
+
+    @rule(which=switches | cables, wanted=st.booleans())
+    def drain(self, which: Drained, wanted: bool) -> None:
+        self.world.drain(which, wanted=wanted)
 
     @rule(data=st.data())
     def forget(self, data: st.DataObject) -> None:

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from p4fabric.controller.compiler.delta import SwitchDelta
-from p4fabric.controller.core import Capacity, Core, PersistedRow, Plan
+from p4fabric.controller.core import Capacity, Core, PersistedRow, Plan, asked_changes, step_changes
 from p4fabric.controller.fabric.control import Control
 from p4fabric.controller.intents import IntentDocument, parse_all
 from p4fabric.controller.intents.kinds.network import Network
@@ -25,20 +25,21 @@ from p4fabric.controller.reconcile.diff import same
 from p4fabric.controller.reconcile.session import Timing
 from p4fabric.controller.state import Change
 from p4fabric.controller.status import IntentState, IntentStatus, SwitchStatusChanged
+from p4fabric.controller.topology.drain import Drained
 from p4fabric.controller.topology.model import Host, HostKey, Link
 from p4fabric.pipelines.entities import Entity, EntityKey
 from p4fabric.pipelines.fabric.rules import FabricRules
 from tests.unit.southbound.simulated_switch import SimulatedSwitch
 
 from .data_plane import DataPlane, Read, SwitchTables
-from .packets import FAR_END, LINKS, NAMES, PACKETS, SWITCHES, Sent
+from .packets import LINKS, NAMES, PACKETS, SWITCHES, Sent
 from .permissions import Version, may_pass
 
 __all__ = ["Leak", "World"]
 
 QUICK = Timing(audit=5.0, first_retry=0.5, longest_retry=2.0, patience=0.2)
 RULES = FabricRules()
-KEPT = ("metadata", "numbers", "resting numbers", "rule places", "gone switches")
+KEPT = ("metadata", "numbers", "resting numbers", "rule places", "gone switches", "drains")
 """Tables that are loaded; intents are documents, and hosts and links are what is seen."""
 
 
@@ -136,6 +137,8 @@ class World:
         self.links: dict[PortRef, Link] = {link.source: link for link in LINKS}
         self.heard: dict[HostKey, Host] = {}
         self.tasks: list[asyncio.Future[None]] = []
+        self._undirected: int | None = None
+        """The revision of the first step of a drain that not all switches may follow yet; None: they do."""
         self._out: dict[Sent, frozenset[PortRef]] = {}
         self._reads: dict[Sent, set[Read]] = {}
         self._readers: dict[Read, set[Sent]] = {}
@@ -173,8 +176,10 @@ class World:
             )
         )
         self.control.begin(self.core)
+        drains = [drain for _, drain in self.core.view.drains.rows()]
+        self._undirected = None if all(drain.is_settled for drain in drains) else 0
         self.tasks.append(asyncio.ensure_future(self.control.statuses.run()))
-        barrier = Barrier(FAR_END.get)
+        barrier = Barrier(self._far_end)
         wanted = self.core.compiler.wanted.entities
         for name, switch in self.switches.items():
             reconciler = switch.begin(wanted.get(name, {}), self.core.compiler.revision, barrier)
@@ -232,6 +237,21 @@ class World:
         self._adopt(self.core.plan([Change(self.core.gone, name, 1.0)]))
         self.take_in()
 
+    def drain(self, drained: Drained, *, wanted: bool) -> None:
+        """An operator drains a switch or a link, or has it used again."""
+        self._adopt(self.core.plan_drains(asked_changes(self.core, drained, wanted, 1.0)))
+        self.step_drains()
+
+    def step_drains(self) -> None:
+        """The next step of drains, if all switches send as they should by the one before."""
+        while (since := self._undirected) is not None and all(
+            name in self.control.gone
+            or (switch.reconciler is not None and switch.reconciler.directs_as_wished(since))
+            for name, switch in self.switches.items()
+        ):
+            self._undirected = None
+            self._adopt(self.core.plan(step_changes(self.core)))
+
     # Switches.
 
     def connect(self, *names: SwitchName) -> None:
@@ -272,6 +292,8 @@ class World:
 
     def _adopt(self, plan: Plan) -> None:
         self._keep(plan)
+        if plan.drains and self._undirected is None:
+            self._undirected = plan.delta.revision
         self._new_version()
         self._take_intents(plan)
         self.control.adopt(plan)
@@ -320,8 +342,13 @@ class World:
             failures.pop(key, None)
         failures.update(progress.failures)
         self.control.connection(progress.switch, self.switches[progress.switch].epoch)
+        self.step_drains()
         self.control.progressed(progress)
         self.take_in()
+
+    def _far_end(self, port: PortRef) -> PortRef | None:
+        link = self.links.get(port)
+        return None if link is None else link.destination
 
     def take_in(self) -> None:
         """Make changes of what was observed."""

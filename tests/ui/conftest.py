@@ -11,9 +11,19 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.fabric.failures.bed import FabricBed
+from tests.ui.reporter import Reporter
 
 pytestmark = pytest.mark.root
 SECONDS = 20.0
+REPORTS = 32767
+"""The UDP port of the bed's collector."""
+WATCHED = 4
+WATCH = {
+    "kind": "TelemetryWatch",
+    "tenant": "acme",
+    "name": "queues",
+    "spec": {"switches": ["leaf1"], "ports": [WATCHED]},
+}
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\u202egpj.exe"
 """What somebody could write where anything may be written."""
 
@@ -30,12 +40,21 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabricBed]:
     """Two leaves, a spine and a controller with some intents."""
     if os.geteuid() != 0:
         pytest.skip("interfaces need root")
-    with FabricBed(tmp_path_factory.mktemp("ui")) as bed:
-        bed.apply(
-            network("clients", 1, ("leaf1", 1), ("leaf2", 1), annotations={"note": HOSTILE}),
-            network("servers", 2, ("leaf1", 2), ("leaf2", 77)),
-        )
+    reports = {"listen": f"127.0.0.1:{REPORTS}"}
+    with FabricBed(tmp_path_factory.mktemp("ui"), telemetry={"portInterval": 0.5, "reports": reports}) as bed:
+        clients = network("clients", 1, ("leaf1", 1), ("leaf2", 1), annotations={"note": HOSTILE})
+        clients["spec"]["attachments"][0] |= {"mac": "02:00:00:00:00:01", "addresses": ["10.0.1.10"]}
+        bed.apply(clients, network("servers", 2, ("leaf1", 2), ("leaf2", 77)))
         yield bed
+
+
+@pytest.fixture(scope="package")
+def reporter(bed: FabricBed) -> Iterator[Reporter]:
+    """Sends what leaf1 would report of the queue at its port 4."""
+    bed.apply(WATCH)
+    reporter = Reporter(REPORTS, WATCHED)
+    yield reporter
+    reporter.close()
 
 
 @pytest.fixture(scope="package")
@@ -93,4 +112,6 @@ def sign_in(page: Page, token: str) -> None:
 def go(page: Page, place: str) -> None:
     """Open a view by its address."""
     page.goto(f"/ui/#/{place}")
+    address = page.evaluate("location.hash")
+    expect(page.locator("main")).to_have_attribute("data-place", address)
     expect(page.get_by_role("heading", level=1)).to_be_focused()

@@ -149,7 +149,7 @@ def test_a_request_holds_its_head_and_its_updates_in_order() -> None:
     head = p4r.WriteRequest(device_id=9, election_id=p4r.Uint128(low=1 << 60))
     updates = [Update(UpdateKind.DELETE, entry), Update(UpdateKind.INSERT, group)]
     encoded = [update_bytes(update.kind, update.entity) for update in updates]
-    made = p4r.WriteRequest.FromString(write_request_bytes(head, encoded))
+    made = p4r.WriteRequest.FromString(write_request_bytes(head.SerializeToString(), encoded))
     assert (made.device_id, made.election_id.low) == (9, 1 << 60)
     assert [update.type for update in made.updates] == [p4r.Update.DELETE, p4r.Update.INSERT]
     assert made.updates[0].entity.table_entry == entry.encode_key()

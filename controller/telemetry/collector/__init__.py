@@ -7,6 +7,7 @@ from p4fabric.controller.telemetry.collector.clock import ClockEstimate, ClockSa
 from p4fabric.controller.telemetry.collector.collector import Collector, NodeFigures
 from p4fabric.controller.telemetry.collector.endpoint import open_endpoint
 from p4fabric.controller.telemetry.collector.exchange import exchange_clocks
+from p4fabric.controller.telemetry.collector.feed import FeedSender, serve_feed
 from p4fabric.controller.telemetry.collector.sequence import Arrival, SequenceCounter
 from p4fabric.controller.telemetry.collector.values import (
     ClockExchange,
@@ -22,6 +23,7 @@ __all__ = [
     "ClockSample",
     "Collector",
     "CollectorSettings",
+    "FeedSender",
     "NodeFigures",
     "OffsetEstimator",
     "Refused",
@@ -29,4 +31,5 @@ __all__ = [
     "SequenceCounter",
     "exchange_clocks",
     "open_endpoint",
+    "serve_feed",
 ]

@@ -81,17 +81,20 @@ class Collector:
         self.socket_lost = 0
         """Datagrams that found the socket's buffer full."""
 
-    def take(self, datagram: bytes, source: str, arrived: int) -> None:
+    def take(self, datagram: bytes, source: str, arrived: int) -> bool:
         """Take a datagram, from anybody.
 
         Args:
             datagram: what came.
             source: the IP address that it came from.
             arrived: when, in nanoseconds since 1970.
+
+        Returns:
+            Whether it counts.
         """
         if self._may_report is not None and not self._may_report(source):
             self.refused[Refused.SOURCE] += 1
-            return
+            return False
         try:
             group = decode(datagram)
         except UnsupportedVersion:
@@ -101,7 +104,8 @@ class Collector:
         except MalformedReport:
             self.refused[Refused.MALFORMED] += 1
         else:
-            self._take_group(group, arrived)
+            return self._take_group(group, arrived)
+        return False
 
     def exchanged(self, switch: SwitchName, sample: ClockSample) -> None:
         """A switch was asked for its time."""
@@ -125,11 +129,11 @@ class Collector:
         if estimate is not None and not isinstance(report, BinsReport):
             figures.lag.add((arrived - estimate(said)) / 1e9)
 
-    def _take_group(self, group: ReportGroup, arrived: int) -> None:
+    def _take_group(self, group: ReportGroup, arrived: int) -> bool:
         switch = self._nodes.get(group.node)
         if switch is None:
             self.refused[Refused.NODE] += 1
-            return
+            return False
         figures = self.nodes[switch]
         if group.reports:
             self._tell_time(figures, group.reports[-1], arrived)
@@ -138,8 +142,9 @@ class Collector:
             sequence = figures.sequences[group.hw_id] = SequenceCounter()
         if sequence.take(group.sequence) is Arrival.DUPLICATE:
             self.refused[Refused.DUPLICATE] += 1
-            return
+            return False
         figures.reports += len(group.reports)
         figures.skipped += group.skipped
         figures.heard_at = arrived
         self._sink(switch, group, arrived)
+        return True

@@ -11,7 +11,7 @@ import logging
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from p4fabric.controller.telemetry.collector.collector import Collector
@@ -33,8 +33,17 @@ _ANCILLARY = socket.CMSG_SPACE(_TIMESPEC.size) + socket.CMSG_SPACE(_COUNT.size)
 
 
 @asynccontextmanager
-async def open_endpoint(settings: CollectorSettings, collector: Collector) -> AsyncIterator[tuple[str, int]]:
+async def open_endpoint(
+    settings: CollectorSettings,
+    collector: Collector,
+    pass_on: Callable[[bytes, int], None] | None = None,
+) -> AsyncIterator[tuple[str, int]]:
     """Give what comes to a collector while the body runs.
+
+    Args:
+        settings: where to listen.
+        collector: is given what comes.
+        pass_on: is told datagrams that count, and when they arrived; not blocking.
 
     Yields:
         The address and port that it listens at.
@@ -45,7 +54,7 @@ async def open_endpoint(settings: CollectorSettings, collector: Collector) -> As
     loop = asyncio.get_running_loop()
     opened = _open(settings)
     try:
-        endpoint = _Endpoint(opened, collector)
+        endpoint = _Endpoint(opened, collector, pass_on)
         loop.add_reader(opened.fileno(), endpoint.read)
         try:
             yield opened.getsockname()[:2]
@@ -75,8 +84,13 @@ def _open(settings: CollectorSettings) -> socket.socket:
 
 
 class _Endpoint:
-    def __init__(self, opened: socket.socket, collector: Collector) -> None:
-        self._socket, self._collector = opened, collector
+    def __init__(
+        self,
+        opened: socket.socket,
+        collector: Collector,
+        pass_on: Callable[[bytes, int], None] | None,
+    ) -> None:
+        self._socket, self._collector, self._pass_on = opened, collector, pass_on
         self._buffer = bytearray(_LONGEST)
         self._overflows = 0
         """What the kernel said last; it counts in 32 bits."""
@@ -98,7 +112,9 @@ class _Endpoint:
                 if flags & socket.MSG_TRUNC:
                     self._collector.refused[Refused.TOO_LONG] += 1
                 else:
-                    self._collector.take(bytes(self._buffer[:length]), source[0], arrived)
+                    datagram = bytes(self._buffer[:length])
+                    if self._collector.take(datagram, source[0], arrived) and self._pass_on is not None:
+                        self._pass_on(datagram, arrived)
             if time.monotonic_ns() > until:
                 return
 

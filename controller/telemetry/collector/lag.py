@@ -27,6 +27,11 @@ class LagHistogram:
         self.sum += seconds
         self.last = seconds
 
+    @property
+    def total(self) -> int:
+        """How many were counted."""
+        return sum(self.counts)
+
     def buckets(self) -> list[tuple[float, int]]:
         """Bounds and how many are at most so large, as Prometheus has them; the last bound is infinite."""
         total, found = 0, []

@@ -110,6 +110,11 @@ class IncidentMachine:
         """Evidence of queues that were too many."""
 
     @property
+    def running(self) -> int:
+        """How many incidents may go on."""
+        return len(self._running)
+
+    @property
     def active(self) -> tuple[Incident, ...]:
         """Incidents that may go on, in order of onset."""
         found = [self._snapshot(running, is_active=True) for running in self._running.values()]

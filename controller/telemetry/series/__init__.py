@@ -3,6 +3,6 @@
 from p4fabric.controller.telemetry.series.film import Film, FilmBin
 from p4fabric.controller.telemetry.series.points import Known, Point
 from p4fabric.controller.telemetry.series.queue_series import QueueSeries
-from p4fabric.controller.telemetry.series.recorder import SeriesRecorder
+from p4fabric.controller.telemetry.series.recorder import LastSecond, SeriesRecorder
 
-__all__ = ["Film", "FilmBin", "Known", "Point", "QueueSeries", "SeriesRecorder"]
+__all__ = ["Film", "FilmBin", "Known", "LastSecond", "Point", "QueueSeries", "SeriesRecorder"]

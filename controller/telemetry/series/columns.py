@@ -49,6 +49,13 @@ class MillisecondColumns:
             flags & _LATE != 0,
         )
 
+    def waits(self, start: int, end: int, *, is_calm: bool) -> list[int]:
+        """The longest wait of each slot from one to before another that is known."""
+        if is_calm:
+            return list(self.wait[start:end])
+        known = self.flags[start:end]
+        return [wait for wait, flags in zip(self.wait[start:end], known, strict=True) if flags]
+
     def point(self, start: int, end: int, *, is_calm: bool) -> Point:
         """The slots from one to before another, taken together.
 

@@ -78,6 +78,13 @@ class QueueSeries:
                     if first <= start < until and (found := columns.bin(slot, start)) is not None:
                         yield found
 
+    def waits(self, second: int) -> list[int]:
+        """The longest waits in the milliseconds of a second that are known; the second is counted from 0."""
+        columns, is_calm = self._seconds.get(second), self._is_calm(second)
+        if columns is not None:
+            return columns.waits(0, MillisecondColumns.SLOTS, is_calm=is_calm)
+        return [0] * MillisecondColumns.SLOTS if is_calm else []
+
     def _advance(self, second: int) -> None:
         if second <= self._newest:
             return

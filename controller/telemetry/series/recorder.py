@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.telemetry.collector import ClockEstimate
@@ -19,12 +20,27 @@ from p4fabric.controller.telemetry.series.points import Point
 from p4fabric.controller.telemetry.series.queue_series import QueueSeries
 from p4fabric.pipelines.values import Port
 
-__all__ = ["SeriesRecorder"]
+__all__ = ["LastSecond", "SeriesRecorder"]
 
 _MOST_QUEUES = 1024
 _MOST_FILM_BINS = 10_000
 _HIGHEST_PORT = (1 << Port.BITS) - 1
 _SECOND = 1_000_000_000
+_LATELY = 3
+"""Seconds: what a switch says may come so much later."""
+
+
+class LastSecond(NamedTuple):
+    """What a queue did in the newest second that is known."""
+
+    begins: int
+    """Nanoseconds since 1970."""
+    known: int
+    """Milliseconds."""
+    p99_wait_ns: int
+    """Of the longest waits of these milliseconds, the 99th percentile."""
+    max_depth: int
+    drops: int
 
 
 @dataclass(slots=True)
@@ -76,6 +92,29 @@ class SeriesRecorder:
         if clock is None or series is None:
             return iter([Point.UNKNOWN] * len(range(first, until, step)))
         return series.points(first - clock.offset, until - clock.offset, step)
+
+    def last_second(self, queue: Queue, now: int) -> LastSecond | None:
+        """The newest second of which a queue's waits are known; None: there is none of late.
+
+        Args:
+            queue: which one.
+            now: nanoseconds since 1970.
+        """
+        clock, series = self._clock(queue.port.switch, now), self._series.get(queue)
+        if clock is None or series is None:
+            return None
+        newest = (now - clock.offset) // _SECOND
+        for second in range(newest - 1, newest - 1 - _LATELY, -1):
+            if waits := sorted(series.waits(second)):
+                whole = next(series.points(second * _SECOND, (second + 1) * _SECOND, _SECOND))
+                return LastSecond(
+                    second * _SECOND + clock.offset,
+                    len(waits),
+                    waits[min(len(waits) - 1, len(waits) * 99 // 100)],
+                    whole.max_depth or 0,
+                    whole.drops or 0,
+                )
+        return None
 
     def film(self, queue: Queue, first: int, until: int) -> Film:
         """The bins of a queue from a moment since 1970 until another."""

@@ -20,11 +20,6 @@ export class ApiError extends Error {
     this.status = status;
     this.code = code;
   }
-
-  /** Whether this controller has no such path, as it lacks what would answer. */
-  get isMissing() {
-    return this.code === "unknown-path";
-  }
 }
 
 /** The API, as one session asks it. */

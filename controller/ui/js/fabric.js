@@ -29,13 +29,28 @@ import { port as portText } from "./format.js";
 export const MOST_ASKED = 24;
 
 /**
+ * The longest of the waits at each port, over its priorities, in ns by `switch:port`.
+ * @param {import("./types.js").WatchedQueue[]} queues
+ * @returns {Map<string, number>}
+ */
+export function waitsOf(queues) {
+  /** @type {Map<string, number>} */
+  const waits = new Map();
+  for (const queue of queues) {
+    if (queue.lastSecond) waits.set(portText(queue), Math.max(waits.get(portText(queue)) ?? 0, queue.lastSecond.p99WaitUs * 1000));
+  }
+  return waits;
+}
+
+/**
  * The cables between switches: those with a link, and those that should have one.
  * @param {import("./types.js").Link[]} links directions that are up
  * @param {import("./types.js").Link[]} missing links that are expected and not there
  * @param {Map<string, import("./types.js").Port>} ports by `switch:port`
+ * @param {Map<string, number>} waits by the port that packets wait at
  * @returns {Cable[]}
  */
-export function cables(links, missing, ports) {
+export function cables(links, missing, ports, waits) {
   /** @type {Map<string, {one: End, other: End, up: Set<string>}>} */
   const found = new Map();
   const add = (/** @type {End} */ from, /** @type {End} */ to, /** @type {boolean} */ up) => {
@@ -49,8 +64,8 @@ export function cables(links, missing, ports) {
   for (const { source, destination } of missing) add(source, destination, false);
   return [...found.entries()].map(([id, { one, other, up }]) => {
     const directions = /** @type {[Direction, Direction]} */ ([
-      direction(one, other, up.has(portText(one)), ports),
-      direction(other, one, up.has(portText(other)), ports),
+      direction(one, other, up.has(portText(one)), ports, waits),
+      direction(other, one, up.has(portText(other)), ports, waits),
     ]);
     const state = up.size === 2 ? "up" : up.size === 1 ? "half up" : "down";
     return /** @type {Cable} */ ({ id, directions, state });
@@ -62,13 +77,14 @@ export function cables(links, missing, ports) {
  * @param {End} to
  * @param {boolean} up
  * @param {Map<string, import("./types.js").Port>} ports
+ * @param {Map<string, number>} waits
  * @returns {Direction}
  */
-function direction(from, to, up, ports) {
+function direction(from, to, up, ports, waits) {
   const sender = ports.get(portText(from));
   const receiver = ports.get(portText(to));
   const octets = sender?.rates?.["out-octets"] ?? receiver?.rates?.["in-octets"] ?? null;
-  return { from, to, up, octets, limit: sender ? limitOf(sender) : null, drops: sender?.rates?.["out-discards"] ?? null, wait: null };
+  return { from, to, up, octets, limit: sender ? limitOf(sender) : null, drops: sender?.rates?.["out-discards"] ?? null, wait: waits.get(portText(from)) ?? null };
 }
 
 /**

@@ -22,7 +22,7 @@ const LONGEST_WAIT = 30_000;
  * @property {string | null} [lastId] go on after it
  * @property {number} [silence] milliseconds after which a silent stream is dead; servers send something before
  * @property {(message: import("./sse.js").Message) => void} message
- * @property {(state: State, why?: string) => void} [state]
+ * @property {(state: State, why?: string) => unknown} [state]
  * @property {() => void} [expired] told when the events after the last one are not kept; ends the following
  */
 
@@ -52,7 +52,10 @@ export async function follow(wanted) {
       if (wanted.signal.aborted) return;
       if (error instanceof ApiError) {
         if (error.status === 410 && wanted.expired) return wanted.expired();
-        if (error.status !== 0 && error.status !== 429 && error.status < 500) return tell("ended", error.message);
+        if (error.status !== 0 && error.status !== 429 && error.status < 500) {
+          tell("ended", error.message);
+          return;
+        }
         why = error.message;
       } else if (!(error instanceof DOMException)) {
         why = String(error);

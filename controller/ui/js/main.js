@@ -8,7 +8,7 @@ import { byId, h } from "./dom.js";
 import { fault } from "./parts.js";
 import { placeOf } from "./router.js";
 import { Session } from "./session.js";
-import { Shell, VIEWS } from "./shell.js";
+import { NOWHERE, Shell, VIEWS } from "./shell.js";
 import { signIn } from "./views/sign-in.js";
 
 const session = new Session();
@@ -42,16 +42,12 @@ async function open() {
   current = new AbortController();
   const { signal } = current;
   const place = placeOf(location.hash);
-  const entry = VIEWS.find((view) => view.name === (place.view || shell.first)) ?? null;
-  shell.mark(entry?.name ?? "");
-  if (entry === null) {
-    const { nowhere } = await import("./views/nowhere.js");
-    if (!signal.aborted) nowhere(content, place.view);
-    return;
-  }
+  const entry = VIEWS.find((view) => view.name === (place.view || shell.first)) ?? NOWHERE;
+  shell.mark(entry.name);
   const view = await entry.load();
   if (signal.aborted) return;
-  const field = content.dataset.view === entry.name && document.activeElement instanceof HTMLElement ? document.activeElement.dataset.name : undefined;
+  const here = document.activeElement;
+  const field = content.dataset.view === entry.name && here instanceof HTMLElement ? here.dataset.name : undefined;
   document.title = `${[...place.params, entry.title].join(" ")} – p4fabric`;
   content.replaceChildren();
   content.dataset.view = entry.name;
@@ -60,9 +56,15 @@ async function open() {
   // Who changes a filter goes on in it.
   const next = field ? content.querySelector(`[data-name="${CSS.escape(field)}"]`) : content.querySelector("h1");
   if (next instanceof HTMLElement) next.focus({ preventScroll: true });
+  content.dataset.place = location.hash;
 }
 
 addEventListener("hashchange", open);
+// Its address would be taken for that of a view.
+byId("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  content.focus();
+});
 
 async function resume() {
   try {

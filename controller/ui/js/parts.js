@@ -69,7 +69,7 @@ export function fault(error) {
  * Fields that say what is shown. A change goes into the address, which opens the view anew.
  * @param {string} view
  * @param {URLSearchParams} query
- * @param {{name: string, label: string, options?: string[], placeholder?: string}[]} fields
+ * @param {{name: string, label: string, options?: string[], placeholder?: string, usual?: string}[]} fields what is usual counts where nothing is said; without it, all is shown
  */
 export function filters(view, query, fields) {
   const form = h("form", { class: "filters", role: "search", "aria-label": "Filters" });
@@ -84,11 +84,11 @@ export function filters(view, query, fields) {
   };
   form.addEventListener("submit", apply);
   form.addEventListener("change", apply);
-  for (const { name, label, options, placeholder } of fields) {
-    const value = query.get(name) ?? "";
+  for (const { name, label, options, placeholder, usual } of fields) {
+    const value = query.get(name) || (usual ?? "");
     const known = options && value && !options.includes(value) ? [...options, value] : options;
     const control = known
-      ? h("select", { "data-name": name }, h("option", { value: "" }, "all"), known.map((one) => h("option", { value: one, selected: one === value }, one)))
+      ? h("select", { "data-name": name }, usual ? null : h("option", { value: "" }, "all"), known.map((one) => h("option", { value: one, selected: one === value }, one)))
       : h("input", { "data-name": name, type: "search", value, placeholder: placeholder ?? "all", autocomplete: "off", spellcheck: "false" });
     form.append(h("label", {}, h("span", {}, label), control));
   }

@@ -25,7 +25,18 @@ import { hashOf } from "./router.js";
 export const VIEWS = [
   { name: "map", title: "Map", ofFabric: true, load: () => import("./views/map.js") },
   { name: "intents", title: "Intents", ofFabric: false, load: () => import("./views/intents.js") },
+  { name: "hosts", title: "Hosts", ofFabric: false, load: () => import("./views/hosts.js") },
+  { name: "switches", title: "Switches", ofFabric: true, load: () => import("./views/switches.js") },
+  { name: "events", title: "Events", ofFabric: false, load: () => import("./views/events.js") },
+  { name: "incidents", title: "Incidents", ofFabric: false, load: () => import("./views/incidents.js") },
+  { name: "queues", title: "Queues", ofFabric: false, load: () => import("./views/queues.js") },
+  { name: "balance", title: "Balance", ofFabric: true, load: () => import("./views/balance.js") },
+  { name: "top", title: "Top", ofFabric: false, load: () => import("./views/top.js") },
+  { name: "telemetry", title: "Telemetry", ofFabric: true, load: () => import("./views/telemetry.js") },
 ];
+
+/** @type {Entry} */
+export const NOWHERE = { name: "nowhere", title: "Nothing here", ofFabric: false, load: () => import("./views/nowhere.js") };
 
 /** The header. */
 export class Shell {

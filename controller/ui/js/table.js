@@ -12,6 +12,7 @@ import { fill, h } from "./dom.js";
  * @property {string} title
  * @property {(item: T) => import("./dom.js").Child | import("./dom.js").Child[]} cell
  * @property {boolean} [number] aligned as numbers are
+ * @property {boolean} [nowrap]
  */
 
 /**
@@ -22,15 +23,16 @@ export class Table {
    * @param {string} caption
    * @param {(item: T) => string} key
    * @param {Column<T>[]} columns the first names the row
+   * @param {{quiet?: boolean}} options quiet: the caption is not shown, as a heading says it already
    */
-  constructor(caption, key, columns) {
+  constructor(caption, key, columns, { quiet = false } = {}) {
     this.key = key;
     this.columns = columns;
     /** @type {Map<string, HTMLTableRowElement>} */
     this.rows = new Map();
     this.body = h("tbody");
-    this.head = h("thead", {}, h("tr", {}, columns.map((column) => h("th", { scope: "col", class: column.number && "number" }, column.title))));
-    this.table = h("table", {}, h("caption", {}, caption), this.head, this.body);
+    this.head = h("thead", {}, h("tr", {}, columns.map((column) => h("th", { scope: "col", class: classOf(column) }, column.title))));
+    this.table = h("table", { class: quiet && "quiet" }, h("caption", {}, caption), this.head, this.body);
     this.empty = h("p", { class: "empty" });
     this.element = h("div", { class: "table", role: "region", tabindex: "0", "aria-label": caption }, this.table, this.empty);
     this.show([], "Loading …");
@@ -69,7 +71,7 @@ export class Table {
         "tr",
         { "data-key": key },
         this.columns.map((column, index) => {
-          const attributes = { class: column.number && "number", "data-label": column.title };
+          const attributes = { class: classOf(column), "data-label": column.title };
           return index === 0 ? h("th", { ...attributes, scope: "row" }) : h("td", attributes);
         }),
       );
@@ -78,4 +80,9 @@ export class Table {
     this.columns.forEach((column, index) => fill(/** @type {Element} */ (row?.cells[index]), column.cell(item)));
     return row;
   }
+}
+
+/** @param {{number?: boolean, nowrap?: boolean}} column */
+function classOf({ number, nowrap }) {
+  return number ? "number" : nowrap ? "nowrap" : null;
 }

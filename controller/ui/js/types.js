@@ -40,6 +40,43 @@
  *   lastReportAt: string, endedAt: string | null, active: boolean, durationSeconds: number, depth: number,
  *   delayUs: number, peakDepth: number, peakDelayUs: number, reports: number,
  *   flows: EpisodeFlow[]}} Episode
+ * @typedef {{protocol: string, source: string | null, destination: string | null, sourcePort: number,
+ *   destinationPort: number, vlan: number, tenant: string | null, sourceName: string | null,
+ *   destinationName: string | null, intents: {kind: string, tenant: string, name: string}[]}} NamedFlow
+ * @typedef {NamedFlow & {role: string, bytes: number, share: number, maxWaitUs: number, drops: number,
+ *   reports: number}} IncidentFlow
+ * @typedef {{switch: string | null, port: number | null, priority: number | null, root: boolean,
+ *   beganAt: string, endedAt: string, durationSeconds: number, clockErrorSeconds: number | null,
+ *   peakDepth: number, peakDepthAt: string, peakWaitUs: number, peakWaitAt: string, drops: number,
+ *   bins: number, lateBins: number, reports: number, unreported: number, culprits: IncidentFlow[],
+ *   victims: IncidentFlow[], participants: IncidentFlow[], reportsOfOtherFlows: number,
+ *   others: {flows: number, bytes: number, share: number, drops: number} | null}} IncidentQueue
+ * @typedef {{number: number, active: boolean, summary: string, beganAt: string, endedAt: string,
+ *   durationSeconds: number, clockErrorSeconds: number | null, drops: number, complete: boolean,
+ *   reportsLost: Record<string, number>, reportsLostElsewhere: number, mergedInto: number | null,
+ *   queues: IncidentQueue[]}} Incident
+ * @typedef {{switch: string, port: number, priority: number}} QueueRef
+ * @typedef {QueueRef & {cut: boolean, startNs: number[], maxDepth: number[], maxWaitUs: number[],
+ *   packets: number[], bytes: number[], drops: number[], late: boolean[]}} Film
+ * @typedef {{number: number, beginsAt: string, films: Film[]}} IncidentFilm
+ * @typedef {QueueRef & {beginsAt: string, endsAt: string, stepSeconds: number, known: string[],
+ *   minDepth: (number | null)[], maxDepth: (number | null)[], maxWaitUs: (number | null)[],
+ *   packets: (number | null)[], bytes: (number | null)[], drops: (number | null)[], late: boolean[],
+ *   clockErrorSeconds: number | null, reportsLost: number, notes: string[]}} Series
+ * @typedef {NamedFlow & {incidents: number, bytes: number, maxShare: number, maxWaitUs: number,
+ *   drops: number}} TopFlow
+ * @typedef {QueueRef & {incidents: number, congestedSeconds: number, peakDepth: number,
+ *   peakWaitUs: number, drops: number}} TopQueue
+ * @typedef {QueueRef & {lastSecond: {beginsAt: string, knownMilliseconds: number, p99WaitUs: number,
+ *   maxDepth: number, drops: number} | null}} WatchedQueue
+ * @typedef {{switch: string, heardAt: string | null, datagrams: number, lost: number, late: number,
+ *   reports: number, skipped: number, lagSeconds: number | null, clockErrorSeconds: number | null,
+ *   queues: number}} SwitchTelemetry
+ * @typedef {{listen: string | null, reason: string | null, refused: Record<string, number>,
+ *   socketLost: number, binsRefused: number, incidentsUnkept: number | null,
+ *   switches: SwitchTelemetry[]}} Telemetry
+ * @typedef {{since: string, incidents: number, queues: TopQueue[], culprits: TopFlow[],
+ *   victims: TopFlow[]}} Top
  * @typedef {{type: string, time?: string} & Record<string, any>} FabricEvent
  */
 

@@ -456,3 +456,77 @@ def test_a_switch_is_traced_by_its_name(installed: Installation) -> None:
     finally:
         tracing.kill()
         tracing.wait()
+
+
+def at_a_terminal(installed: Installation, *arguments: str, stdin: bytes) -> tuple[int, str]:
+    """Run a command whose standard error is a terminal; its status, and what the terminal got."""
+    main, terminal = os.openpty()
+    environment = {
+        **os.environ,
+        "P4FABRIC_API": installed.url,
+        "P4FABRIC_TOKEN_FILE": str(installed.folder / "p4fabric.token"),
+        "TERM": "xterm",
+        "COLUMNS": "200",
+    }
+    process = subprocess.Popen(
+        [*P4FABRIC, *arguments], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=terminal,
+        cwd=installed.folder, env=environment,
+    )  # fmt: skip
+    os.close(terminal)
+    assert process.stdin is not None
+    process.stdin.write(stdin)
+    process.stdin.close()
+    shown = b""
+    try:
+        while chunk := os.read(main, 4096):
+            shown += chunk
+    except OSError:  # its other end is closed
+        pass
+    finally:
+        os.close(main)
+    return process.wait(timeout=20), shown.decode(errors="replace")
+
+
+def test_an_apply_that_is_waited_for_shows_how_far_it_is(installed: Installation) -> None:
+    """A network of a switch that is not there, so that it is waited for in vain."""
+    missing = INTENTS.replace("switch: leaf1", "switch: leaf9").encode()
+    status, shown = at_a_terminal(installed, "apply", "-f", "-", "--wait", "--timeout", "2", stdin=missing)
+    assert status == 1
+    assert "Network/acme/clients is degraded: switch leaf9 is not part of the fabric" in shown
+    assert "not all are active after" in shown
+    done = installed.run("apply", "-f", "-", "--wait", "--timeout", "20", stdin=INTENTS)
+    assert done.status == 0 and done.out.count("active") == 2, done
+
+
+def test_a_switch_without_interfaces_is_said_to_have_no_ports(installed: Installation) -> None:
+    described = installed.run("describe", "switch", "leaf1")
+    assert described.status == 0 and "The switch has no ports." in described.out, described
+    assert "not connected" not in described.out
+
+
+def test_a_switch_is_drained_and_used_again(installed: Installation) -> None:
+    assert installed.run("drain", "switch", "leaf9").status == 1
+    dry = installed.run("drain", "switch", "leaf1", "--dry-run")
+    assert dry.status == 0 and "nothing would be written to switches" in dry.out, dry
+    assert installed.run("get", "drains", "-o", "name").out == ""
+    drained = installed.run("drain", "switch", "leaf1", "--wait", "--timeout", "20")
+    assert (drained.status, drained.out) == (0, "leaf1 is drained: it may be switched off\n"), drained
+    assert "drained" in installed.run("get", "switches").out
+    assert installed.run("get", "drains", "-o", "name").out == "leaf1\n"
+    # What is attached there has no other way.
+    assert installed.run("apply", "-f", "-", "--wait", "--timeout", "20", stdin=INTENTS).status == 0
+    needed = installed.run("drain", "switch", "leaf1", "--wait")
+    assert needed.status == 1 and "network acme/clients is open at leaf1, and no host was heard" in needed.out
+    back = installed.run("undrain", "switch", "leaf1", "--wait", "--timeout", "20")
+    assert (back.status, back.out) == (0, "leaf1 is in use\n"), back
+
+
+def test_a_link_is_named_by_its_ends(installed: Installation) -> None:
+    for words, status, said in (
+        (("leaf1",), 2, "name the other end as well, or a port, such as leaf1:9"),
+        (("leaf1:x",), 2, "a port is a number"),
+        (("leaf1", "leaf2"), 1, "there is no link between leaf1 and leaf2 that is up"),
+        (("leaf1:9",), 1, "no link is expected at leaf1:9"),
+    ):
+        refused = installed.run("drain", "link", *words)
+        assert refused.status == status and said in refused.err, refused

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from p4fabric.client import Client, Settings
 from tests.fabric.api.conftest import Served, configured, controller
 from tests.fabric.api.issuer import AUDIENCE, issuing
 from tests.fabric.api.test_access import TOKENS
@@ -30,6 +32,7 @@ CLIENTS = [
     {"name": "prometheus", "san": "DNS:prometheus.example.org", "role": "scraper"},
 ]
 WHO = "/api/v1/principal"
+P4FABRIC = str(Path(sys.executable).with_name("p4fabric"))
 
 
 @dataclass
@@ -148,6 +151,26 @@ async def test_certificates_are_the_principals_that_the_configuration_says(autho
             problem(await http.get(INTENTS), 403, "forbidden")
         (entry,) = list(served.access.audit.newest_first())[:1]
         assert entry.principal is not None and entry.principal.source == "certificate"
+
+
+async def test_the_client_and_the_command_line_show_certificates(authority: Authority) -> None:
+    async with served_by_tls(authority) as (served, _):
+        cert, key = authority.sign("ci", EXAMPLE)
+        url = served.url.replace("http://127.0.0.1", "https://localhost")
+        settings = Settings.find(
+            url, ca_file=authority.certificate, cert_file=cert, key_file=key, environment={}
+        )
+        async with Client(settings) as client:
+            assert (await client.principal()).source == "certificate"
+        both = authority.folder / "both.pem"
+        both.write_bytes(cert.read_bytes() + key.read_bytes())
+        command = [P4FABRIC, "get", "intents", "--api", url, "--ca-file", str(authority.certificate)]
+        for shown, status in ((["--cert", str(both)], 0), (["--cert", str(cert)], 2)):
+            process = await asyncio.create_subprocess_exec(
+                *command, *shown, cwd="/", stderr=asyncio.subprocess.PIPE
+            )
+            _, said = await process.communicate()
+            assert process.returncode == status, said
 
 
 async def test_certificates_that_nobody_named_are_nobody(authority: Authority) -> None:

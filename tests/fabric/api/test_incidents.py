@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -34,6 +36,7 @@ from p4fabric.pipelines.values import VlanId
 from tests.fabric.api.conftest import Served, configured, controller, network
 from tests.fabric.api.test_access import client, made
 from tests.fabric.api.test_events import following
+from tests.fabric.api.test_resources import problem
 from tests.fabric.api.test_switches import apply
 
 MS = 1_000_000
@@ -77,6 +80,9 @@ class Leaf:
         sequence = self._sequences.get(origin, 0) + lose
         self._sequences[origin] = sequence + 1
         self._socket.sendto(encode(ReportGroup(1, origin, sequence, reports)), self._address)
+
+    def send_raw(self, datagram: bytes) -> None:
+        self._socket.sendto(datagram, self._address)
 
     def packet(self, role: Role, tenant: str, host: int, share: int = 0, wait_us: int = 6000) -> FlowReport:
         frame = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
@@ -148,9 +154,8 @@ async def test_a_burst_becomes_an_incident_with_film_and_series(tmp_path: Path) 
         film = await served.get("/api/v1/incidents/1/film")
         assert film["films"][0]["maxDepth"] == [3, 64, 50, 40, 2]
         assert film["films"][0]["startNs"] == [ms * MS for ms in range(5)]
-        assert (await served.get("/api/v1/queues"))["items"] == [
-            {"switch": "leaf1", "port": 5, "priority": 0}
-        ]
+        (watched,) = (await served.get("/api/v1/queues"))["items"]
+        assert (watched["switch"], watched["port"], watched["priority"]) == ("leaf1", 5, 0)
         series = await served.get("/api/v1/queues/leaf1/5/0/series", **{"from": "30s", "step": "100ms"})
         assert max(depth for depth in series["maxDepth"] if depth is not None) == 64
         assert sum(drops for drops in series["drops"] if drops is not None) == 3
@@ -158,6 +163,38 @@ async def test_a_burst_becomes_an_incident_with_film_and_series(tmp_path: Path) 
         assert [one["source"] for one in top["culprits"]] == ["10.0.1.1"]
         assert [one["source"] for one in top["victims"]] == ["10.0.1.2"]
         assert incident_table([incident], wide=True).row_count == 1
+
+
+async def test_a_queue_is_listed_with_its_last_second(tmp_path: Path) -> None:
+    async with reporting(tmp_path) as (served, leaf):
+        leaf.send(Origin.QUEUES, leaf.bins(*[7] * 20))
+
+        async def last() -> Any:
+            items = (await served.get("/api/v1/queues"))["items"]
+            return items and items[0]["lastSecond"]
+
+        found = await served.until(last)
+        assert found["p99WaitUs"] == found["maxDepth"] == 7
+        assert 1 <= found["knownMilliseconds"] <= 20
+
+
+async def test_the_health_of_telemetry_is_told(tmp_path: Path) -> None:
+    async with reporting(tmp_path) as (served, leaf):
+        health = await served.get("/api/v1/telemetry")
+        assert health["listen"].startswith("127.0.0.1:") and health["reason"] is None
+        (switch,) = health["switches"]
+        assert (switch["heardAt"], switch["datagrams"], switch["lagSeconds"]) == (None, 0, None)
+        leaf.send(Origin.QUEUES, leaf.bins(1))
+        leaf.send(Origin.QUEUES, leaf.bins(1), lose=4)
+        leaf.send_raw(b"nonsense")
+        await served.until(lambda: served.fabric.incidents.collector.refused.total())
+        health = await served.get("/api/v1/telemetry")
+        (switch,) = health["switches"]
+        assert [switch[name] for name in ("switch", "datagrams", "lost", "queues")] == ["leaf1", 2, 4, 1]
+        assert health["refused"] == {"version": 1}
+    async with controller(configured(tmp_path, "127.0.0.1:1")) as served:
+        health = await served.get("/api/v1/telemetry")
+        assert (health["listen"], health["reason"]) == (None, "telemetry.reports.listen is not set")
 
 
 async def test_incidents_outlive_the_controller(tmp_path: Path) -> None:
@@ -172,6 +209,11 @@ async def test_incidents_outlive_the_controller(tmp_path: Path) -> None:
         page = await served.get("/api/v1/incidents", limit="1")
         rest = await served.get("/api/v1/incidents", limit="1", **{"continue": page["continue"]})
         assert [page["items"][0]["number"], rest["items"][0]["number"], rest["continue"]] == [2, 1, None]
+        filters, version, _ = json.loads(urlsafe_b64decode(page["continue"]))
+        for place in (["1", "9" * 30, "1"], ["1", "-1", "1"], ["1", "x", "1"]):
+            forged = urlsafe_b64encode(json.dumps([filters, version, place]).encode()).decode()
+            answer = await served.http.get("/api/v1/incidents", params={"limit": "1", "continue": forged})
+            assert problem(answer, 422, "invalid")["errors"][0]["field"] == "continue", place
 
 
 async def test_incidents_and_drops_are_exported(tmp_path: Path) -> None:
@@ -253,6 +295,21 @@ async def test_what_makes_no_series_is_refused(tmp_path: Path, query: dict[str, 
         answer = await served.http.get("/api/v1/queues/leaf1/5/0/series", params=query)
         assert answer.status_code == 422
         assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/incidents?since=999999999d&until=9999-12-31T23:59:59Z",
+        "/api/v1/top?since=999999999d",
+        "/api/v1/queues/leaf1/5/0/series?from=999999999d",
+        "/api/v1/queues/leaf1/5/0/series?to=9999-12-31T23:59:59Z",
+        "/api/v1/incidents/4611686018427387903",
+    ],
+)
+async def test_moments_and_numbers_may_be_far_away(tmp_path: Path, path: str) -> None:
+    async with reporting(tmp_path) as (served, _):
+        assert (await served.http.get(path)).status_code in (200, 404)
 
 
 async def test_a_file_that_cannot_be_used_stops_no_controller(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -310,7 +311,9 @@ async def live(served: Served, switch: AsyncSoftSwitch, *, crowded: bool) -> Non
     """Intents, a host that is heard, and traffic that is dropped: of acme, and of globex if there is one."""
     tenants = [("acme", MINE, 200, 1)]
     if crowded:
-        tenants.insert(0, ("globex", [WATCH, *map(theirs, MINE)], 300, 9))
+        tenants.insert(0, ("globex", [*map(theirs, MINE)], 300, 9))
+    # Operators watch the queues of all, and a tenant is shown what its own ports report.
+    await apply(served, [WATCH])
     for tenant, documents, tag, port in tenants:
         await apply(served, documents)
         await until_in_sync(served)
@@ -419,6 +422,7 @@ async def test_events_of_others_are_not_told(tmp_path: Path, switch: AsyncSoftSw
 
             following = asyncio.create_task(follow())
             await served.until(lambda: lines)
+            await until_in_sync(served)
             await live(served, switch, crowded=True)
             await served.until(lambda: any("HostLearned" in line for line in lines))
             await served.http.delete(intent("globex", "web", "service"))
@@ -428,6 +432,33 @@ async def test_events_of_others_are_not_told(tmp_path: Path, switch: AsyncSoftSw
         told = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
         assert {event.get("tenant") for event in told} == {"acme"}, told
         assert {event["type"] for event in told} == {"IntentStatusChanged", "HostLearned", "IntentDeleted"}
+
+
+async def test_a_tenant_hears_of_a_lost_switch_by_how_many_of_its_own_intents_it_concerns(
+    tmp_path: Path,
+) -> None:
+    async with AsyncExitStack() as switch_runs:
+        switch = await switch_runs.enter_async_context(AsyncSoftSwitch(interfaces={1: None}))
+        config = configured(tmp_path, switch.address, "127.0.0.1:1", tenants=TENANTS)
+        async with controller(config) as served:
+            await served.until(lambda: served.fabric.switches[0].in_sync)
+            await apply(served, [CLIENTS, theirs(CLIENTS), theirs(SERVERS)])
+            await served.until_all("active")
+            token = await made(served, "ci", "tenant", "acme")
+            await switch_runs.aclose()
+            async with client(served, token) as http:
+
+                async def told() -> Any:
+                    page = await http.get(
+                        "/api/v1/events", params={"follow": "false", "types": "IntentsStatusChanged"}
+                    )
+                    return page.json()["items"]
+
+                (event,) = await served.until(told)
+    assert (event["state"], event["count"], event["tenants"]) == ("degraded", 1, {"acme": 1})
+    assert event["reasons"] == [
+        {"code": "switch-disconnected", "message": "A switch is not connected: leaf1", "switch": "leaf1"}
+    ]
 
 
 async def test_changes_of_intents_of_others_are_not_told(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Two leaves, a spine and a controller as processes, their interfaces as cables, hosts at the test's ends.
+"""Two leaves, spines and a controller as processes, their interfaces as cables, hosts at the test's ends.
 
 Everything is what an operator runs: switches are started with `p4fabric switch run`, the controller reads a
 file, and the test speaks REST. A process is killed as a crash would.
@@ -35,15 +35,14 @@ from p4fabric.pipelines.fabric import bindings as b
 from tests.switch.pipeline.harness import free_tcp_port
 from tests.veth import make_pair, remove
 
-__all__ = ["EDGE_PORTS", "FABRIC_LINKS", "SWITCHES", "FabricBed"]
+__all__ = ["EDGE_PORTS", "SWITCHES", "FabricBed"]
 
 SWITCHES = {"leaf1": 1, "leaf2": 2, "spine1": 101}
-"""Device ids by name."""
+"""Device ids by name, where there is one spine."""
 EDGE_PORTS = (1, 2, 3, 4)
 """Of each leaf; at the other ends of their cables are hosts."""
 UPLINK = 11
-FABRIC_LINKS = 4
-"""Directions of links between switches."""
+"""Of each leaf, to spine1; those to others are behind it."""
 _SECONDS = 60.0
 
 Entities = Mapping[EntityKey, Entity]
@@ -53,18 +52,28 @@ class FabricBed:
     """Use it as a context manager: all switches, links and the controller are there when it is entered."""
 
     def __init__(
-        self, folder: Path, through: Callable[[str, str], str] = lambda name, address: address
+        self,
+        folder: Path,
+        through: Callable[[str, str], str] = lambda name, address: address,
+        *,
+        spines: int = 1,
+        **sections: Any,
     ) -> None:
         """Plan it.
 
         Args:
             folder: for the controller's files, and for logs.
             through: gives the address at which the controller finds a switch, by its name and own address.
+            spines: how many there are.
+            sections: of the controller's configuration, beside those that a bed needs.
         """
+        self._sections = sections
+        self._spines = range(1, spines + 1)
+        self._device_ids = {"leaf1": 1, "leaf2": 2} | {f"spine{n}": 100 + n for n in self._spines}
         self._folder = folder
         self._through = through
         self._cleanup = ExitStack()
-        self._addresses = {name: f"127.0.0.1:{free_tcp_port()}" for name in SWITCHES}
+        self._addresses = {name: f"127.0.0.1:{free_tcp_port()}" for name in self._device_ids}
         self._switches: dict[str, subprocess.Popen[bytes]] = {}
         self._controller: subprocess.Popen[bytes] | None = None
         self._http = httpx.Client(timeout=30)
@@ -76,10 +85,11 @@ class FabricBed:
             for leaf in (1, 2):
                 for port in EDGE_PORTS:
                     self._cable(f"l{leaf}p{port}", f"l{leaf}h{port}")
-                self._cable(f"l{leaf}up", f"s1p{leaf}")
-            for name in SWITCHES:
+                for spine in self._spines:
+                    self._cable(f"l{leaf}u{spine}", f"s{spine}p{leaf}")
+            for name in self._device_ids:
                 self.start_switch(name)
-            for name in SWITCHES:
+            for name in self._device_ids:
                 self.wait_for_switch(name)
             self._configure()
             self.start_controller()
@@ -100,13 +110,18 @@ class FabricBed:
         """Start a switch's process; it is empty then. `wait_for_switch` waits until it answers."""
         number = name[-1]
         if name.startswith("leaf"):
-            ports = {port: f"l{number}p{port}" for port in EDGE_PORTS} | {UPLINK: f"l{number}up"}
+            ports = {port: f"l{number}p{port}" for port in EDGE_PORTS}
+            ports |= {UPLINK + spine - 1: f"l{number}u{spine}" for spine in self._spines}
         else:
-            ports = {leaf: f"s1p{leaf}" for leaf in (1, 2)}
-        words = ["-m", "p4fabric.softswitch", "run", "--device-id", str(SWITCHES[name])]
+            ports = {leaf: f"s{number}p{leaf}" for leaf in (1, 2)}
+        words = ["-m", "p4fabric.softswitch", "run", "--device-id", str(self._device_ids[name])]
         words += ["--grpc", self._addresses[name]]
         words += [word for port, interface in ports.items() for word in ("-i", f"{port}@{interface}")]
         self._switches[name] = self._start(name, *words, stdout=subprocess.DEVNULL)
+
+    def address(self, switch: str) -> str:
+        """Where a switch serves P4Runtime and gNMI."""
+        return self._addresses[switch]
 
     def kill_switch(self, name: str) -> None:
         """End a switch without a chance to say goodbye; all that it held is gone."""
@@ -124,7 +139,7 @@ class FabricBed:
 
         async def read_them() -> dict[str, Entities]:
             found: dict[str, Entities] = {}
-            for name, device_id in SWITCHES.items():
+            for name, device_id in self._device_ids.items():
                 async with grpc.aio.insecure_channel(self._addresses[name]) as channel:
                     result = await read_all(read_call(channel), device_id, b.BINDINGS, _SECONDS)
                 assert result is not None and not result.unknown
@@ -142,11 +157,12 @@ class FabricBed:
                 "deviceId": device_id,
                 "address": self._through(name, self._addresses[name]),
                 "role": name[:-1],
-                "ports": [UPLINK] if name.startswith("leaf") else [1, 2],
+                "ports": [UPLINK + n - 1 for n in self._spines] if name.startswith("leaf") else [1, 2],
             }
-            for name, device_id in SWITCHES.items()
+            for name, device_id in self._device_ids.items()
         ]
-        document = {"switches": switches, "api": {"listen": f"127.0.0.1:{free_tcp_port()}"}}
+        api = {"listen": f"127.0.0.1:{free_tcp_port()}"}
+        document = {"switches": switches, "api": api, **self._sections}
         self._config_path = self._folder / "fabric.yaml"
         self._config_path.write_text(yaml.safe_dump(document))
         self._config = FabricConfig.load(self._config_path)
@@ -209,18 +225,19 @@ class FabricBed:
 
     def intents(self) -> dict[tuple[str, str, str], dict[str, Any]]:
         """All intents with their statuses; of those that are deleted some may still be there."""
-        found = self._get("/api/v1/intents")["items"]
+        found = self.get("/api/v1/intents")["items"]
         return {(each["kind"], each["tenant"], each["name"]): each for each in found}
 
     def in_sync(self) -> bool:
         """Whether all switches hold what is desired."""
-        return all(each["connected"] and each["inSync"] for each in self._get("/api/v1/switches")["items"])
+        return all(each["connected"] and each["inSync"] for each in self.get("/api/v1/switches")["items"])
 
     def is_whole(self) -> bool:
         """Whether they do, and all links are found."""
-        return len(self._get("/api/v1/links")["items"]) == FABRIC_LINKS and self.in_sync()
+        return len(self.get("/api/v1/links")["items"]) == 4 * len(self._spines) and self.in_sync()
 
-    def _get(self, path: str) -> Any:
+    def get(self, path: str) -> Any:
+        """The answer to a GET request."""
         answer = self._http.get(path)
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -236,7 +253,7 @@ class FabricBed:
     def trouble(self) -> list[str]:
         """Intents that are not active and switches that are not in sync, and why."""
         intents = [f"{key}: {each['status']}" for key, each in self.intents().items() if not _is_active(each)]
-        switches = [str(each) for each in self._get("/api/v1/switches")["items"] if not each["inSync"]]
+        switches = [str(each) for each in self.get("/api/v1/switches")["items"] if not each["inSync"]]
         return [*intents[:5], *switches]
 
     def all_active(self) -> bool:
@@ -270,7 +287,7 @@ class FabricBed:
                 *(Change(view.heard_hosts, each.value.host.key, each.value.host) for each in contents.hosts),
             ]
         )
-        return {name: dict(core.compiler.desired(SwitchName(name))) for name in SWITCHES}
+        return {name: dict(core.compiler.desired(SwitchName(name))) for name in self._device_ids}
 
     def differences(self, contents: Contents) -> dict[str, Difference]:
         """Where what switches hold is something else than what follows from what is stored."""

@@ -11,6 +11,7 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Self
@@ -85,6 +86,8 @@ class Flow:
     """Where it is sent; by default the destination's, or the router's in another subnet."""
     claimed: str | None = None
     """Source address, if it is not the source's own."""
+    source_port: int = 6000
+    """Of equal ways, it decides which one is taken."""
 
     def head(self) -> bytes:
         """All headers of its frames."""
@@ -92,7 +95,9 @@ class Flow:
         mac = self.mac or (self.destination.mac if same else ROUTER)
         ip = IP(src=self.claimed or self.source.address, dst=self.destination.address)
         payload = bytes(len(_MARK) + _NUMBER.size)
-        frame = Ether(src=self.source.mac, dst=mac) / ip / UDP(sport=6000, dport=self.port, chksum=0)
+        frame = (
+            Ether(src=self.source.mac, dst=mac) / ip / UDP(sport=self.source_port, dport=self.port, chksum=0)
+        )
         return bytes(frame / payload)[: -len(payload)]
 
 
@@ -115,14 +120,16 @@ _HOSTS = (CLIENT, PEER, SERVER, STRANGER)
 class Flows:
     """All flows, each at a rate, while the body of `with` runs; the counts are there afterwards."""
 
-    def __init__(self, rate: float = 50.0) -> None:
+    def __init__(self, rate: float = 50.0, permitted: Sequence[Flow] = PERMITTED) -> None:
         """Plan it.
 
         Args:
             rate: datagrams a second of each flow.
+            permitted: flows that the intents let through.
         """
         self._interval = 1 / rate
-        self._all = (*PERMITTED, *DENIED)
+        self._permitted = permitted
+        self._all = (*permitted, *DENIED)
         self._heads = [flow.head() for flow in self._all]
         self._cleanup = ExitStack()
         self._wires: dict[str, socket.socket] = {}
@@ -151,12 +158,12 @@ class Flows:
     @property
     def sent(self) -> int:
         """Datagrams of the permitted flows."""
-        return sum(self._sent[: len(PERMITTED)])
+        return sum(self._sent[: len(self._permitted)])
 
     @property
     def probes(self) -> int:
         """Datagrams of the flows that are not permitted."""
-        return sum(self._sent[len(PERMITTED) :])
+        return sum(self._sent[len(self._permitted) :])
 
     def arrived(self, flow: Flow) -> int:
         """How many of a flow's datagrams have arrived so far."""
@@ -165,7 +172,8 @@ class Flows:
     def lost(self) -> dict[str, int]:
         """Datagrams of permitted flows that have not arrived, by flow, where there are any."""
         missing = {
-            flow.name: self._sent[number] - len(self._seen[number]) for number, flow in enumerate(PERMITTED)
+            flow.name: self._sent[number] - len(self._seen[number])
+            for number, flow in enumerate(self._permitted)
         }
         return {name: count for name, count in missing.items() if count}
 
@@ -205,5 +213,5 @@ class Flows:
                 number, serial = _NUMBER.unpack_from(rest)
                 flow = self._all[number]
                 # What is not permitted must come out nowhere.
-                if number >= len(PERMITTED) or flow.destination.wire == name:
+                if number >= len(self._permitted) or flow.destination.wire == name:
                     self._seen[number].add(serial)

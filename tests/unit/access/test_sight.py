@@ -21,7 +21,15 @@ from p4fabric.pipelines.values import Port
 from tests.unit.northbound.every_event import AWAY, EVERY_EVENT, HERE, NET
 
 ACME, GLOBEX = TenantName("acme"), TenantName("globex")
-OF_FABRIC = {e.SwitchConnected, e.SwitchDisconnected, e.LinkUp, e.LinkDown, e.FabricStatusChanged}
+OF_FABRIC = {
+    e.SwitchConnected,
+    e.SwitchDisconnected,
+    e.SwitchDrainChanged,
+    e.LinkUp,
+    e.LinkDown,
+    e.LinkDrainChanged,
+    e.FabricStatusChanged,
+}
 OF_PORTS = {e.HostLimitReached, e.CongestionOnset, e.CongestionUpdate, e.CongestionCleared, e.TrafficDropped,
             e.TrafficDropsCleared}  # fmt: skip
 

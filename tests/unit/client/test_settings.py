@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,3 +76,36 @@ def test_a_token_that_others_can_read_is_refused_and_what_is_saved_is_not_readab
     Contexts(path, "a", {"a": Context("http://127.0.0.1:1", "secret")}).save()
     assert path.stat().st_mode & 0o777 == 0o600
     assert Settings.find(environment=env).token == "secret"
+
+
+def test_who_shows_a_certificate_needs_no_token(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "ci.pem", tmp_path / "ci.key"
+    found = Settings.find("https://fabric.example", environment={}, cert_file=certificate, key_file=key)
+    assert found.token is None and found.cert_file == certificate
+    assert found.shown == f"certificate {tmp_path / 'ci.pem'}"
+    env = {"P4FABRIC_API": "https://fabric.example", "P4FABRIC_CERT_FILE": "/ci.pem"}
+    assert Settings.find(environment=env).cert_file == Path("/ci.pem")
+    both = Settings.find(environment={**env, "P4FABRIC_TOKEN": "mine"})
+    assert (both.token, both.cert_file) == ("mine", Path("/ci.pem"))
+    text = "contexts: {ci: {url: 'https://fabric.example', certFile: ci.pem, keyFile: ci.key}}"
+    context = Settings.find(context="ci", environment=written(tmp_path, text))
+    assert (context.token, context.cert_file, context.key_file) == (None, certificate, key)
+    # What is said of one controller is shown to no other one.
+    with pytest.raises(BadSettings, match=r"token file p4fabric\.token: No such file"):
+        Settings.find("https://elsewhere.example", environment=written(tmp_path, "current: ci\n" + text))
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"url": "http://127.0.0.1:1", "cert_file": Path("ci.pem")}, "a client certificate is for https"),
+        (
+            {"url": "https://a", "key_file": Path("ci.key"), "token": "x"},
+            "ci.key is a key without a certificate",
+        ),
+        ({"url": "https://a"}, "a token or a client certificate is needed"),
+    ],
+)
+def test_a_certificate_that_cannot_be_shown_is_refused(said: Any, why: str) -> None:
+    with pytest.raises(BadSettings, match=why):
+        Settings(**said)

@@ -20,6 +20,7 @@ from p4fabric.controller.intents import parse_intent
 from p4fabric.controller.intents.fields import PortRange
 from p4fabric.controller.names import IntentKey, SwitchName, TenantName
 from p4fabric.controller.state import Change
+from p4fabric.controller.topology.drain import Drain
 from p4fabric.pipelines.entities import Entity, EntityKey, MulticastGroup, TableEntry, Weighted
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import IPv4Address, IPv6Address, L4Port, MacAddress, Port, VlanId
@@ -69,22 +70,28 @@ def test_every_intent_is_satisfied_and_owns_some_entries() -> None:
     assert owners == {key(document) for document in EVERYTHING}
 
 
+DRAINABLE = [*SPINES, LEAVES[0], *sorted(topology().cables)[:2]]
 STATES = st.tuples(
     st.sets(st.sampled_from(range(len(EVERYTHING)))),
     st.sets(st.sampled_from(range(len(HOSTS)))),
     st.sets(st.sampled_from([*product(LEAVES, SPINES)]), max_size=2),
+    st.dictionaries(
+        st.sampled_from(DRAINABLE), st.builds(Drain, st.just(1.0), *[st.booleans()] * 3), max_size=2
+    ),
 )
 
 
-def _applied(core: Core, state: tuple[set[int], set[int], set[Any]]) -> list[FabricDelta]:
-    """Make a core hold some intents and see some hosts and links; what that changed."""
-    wanted, hosts, cut = state
+def _applied(core: Core, state: tuple[set[int], set[int], set[Any], dict[Any, Any]]) -> list[FabricDelta]:
+    """Make a core hold some intents, see some hosts and links, and drain something; what that changed."""
+    wanted, hosts, cut, drains = state
     documents = [document for n, document in enumerate(EVERYTHING) if n in wanted or n < 4]
     kept = {key(document) for document in documents}
     gone = [known for known, _ in core.view.catalogue.table.rows() if known not in kept]
     deltas = [core.plan_delete(gone).delta] if gone else []
     deltas.append(core.plan_apply([parse_intent(document) for document in documents]).delta)
     deltas.append(core.plan(rows_of(core, topology(*(HOSTS[n] for n in sorted(hosts)), without=cut))).delta)
+    table = core.view.drains
+    deltas.append(core.plan(Change(table, one, drains.get(one)) for one in DRAINABLE).delta)
     return deltas
 
 

@@ -17,6 +17,7 @@ from p4fabric.controller.telemetry.flow import Flow, FlowId
 from p4fabric.controller.telemetry.incidents import FlowFigures, FlowNames, Incident, QueueFigures
 from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.controller.telemetry.reports import Role
+from p4fabric.controller.topology.drain import DrainState
 from p4fabric.controller.topology.model import Host, Link
 from p4fabric.pipelines.values import IpProtocol, L4Port, MacAddress, Port
 
@@ -48,6 +49,8 @@ EVERY_EVENT: list[e.Event] = [
     e.IntentDeleted(NET),
     e.SwitchConnected(HERE.switch),
     e.SwitchDisconnected(HERE.switch, "the connection failed"),
+    e.SwitchDrainChanged(HERE.switch, DrainState.MOVING),
+    e.LinkDrainChanged(Link(HERE, THERE), None),
     e.LinkUp(Link(HERE, THERE)),
     e.LinkDown(Link(HERE, THERE), "no probe came through"),
     e.HostLearned(HOST),

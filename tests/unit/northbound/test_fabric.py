@@ -242,20 +242,20 @@ async def test_a_hundred_hosts_at_once_are_compiled_in_a_few_passes(tmp_path: Pa
 
 async def test_reports_become_an_episode_that_ends_with_silence(tmp_path: Path) -> None:
     async with fake_switch() as fake, running(tmp_path, fake, clearAfter=0.3) as found:
+        await found.fabric.intents.apply([network(), watch(milliseconds=10)])
+        await found.until_in_sync()
         fake.say(congestion(40))
         await found.until(lambda: found.heard(CongestionOnset))
         fake.say(congestion(90))
         await found.until(lambda: found.fabric.congestion.active[0].peak_depth == 90)
-        page = (await found.fabric.metrics.page()).decode()
-        assert 'p4fabric_congestion_depth_packets{port="1",queue="0",switch="s1"} 90.0' in page
         (cleared,) = await found.until(lambda: found.heard(CongestionCleared))
         episode = cleared.episode
         assert (episode.queue.port.switch, episode.queue.port.port) == ("s1", 1)
         assert (episode.peak_depth, episode.peak_delay_us, episode.reports) == (90, 9000, 2)
         assert [str(flow) for flow in episode.flows] == ["tcp 10.0.1.7:999 > 10.0.1.8:80"]
         page = (await found.fabric.metrics.page()).decode()
-        assert 'p4fabric_congestion_depth_packets{port="1",queue="0",switch="s1"} 0.0' in page
-        assert 'p4fabric_congestion_episodes_total{port="1",queue="0",switch="s1"} 1.0' in page
+        assert 'p4fabric_queue_depth_packets_max{port="1",priority="0",switch="s1"} 90.0' in page
+        assert 'p4fabric_congestion_episodes_total{port="1",priority="0",switch="s1"} 1.0' in page
 
 
 async def test_a_queue_that_is_asked_to_report_rarely_is_not_called_clear_between_reports(

@@ -37,9 +37,9 @@ class SimulatedSwitch:
         self.about_to_write: Callable[[list[Update]], None] = lambda updates: None
         self.writes: list[list[Update]] = []
         self.reads = 0
+        """Reads whose answer was decoded."""
         self._hashed: dict[int, Entity] = {}
         """Kept, so that each has a number of its own."""
-        """Reads whose answer was decoded."""
         self.delay: Callable[[], float] = lambda: 0.0
         """Seconds before a batch is performed, in the middle, and before it is answered."""
         self.answered = asyncio.Event()

@@ -13,7 +13,7 @@ from finsy.proto import gnmi, gnmi_grpc
 from p4fabric.controller.names import SwitchName
 from p4fabric.controller.p4runtime import gnmi_follow as module
 from p4fabric.controller.p4runtime.gnmi import subscribe
-from p4fabric.controller.p4runtime.port_samples import PortSample, follow_samples
+from p4fabric.controller.p4runtime.port_samples import QUEUE_LEAVES, PortSample, follow_samples
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.pipelines.values import Port
 
@@ -41,12 +41,19 @@ class Watcher(PortCounts):
     def __init__(self) -> None:
         super().__init__([LEAF])
         self.told: list[PortSample] = []
+        self.reasons: list[str | None] = []
+        """Why nothing was read, or (None) that something was."""
         self.news = asyncio.Event()
 
     def ports_sampled(self, switch: SwitchName, samples: Collection[PortSample]) -> None:
         super().ports_sampled(switch, samples)
         self.told += samples
+        self.reasons.append(None)
         self.news.set()
+
+    def ports_unread(self, switch: SwitchName, reason: str) -> None:
+        super().ports_unread(switch, reason)
+        self.reasons.append(reason)
 
     def ports_gone(self, switch: SwitchName, ports: Collection[Port]) -> None:
         super().ports_gone(switch, ports)
@@ -99,10 +106,26 @@ async def test_one_subscription_samples_all_ports_and_queues(follow: Any) -> Non
     fake, watcher = await follow(refused)
     paths = [["/".join(e.name for e in one.path.elem) for one in each.subscription] for each in fake.requests]
     state = [f"interfaces/interface/state/{leaf}" for leaf in ("id", "oper-status", "counters")]
-    # Refused with queues, it is asked again without them, and then no more.
-    assert paths == [[*state, "qos/interfaces/interface/output/queues/queue/state"], state]
+    # Refused with some leaves of queues, it is asked with what there is, then without, and then no more.
+    queue = "qos/interfaces/interface/output/queues/queue/state"
+    assert paths == [[*state, *(f"{queue}/{leaf}" for leaf in QUEUE_LEAVES)], [*state, queue], state]
     assert {one.sample_interval for each in fake.requests for one in each.subscription} == {100_000_000}
     assert "UNIMPLEMENTED" in (watcher.unread[LEAF] or "")
+
+
+async def test_a_switch_without_interfaces_has_nothing_to_say_and_is_asked_again(follow: Any) -> None:
+    async def script(fake: FakeGnmi, context: Any) -> None:
+        if len(fake.requests) == 1:
+            await context.write(SYNC)
+            await asyncio.Event().wait()
+        elif len(fake.requests) == 2:
+            await context.write(said(("eth1 id", 1), ("eth1 counters/in-pkts", 7)))
+            await context.write(SYNC)
+        await refused(fake, context)
+
+    _, watcher = await follow(script)
+    assert watcher.reasons[:2] == [None, None]
+    assert watcher.totals() == {"in-pkts": 7}
 
 
 async def test_unicast_and_the_rest_add_up_where_a_switch_counts_them_apart(follow: Any) -> None:

@@ -408,6 +408,38 @@ async def test_a_switch_that_contradicts_itself_is_not_read_for_ever() -> None:
 
 
 @without_waiting
+async def test_a_change_that_is_written_in_steps_is_reported_as_a_whole() -> None:
+    bench = Bench()
+    bench.begin(*WANTED)
+    async with running(bench):
+        await in_sync(bench)
+        bench.board.reports.clear()
+        bench.switch.writes.clear()
+        bench.want(group(4, 1), bridging(5, 4), without=(bridging(6), bridging(7)))
+        await in_sync(bench)
+        assert len(bench.switch.writes) == 2, "the group stands before what refers to it"
+        [report] = bench.board.reports
+        assert set(report.installed) == {group(4).key, bridging(5).key}
+        assert set(report.gone) == {bridging(6).key, bridging(7).key}
+
+
+@without_waiting
+async def test_what_takes_long_is_reported_step_by_step() -> None:
+    bench = Bench()
+    bench.begin(*WANTED)
+    async with running(bench):
+        await in_sync(bench)
+        bench.switch.delay = lambda: 1.0
+        bench.want(group(4, 1), bridging(5, 4))
+        await a_while(2.5)
+        assert not bench.board.in_sync, "it is known that something is on its way"
+        await a_while(1.0)
+        assert set(bench.board.last.installed) == {group(4).key}
+        await in_sync(bench)
+        assert set(bench.board.last.installed) == {bridging(5).key}
+
+
+@without_waiting
 async def test_an_audit_undoes_what_others_changed_and_reads_no_more_than_need_be() -> None:
     bench = Bench(timing=Timing(audit=10))
     bench.begin(*WANTED)

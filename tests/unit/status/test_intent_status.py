@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from p4fabric.controller.compiler.output import Output, Slot
-from p4fabric.controller.names import SwitchName
+from p4fabric.controller.names import SwitchName, TenantName
 from p4fabric.controller.reasons import Code, Reason
 from p4fabric.controller.status import SwitchStatusChanged
 from tests.unit.status.fabric import LEAF1, LEAF2, NOON, ONE, THREE, TWO, Report, World, entry, key, refused
@@ -284,7 +284,7 @@ def test_a_switch_that_holds_what_it_held_is_active_since_it_was_read() -> None:
     world.read(LEAF1)
     status = world.statuses.status_of(ONE)
     assert (status.state, status.since) == ("active", NOON + 60)
-    assert world.listener.switches[-1] == SwitchStatusChanged(LEAF1, 1, None)
+    assert world.listener.switches[-1] == SwitchStatusChanged(LEAF1, {ONE.tenant: 1}, None)
 
 
 def test_an_intent_whose_entries_all_stand_on_a_switch_that_is_away_is_degraded_for_it() -> None:
@@ -338,11 +338,26 @@ def test_a_switch_that_comes_and_goes_is_one_announcement_for_all_intents() -> N
     world.read(LEAF1)
     world.read(LEAF1)
     assert world.listener.switches == [
-        SwitchStatusChanged(LEAF1, 2, AWAY_SINCE_NOON),
-        SwitchStatusChanged(LEAF1, 2, UNREAD_SINCE_NOON),
-        SwitchStatusChanged(LEAF1, 2, None),
+        SwitchStatusChanged(LEAF1, {ONE.tenant: 2}, AWAY_SINCE_NOON),
+        SwitchStatusChanged(LEAF1, {ONE.tenant: 2}, UNREAD_SINCE_NOON),
+        SwitchStatusChanged(LEAF1, {ONE.tenant: 2}, None),
     ]
     assert len(world.listener.told) == told
+
+
+def test_it_is_announced_how_many_intents_of_each_tenant_a_switch_concerns() -> None:
+    other = ONE._replace(tenant=TenantName("globex"))
+    world = World(LEAF1)
+    for intent in (ONE, TWO, other):
+        world.apply(intent, {LEAF1: (entry(1),)})
+    world.installed(LEAF1, 1)
+    world.disconnect(LEAF1)
+    assert world.listener.switches[-1].intents_concerned == {ONE.tenant: 2, other.tenant: 1}
+    world.connect(LEAF1)
+    world.apply(other, {}, generation=2)
+    world.read(LEAF1)
+    world.disconnect(LEAF1)
+    assert world.listener.switches[-1].intents_concerned == {ONE.tenant: 2}
 
 
 def test_a_switch_that_concerns_no_intent_is_not_announced() -> None:
@@ -361,7 +376,7 @@ def test_only_what_waits_for_a_switch_that_is_held_back_is_degraded() -> None:
     assert world.reasons(TWO) == (
         "leaf1 holds 900 entries, of which 800 are not in this store; 1 entry waits",
     )
-    assert world.listener.switches[-1].intents_concerned == 1
+    assert world.listener.switches[-1].intents_concerned == {TWO.tenant: 1}
     world.statuses.hold(LEAF1, None)
     assert world.state(TWO) == "installing"
 
@@ -426,7 +441,7 @@ def test_nothing_waits_for_a_switch_that_was_declared_gone() -> None:
     )
     world.statuses.gone(LEAF2)
     assert world.listener.deleted == [ONE] and world.state(TWO) == "active"
-    assert world.listener.switches[-1] == SwitchStatusChanged(LEAF2, 2, None)
+    assert world.listener.switches[-1] == SwitchStatusChanged(LEAF2, {ONE.tenant: 2}, None)
     world.delete(TWO)
     world.gone(LEAF1, 2)
     assert world.listener.deleted == [ONE, TWO]

@@ -16,6 +16,8 @@ from p4fabric.controller.store.records import NotUnderstood, Stored, decode, enc
 from p4fabric.controller.store.revisions import LONGEST_KEY, Listing, Record, Transaction
 from p4fabric.controller.store.sqlite_store import SqliteStore
 from p4fabric.controller.store.values import (
+    DrainedLink,
+    DrainedSwitch,
     GivenNumber,
     GoneSwitch,
     RestingNumber,
@@ -25,6 +27,7 @@ from p4fabric.controller.store.values import (
     UnsettledSwitch,
     Value,
 )
+from p4fabric.controller.topology.drain import Drain
 from p4fabric.controller.topology.model import Cable, Host, Link
 from p4fabric.pipelines.values import MacAddress, Port
 
@@ -76,6 +79,16 @@ INTENT = StoredIntent(NETWORK, DOCUMENT, Metadata(3, 1.5, Description({"app": "w
             RulePlaces(POLICY, 5, 2, {"no-telnet": 4096, "a/b": 1024}),
             "places/FirewallPolicy/acme/a%2Fb",
             {"priority": 5, "order": 2, "places": {"no-telnet": 4096, "a/b": 1024}},
+        ),
+        (
+            DrainedSwitch(SwitchName("spine1"), Drain(1700000000.0, wanted=True, avoided=True)),
+            "drained-switches/spine1",
+            {"since": 1700000000.0, "wanted": True, "avoided": True, "wasAvoided": False},
+        ),
+        (
+            DrainedLink(Cable.of(THERE, HERE), Drain(1.0, wanted=False, avoided=True, was_avoided=True)),
+            "drained-links/leaf1/9/spine1/1",
+            {"since": 1.0, "wanted": False, "avoided": True, "wasAvoided": True},
         ),
         (GoneSwitch(SwitchName("leaf2"), 1700000000.0), "switches/gone/leaf2", {"declared": 1700000000.0}),
         (UnsettledSwitch(SwitchName("leaf2"), 40), "unsettled/leaf2", {"entries": 40}),

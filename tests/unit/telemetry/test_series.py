@@ -9,7 +9,15 @@ from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.telemetry.collector import ClockEstimate
 from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.controller.telemetry.reports import Bin, BinsReport, Origin, ReportGroup
-from p4fabric.controller.telemetry.series import Film, FilmBin, Known, Point, QueueSeries, SeriesRecorder
+from p4fabric.controller.telemetry.series import (
+    Film,
+    FilmBin,
+    Known,
+    LastSecond,
+    Point,
+    QueueSeries,
+    SeriesRecorder,
+)
 from p4fabric.controller.telemetry.series.film import films_from_bytes, films_to_bytes
 from p4fabric.pipelines.values import Port
 
@@ -102,6 +110,38 @@ class Switch:
     def known(self, ms: int, priority: int = 0, length: int = 1000) -> Point:
         where = Queue(PortRef(LEAF, Port(2)), priority)
         return next(self.recorder.points(where, START + ms * MS, START + (ms + length) * MS, length * MS))
+
+
+def test_the_last_second_is_the_newest_of_which_waits_are_known() -> None:
+    switch, queue = Switch(), Queue(PortRef(LEAF, Port(2)), 0)
+
+    def last(ms: int) -> LastSecond | None:
+        return switch.recorder.last_second(queue, START + ms * MS)
+
+    switch.send(complete_ms=2000)
+    for ms in range(2000, 3000, 20):
+        switch.send(*(a_bin(ms + each, 100 if ms + each < 2011 else 1) for each in range(20)))
+    assert last(2900) is None
+    found = last(3100)
+    assert found is not None and (found.begins, found.known, found.max_depth) == (
+        START + 2000 * MS,
+        1000,
+        100,
+    )
+    assert found.p99_wait_ns == a_bin(0, 100).max_wait_ns
+    # Of calm milliseconds there are no bins; they count all the same.
+    switch.send(a_bin(3500, 100), complete_ms=4000)
+    found = last(5200)
+    assert found is not None and (found.begins, found.known, found.p99_wait_ns) == (
+        START + 3000 * MS,
+        1000,
+        0,
+    )
+    assert last(8000) is None
+    # Of a second that is not whole, what is known counts.
+    switch.send(a_bin(9000, 7))
+    found = last(10_000)
+    assert found is not None and (found.known, found.p99_wait_ns) == (1, a_bin(0, 7).max_wait_ns)
 
 
 def test_a_queue_of_which_the_switch_says_that_there_is_no_bin_was_calm() -> None:

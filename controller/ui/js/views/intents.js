@@ -97,7 +97,7 @@ function intentTable() {
     { title: "State", cell: (one) => badge(one.status.state) },
     { title: "Why", cell: (one) => why(one) },
     { title: "Since", cell: (one) => h("span", { title: one.status.since ?? "" }, ago(one.status.since)) },
-  ]);
+  ], { quiet: true });
 }
 
 /** @param {Intent} intent */

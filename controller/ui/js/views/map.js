@@ -3,19 +3,19 @@
  * @module
  */
 
-import { path } from "../api.js";
 import { fill, h } from "../dom.js";
-import { cables, known, load, MOST_ASKED, worthAsking } from "../fabric.js";
+import { cables, known, load, MOST_ASKED, waitsOf, worthAsking } from "../fabric.js";
 import { classOf, COLOURINGS, colouringOf, drawn } from "../fabric-map.js";
-import { follow } from "../follow.js";
-import { bitRate, count, percent, perSecond, port, span } from "../format.js";
+import { follow, pause, visible } from "../follow.js";
+import { bitRate, count, percent, perSecond, span } from "../format.js";
 import { badge, emptiness, fault, heading, notice } from "../parts.js";
 import { every, soon } from "../poll.js";
+import { portsOf } from "../ports.js";
 import { switchState } from "../switch-state.js";
 import { Table } from "../table.js";
 
+const MANY_QUEUES = 64;
 const EVENTS = "LinkUp,LinkDown,SwitchConnected,SwitchDisconnected,FabricStatusChanged";
-const AT_ONCE = 4;
 
 /** @typedef {import("../fabric.js").Cable} Cable */
 
@@ -42,7 +42,11 @@ export function open({ api, signal, root }) {
   /** @type {import("../types.js").Link[]} */
   let missing = [];
   /** @type {Map<string, import("../types.js").Port>} */
-  const ports = new Map();
+  let ports = new Map();
+  /** @type {import("../types.js").FabricStatus | null} */
+  let health = null;
+  /** @type {Map<string, number>} */
+  let waits = new Map();
 
   async function refresh() {
     try {
@@ -53,27 +57,37 @@ export function open({ api, signal, root }) {
       ]);
       switches = found.items;
       up = directions.items;
+      health = status;
       missing = status.linksMissing ?? [];
-      await askPorts();
-      show(status);
+      ports = await portsOf(api, worthAsking([...up, ...missing], switches), signal);
+      show();
       said.say(null);
     } catch (error) {
       if (!signal.aborted) said.say(`${fault(error)} What is shown is older.`);
     }
   }
 
-  async function askPorts() {
-    const names = worthAsking([...up, ...missing], switches);
-    ports.clear();
-    for (let first = 0; first < names.length; first += AT_ONCE) {
-      const lists = await Promise.all(names.slice(first, first + AT_ONCE).map((name) => api.list(`${path("switches", name)}/ports`, { signal })));
-      for (const one of lists.flatMap((list) => list.items)) ports.set(port(one), one);
+  /** What waited in the last second is asked for each second, unless there is very much of it. */
+  async function watchWaits() {
+    while (!signal.aborted) {
+      if (document.hidden) await visible(signal);
+      let many = false;
+      try {
+        const { items } = await api.list("queues", { signal });
+        waits = waitsOf(items);
+        many = items.length > MANY_QUEUES;
+        if (health) show();
+      } catch (error) {
+        many = true; // whoever asks for the rest says why
+      }
+      await pause(many ? 5000 : 1000, signal);
     }
   }
 
-  /** @param {import("../types.js").FabricStatus} status */
-  function show(status) {
-    const wires = cables(up, missing, ports);
+  function show() {
+    const status = health;
+    if (status === null) return;
+    const wires = cables(up, missing, ports, waits);
     const nodes = switches.map((one) => ({ name: one.name, role: one.role, ...switchState(one) }));
     const focused = document.activeElement instanceof SVGAElement ? document.activeElement.getAttribute("href") : null;
     fill(figure, nodes.length ? drawn(nodes, wires) : emptiness("The configuration lists no switches."));
@@ -87,7 +101,8 @@ export function open({ api, signal, root }) {
 
   const again = soon(300, signal, refresh);
   every(5000, signal, refresh);
-  follow({ api, path: "events", query: { types: EVENTS }, signal, message: again });
+  watchWaits();
+  follow({ api, path: "events", query: { types: EVENTS }, signal, message: again, state: (state) => state === "live" && again() });
 }
 
 function linkTable() {
@@ -131,6 +146,7 @@ function showLegend(legend, wires, switches) {
     legend,
     h("span", {}, `Links by ${title}: `),
     keys.map(([name, label]) => h("span", { class: `key ${name}` }, label)),
+    colouring !== "wait" && wires.length > 0 ? h("span", { class: "why" }, "No waits: no queue of a link is told of; the view Queues says why.") : null,
     colouring === "state" && wires.length > 0 ? h("span", { class: "why" }, whyNoLoad(unread)) : null,
     colouring === "load" && switches.length > MOST_ASKED ? h("span", { class: "why" }, "Rates are those of the spines' ports.") : null,
   );

@@ -5,11 +5,9 @@
 
 import { h } from "../dom.js";
 import { heading } from "../parts.js";
+import { placeOf } from "../router.js";
 
-/**
- * @param {HTMLElement} root
- * @param {string} name
- */
-export function nowhere(root, name) {
-  root.replaceChildren(heading("Nothing here"), h("p", {}, `There is no view called ${name}.`));
+/** @param {import("../shell.js").Context} context */
+export function open({ root }) {
+  root.append(heading("Nothing here"), h("p", {}, `There is no view called ${placeOf(location.hash).view}.`));
 }
