@@ -40,14 +40,14 @@ _OPTIONS: dict[str, Any] = {
             help="CA certificate for an https API (PEM); by default P4FABRIC_CA_FILE, or that of the context."
         ),
     ],
-    "cert": Annotated[
+    "cert_file": Annotated[
         Path | None,
         typer.Option(
             help="Client certificate for an https API (PEM), in place of a token; by default "
             "P4FABRIC_CERT_FILE, or that of the context."
         ),
     ],
-    "key": Annotated[
+    "key_file": Annotated[
         Path | None,
         typer.Option(
             help="Private key of the client certificate (PEM), unless that file has it; by default "
@@ -71,8 +71,8 @@ class Connection:
     api: str | None
     token_file: Path | None
     ca_file: Path | None
-    cert: Path | None
-    key: Path | None
+    cert_file: Path | None
+    key_file: Path | None
     context: str | None
     shown: str = field(default="token from nowhere", init=False)
     """What is shown to the controller, once that is known."""
@@ -90,8 +90,8 @@ class Connection:
             token_file=self.token_file,
             ca_file=self.ca_file,
             context=self.context,
-            cert_file=self.cert,
-            key_file=self.key,
+            cert_file=self.cert_file,
+            key_file=self.key_file,
         )
         self.shown = settings.shown
         return SyncClient(settings, timeout=timeout)

@@ -58,15 +58,19 @@ def set_context(
         typer.Option("--token-stdin", help="Read the token from standard input, and keep it in the file."),
     ] = False,
     ca_file: Annotated[Path | None, typer.Option(help="CA certificate for an https API (PEM).")] = None,
-    cert: Annotated[
+    cert_file: Annotated[
         Path | None, typer.Option(help="Client certificate for an https API (PEM), in place of a token.")
     ] = None,
-    key: Annotated[Path | None, typer.Option(help="Private key of the client certificate (PEM).")] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="Private key of the client certificate (PEM).")
+    ] = None,
 ) -> None:
     """Make a context, or change what is said of it. The first one becomes the current one."""
     from p4fabric.controller.cli.context import store
 
-    raise typer.Exit(status_of(lambda: store(name, api, token_file, ca_file, cert, key, token_stdin)))
+    raise typer.Exit(
+        status_of(lambda: store(name, api, token_file, ca_file, cert_file, key_file, token_stdin))
+    )
 
 
 @app.command()

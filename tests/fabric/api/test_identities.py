@@ -165,7 +165,7 @@ async def test_the_client_and_the_command_line_show_certificates(authority: Auth
         both = authority.folder / "both.pem"
         both.write_bytes(cert.read_bytes() + key.read_bytes())
         command = [P4FABRIC, "get", "intents", "--api", url, "--ca-file", str(authority.certificate)]
-        for shown, status in ((["--cert", str(both)], 0), (["--cert", str(cert)], 2)):
+        for shown, status in ((["--cert-file", str(both)], 0), (["--cert-file", str(cert)], 2)):
             process = await asyncio.create_subprocess_exec(
                 *command, *shown, cwd="/", stderr=asyncio.subprocess.PIPE
             )
