@@ -43,6 +43,8 @@ def errors_for(tenant: TenantName | None) -> Iterator[None]:
 def _for(tenant: TenantName, error: FieldError) -> FieldError:
     if error.code in _OF_THE_FABRIC:
         return FieldError(error.field, None, _OF_THE_FABRIC[error.code], error.code)
+    if error.for_tenant is not None:
+        return FieldError(error.field, None, error.for_tenant, error.code)
     if error.about is not None and error.about.tenant != tenant:
         return FieldError(error.field, error.value, "cannot be had: ask the fabric's operator", error.code)
     return error

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from p4fabric.controller.compiler.delta import FabricDelta, SlotChange
 from p4fabric.controller.compiler.wanted import WantedEntities
+from p4fabric.controller.intents import FieldError
 from p4fabric.controller.names import SwitchName, TenantName
 from p4fabric.controller.reasons import Code
 
@@ -62,6 +63,12 @@ class Shortage:
     """NO_ROOM: all that is wanted together; SHARE_USED: what one tenant wants."""
     message: str
     """It names switch, table, room and need."""
+    for_tenant: str | None = None
+    """The same without the switch, which a tenant may not see."""
+
+    def error(self, field: str, value: object) -> FieldError:
+        """The refusal."""
+        return FieldError(field, value, self.message, self.code, for_tenant=self.for_tenant)
 
 
 class Capacity:
@@ -107,10 +114,10 @@ class Capacity:
                 continue
             most = self._most(limit)
             if wanted.tenant_sizes[switch, table, tenant] > most:
+                may = f"tenant {tenant} may have {most} of the {limit.size} entries of {limit.name} on"
+                wants = f"would need {wanted.tenant_sizes[switch, table, tenant]} ({count} new)"
                 yield Shortage(
-                    Code.SHARE_USED,
-                    f"tenant {tenant} may have {most} of the {limit.size} entries of {limit.name} on "
-                    f"{switch}, and would need {wanted.tenant_sizes[switch, table, tenant]} ({count} new)",
+                    Code.SHARE_USED, f"{may} {switch}, and {wants}", f"{may} one switch, and {wants}"
                 )
 
     def shares(self, wanted: WantedEntities, slots: Iterable[SlotChange]) -> list[TableShare]:

@@ -226,7 +226,7 @@ class Core:
         shortages = list(self.capacity.shortages(self.compiler.wanted, compiled.delta))
         if shortages:
             self.compiler.undo(compiled)
-            errors = [FieldError("drain", None, one.message, one.code) for one in shortages]
+            errors = [one.error("drain", None) for one in shortages]
             raise IntentConflict(errors, code=Code.NO_ROOM)
         return self._plan(compiled)
 
@@ -398,7 +398,7 @@ class Core:
             errors = [FieldError("spec", name, f"cannot be compiled: {compiled.disagreement}")]
         if not errors:
             shortages = self.capacity.shortages(self.compiler.wanted, compiled.delta)
-            errors = [FieldError("spec", name, one.message, one.code) for one in shortages]
+            errors = [one.error("spec", name) for one in shortages]
             code = Code.NO_ROOM
         if errors:
             self.compiler.undo(compiled)

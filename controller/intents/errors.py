@@ -7,7 +7,7 @@ exist.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from p4fabric.controller.names import IntentKey
 from p4fabric.controller.reasons import Code, Reason
@@ -40,6 +40,8 @@ class FieldError:
     code: Code = Code.INVALID_VALUE
     about: IntentKey | None = None
     """Another intent that the message names; whoever must not know of it is told something else."""
+    for_tenant: str | None = None
+    """What a tenant is told in place of a message that names parts of the fabric."""
 
     def __str__(self) -> str:
         field, message = self._bounded()
@@ -57,7 +59,7 @@ class FieldError:
 
     def inside(self, prefix: str) -> FieldError:
         """The same error of a document that is itself part of something, such as `[2]` of a list."""
-        return FieldError(f"{prefix}.{self.field}", self.value, self.message, self.code, self.about)
+        return replace(self, field=f"{prefix}.{self.field}")
 
     def _bounded(self) -> tuple[str, str]:
         return shorten(self.field, LONGEST_MESSAGE), shorten(self.message, LONGEST_MESSAGE)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from p4fabric.controller.access import errors_for
 from p4fabric.controller.core import Capacity, Core, IntentConflict, TableLimit
 from p4fabric.controller.intents import parse_intent
-from p4fabric.controller.names import SwitchName
+from p4fabric.controller.names import SwitchName, TenantName
 from p4fabric.pipelines import fabric
 from p4fabric.pipelines.entities import Entity, EntityKey
 from p4fabric.pipelines.fabric import bindings as b
@@ -114,6 +115,14 @@ def test_a_tenant_has_its_share_and_the_others_have_theirs() -> None:
     apply(core, policy("web", 4))
     assert "tenant acme" in refusal(core, policy("more", 1))
     apply(core, policy("web", 4, tenant="other"))
+
+
+def test_a_tenant_is_told_what_it_needs_of_its_share_but_not_on_which_switch() -> None:
+    with pytest.raises(IntentConflict) as refused, errors_for(TenantName("acme")):
+        apply(small(8, tenant_share=0.5), policy("web", 5))
+    assert [error.message for error in refused.value.errors] == [
+        "tenant acme may have 4 of the 8 entries of firewall_ipv4 on one switch, and would need 5 (5 new)"
+    ]
 
 
 def test_without_a_share_one_tenant_may_have_all() -> None:
