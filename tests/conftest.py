@@ -1,4 +1,5 @@
-"""For all tests: `--no-skips`, for machines on which every test can run, and one p4runtime-shell."""
+"""For all tests: `--no-skips`, for machines on which every test can run, which of them may run beside each
+other, and one p4runtime-shell."""
 
 from __future__ import annotations
 
@@ -22,6 +23,14 @@ settings.load_profile("any machine")
 
 INSTALL_P4RUNTIME_SHELL = "python3 -m venv shell && shell/bin/pip install -q p4runtime-shell"
 """As the first tutorial has it."""
+
+
+ONE_AFTER_THE_OTHER = {
+    "api_fuzz", "attacks", "conformance", "docs", "examples", "explain", "fabric", "monitoring", "net",
+    "safety", "tutorial", "tutorials",
+}  # fmt: skip
+"""Folders whose tests build fabrics with the same names of interfaces, listen at the documentation's ports,
+or run Mininet."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,3 +74,15 @@ def p4runtime_shell(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("p4runtime-shell")
     subprocess.run(("bash", "-euc", INSTALL_P4RUNTIME_SHELL), cwd=folder, check=True, timeout=300)
     return folder / "shell" / "bin" / "python"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say what `--dist loadgroup` may run beside what: files of unit tests, folders of the others."""
+    tests = Path(__file__).parent
+    for item in items:
+        folder, *below = item.path.relative_to(tests).parts
+        if folder in ONE_AFTER_THE_OTHER:
+            group = "fabrics"
+        else:
+            group = "-".join((folder, *(below if folder == "unit" else below[:-1])))
+        item.add_marker(pytest.mark.xdist_group(group))
