@@ -3,6 +3,7 @@ other, and one p4runtime-shell."""
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Generator
 from pathlib import Path
@@ -36,6 +37,12 @@ or run Mininet."""
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option."""
     parser.addoption("--no-skips", action="store_true", help="a skipped test is a failed one")
+
+
+def pytest_configure() -> None:
+    """Let what tests start hear interrupts: a shell makes what it runs in the background ignore them."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _fail_if_skipped(config: pytest.Config, report: pytest.TestReport | pytest.CollectReport) -> None:

@@ -86,6 +86,10 @@ class News:
         """Whether something that was reported as installed was found not to be."""
         return bool(self._missing)
 
+    def __len__(self) -> int:
+        """How many keys there is news of."""
+        return sum(map(len, (self._installed, self._missing, self._gone, self._failures, self._recovered)))
+
     @property
     def installed(self) -> int:
         """How many keys are installed, reported or about to be."""
