@@ -88,7 +88,8 @@ class News:
 
     def __len__(self) -> int:
         """How many keys there is news of."""
-        return sum(map(len, (self._installed, self._missing, self._gone, self._failures, self._recovered)))
+        kept = len(self._installed) + len(self._missing) + len(self._gone)
+        return kept + len(self._failures) + len(self._recovered)
 
     @property
     def installed(self) -> int:
