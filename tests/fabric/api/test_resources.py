@@ -263,6 +263,7 @@ async def test_a_deletion_says_what_goes_with_the_intent(tmp_path: Path, switch_
     async with controller(configured(tmp_path, switch_address)) as served:
         await served.http.put(PATH, json=network())
         await served.until_all("active")
+        await served.until(lambda: served.fabric.switches[0].in_sync)
         before = served.fabric.switches[0].installed
         deleted = await served.http.delete(PATH)
         goes = deleted.json()["entries"]["leaf1"]
