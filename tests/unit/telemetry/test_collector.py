@@ -66,7 +66,7 @@ async def test_what_is_sent_to_its_port_is_handed_on_with_the_time_of_its_arriva
     collector = Collector(settings, heard)
     async with open_endpoint(settings, collector) as address, asyncio.timeout(20):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            # The kernel begins to keep times a moment after it is asked to; until then it gives those of reads.
+            # The kernel begins to keep times a moment after it is asked; until then it gives those of reads.
             is_kept = False
             while not is_kept:
                 heard.groups.clear()
