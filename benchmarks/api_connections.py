@@ -84,7 +84,7 @@ def controller(folder: Path) -> Iterator[Running]:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder)
     try:
         assert process.stdout is not None
-        found = re.search(r":(\d+)/docs", process.stdout.readline())
+        found = re.search(r"http://[^ /]+:(\d+)/", process.stdout.readline())
         assert found is not None, (folder / "log").read_text()
         token = (folder / "p4fabric.token").read_text().strip()
         running = Running(int(found[1]), token, process.pid)
