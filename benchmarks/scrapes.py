@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import time
 from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import Figure, add_option, save
-from benchmarks.telemetry import view_of, watched
+from benchmarks.telemetry import scraped, view_of
 from p4fabric.controller.interpreter import set_aside, set_up_interpreter
 from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.p4runtime.port_samples import COUNTERS, QUEUE_LEAVES, PortSample, QueueSample
@@ -55,19 +54,13 @@ async def measure(switches: int) -> list[Figure]:
     for number in (switches // 10, switches):
         metrics = Metrics(fabric_of(number))
         set_aside()
-        took, blocked = [], []
-        for _ in range(3):
-            async with watched() as loop:
-                started = time.process_time()
-                page = await metrics.page()
-                took.append(time.process_time() - started)
-                blocked.append(loop.longest)
+        page, took, blocked = await scraped(metrics)
         series = sum(not line.startswith(b"#") for line in page.splitlines())
-        microseconds[number] = 1e6 * min(took) / series
+        microseconds[number] = 1e6 * took / series
         print(
             f"{number:>6,} switches: {series:,} series ({len(page) >> 10:,} KiB) with "
-            f"{1e3 * min(took):.0f} ms of a core, {microseconds[number]:.1f} us a series; "
-            f"the loop never blocked for longer than {1e3 * min(blocked):.0f} ms"
+            f"{1e3 * took:.0f} ms of a core, {microseconds[number]:.1f} us a series; "
+            f"the loop never blocked for longer than {1e3 * blocked:.0f} ms"
         )
     few, many = microseconds.values()
     return [
