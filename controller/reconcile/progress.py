@@ -77,6 +77,11 @@ class News:
         self._summary = Summary()
 
     @property
+    def told(self) -> Summary:
+        """How it stood when that was reported last."""
+        return self._summary
+
+    @property
     def leaving(self) -> Collection[EntityKey]:
         """What is wanted no more, and may be there."""
         return self._leaving

@@ -99,7 +99,6 @@ class Reconciler:
         self._tell_waiting_at: float | None = None
         self._tell_at: float | None = None
         """When to tell what has been gathered."""
-        self._told_unclaimed = 0
         barrier.join(self)
         self._graph = PendingOperations(
             session.name,
@@ -417,7 +416,7 @@ class Reconciler:
 
         What is released is told of at once: no change of what is desired says that the switch is not in sync.
         """
-        is_urgent = self._news.has_missing or len(self._unclaimed) != self._told_unclaimed
+        is_urgent = self._news.has_missing or len(self._unclaimed) != self._news.told.left_alone
         if self._known.writes and not is_urgent and len(self._news) < _BATCH:
             now = self._now()
             if self._tell_at is None:
@@ -427,7 +426,7 @@ class Reconciler:
         self._tell()
 
     def _tell(self) -> None:
-        self._tell_at, self._told_unclaimed = None, len(self._unclaimed)
+        self._tell_at = None
         state = self._session.state
         idle = not (len(self._graph) or self._known.writes or self._known.doubtful)
         summary = Summary(
