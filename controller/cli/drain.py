@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from p4fabric.controller.cli.connection import Connection
 from p4fabric.controller.cli.failures import Failure, Usage
+from p4fabric.controller.cli.ports import SwitchOrPort, switch_or_port
 from p4fabric.controller.cli.preview import change_lines
 from p4fabric.controller.cli.progress import tell
 from p4fabric.controller.cli.tables import as_api
@@ -16,14 +17,11 @@ from p4fabric.controller.documents.fabric import DrainState, End
 
 __all__ = ["run", "run_link"]
 
-DrainTarget = tuple[str, int | None]
-"""A switch, or (with a port) the link there."""
-
 
 def run(
-    connection: Connection, target: DrainTarget, wanted: bool, wait: bool, timeout: float, dry_run: bool
+    connection: Connection, target: SwitchOrPort, wanted: bool, wait: bool, timeout: float, dry_run: bool
 ) -> int:
-    """Drain a switch or a link, or use it again; returns the exit status."""
+    """Drain a switch, or the link at a port, or use it again; returns the exit status."""
     with connection.open() as client:
         return _run(client, target, wanted, wait, timeout, dry_run)
 
@@ -43,7 +41,7 @@ def run_link(
 
 
 def _run(
-    client: SyncClient, target: DrainTarget, wanted: bool, wait: bool, timeout: float, dry_run: bool
+    client: SyncClient, target: SwitchOrPort, wanted: bool, wait: bool, timeout: float, dry_run: bool
 ) -> int:
     if dry_run:
         preview = (client.preview_drain if wanted else client.preview_undrain)(*target, entries=0)
@@ -83,9 +81,9 @@ def _lines(found: DrainDocument) -> Iterator[str]:
         yield f"  {reason.message}"
 
 
-def _link(client: SyncClient, one: str, other: str | None) -> DrainTarget:
+def _link(client: SyncClient, one: str, other: str | None) -> SwitchOrPort:
     """The link between two ends, each a switch or a port."""
-    (here, port), there = _end(one), None if other is None else _end(other)
+    (here, port), there = switch_or_port(one), None if other is None else switch_or_port(other)
     if port is not None:
         if there is not None:
             _check(client.drain_of(here, port), one, there)
@@ -113,7 +111,7 @@ def _link(client: SyncClient, one: str, other: str | None) -> DrainTarget:
     return here, found.pop()[0]
 
 
-def _check(found: DrainDocument, one: str, there: DrainTarget) -> None:
+def _check(found: DrainDocument, one: str, there: SwitchOrPort) -> None:
     """That the other end of a link is where it was said to be."""
     others = [end for end in found.ends if _named(end) != one]
     if not any(end.switch == there[0] and there[1] in (None, end.port) for end in others):
@@ -122,10 +120,3 @@ def _check(found: DrainDocument, one: str, there: DrainTarget) -> None:
 
 def _named(end: End) -> str:
     return f"{end.switch}:{end.port}"
-
-
-def _end(name: str) -> DrainTarget:
-    switch, is_port, port = name.partition(":")
-    if is_port and not port.isdecimal():
-        raise Usage(f"{name}: a port is a number, as in leaf1:9")
-    return switch, int(port) if is_port else None

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from p4fabric.controller.cli.connection import Connection
-from p4fabric.controller.cli.failures import Usage
+from p4fabric.controller.cli.ports import switch_or_port
 from p4fabric.controller.cli.tables import as_api, console, print_json, severity_text, table
 
 __all__ = ["declare_gone", "delete_record", "findings", "headline", "run"]
@@ -30,11 +30,9 @@ def run(connection: Connection, as_json: bool) -> int:
 
 def declare_gone(connection: Connection, name: str) -> int:
     """Declare a switch, or the link at a port (`leaf1:9`), gone; returns the exit status."""
-    switch, is_port, port = name.partition(":")
-    if is_port and not port.isdecimal():
-        raise Usage(f"{name}: a port is a number, as in leaf1:9")
+    gone = switch_or_port(name)
     with connection.open() as client:
-        client.declare_gone(switch, int(port) if is_port else None)
+        client.declare_gone(*gone)
     return 0
 
 
