@@ -47,6 +47,7 @@
 #include "include/load_balancer.p4"
 #include "include/upf.p4"
 #include "include/forwarding.p4"
+#include "include/culprits.p4"
 #include "include/telemetry.p4"
 #include "include/reports.p4"
 

@@ -272,9 +272,20 @@ header report_flow_t {
     bit<32> queue_bytes;
 }
 
+header report_window_t {
+    bit<32> number;
+    bit<8>  log2;               // of its length in microseconds
+    bit<24> reserved;
+}
+
 header report_unreported_t {
     bit<32> packets;
 }
+
+const bit<8> ROLE_CULPRIT = 1;
+const bit<8> ROLE_PARTICIPANT = 2;
+const bit<8> ROLE_VICTIM = 3;
+const bit<8> ROLE_DROPPED = 4;
 
 struct headers_t {
     packet_out_t         packet_out;
@@ -289,6 +300,7 @@ struct headers_t {
     report_time_t        report_time;
     report_drop_t        report_drop;
     report_flow_t        report_flow;
+    report_window_t      report_window;
     report_unreported_t  report_unreported;
     ethernet_t           ethernet;
     vlan_t               vlan;

@@ -17,6 +17,11 @@ struct reported_t {
     @field_list(REPORT_FIELDS) bit<12> vlan_id;
     @field_list(REPORT_FIELDS) bit<1>  translated;
     @field_list(REPORT_FIELDS) bit<14> entropy;       // of the flow
+    @field_list(REPORT_FIELDS) bit<8>  role;          // of the flow, and with it
+    @field_list(REPORT_FIELDS) bit<32> flow_bytes;    // how much of the queue was its,
+    @field_list(REPORT_FIELDS) bit<32> queue_bytes;   // of how much,
+    @field_list(REPORT_FIELDS) bit<32> window;        // in the windows up to this one,
+    @field_list(REPORT_FIELDS) bit<8>  window_log2;   // which are so long
     @field_list(REPORT_FIELDS) bit<32> unreported;    // packets like this one that were not reported before it
 }
 

@@ -35,9 +35,8 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
     const bit<16> BIT_DROP = 0x0001;
     const bit<16> DOMAIN = 0x5034;          // "P4"
     const bit<16> BIT_FLOW = 0x8000;
+    const bit<16> BIT_WINDOW = 0x4000;
     const bit<16> BIT_UNREPORTED = 0x2000;
-    const bit<8> ROLE_NONE = 0;
-    const bit<8> ROLE_DROPPED = 4;
     const bit<8> TRANSLATED = 0x01;
     const bit<8> TUNNELLED = 0x02;
     const bit<8> QUEUE_FULL = 71;
@@ -92,6 +91,7 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
             meta.reported.vlan_id = (bit<12>) meta.vlan_id;
             meta.reported.translated = meta.translated ? 1w1 : 1w0;
             meta.reported.entropy = meta.flow.hash[13:0];
+            meta.reported.role = ROLE_DROPPED;
             meta.reported.unreported = standard_metadata.deq_timedelta;
         }
 
@@ -149,6 +149,7 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
 
         // What is said of it.
         bit<6> source = deflected ? REPORT_OF_TAIL_DROP : REPORT_OF_QUEUE;
+        // Ports, queue, time in two words; latency or drop; the flow in three, its window in two, what is unreported.
         bit<16> metadata_words;
         hdr.report_queue.setValid();
         hdr.report_queue.priority = meta.reported.priority;
@@ -158,11 +159,11 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
         bit<64> time = (bit<64>) meta.reported.time;
         hdr.report_time.nanoseconds = (time << 10) - (time << 4) - (time << 3);
         hdr.report_flow.setValid();
-        hdr.report_flow.role = deflected ? ROLE_DROPPED : ROLE_NONE;
+        hdr.report_flow.role = meta.reported.role;
         hdr.report_flow.flags = flow_flags;
         hdr.report_flow.vlan_id = (bit<16>) meta.reported.vlan_id;
-        hdr.report_flow.flow_bytes = 0;
-        hdr.report_flow.queue_bytes = 0;
+        hdr.report_flow.flow_bytes = meta.reported.flow_bytes;
+        hdr.report_flow.queue_bytes = meta.reported.queue_bytes;
         hdr.report_unreported.setValid();
         hdr.report_unreported.packets = meta.reported.unreported;
         if (deflected) {
@@ -172,16 +173,21 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
             hdr.report_drop.padding = 0;
             hdr.report.flags = DROPPED | CONGESTED;
             hdr.report.metadata_bits = BIT_PORTS | BIT_QUEUE | BIT_EGRESS_TIME | BIT_DROP;
+            hdr.report.domain_bits = BIT_FLOW | BIT_UNREPORTED;
+            metadata_words = 9;
         } else {
             hdr.report_latency.setValid();
             hdr.report_latency.microseconds = meta.reported.wait;
             hdr.report.flags = CONGESTED;
+            hdr.report_window.setValid();
+            hdr.report_window.number = meta.reported.window;
+            hdr.report_window.log2 = meta.reported.window_log2;
+            hdr.report_window.reserved = 0;
             hdr.report.metadata_bits = BIT_PORTS | BIT_LATENCY | BIT_QUEUE | BIT_EGRESS_TIME;
+            hdr.report.domain_bits = BIT_FLOW | BIT_WINDOW | BIT_UNREPORTED;
+            metadata_words = 11;
         }
-        // Ports, queue, time in two words; latency or drop; three words of the flow, one of what was not reported.
-        metadata_words = 9;
         hdr.report.domain = DOMAIN;
-        hdr.report.domain_bits = BIT_FLOW | BIT_UNREPORTED;
         hdr.report.domain_status = 0;
         hdr.report.ingress_port = (bit<16>) meta.reported.ingress_port;
         hdr.report.egress_port = (bit<16>) meta.reported.egress_port;

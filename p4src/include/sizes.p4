@@ -33,6 +33,9 @@ const int REPORT_DESTINATION_TABLE_SIZE = 16;     // ports that reports leave at
 #define MAXIMUM_GROUP_SIZE 64                     // members of one selector group
 const bit<32> QUEUE_COUNT = 4096;                 // 512 ports of 8 queues
 const bit<32> QUEUE_WAIT_COUNTER_SIZE = 65536;    // 16 lengths of time for each queue
+const bit<32> QUEUE_REPORT_KINDS = 8192;          // two for each queue
+const bit<32> FLOW_CELLS = 2048;                  // of each window and row; see culprits.p4
+const bit<32> REPORTED_FLOW_CELLS = 4096;
 const bit<32> PORT_COUNT = 512;
 const bit<32> REPORT_POLICER_COUNT = 2048;        // 512 ports; ARP, Neighbor Discovery, answers to the fabric
 

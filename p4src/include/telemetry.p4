@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What queues do to packets: how long each packet of a watched port waited, as a histogram, and a copy of one
-// that waited too long, or behind too many, for a report.
+// What queues do to packets: how long each packet of a watched port waited, as a histogram; whose bytes were in
+// the queue; and a copy of a packet that waited too long, or behind too many, for a report. A flow is reported once
+// in each window of time, as what it is: a culprit, a victim or neither.
 
 #ifndef TELEMETRY_P4
 #define TELEMETRY_P4
@@ -9,24 +10,34 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
     // Packets by the time that they waited: cell 16 * (8 * port + priority) + n counts those that waited less than
     // 16 microseconds (n = 0), from 8 << n to less than 16 << n, or at least 262,144 (n = 15).
     counter(QUEUE_WAIT_COUNTER_SIZE, CounterType.packets) queue_waits;
-    // For each queue of each port: microseconds since start of the last report, and packets that were worth one
-    // since then.
-    register<bit<48>>(QUEUE_COUNT) last_report;
+    // For each queue of each port: packets that were worth a report since the last one.
     register<bit<32>>(QUEUE_COUNT) unreported;
+    // Flows that were reported: the number of the window, and the flow. Culprits have cells of their own.
+    register<bit<64>>(REPORTED_FLOW_CELLS) reported_flows;
+    // When the next report of a queue is due (see policer.p4), in microseconds since the switch started: for
+    // culprits, and for others.
+    register<bit<48>>(QUEUE_REPORT_KINDS) due;
+    Culprits() culprits;
     bool watched;
     bit<32> depth_threshold;
     bit<32> wait_threshold;
-    bit<48> shortest_interval;
+    bit<8> window_log2;
+    bit<48> report_interval;
+    bit<48> report_tolerance;
 
-    action watch(bit<32> depth, bit<32> delay, bit<48> interval) {
+    action watch(bit<32> depth, bit<32> delay, bit<8> window, bit<48> interval, bit<48> tolerance) {
         watched = true;
         depth_threshold = depth;
         wait_threshold = delay;
-        shortest_interval = interval;
+        window_log2 = window;
+        report_interval = interval;
+        report_tolerance = tolerance;
     }
 
-    // Ports to be watched: report at `depth` packets or `delay` microseconds, at most one report
-    // every `interval` microseconds for each queue.
+    // Ports to be watched: report at `depth` packets or `delay` microseconds. Of each queue one culprit is reported
+    // every `interval` microseconds, and `tolerance` / `interval` more at once; likewise of other flows. A queue that
+    // is below half of both has all of its reports again. Bytes are counted in windows of 2 to the power of `window`
+    // microseconds, of which seven should be as long as packets may wait; four are a window of reports.
     table congestion_watch {
         key = { (port_t) standard_metadata.egress_port : exact @name("egress_port"); }
         actions = { watch; @defaultonly NoAction; }
@@ -39,7 +50,9 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
         watched = false;
         depth_threshold = 0;
         wait_threshold = 0;
-        shortest_interval = 0;
+        window_log2 = 0;
+        report_interval = 0;
+        report_tolerance = 0;
         congestion_watch.apply();
         if (!watched) {
             return;
@@ -72,15 +85,59 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
         }
         queue_waits.count(queue << 4 | length);
 
-        if (standard_metadata.deq_timedelta < wait_threshold
-            && (bit<32>) standard_metadata.deq_qdepth < depth_threshold) {
+        bit<48> now = standard_metadata.egress_global_timestamp;
+        bit<32> window = (bit<32>) (now >> window_log2);
+        // To the nearest border between two windows.
+        bit<48> half = (48w1 << window_log2) >> 1;
+        bit<32> first = (bit<32>) ((now - (bit<48>) standard_metadata.deq_timedelta + half) >> window_log2);
+        if (first > window) {
+            first = window;
+        }
+        bool is_congested = standard_metadata.deq_timedelta >= wait_threshold
+            || (bit<32>) standard_metadata.deq_qdepth >= depth_threshold;
+        bit<32> flow;
+        hash(flow, HashAlgorithm.crc32, (bit<32>) 0, { meta.flow.hash, meta.vlan_id, queue }, (bit<64>) 0x100000000);
+        bit<32> flow_bytes;
+        bit<32> queue_bytes;
+        culprits.apply(queue, flow, window, first, standard_metadata.packet_length, is_congested,
+                       flow_bytes, queue_bytes);
+        if (!is_congested) {
+            if (standard_metadata.deq_timedelta < wait_threshold >> 1
+                && (bit<32>) standard_metadata.deq_qdepth < depth_threshold >> 1) {
+                due.write(queue << 1, 0);
+                due.write(queue << 1 | 1, 0);
+            }
             return;
         }
-        bit<48> last;
-        last_report.read(last, queue);
-        report = last == 0 || standard_metadata.egress_global_timestamp - last >= shortest_interval;
-        if (report) {
-            last_report.write(queue, standard_metadata.egress_global_timestamp);
+
+        // A tenth of the queue makes a culprit, less than a thirty-second part a victim.
+        bit<64> flow_share = (bit<64>) flow_bytes;
+        bit<64> whole = (bit<64>) queue_bytes;
+        bit<32> is_culprit = 0;
+        meta.reported.role = ROLE_PARTICIPANT;
+        if ((flow_share << 3) + (flow_share << 1) >= whole) {
+            is_culprit = 1;
+            meta.reported.role = ROLE_CULPRIT;
+        } else if ((flow_share << 5) < whole) {
+            meta.reported.role = ROLE_VICTIM;
+        }
+
+        bit<32> cell = is_culprit << 11 | (bit<32>) flow[10:0];
+        bit<64> before;
+        reported_flows.read(before, cell);
+        bit<64> this_one = (window >> 2) ++ flow;
+        reported_flows.write(cell, this_one);
+        if (before != this_one) {
+            bit<48> next;
+            bit<32> kind = queue << 1 | is_culprit;
+            due.read(next, kind);
+            if (next < now) {
+                next = now;
+            }
+            report = next - now <= report_tolerance;
+            if (report) {
+                due.write(kind, next + report_interval);
+            }
         }
         bit<32> others;
         unreported.read(others, queue);
@@ -95,6 +152,10 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
         meta.reported.translated = meta.translated ? 1w1 : 1w0;
         meta.reported.entropy = meta.flow.hash[13:0];
         meta.reported.unreported = others;
+        meta.reported.flow_bytes = flow_bytes;
+        meta.reported.queue_bytes = queue_bytes;
+        meta.reported.window = window >> 2;
+        meta.reported.window_log2 = window_log2 + 2;
     }
 }
 

@@ -101,7 +101,7 @@ def one_of_each(variant: int) -> dict[EntityKey, Entity]:
         b.UpfUplinkSessions(A, B, Teid(256), B, b.Decapsulate(VRF)),
         b.UpfDownlinkSessions(VRF, B, b.Encapsulate(TunnelPeerId(1), Teid(variant), Qfi(9))),
         b.UpfTunnelPeers(TunnelPeerId(1), b.TunnelTo(VRF, A, B)),
-        b.CongestionWatch(Port(1), b.Watch(32, 5000 * variant, 100_000)),
+        b.CongestionWatch(Port(1), b.Watch(32, 5000 * variant, 12, 3_125, 96_875)),
     )  # fmt: skip
 
 

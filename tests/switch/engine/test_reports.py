@@ -32,6 +32,7 @@ from p4fabric.controller.telemetry.reports import (
     Origin,
     ReportGroup,
     Role,
+    Window,
     datagram_of,
     decode,
     encode,
@@ -96,8 +97,17 @@ def switch() -> Iterator[Held]:
         yield world
 
 
-def watch(world: Held, depth: int = 1 << 31, delay_us: int = 1 << 31, interval_us: int = 0) -> None:
-    one = entry(WATCH, (Exact(OUT),), f"{EGRESS}.congestion_watch.watch", depth, delay_us, interval_us)
+def watch(
+    world: Held,
+    depth: int = 1 << 31,
+    delay_us: int = 1 << 31,
+    window_log2: int = 8,
+    interval_us: int = 0,
+    tolerance_us: int = 1 << 40,
+) -> None:
+    """Without an interval, as many reports as there may be."""
+    limits = (depth, delay_us, window_log2, interval_us, tolerance_us)
+    one = entry(WATCH, (Exact(OUT),), f"{EGRESS}.congestion_watch.watch", *limits)
     world.engine.apply([WriteEntry(Change.DELETE, WATCH, one.match)])
     (outcome,) = world.engine.apply([one])
     assert not outcome.status, outcome
@@ -133,10 +143,13 @@ def test_a_report_is_byte_for_byte_what_the_format_has_for_what_the_oracle_saw(s
     # The first finds an idle port and leaves at once; behind the second there are three, and so on.
     deep = left(switch.oracle.take())[1:3]
     for number, (frame, one) in enumerate(zip(told(switch), deep, strict=True)):
-        flow = FlowWords(Role.NONE, NETWORK, 0, 0)
+        # Each leaves in a window of its own; of those in front of it, all left while it waited.
+        held = one.length * (number + 2)
+        flow = FlowWords(Role.CULPRIT, NETWORK, held, held)
+        window = Window(one.at_ns // 1000 >> 10, 10)
         report = FlowReport(
             IN, OUT, one.waited_ns // 1000, 0, 3 - number, None, one.at_ns // 1000 * 1000, flow,
-            suppressed=0, inner=Inner(InnerType.IPV4, sent[number + 1][14 : 14 + CUT]), congested=True,
+            window, 0, Inner(InnerType.IPV4, sent[number + 1][14 : 14 + CUT]), congested=True,
         )  # fmt: skip
         datagram = encode(ReportGroup(NODE, Origin.EGRESS, number, (report,)))
         expected = (
@@ -167,18 +180,31 @@ QUEUE = OUT << 3
 
 
 @settings(max_examples=60, deadline=None)
-@given(STEPS, st.integers(10**5, 10**9), st.integers(1, 100_000), st.integers(0, 50_000))
+@given(
+    STEPS,
+    st.integers(10**5, 10**9),
+    st.integers(1, 100_000),
+    st.integers(0, 17),
+    st.integers(0, 50_000),
+    st.integers(0, 500_000),
+)
 def test_waits_are_counted_exactly_and_reports_with_what_they_left_out_are_all_that_was_worth_one(
-    world: Held, steps: list[tuple[int, int, int]], rate: int, delay_us: int, interval_us: int
+    world: Held,
+    steps: list[tuple[int, int, int]],
+    rate: int,
+    delay_us: int,
+    log2_us: int,
+    interval_us: int,
+    tolerance_us: int,
 ) -> None:
     world.engine.set_queue(OUT, rate_bps=rate, depth=64)
-    watch(world, delay_us=delay_us, interval_us=interval_us)
+    watch(world, 1 << 31, delay_us, log2_us, interval_us, tolerance_us)
     world.go(S)
     told(world)
     world.oracle.take()
     waits = f"{EGRESS}.congestion_watch.queue_waits"
     before = [one.packets for one in world.engine.read_counters(waits, QUEUE << 4, 16)]
-    (last,) = world.engine.read_registers(f"{EGRESS}.congestion_watch.last_report", QUEUE, 1)
+    (due,) = world.engine.read_registers(f"{EGRESS}.congestion_watch.due", QUEUE << 1 | 1, 1)
     (unreported,) = world.engine.read_registers(f"{EGRESS}.congestion_watch.unreported", QUEUE, 1)
     for gap, count, length in steps:
         world.go(gap)
@@ -186,14 +212,18 @@ def test_waits_are_counted_exactly_and_reports_with_what_they_left_out_are_all_t
     world.drain(OUT)
 
     seen = left(world.oracle.take())
-    expected = []
+    expected, window = [], -1
     for one in seen:
         at_us, waited_us = one.at_ns // 1000, one.waited_ns // 1000
         if waited_us < delay_us:
+            if waited_us < delay_us // 2:
+                due = 0
             continue
-        if last == 0 or at_us - last >= interval_us:
+        begins_window, window = at_us >> log2_us + 2 != window, at_us >> log2_us + 2
+        if begins_window and max(due, at_us) - at_us <= tolerance_us:
+            due = max(due, at_us) + interval_us
             expected.append((at_us * 1000, waited_us, unreported))
-            last, unreported = at_us, 0
+            unreported = 0
         else:
             unreported += 1
     reports = [report for group in groups(told(world)) for report in group]
@@ -254,7 +284,7 @@ def test_the_packet_in_a_report_begins_with_ip_and_lacks_its_padding(switch: Hel
     inner, flow = inner_of(switch, bridged(packet))
     whole = bytes(packet)
     assert inner == Inner(InnerType.IPV4, whole[:CUT])
-    assert flow == FlowWords(Role.NONE, NETWORK, 0, 0)
+    assert (flow.vlan, flow.tunnelled, flow.translated) == (NETWORK, False, False)
 
 
 def test_of_ipv6_likewise_and_of_what_is_no_ip_the_ethernet_header_is_told(switch: Held) -> None:
@@ -298,7 +328,7 @@ def test_a_tunnel_that_passes_is_told_by_the_packet_inside_whatever_length_that_
     tunnelled = bridged(outer / GTP_U_Header(teid=9, gtp_type=255) / packet)
     inner, flow = inner_of(switch, tunnelled)
     assert inner == Inner(InnerType.IPV4, bytes(packet)[: min(claimed or 1 << 16, len(packet))])
-    assert flow == FlowWords(Role.NONE, NETWORK, 0, 0, tunnelled=True)
+    assert (flow.vlan, flow.tunnelled, flow.translated) == (NETWORK, True, False)
 
 
 def open_network(world: Held) -> None:
@@ -366,7 +396,7 @@ def test_packets_that_find_their_queue_full_are_told_with_those_that_are_not(def
 
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 def test_tshark_sees_the_same_with_the_dissector(deflecting: Held, tmp_path: Path) -> None:
-    watch(deflecting, depth=0)
+    watch(deflecting, depth=0, window_log2=0)
     open_network(deflecting)
     deflecting.send(*[numbered(number, number) for number in range(9)])
     deflecting.go(10 * MS)
@@ -376,7 +406,7 @@ def test_tshark_sees_the_same_with_the_dissector(deflecting: Held, tmp_path: Pat
     capture = tmp_path / "reports.pcap"
     wrpcap(str(capture), frames)
     fields = ["node", "hw_id", "sequence", "ingress_port", "egress_port", "latency_us", "queue", "depth"]
-    fields += ["egress_ns", "flow.role", "flow.vlan", "suppressed"]
+    fields += ["egress_ns", "flow.role", "flow.vlan", "flow.bytes", "window", "suppressed"]
     wrong = [f"p4fabric_int.{name}" for name in ("malformed", "truncated", "unsupported")]
     wrong += ["_ws.malformed", "eth.trailer"]
     command = ["tshark", "-X", f"lua_script:{DISSECTOR}", "-r", str(capture), "-T", "fields", "-n"]
@@ -388,9 +418,10 @@ def test_tshark_sees_the_same_with_the_dissector(deflecting: Held, tmp_path: Pat
     assert len(rows) == len(frames) > 5
     for row, group in zip(rows, groups(frames), strict=True):
         (report,) = group.reports
-        assert isinstance(report, FlowReport)
+        assert isinstance(report, FlowReport) and report.flow is not None
         expected = [NODE, group.hw_id, group.sequence, IN, OUT, report.latency_us, 0, report.depth]
-        expected += [report.egress_ns, 4 if isinstance(report, DropReport) else 0, NETWORK, report.suppressed]
+        expected += [report.egress_ns, report.flow.role, NETWORK, report.flow.flow_bytes]
+        expected += [report.window and report.window.number, report.suppressed]
         assert row[: len(fields)] == ["" if value is None else str(value) for value in expected]
         good, *faults = row[len(fields) :]
         assert set(good.split(",")) <= {"1", "2"} and good.startswith("1") and not any(faults)

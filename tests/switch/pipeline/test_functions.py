@@ -13,7 +13,7 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 
-from p4fabric.controller.telemetry.reports import FlowReport, Origin, decode
+from p4fabric.controller.telemetry.reports import FlowReport, Origin, Role, decode
 from p4fabric.pipelines.entities import TableEntry, Ternary, Weighted
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import IpProtocol, L4Port, Port, Qfi, Teid, TunnelPeerId
@@ -276,7 +276,11 @@ def test_tunnel_off_and_on_in_one_pass_connects_two_ues_and_a_ue_to_a_virtual_ip
 
 def test_a_full_queue_reports_port_queue_depth_delay_and_the_flow(switch: PipelineUnderTest) -> None:
     switch.insert(*fabric_entries())
-    switch.insert(b.CongestionWatch(Port(SLOW_PORT), b.Watch(depth=20, delay=100_000, interval=50_000)))
+    switch.insert(
+        b.CongestionWatch(
+            Port(SLOW_PORT), b.Watch(depth=20, delay=100_000, window=10, interval=50_000, tolerance=0)
+        )
+    )
     flow = IP(src=str(ALICE_IP), dst=str(DAVE_IP)) / UDP(sport=7000, dport=7001) / (b"x" * 400)
     for _ in range(5):
         switch.send(1, Ether(src=str(ALICE), dst=str(DAVE)) / flow)
@@ -301,7 +305,8 @@ def test_a_full_queue_reports_port_queue_depth_delay_and_the_flow(switch: Pipeli
         assert (report.ingress_port, report.egress_port, report.queue) == (1, SLOW_PORT, 0)
         assert report.depth is not None and report.latency_us is not None and report.flow is not None
         assert report.depth >= 20 or report.latency_us >= 100_000
-        assert report.congested and report.flow.vlan == RED
+        assert report.congested and (report.flow.vlan, report.flow.role) == (RED, Role.CULPRIT)
+        assert report.flow.flow_bytes == report.flow.queue_bytes > 0
         inner = IP(report.inner.data)
         assert (inner.src, inner.dst) == (str(ALICE_IP), str(DAVE_IP))
         assert (inner[UDP].sport, inner[UDP].dport, len(report.inner.data)) == (7000, 7001, 128)
@@ -316,7 +321,7 @@ def test_a_full_queue_reports_port_queue_depth_delay_and_the_flow(switch: Pipeli
 
 def test_a_queue_that_nobody_watches_reports_nothing(switch: PipelineUnderTest) -> None:
     switch.insert(*fabric_entries())
-    switch.insert(b.CongestionWatch(Port(2), b.Watch(depth=1, delay=1, interval=1)))
+    switch.insert(b.CongestionWatch(Port(2), b.Watch(depth=1, delay=1, window=0, interval=1, tolerance=0)))
     flow = IP(src=str(ALICE_IP), dst=str(DAVE_IP)) / UDP(sport=7000, dport=7001)
     for _ in range(40):
         switch.send(1, Ether(src=str(ALICE), dst=str(DAVE)) / flow)

@@ -55,7 +55,7 @@ def network(**spec: Any) -> dict[str, Any]:
 
 
 def watch(milliseconds: int) -> dict[str, Any]:
-    spec = {"ports": [1], "reportIntervalMilliseconds": milliseconds}
+    spec = {"ports": [1], "reportIntervalMilliseconds": milliseconds, "reports": 1}
     return {"kind": "TelemetryWatch", "name": "queues", "tenant": "acme", "spec": spec}
 
 
