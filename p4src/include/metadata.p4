@@ -6,8 +6,9 @@
 
 const bit<8> REPORT_FIELDS = 1;     // the field list that a copy for a report keeps
 
-// What a report says of a packet; written by CongestionWatch, and of deflected packets by DeflectedReport.
+// What a report says of a packet; written by CongestionWatch or DropWatch, and of deflected packets by DeflectedReport.
 struct reported_t {
+    @field_list(REPORT_FIELDS) bit<8>  reason;        // why it was dropped; 0: it was not
     @field_list(REPORT_FIELDS) bit<9>  ingress_port;
     @field_list(REPORT_FIELDS) bit<9>  egress_port;
     @field_list(REPORT_FIELDS) bit<8>  priority;      // of the queue
