@@ -1,0 +1,263 @@
+"""How groups of IEs are declared, and what their declarations are made into: decoders and encoders.
+
+A group (a grouped IE, or the body of a message) is a frozen dataclass whose fields say all there is to say:
+
+    class CreatePdr(Group):
+        IE = IeType.CREATE_PDR
+        pdr_id: PdrIdIe                       # mandatory: it has no default
+        far_id: FarIdIe | None = None         # conditional or optional
+        urr_ids: tuple[UrrIdIe, ...] = ()     # may be repeated
+        pdi: Pdi                              # a group of its own
+
+Fields are encoded in their order. Decoding follows clause 7.6: IEs that a group does not know are kept in
+`others` and mean nothing, repetitions of an IE that may not be repeated are ignored, octets behind the known
+ones of an IE are ignored, and whatever else is wrong is refused with its cause and the type of the IE.
+"""
+
+from __future__ import annotations
+
+import struct
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Self, TypeVar, dataclass_transform
+
+from p4fabric.controller.n4.pfcp.causes import Cause
+from p4fabric.controller.n4.pfcp.errors import MessageRefused
+from p4fabric.controller.n4.pfcp.ie_types import ie_name
+
+__all__ = ["Group", "GroupAs", "Leaf", "LeafCodec", "RawIe", "group"]
+
+T = TypeVar("T")
+G = TypeVar("G", bound="Group")
+
+_HEADER = struct.Struct(">HH")
+
+
+@dataclass(frozen=True, slots=True)
+class LeafCodec(Generic[T]):
+    """How the value of an IE that is no group stands in octets.
+
+    Attributes:
+        decode: makes the value of all octets of the IE. Raises `struct.error` where they are too few,
+            `ValueError` where they cannot mean anything.
+        encode: makes the octets. Raises `struct.error`, `OverflowError` or `ValueError` for a value that has
+            none.
+    """
+
+    decode: Callable[[bytes], T]
+    encode: Callable[[T], bytes]
+
+
+class Leaf(NamedTuple):
+    """Marks a type as the value of an IE: `Annotated[int, Leaf(IeType.PRECEDENCE, U32)]`."""
+
+    ie: int
+    codec: LeafCodec[Any]
+
+
+class GroupAs(NamedTuple):
+    """Marks a group that stands under another type of IE: `Annotated[UsageReport, GroupAs(...)]`."""
+
+    ie: int
+
+
+class RawIe(NamedTuple):
+    """An IE that its group does not know: of another release, of a vendor, or misplaced."""
+
+    ie: int
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """IEs that belong together: a grouped IE or the body of a message."""
+
+    IE: ClassVar[int] = 0
+    """Its type where it is an IE."""
+    SCHEMA: ClassVar[Schema]
+
+    others: tuple[RawIe, ...] = ()
+    """What was there and is not known; encoded behind the rest."""
+
+    @classmethod
+    def decode(cls, data: bytes, start: int = 0, end: int | None = None) -> Self:
+        """Read the IEs of `data[start:end]`.
+
+        Raises:
+            MessageRefused: an IE is missing, too short, or cannot mean anything.
+        """
+        values = cls.SCHEMA.decode(data, start, len(data) if end is None else end)
+        return cls(**values)
+
+    def encode(self) -> bytes:
+        """Write the IEs.
+
+        Raises:
+            ValueError: a field's value cannot be encoded; says which.
+        """
+        parts: list[bytes] = []
+        self.SCHEMA.encode(self, parts)
+        return b"".join(parts)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def group(cls: type[G]) -> type[G]:
+    """Make a class with fields a group: a frozen dataclass with a decoder and an encoder."""
+    made = dataclass(frozen=True, slots=True, kw_only=True)(cls)
+    made.SCHEMA = Schema(made)
+    return made
+
+
+class _Field(NamedTuple):
+    ie: int
+    name: str
+    is_many: bool
+    is_mandatory: bool
+    read: Callable[[bytes, int, int], Any]
+    """The value of the octets from one place to another."""
+    write: Callable[[Any, list[bytes]], int]
+    """Appends the value's octets, and counts them."""
+
+
+class Schema:
+    """What a group's declaration says, in a form that is quick to follow."""
+
+    def __init__(self, cls: type[Group]) -> None:
+        """Read the declaration.
+
+        Raises:
+            TypeError: a field is not declared as the module's text shows.
+        """
+        hints = typing.get_type_hints(cls, include_extras=True)
+        self.name = cls.__name__
+        self.fields = tuple(
+            _declared(cls, one.name, hints[one.name], one.default is MISSING)
+            for one in fields(cls)
+            if one.name != "others"
+        )
+        self._by_type = {one.ie: one for one in self.fields}
+        if len(self._by_type) != len(self.fields):
+            raise TypeError(f"{self.name} has two fields of one type of IE")
+        self._mandatory = tuple(one for one in self.fields if one.is_mandatory)
+
+    def decode(self, data: bytes, at: int, end: int) -> dict[str, Any]:
+        """Read the values of fields, by name."""
+        values: dict[str, Any] = {}
+        repeated: dict[str, list[Any]] = {}
+        others: list[RawIe] = []
+        find = self._by_type.get
+        unpack = _HEADER.unpack_from
+        while at < end:
+            if end - at < 4:
+                raise MessageRefused(
+                    Cause.INVALID_LENGTH, f"{self.name} ends with {end - at} octets that are no IE"
+                )
+            number, length = unpack(data, at)
+            at += 4
+            stop = at + length
+            if stop > end:
+                raise MessageRefused(
+                    Cause.INVALID_LENGTH,
+                    f"has {length} octets where {self.name} has {end - at} left",
+                    offending_ie=number,
+                )
+            field = find(number)
+            if field is None:
+                others.append(RawIe(number, data[at:stop]))
+            elif field.is_many:
+                value = field.read(data, at, stop)
+                if field.name in repeated:
+                    repeated[field.name].append(value)
+                else:
+                    repeated[field.name] = [value]
+            elif field.name not in values:
+                values[field.name] = field.read(data, at, stop)
+            at = stop
+        for name, found in repeated.items():
+            values[name] = tuple(found)
+        for field in self._mandatory:
+            if field.name not in values:
+                raise MessageRefused(
+                    Cause.MANDATORY_IE_MISSING, f"is missing in {self.name}", offending_ie=field.ie
+                )
+        if others:
+            values["others"] = tuple(others)
+        return values
+
+    def encode(self, value: Group, parts: list[bytes]) -> int:
+        """Append the octets of a group to `parts`, and count them."""
+        octets = 0
+        for field in self.fields:
+            found = getattr(value, field.name)
+            if found is None:
+                continue
+            for one in found if field.is_many else (found,):
+                place = len(parts)
+                parts.append(b"")
+                try:
+                    length = field.write(one, parts)
+                    parts[place] = _HEADER.pack(field.ie, length)
+                except (struct.error, OverflowError) as error:
+                    problem = f"{self.name}.{field.name}: {one!r} cannot be encoded: {error}"
+                    raise ValueError(problem) from error
+                octets += 4 + length
+        for number, raw in value.others:
+            parts.append(_HEADER.pack(number, len(raw)))
+            parts.append(raw)
+            octets += 4 + len(raw)
+        return octets
+
+
+def _leaf(name: str, is_many: bool, is_mandatory: bool, leaf: Leaf) -> _Field:
+    ie, (decode, encode) = leaf.ie, (leaf.codec.decode, leaf.codec.encode)
+
+    def read(data: bytes, at: int, stop: int) -> Any:
+        try:
+            return decode(data[at:stop])
+        except struct.error as error:
+            problem = f"{stop - at} octets are too few"
+            raise MessageRefused(Cause.INVALID_LENGTH, problem, offending_ie=ie) from error
+        except ValueError as error:
+            raise MessageRefused(Cause.MANDATORY_IE_INCORRECT, str(error), offending_ie=ie) from error
+
+    def write(value: Any, parts: list[bytes]) -> int:
+        raw = encode(value)
+        parts.append(raw)
+        return len(raw)
+
+    return _Field(ie, name, is_many, is_mandatory, read, write)
+
+
+def _group(name: str, is_many: bool, is_mandatory: bool, ie: int, made: type[Group]) -> _Field:
+    schema = made.SCHEMA
+
+    def read(data: bytes, at: int, stop: int) -> Any:
+        return made(**schema.decode(data, at, stop))
+
+    return _Field(ie, name, is_many, is_mandatory, read, schema.encode)
+
+
+def _declared(cls: type[Group], name: str, hint: Any, is_mandatory: bool) -> _Field:
+    is_many = False
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        (hint,) = (one for one in typing.get_args(hint) if one is not type(None))
+    elif typing.get_origin(hint) is tuple:
+        is_many = True
+        hint = typing.get_args(hint)[0]
+    mark = None
+    if typing.get_origin(hint) is Annotated:
+        hint, mark, *_ = typing.get_args(hint)
+    if isinstance(mark, Leaf):
+        return _leaf(name, is_many, is_mandatory, mark)
+    if isinstance(hint, type) and issubclass(hint, Group):
+        number = mark.ie if isinstance(mark, GroupAs) else hint.IE
+        if number:
+            return _group(name, is_many, is_mandatory, number, hint)
+    raise TypeError(f"{cls.__name__}.{name} is declared as {hint!r}, which is no IE")
+
+
+def ies_of(cls: type[Group]) -> tuple[str, ...]:
+    """The names of the IEs that a group knows, in order; for documentation and tests."""
+    return tuple(ie_name(field.ie) for field in cls.SCHEMA.fields)
