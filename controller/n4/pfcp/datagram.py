@@ -79,7 +79,7 @@ def decode_body(header: Header, datagram: bytes) -> Message:
     (length,) = struct.unpack_from(">H", datagram, 2)
     if length + 4 != len(datagram):
         raise MessageRefused(Cause.INVALID_LENGTH, f"the header says {length + 4} octets of {len(datagram)}")
-    return _CLASSES[header.kind].decode(datagram, _NODE_LENGTH if header.seid is None else _SESSION_LENGTH)
+    return _CLASSES[header.kind].decode(datagram[_NODE_LENGTH if header.seid is None else _SESSION_LENGTH :])
 
 
 def encode(message: Message, sequence: int, seid: int | None = None, priority: int | None = None) -> bytes:

@@ -33,6 +33,7 @@ T = TypeVar("T")
 G = TypeVar("G", bound="Group")
 
 _HEADER = struct.Struct(">HH")
+_MOST_OCTETS = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +83,13 @@ class Group:
     """What was there and is not known; encoded behind the rest."""
 
     @classmethod
-    def decode(cls, data: bytes, start: int = 0, end: int | None = None) -> Self:
-        """Read the IEs of `data[start:end]`.
+    def decode(cls, data: bytes) -> Self:
+        """Read the IEs of some octets.
 
         Raises:
             MessageRefused: an IE is missing, too short, or cannot mean anything.
         """
-        values = cls.SCHEMA.decode(data, start, len(data) if end is None else end)
-        return cls(**values)
+        return cls(**cls.SCHEMA.decode(data))
 
     def encode(self) -> bytes:
         """Write the IEs.
@@ -115,8 +115,8 @@ class _Field(NamedTuple):
     name: str
     is_many: bool
     is_mandatory: bool
-    read: Callable[[bytes, int, int], Any]
-    """The value of the octets from one place to another."""
+    read: Callable[[bytes], Any]
+    """The value of octets."""
     write: Callable[[Any, list[bytes]], int]
     """Appends the value's octets, and counts them."""
 
@@ -137,50 +137,58 @@ class Schema:
             for one in fields(cls)
             if one.name != "others"
         )
-        self._by_type = {one.ie: one for one in self.fields}
+        self._by_type = {one.ie: (one.name, one.is_many, one.read) for one in self.fields}
         if len(self._by_type) != len(self.fields):
             raise TypeError(f"{self.name} has two fields of one type of IE")
-        self._mandatory = tuple(one for one in self.fields if one.is_mandatory)
+        self._mandatory = {one.name: one.ie for one in self.fields if one.is_mandatory}
+        self._repeated = [one.name for one in self.fields if one.is_many]
 
-    def decode(self, data: bytes, at: int, end: int) -> dict[str, Any]:
-        """Read the values of fields, by name."""
+    def decode(self, data: bytes) -> dict[str, Any]:
+        """Read the values of fields, by name.
+
+        Raises:
+            MessageRefused: an IE is missing, too short, or cannot mean anything.
+        """
         values: dict[str, Any] = {}
-        repeated: dict[str, list[Any]] = {}
         others: list[RawIe] = []
-        find = self._by_type.get
+        by_type = self._by_type
         unpack = _HEADER.unpack_from
-        while at < end:
-            if end - at < 4:
+        number: int | None = None
+        at, end = 0, len(data)
+        start = at
+        try:
+            while at < end:
+                number = None
+                number, length = unpack(data, at)
+                start = at + 4
+                at = start + length
+                if at > end:
+                    raise MessageRefused(
+                        Cause.INVALID_LENGTH,
+                        f"has {length} octets where {self.name} has {end - start} left",
+                        offending_ie=number,
+                    )
+                if number not in by_type:
+                    others.append(RawIe(number, data[start:at]))
+                    continue
+                name, is_many, read = by_type[number]
+                if name not in values:
+                    value = read(data[start:at])
+                    values[name] = [value] if is_many else value
+                elif is_many:
+                    values[name].append(read(data[start:at]))
+        except struct.error as error:
+            problem = f"{self.name} has {at - start} octets where more are needed"
+            raise MessageRefused(Cause.INVALID_LENGTH, problem, offending_ie=number) from error
+        except ValueError as error:
+            raise MessageRefused(Cause.MANDATORY_IE_INCORRECT, str(error), offending_ie=number) from error
+        for name in self._repeated:
+            if name in values:
+                values[name] = tuple(values[name])
+        for name, ie in self._mandatory.items():
+            if name not in values:
                 raise MessageRefused(
-                    Cause.INVALID_LENGTH, f"{self.name} ends with {end - at} octets that are no IE"
-                )
-            number, length = unpack(data, at)
-            at += 4
-            stop = at + length
-            if stop > end:
-                raise MessageRefused(
-                    Cause.INVALID_LENGTH,
-                    f"has {length} octets where {self.name} has {end - at} left",
-                    offending_ie=number,
-                )
-            field = find(number)
-            if field is None:
-                others.append(RawIe(number, data[at:stop]))
-            elif field.is_many:
-                value = field.read(data, at, stop)
-                if field.name in repeated:
-                    repeated[field.name].append(value)
-                else:
-                    repeated[field.name] = [value]
-            elif field.name not in values:
-                values[field.name] = field.read(data, at, stop)
-            at = stop
-        for name, found in repeated.items():
-            values[name] = tuple(found)
-        for field in self._mandatory:
-            if field.name not in values:
-                raise MessageRefused(
-                    Cause.MANDATORY_IE_MISSING, f"is missing in {self.name}", offending_ie=field.ie
+                    Cause.MANDATORY_IE_MISSING, f"is missing in {self.name}", offending_ie=ie
                 )
         if others:
             values["others"] = tuple(others)
@@ -196,12 +204,10 @@ class Schema:
             for one in found if field.is_many else (found,):
                 place = len(parts)
                 parts.append(b"")
-                try:
-                    length = field.write(one, parts)
-                    parts[place] = _HEADER.pack(field.ie, length)
-                except (struct.error, OverflowError) as error:
-                    problem = f"{self.name}.{field.name}: {one!r} cannot be encoded: {error}"
-                    raise ValueError(problem) from error
+                length = field.write(one, parts)
+                if length > _MOST_OCTETS:
+                    raise ValueError(f"{self.name}.{field.name}: {length} octets of {_MOST_OCTETS} at most")
+                parts[place] = _HEADER.pack(field.ie, length)
                 octets += 4 + length
         for number, raw in value.others:
             parts.append(_HEADER.pack(number, len(raw)))
@@ -210,31 +216,26 @@ class Schema:
         return octets
 
 
-def _leaf(name: str, is_many: bool, is_mandatory: bool, leaf: Leaf) -> _Field:
-    ie, (decode, encode) = leaf.ie, (leaf.codec.decode, leaf.codec.encode)
-
-    def read(data: bytes, at: int, stop: int) -> Any:
-        try:
-            return decode(data[at:stop])
-        except struct.error as error:
-            problem = f"{stop - at} octets are too few"
-            raise MessageRefused(Cause.INVALID_LENGTH, problem, offending_ie=ie) from error
-        except ValueError as error:
-            raise MessageRefused(Cause.MANDATORY_IE_INCORRECT, str(error), offending_ie=ie) from error
+def _leaf(group_name: str, name: str, is_many: bool, is_mandatory: bool, leaf: Leaf) -> _Field:
+    encode = leaf.codec.encode
 
     def write(value: Any, parts: list[bytes]) -> int:
-        raw = encode(value)
+        try:
+            raw = encode(value)
+        except (struct.error, OverflowError, ValueError) as error:
+            raise ValueError(f"{group_name}.{name}: {value!r} cannot be encoded: {error}") from error
         parts.append(raw)
         return len(raw)
 
-    return _Field(ie, name, is_many, is_mandatory, read, write)
+    return _Field(leaf.ie, name, is_many, is_mandatory, leaf.codec.decode, write)
 
 
 def _group(name: str, is_many: bool, is_mandatory: bool, ie: int, made: type[Group]) -> _Field:
     schema = made.SCHEMA
+    decode = schema.decode
 
-    def read(data: bytes, at: int, stop: int) -> Any:
-        return made(**schema.decode(data, at, stop))
+    def read(data: bytes) -> Group:
+        return made(**decode(data))
 
     return _Field(ie, name, is_many, is_mandatory, read, schema.encode)
 
@@ -250,7 +251,7 @@ def _declared(cls: type[Group], name: str, hint: Any, is_mandatory: bool) -> _Fi
     if typing.get_origin(hint) is Annotated:
         hint, mark, *_ = typing.get_args(hint)
     if isinstance(mark, Leaf):
-        return _leaf(name, is_many, is_mandatory, mark)
+        return _leaf(cls.__name__, name, is_many, is_mandatory, mark)
     if isinstance(hint, type) and issubclass(hint, Group):
         number = mark.ie if isinstance(mark, GroupAs) else hint.IE
         if number:
