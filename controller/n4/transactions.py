@@ -92,7 +92,7 @@ class Requests(Generic[K]):
         Raises:
             Full: as many wait for this peer as may.
         """
-        waiting = self._waiting.get(peer, {})
+        waiting: dict[int, _Waiting[K]] = self._waiting.get(peer, OrderedDict())
         if len(waiting) >= self._most:
             raise Full(f"{len(waiting)} requests wait for {peer.address}:{peer.port}")
         sequence = self._next.get(peer, self._first)
@@ -189,7 +189,7 @@ class _Known:
 class Answers:
     """Requests of peers that are carried out, and answers that are kept for when a request comes again.
 
-    An answer is kept for as long as its peer may send the request again. There is room for a number of answers;
+    An answer is kept for as long as its peer may send the request again. There is room for some answers;
     beyond it the oldest go first, so that the answers are lost in a flood, and not the memory.
     """
 

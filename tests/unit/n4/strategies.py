@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing
 from dataclasses import MISSING, fields
 from enum import IntEnum
-from functools import cache
+from ipaddress import IPv4Address, IPv6Address
 from types import UnionType
 from typing import Annotated, Any, TypeVar
 
@@ -28,7 +28,8 @@ OCTET = st.integers(0, 0xFF)
 WORD = st.integers(0, 0xFFFF)
 LONG = st.integers(0, 0xFFFFFFFF)
 VERY_LONG = st.integers(0, 2**64 - 1)
-IPV4, IPV6 = st.ip_addresses(v=4), st.ip_addresses(v=6)
+IPV4: st.SearchStrategy[IPv4Address] = st.integers(0, 2**32 - 1).map(IPv4Address)
+IPV6: st.SearchStrategy[IPv6Address] = st.integers(0, 2**128 - 1).map(IPv6Address)
 MAYBE4, MAYBE6 = st.none() | IPV4, st.none() | IPV6
 LABEL = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=12)
 NAME = st.lists(LABEL, min_size=1, max_size=3).map(".".join)
@@ -124,7 +125,7 @@ _VALUES: dict[Any, st.SearchStrategy[Any]] = {
     v.OffendingIeInformation: st.builds(v.OffendingIeInformation, st.sampled_from(IeType).map(int), OCTETS),
     v.UpIpResource: st.builds(
         lambda both, instance, source, bits, value: v.UpIpResource(
-            *both, instance, source, bits, value if bits else 0
+            both[0], both[1], instance, source, bits, value if bits else 0
         ),
         EITHER,
         st.none() | OCTETS,
@@ -193,9 +194,18 @@ def samples(kind: type[G], most: int, whole: bool = False) -> list[G]:
     return found
 
 
-@cache
+_made: dict[tuple[str, bool], st.SearchStrategy[Any]] = {}
+
+
 def groups(cls: type[G], whole: bool = False) -> st.SearchStrategy[G]:
     """Random values of a group; with all of its IEs if `whole`."""
+    key = (cls.__name__, whole)
+    if key not in _made:
+        _made[key] = _groups(cls, whole)
+    return _made[key]
+
+
+def _groups(cls: type[G], whole: bool) -> st.SearchStrategy[G]:
     hints = typing.get_type_hints(cls, include_extras=True)
     parts: dict[str, st.SearchStrategy[Any]] = {}
     for one in fields(cls):
