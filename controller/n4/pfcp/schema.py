@@ -34,6 +34,7 @@ G = TypeVar("G", bound="Group")
 
 _HEADER = struct.Struct(">HH")
 _MOST_OCTETS = 0xFFFF
+_new, _set = object.__new__, object.__setattr__
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class RawIe(NamedTuple):
     value: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Group:
     """IEs that belong together: a grouped IE or the body of a message."""
 
@@ -89,7 +90,8 @@ class Group:
         Raises:
             MessageRefused: an IE is missing, too short, or cannot mean anything.
         """
-        return cls(**cls.SCHEMA.decode(data))
+        made: Self = cls.SCHEMA.read(data)
+        return made
 
     def encode(self) -> bytes:
         """Write the IEs.
@@ -105,7 +107,7 @@ class Group:
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def group(cls: type[G]) -> type[G]:
     """Make a class with fields a group: a frozen dataclass with a decoder and an encoder."""
-    made = dataclass(frozen=True, slots=True, kw_only=True)(cls)
+    made = dataclass(frozen=True, kw_only=True)(cls)
     made.SCHEMA = Schema(made)
     return made
 
@@ -131,7 +133,7 @@ class Schema:
             TypeError: a field is not declared as the module's text shows.
         """
         hints = typing.get_type_hints(cls, include_extras=True)
-        self.name = cls.__name__
+        self._cls, self.name = cls, cls.__name__
         self.fields = tuple(
             _declared(cls, one.name, hints[one.name], one.default is MISSING)
             for one in fields(cls)
@@ -140,11 +142,14 @@ class Schema:
         self._by_type = {one.ie: (one.name, one.is_many, one.read) for one in self.fields}
         if len(self._by_type) != len(self.fields):
             raise TypeError(f"{self.name} has two fields of one type of IE")
+        self._defaults = {one.name: one.default for one in fields(cls) if one.default is not MISSING}
         self._mandatory = {one.name: one.ie for one in self.fields if one.is_mandatory}
         self._repeated = [one.name for one in self.fields if one.is_many]
 
-    def decode(self, data: bytes) -> dict[str, Any]:
-        """Read the values of fields, by name.
+    def read(self, data: bytes) -> Any:
+        """Read a group.
+
+        All of its fields are set at once: frozen dataclasses set one by one, which takes three times as long.
 
         Raises:
             MessageRefused: an IE is missing, too short, or cannot mean anything.
@@ -192,7 +197,9 @@ class Schema:
                 )
         if others:
             values["others"] = tuple(others)
-        return values
+        made = _new(self._cls)
+        _set(made, "__dict__", self._defaults | values)
+        return made
 
     def encode(self, value: Group, parts: list[bytes]) -> int:
         """Append the octets of a group to `parts`, and count them."""
@@ -231,13 +238,7 @@ def _leaf(group_name: str, name: str, is_many: bool, is_mandatory: bool, leaf: L
 
 
 def _group(name: str, is_many: bool, is_mandatory: bool, ie: int, made: type[Group]) -> _Field:
-    schema = made.SCHEMA
-    decode = schema.decode
-
-    def read(data: bytes) -> Group:
-        return made(**decode(data))
-
-    return _Field(ie, name, is_many, is_mandatory, read, schema.encode)
+    return _Field(ie, name, is_many, is_mandatory, made.SCHEMA.read, made.SCHEMA.encode)
 
 
 def _declared(cls: type[Group], name: str, hint: Any, is_mandatory: bool) -> _Field:

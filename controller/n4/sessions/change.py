@@ -175,9 +175,10 @@ class _Change:
                     urr_ids=tuple(one for one in pdr.urr_ids if one not in urrs),
                     qer_ids=tuple(one for one in pdr.qer_ids if one not in qers),
                 )
-        for far_id, far in self._fars.items():
-            if far.bar_id in bars:
-                self._fars[far_id] = replace(far, bar_id=None)
+        if bars:
+            for far_id, far in self._fars.items():
+                if far.bar_id in bars:
+                    self._fars[far_id] = replace(far, bar_id=None)
 
     def create(self, request: SessionModificationRequest) -> None:
         """Add rules."""
@@ -237,25 +238,30 @@ class _Change:
 
     def finished(self, request: SessionModificationRequest) -> Changed:
         """The new session, if it makes sense."""
-        choices = self._choices
-        used = {pdr.f_teid for pdr in self._pdrs.values()} | set(choices.by_id.values())
-        session = replace(
-            self._before,
-            cp=request.cp_f_seid or self._before.cp,
-            s_nssai=request.s_nssai or self._before.s_nssai,
-            inactivity=self._before.inactivity
-            if request.user_plane_inactivity is None
-            else request.user_plane_inactivity,
-            pdrs=self._pdrs,
-            fars=self._fars,
-            qers=self._qers,
-            urrs=self._urrs,
-            bars=self._bars,
-            choices=choices.by_id,
-            chosen_ues=choices.ues,
-            claimed=frozenset(choices.claimed & used),
+        before, choices = self._before, self._choices
+        claimed, unused = before.claimed, frozenset[FTeid]()
+        if request.create_pdrs or request.update_pdrs or request.remove_pdrs:
+            used = {pdr.f_teid for pdr in self._pdrs.values()} | set(choices.by_id.values())
+            claimed, unused = frozenset(choices.claimed & used), frozenset(choices.claimed - used)
+        inactivity = request.user_plane_inactivity
+        session = Session(
+            before.seid,
+            request.cp_f_seid or before.cp,
+            before.node_id,
+            before.pdn_type,
+            before.dnn,
+            request.s_nssai or before.s_nssai,
+            before.inactivity if inactivity is None else inactivity,
+            self._pdrs,
+            self._fars,
+            self._qers,
+            self._urrs,
+            self._bars,
+            choices.by_id,
+            choices.ues,
+            claimed,
         )
-        check(session, self._limits)
+        check(session, before, self._limits)
         flags = request.flags or ModificationFlags(0)
         queried = tuple(one.urr_id for one in request.query_urrs)
         for urr_id in queried:
@@ -270,7 +276,7 @@ class _Change:
             tuple(self._urrs) if flags & ModificationFlags.QAURR else queried,
             tuple(self._removed_urrs),
             choices.taken,
-            Stock(tuple(choices.claimed - used)),
+            Stock(tuple(unused)) if unused else _NOTHING,
         )
 
 

@@ -13,22 +13,23 @@ from p4fabric.controller.n4.sessions.values import Pdr, Session
 __all__ = ["check"]
 
 
-def check(session: Session, limits: Limits) -> None:
-    """Find what no rule may be like.
+def check(session: Session, before: Session, limits: Limits) -> None:
+    """Find what no rule may be like, among those that differ from before or may refer to what does.
 
     Raises:
         MessageRefused: a rule refers to one that there is not, cannot match, or there are too many.
     """
     _few_enough(session, limits)
-    for pdr in session.pdrs.values():
-        rule = FailedRule(RuleKind.PDR, pdr.pdr_id)
-        _refers((pdr.far_id,), session.fars, IeType.FAR_ID, "FAR", rule)
-        _refers(pdr.urr_ids, session.urrs, IeType.URR_ID, "URR", rule)
-        _refers(pdr.qer_ids, session.qers, IeType.QER_ID, "QER", rule)
-        _matches_something(session, pdr, rule)
-        _filters_are_known(session, pdr, rule)
+    if session.pdrs != before.pdrs or session.fars.keys() != before.fars.keys():
+        for pdr in session.pdrs.values():
+            rule = FailedRule(RuleKind.PDR, pdr.pdr_id)
+            _refers((pdr.far_id,), session.fars, IeType.FAR_ID, "FAR", rule)
+            _refers(pdr.urr_ids, session.urrs, IeType.URR_ID, "URR", rule)
+            _refers(pdr.qer_ids, session.qers, IeType.QER_ID, "QER", rule)
+            _matches_something(session, pdr, rule)
+            _filters_are_known(session, pdr, rule)
     for far in session.fars.values():
-        if far.bar_id is not None:
+        if far.bar_id is not None and far.bar_id not in session.bars:
             rule = FailedRule(RuleKind.FAR, far.far_id)
             _refers((far.bar_id,), session.bars, IeType.BAR_ID, "BAR", rule)
 

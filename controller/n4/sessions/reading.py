@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TypeVar
 
 from p4fabric.controller.n4.flows import FlowError, parse_flow
@@ -39,6 +40,7 @@ _KINDS_OF_ACTION = ApplyAction.DROP | ApplyAction.FORW | ApplyAction.BUFF
 _ACTIONS = _KINDS_OF_ACTION | ApplyAction.NOCP
 
 
+@lru_cache(maxsize=4096)
 def name_of(octets: bytes | None) -> str:
     """A network instance or DNN as text: SMFs send either its characters or labels of a domain name."""
     if not octets:
