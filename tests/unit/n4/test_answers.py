@@ -36,7 +36,7 @@ def test_a_request_is_refused_with_its_own_response(kind: MessageType) -> None:
         assert said is None
         return
     assert said is not None
-    assert said.TYPE == kind + 1
+    assert kind + 1 == said.TYPE
     datagram = encode(said, 7, 1 if kind.is_of_a_session else None)
     assert decode_body(decode_header(datagram), datagram) == said
 
