@@ -5,7 +5,7 @@
 #   make soak             nothing is lost while intents come and go, FOR=300 seconds long
 #   make link-failures    how long flows wait when links between switches fail: 20 failures, at most 50 ms
 #   make failures         controllers and switches are killed, control channels are away: nothing is lost
-#   make test             all tests                          PYTEST=... passes options on
+#   make test             all tests, in JOBS=2 processes     PYTEST=... passes options on
 #   make check            formatting, lint, the way of imports, types
 #   make docs             build the documentation's site into site/
 #   make p4               compile p4src/ and examples/ (needs p4c-bm2-ss)
@@ -38,6 +38,7 @@ SWITCH ?= softswitch
 PYTEST ?=
 FOR ?= 300
 AGAINST ?=
+JOBS ?= $(shell nproc)
 
 .PHONY: help lab soak link-failures failures test check docs p4 bench clean root packages
 
@@ -88,7 +89,7 @@ failures: packages $(INSTALLED)
 
 test: PACKAGES += $(TEST_PACKAGES)
 test: packages $(INSTALLED)
-	@$(BIN)/pytest $(PYTEST)
+	@$(BIN)/pytest --numprocesses $(JOBS) --dist loadgroup $(PYTEST)
 
 check: $(INSTALLED)
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted as ruff does it: $(BIN)/ruff format ."; exit 1; }

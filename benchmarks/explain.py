@@ -22,7 +22,7 @@ from benchmarks import fabrics
 from benchmarks.core_growth import until_ready
 from benchmarks.figures import Figure, add_option, print_table, save
 from benchmarks.light_switches import light_switches
-from p4fabric.controller.access import Sight
+from p4fabric.controller.access import TenantView
 from p4fabric.controller.access.allotments import Allotments
 from p4fabric.controller.access.authentication import BOOTSTRAP
 from p4fabric.controller.api.explain import answer_json
@@ -90,8 +90,8 @@ class Stretches:
 async def ask(fabric: Fabric, question: dict[str, Any]) -> tuple[str, float, float]:
     """The verdict or `refused`, the seconds of processor time, and the longest stretch on the event loop."""
     used = time.process_time()
-    sight = Sight(fabric, BOOTSTRAP, Allotments())
-    stretches = Stretches(answer_json(fabric, QuestionDocument.model_validate(question), sight))
+    tenant_view = TenantView(fabric, BOOTSTRAP, Allotments())
+    stretches = Stretches(answer_json(fabric, QuestionDocument.model_validate(question), tenant_view))
     try:
         verdict = json.loads(await stretches)["forward"]["verdict"]
     except QuestionError:

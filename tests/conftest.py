@@ -1,7 +1,9 @@
-"""For all tests: `--no-skips`, for machines on which every test can run, and one p4runtime-shell."""
+"""For all tests: `--no-skips`, for machines on which every test can run, which of them may run beside each
+other, and one p4runtime-shell."""
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Generator
 from pathlib import Path
@@ -24,9 +26,23 @@ INSTALL_P4RUNTIME_SHELL = "python3 -m venv shell && shell/bin/pip install -q p4r
 """As the first tutorial has it."""
 
 
+ONE_AFTER_THE_OTHER = {
+    "api_fuzz", "attacks", "conformance", "docs", "examples", "explain", "fabric", "monitoring", "net",
+    "safety", "tutorial", "tutorials",
+}  # fmt: skip
+"""Folders whose tests build fabrics with the same names of interfaces, listen at the documentation's ports,
+or run Mininet."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option."""
     parser.addoption("--no-skips", action="store_true", help="a skipped test is a failed one")
+
+
+def pytest_configure() -> None:
+    """Let what tests start hear interrupts: a shell makes what it runs in the background ignore them."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _fail_if_skipped(config: pytest.Config, report: pytest.TestReport | pytest.CollectReport) -> None:
@@ -65,3 +81,15 @@ def p4runtime_shell(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("p4runtime-shell")
     subprocess.run(("bash", "-euc", INSTALL_P4RUNTIME_SHELL), cwd=folder, check=True, timeout=300)
     return folder / "shell" / "bin" / "python"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say what `--dist loadgroup` may run beside what: files of unit tests, folders of the others."""
+    tests = Path(__file__).parent
+    for item in items:
+        folder, *below = item.path.relative_to(tests).parts
+        if folder in ONE_AFTER_THE_OTHER:
+            group = "fabrics"
+        else:
+            group = "-".join((folder, *(below if folder == "unit" else below[:-1])))
+        item.add_marker(pytest.mark.xdist_group(group))

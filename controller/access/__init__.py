@@ -2,7 +2,7 @@
 
 from p4fabric.controller.access.access import Access
 from p4fabric.controller.access.errors import Forbidden, errors_for
-from p4fabric.controller.access.sight import Sight
+from p4fabric.controller.access.tenant_view import TenantView
 from p4fabric.controller.principals import Principal, Role, Source
 
-__all__ = ["Access", "Forbidden", "Principal", "Role", "Sight", "Source", "errors_for"]
+__all__ = ["Access", "Forbidden", "Principal", "Role", "Source", "TenantView", "errors_for"]

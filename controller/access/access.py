@@ -11,7 +11,7 @@ from p4fabric.controller.access.certificates import Clients
 from p4fabric.controller.access.failures import LoginFailures
 from p4fabric.controller.access.live import LiveRequests
 from p4fabric.controller.access.oidc import OidcVerifier
-from p4fabric.controller.access.sight import Sight
+from p4fabric.controller.access.tenant_view import TenantView
 from p4fabric.controller.access.tokens import TokenBook
 from p4fabric.controller.config import FabricConfig
 from p4fabric.controller.fabric import Fabric
@@ -66,6 +66,6 @@ class Access:
         finally:
             self.live.end(token)
 
-    def sight(self, fabric: Fabric, principal: Principal) -> Sight:
+    def tenant_view(self, fabric: Fabric, principal: Principal) -> TenantView:
         """What somebody sees of the fabric."""
-        return Sight(fabric, principal, self.allotments)
+        return TenantView(fabric, principal, self.allotments)

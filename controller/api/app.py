@@ -119,8 +119,8 @@ def _operations(fabric: Fabric, access: Access) -> APIRouter:
     )
     async def get_metrics(asking: Asking) -> Response:
         """For Prometheus; for a tenant, those of its intents and of ports that are all its own."""
-        sight = access.sight(fabric, asking)
-        only = None if sight.tenant is None else sight.sees_sample
+        tenant_view = access.tenant_view(fabric, asking)
+        only = None if tenant_view.tenant is None else tenant_view.sees_sample
         return Response(await fabric.metrics.page(only), media_type=CONTENT_TYPE)
 
     @router.get(_HEALTH, responses=problems(422))

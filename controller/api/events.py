@@ -69,7 +69,7 @@ def event_routes(fabric: Fabric, access: Access, heartbeat: float, slots: Stream
     ) -> Response:
         """What happens, as server-sent events, or (`follow=false`) what has happened, as a page."""
         wanted = EventFilter(_types(types), tenant, _intent(intent), switch)
-        begins, seen = _since(since), access.sight(fabric, asking).published
+        begins, seen = _since(since), access.tenant_view(fabric, asking).published
         if follow:
             if continue_ is not None:
                 raise IntentError([FieldError("continue", continue_, "is for follow=false")])

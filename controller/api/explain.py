@@ -13,7 +13,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from p4fabric.controller.access import Access, Sight
+from p4fabric.controller.access import Access, TenantView
 from p4fabric.controller.api.asking import Asking
 from p4fabric.controller.api.problems import problems
 from p4fabric.controller.api.strict_route import StrictRoute
@@ -298,37 +298,37 @@ def explain_routes(fabric: Fabric, access: Access) -> APIRouter:
         entry that it met, or that there is none, and the intents behind it. Nothing is sent. A tenant may
         ask of its own flows, and hears what becomes of them and which of its intents decided.
         """
-        sight = access.sight(fabric, asking)
-        return Response(await answer_json(fabric, question, sight), media_type="application/json")
+        tenant_view = access.tenant_view(fabric, asking)
+        return Response(await answer_json(fabric, question, tenant_view), media_type="application/json")
 
     return router
 
 
-async def answer_json(fabric: Fabric, question: QuestionDocument, sight: Sight) -> str:
+async def answer_json(fabric: Fabric, question: QuestionDocument, tenant_view: TenantView) -> str:
     """Ask, and write the answer in a thread: that of a flooded packet is long.
 
     Raises:
         QuestionError: the question cannot be answered as it is.
         Forbidden: it is of another tenant.
     """
-    if sight.tenant is None:
+    if tenant_view.tenant is None:
         found = await fabric.explain(question_of(question))
         return await asyncio.to_thread(lambda: answer_document(found).model_dump_json())
-    return (await _answer_for(fabric, question, sight, sight.tenant)).model_dump_json()
+    return (await _answer_for(fabric, question, tenant_view, tenant_view.tenant)).model_dump_json()
 
 
 _NOT_YOURS = "is no port with a network of yours, by this tag"
 
 
 async def _answer_for(
-    fabric: Fabric, question: QuestionDocument, sight: Sight, tenant: TenantName
+    fabric: Fabric, question: QuestionDocument, tenant_view: TenantView, tenant: TenantName
 ) -> AnswerDocument:
     """What a tenant may hear: neither ways through the fabric, nor anything about others' networks."""
-    sight.may_write([{"tenant": question.tenant}])
+    tenant_view.may_write([{"tenant": question.tenant}])
     at = re.fullmatch(r"(.+):(\d{1,3})(?:\.\d{1,4})?", question.source)
     if at is not None and not question.source.count(":") > 1:
         port = PortRef(SwitchName(at[1]), Port(int(at[2]) & ((1 << Port.BITS) - 1)))
-        if not sight.sees_port(port):
+        if not tenant_view.sees_port(port):
             raise QuestionError([FieldError("from", question.source, _NOT_YOURS)])
     found = await fabric.explain(question_of(question.model_copy(update={"tenant": tenant})))
     said = found.explanation
@@ -341,25 +341,33 @@ async def _answer_for(
             tenant=key.tenant,
             name=key.name,
             state=status.state,
-            reasons=[StatusReason.model_validate(one.as_dict()) for one in sight.status(status).reasons],
+            reasons=[
+                StatusReason.model_validate(one.as_dict()) for one in tenant_view.status(status).reasons
+            ],
         )
         for key, status in found.statuses.items()
-        if sight.sees(key.tenant)
+        if tenant_view.sees(key.tenant)
     ]
-    ways = [None if way is None else _direction_for(sight, way) for way in (answer.forward, answer.reply)]
+    ways = [
+        None if way is None else _direction_for(tenant_view, way) for way in (answer.forward, answer.reply)
+    ]
     update = {"forward": ways[0], "reply": ways[1], "notes": [], "switches": [], "intents": intents}
     return answer.model_copy(update=update)
 
 
-def _direction_for(sight: Sight, way: DirectionDocument) -> DirectionDocument:
+def _direction_for(tenant_view: TenantView, way: DirectionDocument) -> DirectionDocument:
     def seen(place: PlaceDocument | None) -> bool:
-        return place is not None and sight.sees_port(PortRef(SwitchName(place.switch), Port(place.port)))
+        return place is not None and tenant_view.sees_port(
+            PortRef(SwitchName(place.switch), Port(place.port))
+        )
 
     return way.model_copy(
         update={
             "text": way.verdict if way.reason is None else f"{way.verdict}: {way.reason}",
             "at": way.at if seen(way.at) else None,
-            "decided_by": [one for one in way.decided_by if one.tenant is None or sight.sees(one.tenant)],
+            "decided_by": [
+                one for one in way.decided_by if one.tenant is None or tenant_view.sees(one.tenant)
+            ],
             "resolution": None,
             "walk": None,
             "alternatives": [],

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query
 
 from p4fabric.controller.access import Access
 from p4fabric.controller.access.errors import Forbidden
-from p4fabric.controller.access.sight import Sight
+from p4fabric.controller.access.tenant_view import TenantView
 from p4fabric.controller.api.asking import Asking
 from p4fabric.controller.api.incident_documents import (
     film_document,
@@ -78,14 +78,14 @@ def incident_routes(fabric: Fabric, access: Access) -> APIRouter:
             "since": since,
             "until": until,
         }
-        cursor, sight = Cursor.read(continue_, 3, **filters), access.sight(fabric, asking)
+        cursor, tenant_view = Cursor.read(continue_, 3, **filters), access.tenant_view(fabric, asking)
         wanted = kept.Query(
-            switch, sight.tenant_asked_for(tenant), _time("since", since), _time("until", until)
+            switch, tenant_view.tenant_asked_for(tenant), _time("since", since), _time("until", until)
         )
         found: list[Incident] = []
         after: tuple[str, ...] | None = None
         async for place, incident in _incidents(fabric, wanted, active, cursor):
-            told = sight.incident(incident)
+            told = tenant_view.incident(incident)
             if told is None or not _is_wanted(told, wanted):
                 continue
             if len(found) == limit:
@@ -102,7 +102,7 @@ def incident_routes(fabric: Fabric, access: Access) -> APIRouter:
     @router.get("/incidents/{number}", responses=problems(404, 422))
     async def get_incident(number: Number, asking: Asking) -> IncidentDocument:
         """One incident."""
-        return incident_document(await _incident(fabric, access.sight(fabric, asking), number))
+        return incident_document(await _incident(fabric, access.tenant_view(fabric, asking), number))
 
     @router.get("/incidents/{number}/film", responses=problems(404, 422))
     async def get_incident_film(number: Number, asking: Asking) -> IncidentFilmDocument:
@@ -110,7 +110,7 @@ def incident_routes(fabric: Fabric, access: Access) -> APIRouter:
 
         Of an incident of more than 20 seconds, the first and the last ten are kept.
         """
-        incident = await _incident(fabric, access.sight(fabric, asking), number)
+        incident = await _incident(fabric, access.tenant_view(fabric, asking), number)
         seen = {queue.queue for queue in incident.queues if not queue.is_hidden}
         films = [film for film in await fabric.incidents.films(number) if film.queue in seen]
         return film_document(incident, films)
@@ -123,11 +123,11 @@ def incident_routes(fabric: Fabric, access: Access) -> APIRouter:
         continue_: Continue = None,
     ) -> QueueList:
         """Queues that switches tell of, millisecond by millisecond: there are series of them."""
-        cursor, sight = Cursor.read(continue_, 3, switch=switch), access.sight(fabric, asking)
+        cursor, tenant_view = Cursor.read(continue_, 3, switch=switch), access.tenant_view(fabric, asking)
         found = (
             queue
             for queue in fabric.incidents.recorder.queues
-            if switch in (None, queue.port.switch) and sight.sees_traffic(queue.port)
+            if switch in (None, queue.port.switch) and tenant_view.sees_traffic(queue.port)
         )
         page = page_of(found, _place, limit, cursor, fabric.intents.revision)
         now = time.time_ns()
@@ -150,10 +150,10 @@ def incident_routes(fabric: Fabric, access: Access) -> APIRouter:
         ] = None,
     ) -> SeriesDocument:
         """What a queue did: a minute by milliseconds, a day by seconds; of each step, the extremes."""
-        sight, name = access.sight(fabric, asking), SwitchName(switch)
-        sight.switch(name)
+        tenant_view, name = access.tenant_view(fabric, asking), SwitchName(switch)
+        tenant_view.switch(name)
         ref = PortRef(name, Port(port))
-        if not sight.sees_traffic(ref):
+        if not tenant_view.sees_traffic(ref):
             raise Forbidden([FieldError("port", port, "must be one that is all yours")])
         span = Span.read(from_, to, step, time.time())
         service = fabric.incidents
@@ -167,18 +167,18 @@ def incident_routes(fabric: Fabric, access: Access) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=100, description="of each list")] = 10,
     ) -> TopDocument:
         """What mattered most of late: queues by time, culprits by bytes, victims by waits."""
-        sight, begins = access.sight(fabric, asking), _time("since", since) or 0
+        tenant_view, begins = access.tenant_view(fabric, asking), _time("since", since) or 0
         service = fabric.incidents
         recent = [one for one in (*service.machine.active, *service.machine.over) if one.ended >= begins]
-        told = [one for one in map(sight.incident, recent) if one is not None]
+        told = [one for one in map(tenant_view.incident, recent) if one is not None]
         return top_document(told, begins / _SECOND, limit)
 
     return router
 
 
-async def _incident(fabric: Fabric, sight: Sight, number: int) -> Incident:
+async def _incident(fabric: Fabric, tenant_view: TenantView, number: int) -> Incident:
     incident = await fabric.incidents.get(number)
-    told = None if incident is None else sight.incident(incident)
+    told = None if incident is None else tenant_view.incident(incident)
     if told is None:
         raise UnknownIncident(number)
     return told

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from p4fabric.controller.access import Access, Principal, Sight, errors_for
+from p4fabric.controller.access import Access, Principal, TenantView, errors_for
 from p4fabric.controller.api import audit
 from p4fabric.controller.api.apply_stream import apply_events
 from p4fabric.controller.api.asking import Asking
@@ -143,19 +143,19 @@ def intent_routes(
         kind = None if kind is None else kind_filter(kind)
         filters = {"kind": kind, "tenant": tenant, "name": name, "owner": owner, "state": state}
         cursor = Cursor.read(continue_, 3, labels=label_selector, **filters)
-        sight = seen_by(asking)
+        tenant_view = seen_by(asking)
         selector = _selector(label_selector)
-        wanted = Filter(kind, sight.tenant_asked_for(tenant), name, owner, selector)
+        wanted = Filter(kind, tenant_view.tenant_asked_for(tenant), name, owner, selector)
         _check_watch(request, watch)
         if watch:
-            seen = None if sight.tenant is None else sight.view
+            seen = None if tenant_view.tenant is None else tenant_view.view
             followed = WatchFilter(wanted, state, seen)
             return watches.follow(followed, resource_version, last_event_id)
         after = None if cursor.after is None else _key_after(cursor.after)
         page = fabric.intents.page(wanted, limit, after, state)
         version = page.version if cursor.version is None else cursor.version
         token = None if page.after is None else cursor.token(version, page.after)
-        return _json(list_text(await _texts(intent_text, map(sight.view, page.views)), version, token))
+        return _json(list_text(await _texts(intent_text, map(tenant_view.view, page.views)), version, token))
 
     @router.post(
         "/intents",
@@ -182,16 +182,16 @@ def intent_routes(
         What the owner applied before and applies no more goes; fields of other owners stay. A stream of
         events tells that all are accepted, then how far each is, until all are active or degraded.
         """
-        sight, name = seen_by(asking), owner or asking.name
+        tenant_view, name = seen_by(asking), owner or asking.name
         documents = await read_documents(request)
-        sight.may_write(documents)
+        tenant_view.may_write(documents)
         writes = [Write(document, name, How.APPLY, force) for document in documents]
         if dry_run:
-            return await _previewed(request, sight, writes, dry_run_entries)
-        applied = await _written(request, sight, writes)
+            return await _previewed(request, tenant_view, writes, dry_run_entries)
+        applied = await _written(request, tenant_view, writes)
         # It is done: who finds no slot gets the usual answer.
         if EVENT_STREAM in request.headers.get("accept", "") and not slots.are_taken:
-            events = apply_events(fabric, applied, sight.view, heartbeat)
+            events = apply_events(fabric, applied, tenant_view.view, heartbeat)
             return EventResponse(events, slots, is_refused=False)
         return _json(applied_list_text(await _texts(applied_text, applied), applied[0].version))
 
@@ -211,20 +211,20 @@ def intent_routes(
 
         Of each document, only kind, tenant and name are read.
         """
-        documents, sight = await read_documents(request), seen_by(asking)
-        sight.may_write(documents)
+        documents, tenant_view = await read_documents(request), seen_by(asking)
+        tenant_view.may_write(documents)
         keys = [_key_of(document, index, len(documents)) for index, document in enumerate(documents)]
         for key in keys:
-            sight.may_delete(key)
-        with errors_for(sight.tenant):
+            tenant_view.may_delete(key)
+        with errors_for(tenant_view.tenant):
             if dry_run:
                 audit.nothing_done(request)
                 return await _preview(
-                    sight.preview(await fabric.intents.preview_delete_all(keys, dry_run_entries))
+                    tenant_view.preview(await fabric.intents.preview_delete_all(keys, dry_run_entries))
                 )
             deleted = await fabric.intents.delete_all(keys)
         audit.deleted(request, list(dict.fromkeys(keys)), fabric.intents.revision)
-        return _json(await asyncio.to_thread(all_deleted_text, sight.deleted(deleted)))
+        return _json(await asyncio.to_thread(all_deleted_text, tenant_view.deleted(deleted)))
 
     @router.put(
         _ONE,
@@ -243,11 +243,11 @@ def intent_routes(
         owner: Owner = None,
     ) -> Response:
         """Create an intent, or replace it; the body may leave out what the path says."""
-        condition, sight = condition_of(request.headers), seen_by(asking)
-        sight.may_write([{"tenant": tenant}])
+        condition, tenant_view = condition_of(request.headers), seen_by(asking)
+        tenant_view.may_write([{"tenant": tenant}])
         document = await read_document(request, kind=known_kind(kind), tenant=tenant, name=name)
         write = Write(document, owner or asking.name, How.REPLACE, condition=condition)
-        return await _write(request, sight, write, dry_run_entries if dry_run else None)
+        return await _write(request, tenant_view, write, dry_run_entries if dry_run else None)
 
     @router.patch(
         _ONE,
@@ -267,16 +267,16 @@ def intent_routes(
         force: Force = False,
     ) -> Response:
         """Change parts of an intent: by a JSON merge patch (RFC 7396), or by what one owner applies."""
-        condition, sight = condition_of(request.headers), seen_by(asking)
+        condition, tenant_view = condition_of(request.headers), seen_by(asking)
         name_of_owner, key = owner or asking.name, _key(kind, tenant, name)
-        sight.may_write([{"tenant": tenant}])
+        tenant_view.may_write([{"tenant": tenant}])
         if media_type(request, MERGE_PATCH, APPLY_PATCH) == MERGE_PATCH:
             patch = await read_patch(request)
             write = Write(patch, name_of_owner, How.MERGE, condition=condition, key=key)
         else:
             document = await read_document(request, **key._asdict())
             write = Write(document, name_of_owner, How.APPLY, force, condition)
-        return await _write(request, sight, write, dry_run_entries if dry_run else None)
+        return await _write(request, tenant_view, write, dry_run_entries if dry_run else None)
 
     @router.get(_ONE, response_model=None, responses={**_INTENT, **problems(404, 422)})
     async def get_intent(kind: str, tenant: str, name: str, asking: Asking) -> Response:
@@ -299,19 +299,19 @@ def intent_routes(
         dry_run_entries: DryRunEntries = USUAL_ENTRIES,
     ) -> Response:
         """Take an intent out, and say what goes with it; refused while others need it."""
-        key, sight, condition = _key(kind, tenant, name), seen_by(asking), condition_of(request.headers)
-        if not sight.sees(tenant):
+        key, tenant_view, condition = _key(kind, tenant, name), seen_by(asking), condition_of(request.headers)
+        if not tenant_view.sees(tenant):
             check(condition, None, key)
             _unknown(key)
-        sight.may_delete(key)
-        with errors_for(sight.tenant):
+        tenant_view.may_delete(key)
+        with errors_for(tenant_view.tenant):
             if dry_run:
                 audit.nothing_done(request)
                 found = await fabric.intents.preview_delete(key, dry_run_entries, condition=condition)
-                return await _preview(sight.preview(found))
+                return await _preview(tenant_view.preview(found))
             deleted = await fabric.intents.delete(key, condition=condition)
         audit.deleted(request, [key], fabric.intents.revision)
-        return _json(deleted_text(sight.deleted(deleted)))
+        return _json(deleted_text(tenant_view.deleted(deleted)))
 
     @router.get(f"{_ONE}/owners", responses=problems(404, 422))
     async def get_owners(kind: str, tenant: str, name: str, asking: Asking) -> OwnersDocument:
@@ -324,36 +324,40 @@ def intent_routes(
         key = _found(kind, tenant, name, asking).key
         return counters_document(key, await fabric.counters(key))
 
-    def seen_by(asking: Principal) -> Sight:
-        return access.sight(fabric, asking)
+    def seen_by(asking: Principal) -> TenantView:
+        return access.tenant_view(fabric, asking)
 
-    async def _written(request: Request, sight: Sight, writes: Sequence[Write]) -> list[Applied]:
-        with errors_for(sight.tenant):
-            applied = await fabric.intents.write(writes, sight.guard)
+    async def _written(request: Request, tenant_view: TenantView, writes: Sequence[Write]) -> list[Applied]:
+        with errors_for(tenant_view.tenant):
+            applied = await fabric.intents.write(writes, tenant_view.guard)
         audit.applied(request, applied)
-        return [sight.applied(one) for one in applied]
+        return [tenant_view.applied(one) for one in applied]
 
-    async def _previewed(request: Request, sight: Sight, writes: Sequence[Write], entries: int) -> Response:
+    async def _previewed(
+        request: Request, tenant_view: TenantView, writes: Sequence[Write], entries: int
+    ) -> Response:
         audit.nothing_done(request)
-        with errors_for(sight.tenant):
-            found = await fabric.intents.preview_write(writes, entries, sight.guard)
-        return await _preview(sight.preview(found))
+        with errors_for(tenant_view.tenant):
+            found = await fabric.intents.preview_write(writes, entries, tenant_view.guard)
+        return await _preview(tenant_view.preview(found))
 
-    async def _write(request: Request, sight: Sight, write: Write, entries: int | None) -> Response:
+    async def _write(
+        request: Request, tenant_view: TenantView, write: Write, entries: int | None
+    ) -> Response:
         """Write, or (with a number of entries to list) only say what that would do."""
         if entries is not None:
-            return await _previewed(request, sight, [write], entries)
-        (applied,) = await _written(request, sight, [write])
+            return await _previewed(request, tenant_view, [write], entries)
+        (applied,) = await _written(request, tenant_view, [write])
         answer = _json(applied_text(applied), 201 if applied.outcome is Outcome.CREATED else 200)
         answer.headers["ETag"] = entity_tag(applied.view.resource.revision)
         return answer
 
     def _found(kind: str, tenant: str, name: str, asking: Principal) -> IntentView:
-        key, sight = _key(kind, tenant, name), seen_by(asking)
-        view = fabric.intents.get(key) if sight.sees(tenant) else None
+        key, tenant_view = _key(kind, tenant, name), seen_by(asking)
+        view = fabric.intents.get(key) if tenant_view.sees(tenant) else None
         if view is None:
             _unknown(key)
-        return sight.view(view)
+        return tenant_view.view(view)
 
     return router
 

@@ -101,9 +101,13 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
 
         A tenant sees its own: those allotted to it, and those at which its networks are attached.
         """
-        cursor, sight = Cursor.read(continue_, 2, switch=name), access.sight(fabric, asking)
-        sight.switch(SwitchName(name))
-        views = [sight.port(view) for view in fabric.ports(SwitchName(name)) if sight.sees_port(view.ref)]
+        cursor, tenant_view = Cursor.read(continue_, 2, switch=name), access.tenant_view(fabric, asking)
+        tenant_view.switch(SwitchName(name))
+        views = [
+            tenant_view.port(view)
+            for view in fabric.ports(SwitchName(name))
+            if tenant_view.sees_port(view.ref)
+        ]
         page = page_of(views, lambda view: _place(view.ref), limit, cursor, fabric.intents.revision)
         return PortList(items=[port_document(view) for view in page.items], **page.envelope)
 
@@ -173,12 +177,12 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
         """Hosts, stated or heard, and where they are."""
         place = {"tenant": tenant, "network": network, "switch": switch, "port": port}
         cursor = Cursor.read(continue_, 3, name=name, mac=mac, address=address, **place)
-        sight = access.sight(fabric, asking)
+        tenant_view = access.tenant_view(fabric, asking)
 
         def is_wanted(host: Host) -> bool:
             at = host.attachment
             return (
-                sight.sees(host.network.tenant)
+                tenant_view.sees(host.network.tenant)
                 and tenant in (None, host.network.tenant)
                 and network in (None, host.network.name)
                 and switch in (None, at.switch)
@@ -216,14 +220,14 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
     ) -> EpisodeList:
         """Where the fabric is congested, and where it was: what goes on first, then the newest."""
         cursor = Cursor.read(continue_, 3, active=active, switch=switch)
-        monitor, sight = fabric.congestion, access.sight(fabric, asking)
+        monitor, tenant_view = fabric.congestion, access.tenant_view(fabric, asking)
         episodes = [*monitor.active, *monitor.over]
         found = (
             episode
             for episode in episodes
             if active in (None, episode.ended_at is None)
             and switch in (None, episode.queue.port.switch)
-            and sight.sees_traffic(episode.queue.port)
+            and tenant_view.sees_traffic(episode.queue.port)
         )
         page = page_of(found, _of_episode, limit, cursor, fabric.intents.revision)
         return EpisodeList(items=[episode_document(episode) for episode in page.items], **page.envelope)
@@ -231,13 +235,13 @@ def observation_routes(fabric: Fabric, access: Access) -> APIRouter:
     @router.get("/drops", responses=problems(404, 422))
     async def list_drops(asking: Asking, switch: SwitchFilter = None) -> DropsDocument:
         """What switches drop, by port and reason, as it was read last; those that drop most first."""
-        sight = access.sight(fabric, asking)
+        tenant_view = access.tenant_view(fabric, asking)
         if switch is not None:
-            sight.switch(SwitchName(switch))
+            tenant_view.switch(SwitchName(switch))
         return drops_document(
             await fabric.drops(),
-            lambda name: switch in (None, name) and sight.sees_switch(name),
-            sight.sees_traffic,
+            lambda name: switch in (None, name) and tenant_view.sees_switch(name),
+            tenant_view.sees_traffic,
         )
 
     return router

@@ -16,14 +16,16 @@ from p4fabric.controller.documents.fabric import DrainState, End
 
 __all__ = ["run", "run_link"]
 
-Place = tuple[str, int | None]
+DrainTarget = tuple[str, int | None]
 """A switch, or (with a port) the link there."""
 
 
-def run(connection: Connection, place: Place, wanted: bool, wait: bool, timeout: float, dry_run: bool) -> int:
+def run(
+    connection: Connection, target: DrainTarget, wanted: bool, wait: bool, timeout: float, dry_run: bool
+) -> int:
     """Drain a switch or a link, or use it again; returns the exit status."""
     with connection.open() as client:
-        return _run(client, place, wanted, wait, timeout, dry_run)
+        return _run(client, target, wanted, wait, timeout, dry_run)
 
 
 def run_link(
@@ -40,18 +42,20 @@ def run_link(
         return _run(client, _link(client, one, other), wanted, wait, timeout, dry_run)
 
 
-def _run(client: SyncClient, place: Place, wanted: bool, wait: bool, timeout: float, dry_run: bool) -> int:
+def _run(
+    client: SyncClient, target: DrainTarget, wanted: bool, wait: bool, timeout: float, dry_run: bool
+) -> int:
     if dry_run:
-        preview = (client.preview_drain if wanted else client.preview_undrain)(*place, entries=0)
+        preview = (client.preview_drain if wanted else client.preview_undrain)(*target, entries=0)
         for line in change_lines(as_api(preview)):
             print(line)
         for reason in preview.still_used:
             print(f"it would stay in use: {reason.message}")
         return 0
-    found = (client.drain if wanted else client.undrain)(*place)
+    found = (client.drain if wanted else client.undrain)(*target)
     if wait and not found.settled:
         try:
-            found = client.wait_drain(*place, timeout=timeout, told=tell)
+            found = client.wait_drain(*target, timeout=timeout, told=tell)
         except WaitTimeout as late:
             print(
                 f"{found.about} is not {'drained' if wanted else 'back'} after {timeout:g} s", file=sys.stderr
@@ -79,7 +83,7 @@ def _lines(found: DrainDocument) -> Iterator[str]:
         yield f"  {reason.message}"
 
 
-def _link(client: SyncClient, one: str, other: str | None) -> Place:
+def _link(client: SyncClient, one: str, other: str | None) -> DrainTarget:
     """The link between two ends, each a switch or a port."""
     (here, port), there = _end(one), None if other is None else _end(other)
     if port is not None:
@@ -109,7 +113,7 @@ def _link(client: SyncClient, one: str, other: str | None) -> Place:
     return here, found.pop()[0]
 
 
-def _check(found: DrainDocument, one: str, there: Place) -> None:
+def _check(found: DrainDocument, one: str, there: DrainTarget) -> None:
     """That the other end of a link is where it was said to be."""
     others = [end for end in found.ends if _named(end) != one]
     if not any(end.switch == there[0] and there[1] in (None, end.port) for end in others):
@@ -120,7 +124,7 @@ def _named(end: End) -> str:
     return f"{end.switch}:{end.port}"
 
 
-def _end(name: str) -> Place:
+def _end(name: str) -> DrainTarget:
     switch, is_port, port = name.partition(":")
     if is_port and not port.isdecimal():
         raise Usage(f"{name}: a port is a number, as in leaf1:9")

@@ -86,6 +86,11 @@ class News:
         """Whether something that was reported as installed was found not to be."""
         return bool(self._missing)
 
+    def __len__(self) -> int:
+        """How many keys there is news of."""
+        kept = len(self._installed) + len(self._missing) + len(self._gone)
+        return kept + len(self._failures) + len(self._recovered)
+
     @property
     def installed(self) -> int:
         """How many keys are installed, reported or about to be."""

@@ -39,7 +39,7 @@ __all__ = ["Reconciler"]
 
 _log = logging.getLogger(__name__)
 
-_BATCH = 500
+_BATCH = 250
 """Updates in one write."""
 _WRITES = 4
 """Writes in flight at once."""
@@ -99,6 +99,7 @@ class Reconciler:
         self._tell_waiting_at: float | None = None
         self._tell_at: float | None = None
         """When to tell what has been gathered."""
+        self._told_unclaimed = 0
         barrier.join(self)
         self._graph = PendingOperations(
             session.name,
@@ -412,8 +413,12 @@ class Reconciler:
         self._barrier.changed(self.name)
 
     def _tell_in_time(self) -> None:
-        """Tell what is news at once, or in a while, if there will be more in a moment and nothing is lost."""
-        if self._known.writes and not self._news.has_missing:
+        """Tell what is news at once, or in a while, if it is little, nothing is lost, and there will be more.
+
+        What is released is told of at once: no change of what is desired says that the switch is not in sync.
+        """
+        is_urgent = self._news.has_missing or len(self._unclaimed) != self._told_unclaimed
+        if self._known.writes and not is_urgent and len(self._news) < _BATCH:
             now = self._now()
             if self._tell_at is None:
                 self._tell_at = now + _GATHERING
@@ -422,7 +427,7 @@ class Reconciler:
         self._tell()
 
     def _tell(self) -> None:
-        self._tell_at = None
+        self._tell_at, self._told_unclaimed = None, len(self._unclaimed)
         state = self._session.state
         idle = not (len(self._graph) or self._known.writes or self._known.doubtful)
         summary = Summary(

@@ -118,7 +118,7 @@ def test_a_film_runs_stands_and_goes_back_to_the_present(page: Page, reporter: R
 def test_links_are_coloured_by_waits_else_by_utilisation(
     page: Page, bed: FabricBed, reporter: Reporter
 ) -> None:
-    limit(bed.address("leaf1"), "l1up", 10_000)
+    limit(bed.address("leaf1"), "l1u1", 10_000)
     try:
         go(page, "map")
         row = page.get_by_role("region", name="Links").get_by_role("row", name="leaf1:11 – spine1:1")
@@ -134,7 +134,7 @@ def test_links_are_coloured_by_waits_else_by_utilisation(
         assert "ms" in row.get_by_role("cell").nth(4).inner_text()
         assert page.locator("[data-link='leaf1:11 – spine1:1'].burning").count() == 1
     finally:
-        limit(bed.address("leaf1"), "l1up", 0)
+        limit(bed.address("leaf1"), "l1u1", 0)
 
 
 def test_what_mattered_most_is_listed(page: Page, reporter: Reporter) -> None:

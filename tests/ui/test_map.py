@@ -29,7 +29,7 @@ def test_a_link_that_fails_is_seen_at_once_and_by_who_comes_later(page: Page, be
     go(page, "map")
     row = page.get_by_role("region", name="Links").get_by_role("row", name="leaf2:11 – spine1:2")
     expect(row.get_by_text("up")).to_be_visible()
-    set_up("l2up", False)
+    set_up("l2u1", False)
     try:
         expect(row.get_by_text("down")).to_be_visible()
         expect(page.locator("[data-link='leaf2:11 – spine1:2'].gone")).to_have_count(1)
@@ -40,6 +40,6 @@ def test_a_link_that_fails_is_seen_at_once_and_by_who_comes_later(page: Page, be
             page.locator("header").get_by_text("degraded").or_(page.locator("header").get_by_text("down"))
         ).to_be_visible()
     finally:
-        set_up("l2up", True)
+        set_up("l2u1", True)
     expect(row.get_by_text("up")).to_be_visible()
     bed.until(bed.is_whole, "the link is back")

@@ -37,7 +37,7 @@ def test_a_switch_is_shown_with_ports_rates_and_drops(page: Page) -> None:
     page.get_by_role("row", name="leaf1").get_by_role("link").click()
     expect(page.get_by_role("heading", name="leaf1", level=1)).to_be_focused()
     ports = page.get_by_role("region", name="Ports")
-    uplink = ports.get_by_role("row", name=re.compile("^11 l1up"))
+    uplink = ports.get_by_role("row", name=re.compile("^11 l1u1"))
     expect(uplink.get_by_role("link", name="spine1:1")).to_be_visible()
     # Link probes go in and out.
     expect(uplink).to_contain_text(re.compile(r"[1-9][\d.]* k?bit/s.*[1-9][\d.]* k?bit/s"))

@@ -45,7 +45,9 @@ class Reports:
 
     def came(self, *sequence: int, node: int = 1) -> None:
         for number in sequence:
-            group = ReportGroup(node, Origin.EGRESS, number, (FlowReport(egress_port=1, egress_ns=number),))
+            group = ReportGroup(
+                node, Origin.EGRESS, number, (FlowReport(ingress_port=2, egress_port=1, egress_ns=number),)
+            )
             self.collector.take(encode(group), "192.0.2.1", number)
 
     def shown(self, name: str, *but: str) -> dict[tuple[str, ...], float]:

@@ -184,7 +184,7 @@ async def nonsense(fake: FakeGnmi, context: Any) -> None:
 
 
 async def silent(fake: FakeGnmi, context: Any) -> None:
-    await context.write(SYNC)
+    """Not even that there is nothing to say."""
     await context.read()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from p4fabric.controller.access import Principal, Role, Sight, Source, errors_for
+from p4fabric.controller.access import Principal, Role, Source, TenantView, errors_for
 from p4fabric.controller.access.allotments import Allotments
 from p4fabric.controller.access_config import TenantConfig
 from p4fabric.controller.fabric import IntentConflict, IntentState, IntentStatus
@@ -40,16 +40,16 @@ def allotted(tenant: TenantName, *, vlans: list[Any] | None = None) -> TenantCon
     return TenantConfig.model_validate({"name": tenant, "attachments": [place]})
 
 
-def sight(
+def tenant_view(
     tenant: TenantName | None, *tenants: TenantConfig, networks: tuple[IntentKey, ...] = (NET,)
-) -> Sight:
+) -> TenantView:
     """Of a fabric with networks at the port of the example events."""
     fabric: Any = SimpleNamespace(
         networks_at=lambda port: networks if port == HERE else (),
         networks_of=lambda name: networks if name == HERE.switch else (),
     )
     role = Role.OPERATOR if tenant is None else Role.TENANT
-    return Sight(fabric, Principal("somebody", role, tenant, Source.TOKEN), Allotments(tenants))
+    return TenantView(fabric, Principal("somebody", role, tenant, Source.TOKEN), Allotments(tenants))
 
 
 def test_a_principal_without_a_tenant_is_no_tenant() -> None:
@@ -59,15 +59,15 @@ def test_a_principal_without_a_tenant_is_no_tenant() -> None:
 
 @pytest.mark.parametrize("event", EVERY_EVENT, ids=lambda event: type(event).__name__)
 def test_an_event_is_told_to_whom_it_concerns_and_nobody_else(event: e.Event) -> None:
-    assert sight(None).event(event) is event
+    assert tenant_view(None).event(event) is event
     # Of acme's things globex hears nothing, though it has part of the port and a network there.
-    shared = sight(GLOBEX, allotted(GLOBEX, vlans=[7]), networks=(NET, NET._replace(tenant=GLOBEX)))
+    shared = tenant_view(GLOBEX, allotted(GLOBEX, vlans=[7]), networks=(NET, NET._replace(tenant=GLOBEX)))
     assert shared.event(event) is None
-    told = sight(ACME, allotted(ACME)).event(event)
+    told = tenant_view(ACME, allotted(ACME)).event(event)
     kind = type(event)
     # Of many intents, how many are whose was not counted in the example.
     assert (told is not None) is (kind not in OF_FABRIC | {e.IntentsStatusChanged}), kind
-    unshared = sight(ACME).event(event)
+    unshared = tenant_view(ACME).event(event)
     assert (unshared is None) is (kind in OF_FABRIC | OF_PORTS | {e.IntentsStatusChanged}), kind
 
 
@@ -76,16 +76,16 @@ def test_of_many_intents_a_tenant_hears_how_many_are_its_own() -> None:
     event = e.IntentsStatusChanged(
         "degraded", 43, {"Network": 42, "Service": 1}, (AWAY,), (), (NET,), tenants
     )
-    told = sight(ACME).event(event)
+    told = tenant_view(ACME).event(event)
     assert isinstance(told, e.IntentsStatusChanged)
     assert (told.count, told.kinds, told.intents, told.tenants) == (2, {}, (), {ACME: 2})
-    assert sight(TenantName("initech")).event(event) is None
+    assert tenant_view(TenantName("initech")).event(event) is None
 
 
 def test_of_losses_a_tenant_hears_no_number() -> None:
     lost = Lost(e.EventClass.HOSTS, 17)
-    assert sight(ACME).published(lost) == Lost(None, None) and sight(None).published(lost) is lost
-    told = sight(ACME).published(Published("1", 0.0, e.IntentDeleted(NET)))
+    assert tenant_view(ACME).published(lost) == Lost(None, None) and tenant_view(None).published(lost) is lost
+    told = tenant_view(ACME).published(Published("1", 0.0, e.IntentDeleted(NET)))
     assert isinstance(told, Published) and told.event == e.IntentDeleted(NET)
 
 
@@ -98,14 +98,14 @@ def test_reasons_name_neither_entries_nor_switches_of_others() -> None:
         Reason(Code.SERVER_UNSEEN, "server 10.0.2.13 was not seen yet", address="10.0.2.13"),
     )
     status = IntentStatus(IntentState.DEGRADED, 1, reasons)
-    told = sight(ACME).status(status).reasons
+    told = tenant_view(ACME).status(status).reasons
     assert [str(reason) for reason in told] == [
         "A switch refuses an entry",
         "A switch is not connected: leaf1",
         "server 10.0.2.13 was not seen yet",
     ]
     assert told[0].as_dict().keys() == {"code", "message"}
-    assert sight(None).status(status) is status
+    assert tenant_view(None).status(status) is status
 
 
 def test_conflicts_name_nobody_elses_intents_nor_how_full_the_fabric_is() -> None:
@@ -129,7 +129,7 @@ def test_conflicts_name_nobody_elses_intents_nor_how_full_the_fabric_is() -> Non
 
 
 def test_samples_are_of_the_tenant_or_of_a_port_that_is_all_its_own() -> None:
-    seen = sight(ACME, allotted(ACME)).sees_sample
+    seen = tenant_view(ACME, allotted(ACME)).sees_sample
     assert seen({"tenant": "acme", "kind": "Network"}) and not seen({"tenant": "globex"})
     assert seen({"switch": "leaf1", "port": "1", "queue": "0"})
     assert not seen({"switch": "leaf1", "port": "1", "tenant": "globex"})
@@ -140,8 +140,8 @@ def test_samples_are_of_the_tenant_or_of_a_port_that_is_all_its_own() -> None:
         {"switch": "leaf2", "port": "1"},
     ):
         assert not seen(other)
-    assert not sight(ACME, allotted(ACME, vlans=[7])).sees_sample({"switch": "leaf1", "port": "1"})
-    assert sight(None).sees_sample({})
+    assert not tenant_view(ACME, allotted(ACME, vlans=[7])).sees_sample({"switch": "leaf1", "port": "1"})
+    assert tenant_view(None).sees_sample({})
 
 
 def test_a_port_shows_a_tenant_its_own_networks_and_never_the_other_end() -> None:
@@ -149,5 +149,5 @@ def test_a_port_shows_a_tenant_its_own_networks_and_never_the_other_end() -> Non
 
     other = PortRef(SwitchName("spine1"), Port(3))
     view = PortView(HERE, None, other, (NET, NET._replace(tenant=GLOBEX)))
-    assert sight(ACME).port(view) == replace(view, peer=None, networks=(NET,))
-    assert sight(None).port(view) is view
+    assert tenant_view(ACME).port(view) == replace(view, peer=None, networks=(NET,))
+    assert tenant_view(None).port(view) is view

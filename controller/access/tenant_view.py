@@ -35,7 +35,7 @@ from p4fabric.controller.telemetry.bus import Lost, Published
 from p4fabric.controller.telemetry.incidents import FlowFigures, Incident, OtherFlows, QueueFigures
 from p4fabric.pipelines.values import Port
 
-__all__ = ["Sight"]
+__all__ = ["TenantView"]
 
 NOBODY = ""
 """The tenant whose things there are none of."""
@@ -54,7 +54,7 @@ _OF_THE_FABRIC = frozenset(
 
 
 @dataclass(frozen=True)
-class Sight:
+class TenantView:
     """What one principal sees of one fabric."""
 
     fabric: Fabric
