@@ -116,6 +116,7 @@ async def report(reports_to: int) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         for number in count():
             waited = FlowReport(
+                ingress_port=1,
                 egress_port=2,
                 queue=0,
                 depth=5,

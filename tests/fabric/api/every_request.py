@@ -43,9 +43,11 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "mac": ("02:00:00:00:00:77", "02:00:00:00:00:03"),
     "name": ("clients", "web", "h1", "nothing"),
     "network": ("clients", "nothing"),
+    "number": ("1", "99"),
     "operation": ("putIntent",),
     "owner": ("operator", "ci", "globex"),
     "port": ("1", "2", "9"),
+    "priority": ("0", "7"),
     "principal": ("operator", "ci"),
     "resource": ("Network/globex/clients",),
     "role": ("leaf", "spine"),
@@ -55,8 +57,15 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "tenant": ("acme", "globex", "initech"),
     "to": ("leaf1",),
     "types": ("HostLearned", "IntentDeleted,FabricStatusChanged", "SwitchConnected"),
+    "until": ("1s", "2020-01-01T00:00:00Z"),
 }
 """By the name of the parameter."""
+OF_SERIES: Mapping[str, tuple[str, ...]] = {
+    "from": ("2026-01-01T00:00:00Z",),
+    "to": ("2026-01-01T00:00:10Z", "2025-01-01T00:00:00Z"),
+    "step": ("1s", "1ms"),
+}
+"""The same, of `getQueueSeries`, to which `from` and `to` are moments."""
 ELSEWHERE = frozenset({"continue", "watch", "resourceVersion", "follow", "dryRun", "dryRunEntries", "force"})
 """Parameters of streams, pages and writes, which are asked for by hand."""
 ALWAYS: Mapping[str, dict[str, str]] = {
@@ -130,5 +139,6 @@ def _values(operation: Mapping[str, Any], parameter: Mapping[str, Any]) -> tuple
             return ("true", "false")
         if "enum" in one:
             return tuple(one["enum"])
-    assert name in VALUES, f"say in VALUES what {name} of {operation['operationId']} may be"
-    return VALUES[name]
+    values = OF_SERIES if operation["operationId"] == "getQueueSeries" and name in OF_SERIES else VALUES
+    assert name in values, f"say in VALUES what {name} of {operation['operationId']} may be"
+    return values[name]

@@ -438,7 +438,8 @@ async def test_a_tenant_hears_of_a_lost_switch_by_how_many_of_its_own_intents_it
     tmp_path: Path,
 ) -> None:
     async with AsyncExitStack() as switch_runs:
-        switch = await switch_runs.enter_async_context(AsyncSoftSwitch(interfaces={1: None}))
+        ports = dict.fromkeys(range(1, 17))
+        switch = await switch_runs.enter_async_context(AsyncSoftSwitch(interfaces=ports))
         config = configured(tmp_path, switch.address, "127.0.0.1:1", tenants=TENANTS)
         async with controller(config) as served:
             await served.until(lambda: served.fabric.switches[0].in_sync)
