@@ -201,6 +201,7 @@ class Fabric:
             config.telemetry.reports,
             nodes,
             self.bus.publish,
+            congested=self.observation.congested,
             thresholds=self._thresholds,
             report_interval=self._report_interval,
             name=FlowNamer(self._physical.hosts, self.name_of),

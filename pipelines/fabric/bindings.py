@@ -470,6 +470,28 @@ class Watch(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class ReportTo(Action):
+    """`FabricEgress.reports.report_to`."""
+
+    node: int
+    dst_mac: MacAddress
+    src_mac: MacAddress
+    dst_addr: IPv4Address
+    src_addr: IPv4Address
+    dst_port: L4Port
+    ID: ClassVar[int] = 23001182
+    NAME: ClassVar[str] = "FabricEgress.reports.report_to"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(1, "node", 32, int),
+        Parameter(2, "dst_mac", 48, MacAddress),
+        Parameter(3, "src_mac", 48, MacAddress),
+        Parameter(4, "dst_addr", 32, IPv4Address),
+        Parameter(5, "src_addr", 32, IPv4Address),
+        Parameter(6, "dst_port", 16, L4Port),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class FabricEgressDiscard(Action):
     """`FabricEgress.discard`."""
 
@@ -1044,6 +1066,24 @@ class CongestionWatch(TableEntry):
     HAS_IDLE_TIMEOUT: ClassVar[bool] = False
 
 
+@dataclass(frozen=True)
+class ReportDestinations(TableEntry):
+    """`FabricEgress.reports.report_destinations`, 16 entries."""
+
+    egress_port: Port
+    action: ReportTo
+    TABLE_ID: ClassVar[int] = 39110290
+    TABLE_NAME: ClassVar[str] = "FabricEgress.reports.report_destinations"
+    SIZE: ClassVar[int] = 16
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (MatchField(1, "egress_port", 9, "exact", Port),)
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {ReportTo.ID: ReportTo}
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
 @dataclass(frozen=True, slots=True)
 class IngressDrops(CounterCell):
     """A cell of `FabricIngress.ingress_drops`, which has 16,384."""
@@ -1060,6 +1100,15 @@ class EgressDrops(CounterCell):
     COUNTER_ID: ClassVar[int] = 315799405
     COUNTER_NAME: ClassVar[str] = "FabricEgress.egress_drops"
     SIZE: ClassVar[int] = 16384
+
+
+@dataclass(frozen=True, slots=True)
+class QueueWaits(CounterCell):
+    """A cell of `FabricEgress.congestion_watch.queue_waits`, which has 65,536."""
+
+    COUNTER_ID: ClassVar[int] = 311897109
+    COUNTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.queue_waits"
+    SIZE: ClassVar[int] = 65536
 
 
 @dataclass(frozen=True)
@@ -1117,37 +1166,26 @@ class LastReport(RegisterCell):
     TYPE: ClassVar[DataType] = Bits(48)
 
 
-@dataclass(frozen=True, slots=True)
-class CongestionReport(DigestMessage):
-    """The digest `congestion_report_t`."""
+@dataclass(frozen=True)
+class Unreported(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.unreported`, which has 4,096."""
 
-    port: Port
-    queue: int
-    depth: int
-    delay: int
-    timestamp: int
-    protocol: IpProtocol
-    ipv4_src: IPv4Address
-    ipv4_dst: IPv4Address
-    ipv6_src: IPv6Address
-    ipv6_dst: IPv6Address
-    src_port: L4Port
-    dst_port: L4Port
-    DIGEST_ID: ClassVar[int] = 386273065
-    FIELDS: ClassVar[tuple[DataField, ...]] = (
-        DataField("port", Bits(9, Port)),
-        DataField("queue", Bits(8)),
-        DataField("depth", Bits(32)),
-        DataField("delay", Bits(32)),
-        DataField("timestamp", Bits(48)),
-        DataField("protocol", Bits(8, IpProtocol)),
-        DataField("ipv4_src", Bits(32, IPv4Address)),
-        DataField("ipv4_dst", Bits(32, IPv4Address)),
-        DataField("ipv6_src", Bits(128, IPv6Address)),
-        DataField("ipv6_dst", Bits(128, IPv6Address)),
-        DataField("src_port", Bits(16, L4Port)),
-        DataField("dst_port", Bits(16, L4Port)),
-    )
+    value: int
+    REGISTER_ID: ClassVar[int] = 383825275
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.unreported"
+    SIZE: ClassVar[int] = 4096
+    TYPE: ClassVar[DataType] = Bits(32)
+
+
+@dataclass(frozen=True)
+class Sequence(RegisterCell):
+    """A cell of `FabricEgress.reports.sequence`, which has 4."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 382008396
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.reports.sequence"
+    SIZE: ClassVar[int] = 4
+    TYPE: ClassVar[DataType] = Bits(32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -1212,10 +1250,19 @@ BINDINGS = Bindings.of(
         EgressVlan,
         VirtualIpReplies,
         CongestionWatch,
+        ReportDestinations,
     ),
-    digests=(CongestionReport, HostSeen),
-    counters=(IngressDrops, EgressDrops),
-    registers=(ProbePolicerDue, ReportPolicerDue, ReplyPolicerDue, FloodPolicerDue, LastReport),
+    digests=(HostSeen,),
+    counters=(IngressDrops, EgressDrops, QueueWaits),
+    registers=(
+        ProbePolicerDue,
+        ReportPolicerDue,
+        ReplyPolicerDue,
+        FloodPolicerDue,
+        LastReport,
+        Unreported,
+        Sequence,
+    ),
     packet_in=PacketInMetadata,
     packet_out=PacketOutMetadata,
 )
