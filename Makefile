@@ -89,7 +89,7 @@ failures: packages $(INSTALLED)
 
 test: PACKAGES += $(TEST_PACKAGES)
 test: packages $(INSTALLED)
-	@$(BIN)/pytest --numprocesses $(JOBS) --dist loadgroup $(PYTEST)
+	@$(BIN)/pytest --numprocesses $(JOBS) $(PYTEST)
 
 check: $(INSTALLED)
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted as ruff does it: $(BIN)/ruff format ."; exit 1; }

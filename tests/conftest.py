@@ -7,9 +7,11 @@ import signal
 import subprocess
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 # Each run tries the same examples, so a change is judged by itself; `python -m tests.safety` and fuzzers
 # search on. How long examples take says how busy the machine is, and nothing of the code.
@@ -83,13 +85,17 @@ def p4runtime_shell(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "shell" / "bin" / "python"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what `--dist loadgroup` may run beside what: files of unit tests, folders of the others."""
-    tests = Path(__file__).parent
-    for item in items:
-        folder, *below = item.path.relative_to(tests).parts
+class _Schedule(LoadScopeScheduling):  # type: ignore[misc]
+    """Which tests may run beside which: files of unit tests, and folders of the others."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder, *below = Path(nodeid.partition("::")[0]).relative_to("tests").parts
         if folder in ONE_AFTER_THE_OTHER:
-            group = "fabrics"
-        else:
-            group = "-".join((folder, *(below if folder == "unit" else below[:-1])))
-        item.add_marker(pytest.mark.xdist_group(group))
+            return "fabrics"
+        return "/".join((folder, *(below if folder == "unit" else below[:-1])))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Schedule:
+    """Spread tests over processes."""
+    return _Schedule(config, log)
