@@ -10,10 +10,12 @@ from p4fabric.controller.n4.pfcp.errors import MessageDiscarded, MessageRefused,
 from p4fabric.controller.n4.pfcp.message_types import MessageType
 from p4fabric.controller.n4.pfcp.messages import REQUESTS, RESPONSES, Message
 
-__all__ = ["Header", "decode_body", "decode_header", "encode"]
+__all__ = ["MOST_OCTETS", "Header", "decode_body", "decode_header", "encode"]
 
+MOST_OCTETS = 16_384
+"""Of a message that is read: several times what the largest sessions need, and read in a few milliseconds."""
 _VERSION = 1
-_FOLLOW_ON, _PRIORITY, _SEID = 4, 2, 1
+_PRIORITY, _SEID = 2, 1
 _START = struct.Struct(">BBH")
 _NODE_LENGTH, _SESSION_LENGTH = 8, 16
 _HIGHEST_SEQUENCE = 0xFFFFFF
@@ -76,6 +78,10 @@ def decode_body(header: Header, datagram: bytes) -> Message:
     Raises:
         MessageRefused: the message is to be refused, if it is a request.
     """
+    if len(datagram) > MOST_OCTETS:
+        raise MessageRefused(
+            Cause.NO_RESOURCES_AVAILABLE, f"a message has {MOST_OCTETS} octets at most, not {len(datagram)}"
+        )
     (length,) = struct.unpack_from(">H", datagram, 2)
     if length + 4 != len(datagram):
         raise MessageRefused(Cause.INVALID_LENGTH, f"the header says {length + 4} octets of {len(datagram)}")

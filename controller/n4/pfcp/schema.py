@@ -25,7 +25,6 @@ from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Self, TypeVar,
 
 from p4fabric.controller.n4.pfcp.causes import Cause
 from p4fabric.controller.n4.pfcp.errors import MessageRefused
-from p4fabric.controller.n4.pfcp.ie_types import ie_name
 
 __all__ = ["Group", "GroupAs", "Leaf", "LeafCodec", "RawIe", "group"]
 
@@ -258,8 +257,3 @@ def _declared(cls: type[Group], name: str, hint: Any, is_mandatory: bool) -> _Fi
         if number:
             return _group(name, is_many, is_mandatory, number, hint)
     raise TypeError(f"{cls.__name__}.{name} is declared as {hint!r}, which is no IE")
-
-
-def ies_of(cls: type[Group]) -> tuple[str, ...]:
-    """The names of the IEs that a group knows, in order; for documentation and tests."""
-    return tuple(ie_name(field.ie) for field in cls.SCHEMA.fields)

@@ -8,7 +8,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 from p4fabric.controller.n4.pfcp import Cause, FailedRule, IeType, MessageRefused, RuleKind
-from p4fabric.controller.n4.pfcp.flags import MeasurementMethod, ModificationFlags, PdnType
+from p4fabric.controller.n4.pfcp.flags import (
+    EstablishmentFlags,
+    MeasurementMethod,
+    ModificationFlags,
+    PdnType,
+)
 from p4fabric.controller.n4.pfcp.messages import SessionEstablishmentRequest, SessionModificationRequest
 from p4fabric.controller.n4.pfcp.reports import CreatedPdr, UpdatedPdr
 from p4fabric.controller.n4.pfcp.rules import Pdi, UpdateFar, UpdatePdr
@@ -118,20 +123,29 @@ def establish(
         create_qers=request.create_qers,
         create_bars=request.create_bars,
     )
-    return modify(session, creates, resources, limits)
+    is_restored = bool(request.flags and request.flags & EstablishmentFlags.RESTI)
+    return modify(session, creates, resources, limits, is_restored=is_restored)
 
 
 def modify(
-    session: Session, request: SessionModificationRequest, resources: Resources, limits: Limits = _DEFAULTS
+    session: Session,
+    request: SessionModificationRequest,
+    resources: Resources,
+    limits: Limits = _DEFAULTS,
+    *,
+    is_restored: bool = False,
 ) -> Changed:
     """What a request makes of a session: rules are removed, then created, then updated.
+
+    `is_restored` says that the SMF restores the session: it brings the tunnel ends that it had before.
 
     PDRs and FARs let go of URRs, QERs and BARs that are removed; a FAR that PDRs use is not removed.
 
     Raises:
         MessageRefused: the session stays as it was, and nothing is taken.
     """
-    choices = Choices(resources, limits, session)
+    _few_enough(request, limits)
+    choices = Choices(resources, limits, session, is_restored)
     try:
         change = _Change(session, limits, choices)
         change.remove(request)
@@ -278,6 +292,22 @@ class _Change:
             choices.taken,
             Stock(tuple(unused)) if unused else _NOTHING,
         )
+
+
+def _few_enough(request: SessionModificationRequest, limits: Limits) -> None:
+    """Refuse at once what no session may have, before anything is taken or read for it."""
+    for created, updated, most in (
+        (request.create_pdrs, request.update_pdrs, limits.pdrs),
+        (request.create_fars, request.update_fars, limits.fars),
+        (request.create_qers, request.update_qers, limits.qers),
+        (request.create_urrs, request.update_urrs, limits.urrs),
+        (request.create_bars, request.update_bars, limits.bars),
+    ):
+        if len(created) > most or len(updated) > most:
+            raise MessageRefused(
+                Cause.NO_RESOURCES_AVAILABLE,
+                f"{max(len(created), len(updated))} rules of a kind, of {most} that a session may have",
+            )
 
 
 def _told(

@@ -33,12 +33,11 @@ class Stock:
 class Choices:
     """What a session has of the stock, while a message is carried out."""
 
-    def __init__(self, resources: Resources, limits: Limits, session: Session | None) -> None:
+    def __init__(self, resources: Resources, limits: Limits, session: Session, is_restored: bool) -> None:
         """Begin with what it had before."""
-        self._resources, self._limits = resources, limits
-        self.by_id = dict(session.choices) if session else {}
-        self.ues = dict(session.chosen_ues) if session else {}
-        self.claimed = set(session.claimed) if session else set()
+        self._resources, self._limits, self._is_restored = resources, limits, is_restored
+        self.by_id, self.ues = dict(session.choices), dict(session.chosen_ues)
+        self.claimed = set(session.claimed)
         self._new_f_teids: list[FTeid] = []
         self._new_ues: list[UeIpAddress] = []
 
@@ -68,9 +67,8 @@ class Choices:
                     name, pdi.source_interface, ipv4=asked.ipv4, ipv6=asked.ipv6
                 )
         except NotAvailable as error:
-            raise MessageRefused(
-                error.cause, str(error), offending_ie=IeType.F_TEID, failed_rule=rule
-            ) from error
+            cause = Cause.SESSION_RESTORATION_FAILURE if self._is_restored else error.cause
+            raise MessageRefused(cause, str(error), offending_ie=IeType.F_TEID, failed_rule=rule) from error
         self._new_f_teids.append(found)
         self.claimed.add(found)
         if isinstance(asked, FTeidChoice) and asked.choose_id is not None:

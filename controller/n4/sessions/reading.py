@@ -36,16 +36,25 @@ _NARROWS = {
     IeType.FRAMED_ROUTING,
 }
 """IEs of a PDI that are not supported, and without which it would mean other packets."""
+_LONGEST_NAME = 100
+"""Of a DNN (TS 23.003, clause 9.1): longer ones are not remembered."""
 _KINDS_OF_ACTION = ApplyAction.DROP | ApplyAction.FORW | ApplyAction.BUFF
 _ACTIONS = _KINDS_OF_ACTION | ApplyAction.NOCP
 
 
-@lru_cache(maxsize=4096)
 def name_of(octets: bytes | None) -> str:
     """A network instance or DNN as text: SMFs send either its characters or labels of a domain name."""
     if not octets:
         return ""
+    return _short_name(octets) if len(octets) <= _LONGEST_NAME else _name(octets)
+
+
+def _name(octets: bytes) -> str:
     return unlabelled(octets) or octets.decode("utf-8", "backslashreplace")
+
+
+_short_name = lru_cache(maxsize=1024)(_name)
+"""There are few names, and each session tells one several times."""
 
 
 def created_pdr(ies: CreatePdr, limits: Limits, f_teid: FTeid | None, ue: tuple[UeIpAddress, ...]) -> Pdr:

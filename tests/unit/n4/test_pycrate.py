@@ -58,8 +58,9 @@ def assert_same(ours: Any, theirs: Any) -> None:
     """Whether both mean the same, by type of value."""
     match ours:
         case Flags():
-            bits = theirs.items() if "Octet1" not in theirs else _bits_of_octets(theirs)
-            assert set(ours.names()) >= {name for name, bit in bits if bit == 1 and name != "spare"}
+            bits = dict(_bits_of_octets(theirs) if "Octet1" in theirs else theirs.items())
+            known = {name for name, bit in bits.items() if name not in ("spare", "ext")}
+            assert known & set(ours.names()) == {name for name in known if bits[name]}
         case v.FTeid(teid, ipv4, ipv6):
             assert (theirs["CH"], theirs["TEID"]) == (0, teid)
             assert_addresses(theirs, ipv4, ipv6)

@@ -16,6 +16,7 @@ from p4fabric.controller.n4.pfcp import (
     decode_header,
 )
 from p4fabric.controller.n4.pfcp import messages as m
+from p4fabric.controller.n4.pfcp.datagram import MOST_OCTETS
 from p4fabric.controller.n4.pfcp.rules import CreatePdr, Pdi
 from tests.unit.n4.vectors import octets
 
@@ -191,6 +192,15 @@ def test_a_datagram_longer_or_shorter_than_its_header_says_is_refused(more: byte
             decode_body(header, datagram)
         assert problem.value.cause is Cause.INVALID_LENGTH
         assert problem.value.offending_ie is None
+
+
+def test_a_message_that_takes_long_to_read_is_refused_unread() -> None:
+    body = ie(999, bytes(MOST_OCTETS - 20))
+    for more, cause in ((b"", Cause.MANDATORY_IE_MISSING), (b"\0", Cause.NO_RESOURCES_AVAILABLE)):
+        raw = struct.pack(">BBHQI", 0x21, 50, 12 + len(body) + len(more), 0, 0) + body + more
+        with pytest.raises(MessageRefused) as problem:
+            decode_body(decode_header(raw), raw)
+        assert problem.value.cause is cause
 
 
 def test_the_text_names_the_ie_and_what_is_wrong() -> None:

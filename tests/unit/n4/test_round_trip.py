@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from p4fabric.controller.n4.pfcp import Message, decode_body, decode_header, encode
 from p4fabric.controller.n4.pfcp import messages as m
 from p4fabric.controller.n4.pfcp.flags import ApplyAction, DestinationInterface, SourceInterface
+from p4fabric.controller.n4.pfcp.ies import ntp_seconds
 from p4fabric.controller.n4.pfcp.rules import ForwardingParameters, Pdi
 from p4fabric.controller.n4.pfcp.schema import RawIe
 from p4fabric.controller.n4.pfcp.values import FSeid, FTeid, OuterHeaderCreation, SNssai
@@ -99,6 +100,13 @@ def test_sets_of_flags_name_their_flags() -> None:
     assert action & ApplyAction.NOCP
     assert not action & ApplyAction.FORW
     assert action.without(ApplyAction.NOCP) == ApplyAction.BUFF
+
+
+@pytest.mark.parametrize(
+    ("unix", "ntp"), [(0, 2_208_988_800), (2_085_978_495.9, 0xFFFFFFFF), (2_085_978_496, 0)]
+)
+def test_times_are_seconds_since_1900_and_begin_again_in_2036(unix: float, ntp: int) -> None:
+    assert ntp_seconds(unix) == ntp
 
 
 def test_messages_cannot_be_changed() -> None:

@@ -476,9 +476,10 @@ def test_a_node_without_ipv6_refuses_it() -> None:
 
 
 def test_no_session_has_more_rules_than_it_may() -> None:
-    many = tuple(core(number) for number in range(1, 6))
+    session = made(asked(core(1), core(2))).session
+    more = m.SessionModificationRequest(create_pdrs=(core(3), core(4), core(5)))
     with pytest.raises(MessageRefused, match="5 PDRs of 4") as problem:
-        made(asked(*many), limits=Limits(pdrs=4))
+        modify(session, more, Stock(), Limits(pdrs=4))
     assert problem.value.cause is Cause.NO_RESOURCES_AVAILABLE
     with pytest.raises(MessageRefused, match="2 of 1 that a PDR may have"):
         made(
@@ -506,6 +507,26 @@ def test_a_tunnel_end_of_another_session_cannot_be_had() -> None:
     with pytest.raises(MessageRefused, match="another session has it"):
         establish(request, 78, stock)
     assert stock.f_teids == {v.FTeid(1, N3)}
+
+
+def test_a_session_that_cannot_be_restored_is_told_so() -> None:
+    stock = Stock()
+    request = read("free5gc_establishment", m.SessionEstablishmentRequest)
+    restored = replace(request, flags=f.EstablishmentFlags.RESTI)
+    assert establish(restored, 77, stock).session.claimed == {v.FTeid(1, N3)}
+
+    with pytest.raises(MessageRefused) as problem:
+        establish(restored, 78, stock)
+    assert problem.value.cause is Cause.SESSION_RESTORATION_FAILURE
+
+
+def test_too_many_rules_in_a_message_are_refused_before_anything_is_taken() -> None:
+    stock = Stock(f_teids=10)
+
+    with pytest.raises(MessageRefused, match="65 rules of a kind, of 64") as problem:
+        made(asked(*(pdr(number) for number in range(1, 66))), stock)
+    assert problem.value.cause is Cause.NO_RESOURCES_AVAILABLE
+    assert stock.left == 10
 
 
 def test_a_change_that_is_not_carried_out_gives_back_what_it_took() -> None:

@@ -82,6 +82,18 @@ def test_no_more_requests_wait_for_a_peer_than_may() -> None:
     assert asked(requests, peer=OTHER) == 1
 
 
+def test_a_request_that_was_sent_again_does_not_hold_up_later_ones() -> None:
+    requests: Requests[str] = Requests(t1=2.5)
+    asked(requests, "first", now=0)
+    asked(requests, "second", now=1)
+
+    assert [[one.what for one in requests.overdue(now)] for now in (2.5, 3.5, 5.0)] == [
+        ["first"],
+        ["second"],
+        ["first"],
+    ]
+
+
 def test_the_next_time_is_the_earliest_of_all() -> None:
     requests: Requests[str] = Requests(t1=2.0)
     asked(requests, now=1.0)
