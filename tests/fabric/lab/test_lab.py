@@ -110,7 +110,7 @@ class Shell:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write("again\n")
         self._process.stdin.flush()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not self.said.endswith("}\n"):
             assert select.select([self._process.stdout], [], [], deadline - time.monotonic())[0], self.said
             self.said += os.read(self._process.stdout.fileno(), 4096).decode()

@@ -203,7 +203,7 @@ class PipelineUnderTest:
         request.packet.metadata.extend(bindings.PacketOutMetadata(Port(port)).encode())
         self._requests.put(request)
 
-    def next_message(self, kind: str, timeout: float = 3.0) -> p4r.StreamMessageResponse:
+    def next_message(self, kind: str, timeout: float = 60.0) -> p4r.StreamMessageResponse:
         """The next stream message of one kind; others are dropped."""
         deadline = time.monotonic() + timeout
         while True:

@@ -90,7 +90,7 @@ class Running:
                 assert isinstance(item, Published)
                 self.events.append(item.event)
 
-    async def until(self, wanted: Callable[[], Any], seconds: float = 10) -> Any:
+    async def until(self, wanted: Callable[[], Any], seconds: float = 60) -> Any:
         async with asyncio.timeout(seconds):
             while not (found := wanted()):  # noqa: ASYNC110 - what is waited for has no event
                 await asyncio.sleep(0.01)
@@ -179,7 +179,7 @@ async def test_a_host_is_asked_at_its_port_with_the_tag_that_it_has_there(tmp_pa
 
 async def next_question(fake: FakeSwitch) -> tuple[int, bytes]:
     """The next frame that the switch was told to send but link probes: by which port, and what."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             message = await fake.received.get()
             if message.HasField("packet") and message.packet.payload[12:14] != b"\x88\xcc":
