@@ -12,9 +12,9 @@
 //                │ flood: policed
 //                ▼
 //              queue ─► EgressVlan ─► LoadBalancerReply ─► CongestionWatch ─► UpfEncapsulation ─► deparser
-//                                                               │ clone
-//                                                               ▼
-//                                               recirculate ─► CongestionReport ─► digest
+//                │ full: copy                                   │ copy
+//                └───────────────────────► queue ◄──────────────┘
+//                                            └─► Reports ─► controller
 //
 // A tenant's frame is judged once, at the leaf where it enters: which network and VRF its port stands
 // for, whether it is what it says and comes from who it says, tunnel off, virtual IP to server, firewall, tunnel to be put on, route. It then carries its
@@ -24,7 +24,7 @@
 // All tables start empty and nothing passes: ports, networks, sources and egress are opened by entries. Every
 // drop in ingress counts by port and reason (drops.p4).
 // A virtual IP's replies are turned back where they leave the fabric; congestion is judged on every
-// queue that an entry watches.
+// queue that an entry watches, and reported by a copy of the packet that met it.
 
 #include <core.p4>
 #include <v1model.p4>
@@ -47,7 +47,9 @@
 #include "include/load_balancer.p4"
 #include "include/upf.p4"
 #include "include/forwarding.p4"
+#include "include/culprits.p4"
 #include "include/telemetry.p4"
+#include "include/reports.p4"
 
 control FabricIngress(inout headers_t hdr, inout metadata_t meta,
                       inout standard_metadata_t standard_metadata) {
@@ -68,7 +70,6 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
     UpfDownlink() upf_downlink;
     Routing() routing;
     Bridging() bridging;
-    CongestionReport() congestion_report;
 
     action discard(drop_reason_t reason) {
         ingress_drops.count((bit<32>) standard_metadata.ingress_port << 5 | (bit<32>) reason);
@@ -76,11 +77,6 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
     }
 
     apply {
-        if (standard_metadata.instance_type == INSTANCE_TYPE_RECIRCULATED) {
-            congestion_report.apply(hdr, meta);
-            mark_to_drop(standard_metadata);
-            return;
-        }
         bool done;
         drop_reason_t reason;
         packet_io.apply(hdr, standard_metadata, done, reason);
@@ -138,6 +134,7 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta,
     LoadBalancerReply() load_balancer_reply;
     CongestionWatch() congestion_watch;
     UpfEncapsulation() upf_encapsulation;
+    Reports() reports;
 
     action discard(drop_reason_t reason) {
         egress_drops.count((bit<32>) standard_metadata.egress_port << 5 | (bit<32>) reason);
@@ -145,9 +142,9 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta,
     }
 
     apply {
-        if (standard_metadata.instance_type == INSTANCE_TYPE_EGRESS_CLONE) {
-            truncate(REPORT_PACKET_LENGTH);
-            recirculate_preserving_field_list(REPORT_FIELDS);
+        if (standard_metadata.instance_type == INSTANCE_TYPE_EGRESS_CLONE
+            || standard_metadata.instance_type == INSTANCE_TYPE_DEFLECTED) {
+            reports.apply(hdr, meta, standard_metadata);
             return;
         }
         if (standard_metadata.egress_port == CPU_PORT) {
@@ -173,7 +170,11 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta,
             discard(DROP_FRAGMENT_REPLY);
             return;
         }
-        congestion_watch.apply(meta, standard_metadata);
+        bool report;
+        congestion_watch.apply(meta, standard_metadata, report);
+        if (report) {
+            clone_preserving_field_list(CloneType.E2E, REPORT_CLONE_SESSION, REPORT_FIELDS);
+        }
         upf_encapsulation.apply(hdr, meta);
     }
 }

@@ -11,13 +11,18 @@ from p4fabric.controller.compiler.output import Output
 from p4fabric.controller.compiler.view import FabricView
 from p4fabric.controller.names import SwitchName
 from p4fabric.pipelines.entities import CloneSession, DigestConfig, Entity, Replica, Weighted
-from p4fabric.pipelines.fabric import CPU_PORT, REPORT_CLONE_SESSION
+from p4fabric.pipelines.fabric import CPU_PORT, REPORT_CLONE_SESSION, REPORT_PRIORITY
 from p4fabric.pipelines.fabric import bindings as b
-from p4fabric.pipelines.values import EcmpGroupId, Port
+from p4fabric.pipelines.values import EcmpGroupId, IPv4Address, L4Port, MacAddress, Port
 
 __all__ = ["SwitchPart", "compile_switch", "fabric_switch"]
 
 MILLISECOND_NS = 1_000_000
+_DUMMY_ADDRESS = IPv4Address("192.0.0.8")
+"""For datagrams that no network forwards (RFC 7600)."""
+_DUMMY_MAC = MacAddress(0x02_00_00_00_00_00)
+_REPORT_PORT = L4Port(32766)
+"""Where dissectors look for reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,8 @@ class SwitchPart:
     """A switch, its ports towards other switches, and its equal-cost ports towards each edge switch."""
 
     switch: SwitchName
+    node: int
+    """Its number in reports: its device id."""
     fabric_ports: tuple[Port, ...]
     link_ports: tuple[Port, ...]
     """Ports where another switch may be: LLDP comes to the controller from these only."""
@@ -40,17 +47,18 @@ def fabric_switch(view: FabricView, name: SwitchName) -> Output:
     )
     fabric_ports = view.fabric_ports(name)
     may_be_linked = {*view.switches[name].linkable_ports, *fabric_ports} - set(view.edge_ports(name))
-    return compile_switch(SwitchPart(name, fabric_ports, tuple(sorted(may_be_linked)), groups))
+    node = view.switches[name].device_id
+    return compile_switch(SwitchPart(name, node, fabric_ports, tuple(sorted(may_be_linked)), groups))
 
 
 def compile_switch(part: SwitchPart) -> Output:
     """Open the fabric links, fill the path groups, and have hosts and congestion reported."""
     entities: list[Entity] = [
         # bmv2 refuses a length; the pipeline itself truncates what it reports.
-        CloneSession(REPORT_CLONE_SESSION, (Replica(CPU_PORT),), packet_length_bytes=0),
-        # A new host should be known before its first packet gives up; a report should not wait at all.
+        CloneSession(REPORT_CLONE_SESSION, (Replica(CPU_PORT),), REPORT_PRIORITY, packet_length_bytes=0),
+        b.ReportDestinations(Port(CPU_PORT), _to_controller(part.node)),
+        # A new host should be known before its first packet gives up.
         DigestConfig(b.HostSeen.DIGEST_ID, 10 * MILLISECOND_NS, 64, 1000 * MILLISECOND_NS),
-        DigestConfig(b.CongestionReport.DIGEST_ID, MILLISECOND_NS, 64, 100 * MILLISECOND_NS),
     ]
     entities += [b.LinkPorts(port, b.Link()) for port in part.link_ports]
     for port in part.fabric_ports:
@@ -61,3 +69,8 @@ def compile_switch(part: SwitchPart) -> Output:
             b.EcmpGroups(group, tuple(Weighted(b.ToPort(port), watch_port=int(port)) for port in ports))
         )
     return Output({part.switch: tuple(entities)})
+
+
+def _to_controller(node: int) -> b.ReportTo:
+    """As a datagram in a packet-in, which the controller takes off."""
+    return b.ReportTo(node, _DUMMY_MAC, _DUMMY_MAC, _DUMMY_ADDRESS, _DUMMY_ADDRESS, _REPORT_PORT)

@@ -201,6 +201,7 @@ class Fabric:
             config.telemetry.reports,
             nodes,
             self.bus.publish,
+            congested=self.observation.congested,
             thresholds=self._thresholds,
             report_interval=self._report_interval,
             name=FlowNamer(self._physical.hosts, self.name_of),
@@ -581,9 +582,9 @@ class Fabric:
         return watch if isinstance(watch, CongestionWatch) else None
 
     def _report_interval(self, queue: Queue) -> float:
-        """Seconds between the reports that a queue was asked for."""
+        """Seconds between the reports that a queue was asked for: a flow is reported once in a window."""
         watch = self._watch(queue)
-        return 0.0 if watch is None else watch.action.interval / 1e6
+        return 0.0 if watch is None else max(watch.action.interval, 4 << watch.action.window) / 1e6
 
     def _thresholds(self, queue: Queue) -> Thresholds | None:
         """When a queue counts as congested; None: it is not watched."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from p4fabric.controller.config import TelemetryConfig
-from p4fabric.controller.names import IntentKey, PortRef, SwitchName
+from p4fabric.controller.names import IntentKey, SwitchName
 from p4fabric.controller.telemetry.bus import EventBus
 from p4fabric.controller.telemetry.congestion import CongestionMonitor, Episode, Turn
 from p4fabric.controller.telemetry.congestion_series import CongestionSeries
@@ -21,10 +21,10 @@ from p4fabric.controller.telemetry.drop_alarm import DropAlarm
 from p4fabric.controller.telemetry.drop_watch import DropWatch, ReadCells
 from p4fabric.controller.telemetry.drops import DropPoint
 from p4fabric.controller.telemetry.events import CongestionCleared, CongestionOnset, CongestionUpdate
+from p4fabric.controller.telemetry.incidents import PacketEvidence
 from p4fabric.controller.telemetry.intent_series import IntentSeries, StateCounts
 from p4fabric.controller.telemetry.metrics import Metrics, View
 from p4fabric.controller.telemetry.queue import Queue
-from p4fabric.pipelines.fabric.bindings import CongestionReport
 
 __all__ = ["Observation"]
 
@@ -90,11 +90,11 @@ class Observation:
                 tasks.create_task(self.turns.run(), name="counters")
                 tasks.create_task(self.drops.run(self._interval), name="drops")
 
-    def report(self, switch: SwitchName, report: CongestionReport) -> None:
-        """A queue was too full."""
-        queue, now = Queue(PortRef(switch, report.port), report.queue), self.now()
-        self.congestion.report(queue, report, now)
-        self.congestion_series.reported(queue, now)
+    def congested(self, packet: PacketEvidence) -> None:
+        """A packet met a queue that was too full."""
+        now = self.now()
+        self.congestion.report(packet, now)
+        self.congestion_series.reported(packet.queue, now)
         self._reported.set()
 
     def counts(self, key: IntentKey, sources: Iterable[Source]) -> None:

@@ -1,6 +1,6 @@
 """What switches and their reconcilers say, given to those who act upon it.
 
-Connections, ports, frames, digests and progress become statuses, links, hosts, episodes and events. This
+Connections, ports, frames, digests and progress become statuses, links, hosts, incidents and events. This
 module judges nothing of it, and knows no intent.
 """
 
@@ -18,7 +18,8 @@ from p4fabric.controller.p4runtime import PacketIn, Phase, SessionListener, Sess
 from p4fabric.controller.reconcile import Progress, RemovalGuard
 from p4fabric.controller.telemetry.events import SwitchConnected, SwitchDisconnected
 from p4fabric.pipelines.entities import DigestMessage
-from p4fabric.pipelines.fabric.bindings import CongestionReport, HostSeen, PacketInMetadata
+from p4fabric.pipelines.fabric import CPU_PORT
+from p4fabric.pipelines.fabric.bindings import HostSeen, PacketInMetadata
 from p4fabric.pipelines.values import Port
 
 __all__ = ["SwitchReports"]
@@ -43,8 +44,8 @@ class SwitchReports(SessionListener):
             switches: all of the fabric's.
             control: told of connections and progress.
             physical: told of connections, ports, frames and hosts.
-            observation: told of congestion, events and times.
-            incidents: told of congestion.
+            observation: told of events and times.
+            incidents: given reports of congestion and drops.
             guard: says why a switch is not written to.
             status_changed: told when the status of the fabric may be another one.
         """
@@ -102,15 +103,17 @@ class SwitchReports(SessionListener):
         self._physical.port_status(switch, port, up)
 
     async def packet_in(self, switch: SwitchName, packet: PacketIn) -> None:
-        """A frame came from a switch."""
-        if isinstance(packet.header, PacketInMetadata):
-            self._physical.frame(PortRef(switch, packet.header.ingress_port), packet.frame)
+        """A frame came from a switch: one that it received, or a report that it made."""
+        if not isinstance(packet.header, PacketInMetadata):
+            return
+        port = packet.header.ingress_port
+        if port == CPU_PORT:
+            self._incidents.frame(switch, packet.frame)
+        else:
+            self._physical.frame(PortRef(switch, port), packet.frame)
 
     async def digests(self, switch: SwitchName, messages: Sequence[DigestMessage]) -> None:
-        """A switch reports hosts or congestion."""
+        """A switch reports hosts."""
         for message in messages:
             if isinstance(message, HostSeen):
                 self._physical.host_seen(switch, message)
-            elif isinstance(message, CongestionReport):
-                self._observation.report(switch, message)
-                self._incidents.digest(switch, message)

@@ -43,6 +43,10 @@ class Target:
     port_number_leaf: ClassVar[str | None] = None
     """Where gNMI has a port's number: the leaf of an interface's state. None: the switch speaks no gNMI."""
 
+    drop_session_path: ClassVar[str | None] = None
+    """Where gNMI has the clone session of packets that found their queue full; None: the program is not given
+    them."""
+
     def device_config(self, artifact: bytes) -> bytes:
         """Encode what the P4 compiler's bmv2 back end wrote as this target's `p4_device_config`.
 

@@ -40,6 +40,7 @@ control LoadBalancer(inout headers_t hdr, inout metadata_t meta) {
         }
         hdr.ipv4.dst_addr = address;
         meta.flow.dst_port = port;
+        meta.translated = true;
     }
 
     // A service: its pool is the group; a member's weight is its share of the connections. What turns a
@@ -86,6 +87,7 @@ control LoadBalancerReply(inout headers_t hdr, inout metadata_t meta, out bool d
             hdr.udp.src_port = port;
         }
         hdr.ipv4.src_addr = address;
+        meta.translated = true;
     }
 
     // A pool member's port answers as its service: one entry a member, and one for its later fragments.

@@ -12,7 +12,7 @@ from p4fabric.controller.compiler.meaning import meaning
 from p4fabric.controller.compiler.notes import not_part_of_fabric
 from p4fabric.controller.compiler.output import Output
 from p4fabric.controller.compiler.view import FabricView
-from p4fabric.controller.intents.kinds.watch import TelemetryWatch
+from p4fabric.controller.intents.kinds.watch import LONGEST_DELAY, TelemetryWatch, WatchSpec
 from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.reasons import Reason
 from p4fabric.pipelines.fabric import bindings as b
@@ -55,6 +55,13 @@ def watch(view: FabricView, intent: TelemetryWatch) -> Output:
     return compile_watch(WatchPart(intent, tuple(sorted(ports)), absent, notes))
 
 
+def _window(spec: WatchSpec) -> int:
+    """The length of the windows that bytes are counted in, as the logarithm of microseconds: the shortest of
+    which seven last as long as a packet waits."""
+    longest = spec.longest_delay_microseconds or 4 * spec.queue_delay_microseconds
+    return ((min(longest, LONGEST_DELAY) + 6) // 7 - 1).bit_length()
+
+
 def _in_use(view: FabricView, switch: SwitchName) -> set[PortRef]:
     edge = {PortRef(switch, port) for port in view.edge_ports(switch)}
     linked = {PortRef(switch, port) for port in view.fabric_ports(switch)}
@@ -64,8 +71,14 @@ def _in_use(view: FabricView, switch: SwitchName) -> set[PortRef]:
 def compile_watch(part: WatchPart) -> Output:
     """Report each queue that passes a threshold, no more often than asked."""
     spec = part.watch.spec
-    interval_us = spec.report_interval_milliseconds * 1000
-    watch = b.Watch(spec.queue_depth, spec.queue_delay_microseconds, interval_us)
+    interval_us = max(1, spec.report_interval_milliseconds * 1000 // spec.reports)
+    watch = b.Watch(
+        spec.queue_depth,
+        spec.queue_delay_microseconds,
+        _window(spec),
+        interval_us,
+        interval_us * (spec.reports - 1),
+    )
     entries = EntityLists()
     for port in part.ports:
         entries.add([port.switch], b.CongestionWatch(port.port, watch))

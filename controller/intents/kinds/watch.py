@@ -1,6 +1,7 @@
 """TelemetryWatch: which queues to watch for congestion, and what counts as congestion.
 
-A watched queue reports the packet that waited too long or behind too many, no more often than asked.
+A watched queue reports packets that waited too long or behind too many, each flow once in a window of time
+with its share of the queue, and no more flows than asked.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ __all__ = ["TelemetryWatch", "WatchSpec"]
 WATCHES = "watches"
 """A switch (None: all of them): the watches of it; nothing: all watches."""
 MOST_SWITCHES = 1024
+LONGEST_DELAY = 7 << 17
+"""Microseconds for which seven of the longest windows last that switches count bytes in."""
 MOST_PORTS = 509
 """As many as there are on a switch."""
 
@@ -41,8 +44,16 @@ class WatchSpec(Part):
     queue_delay_microseconds: Annotated[int, Count(1, 0xFFFFFFFF)] = Field(
         5000, description="time that a packet waited"
     )
+    longest_delay_microseconds: Annotated[int, Count(1, LONGEST_DELAY)] | None = Field(
+        None,
+        description="time that a packet waits at most: what the queue holds, at the port's rate; "
+        "not given: four times `queueDelayMicroseconds`",
+    )
     report_interval_milliseconds: Annotated[int, Count(1, 3_600_000)] = Field(
-        100, description="at most one report a queue in this time"
+        100, description="the time that `reports` is for"
+    )
+    reports: Annotated[int, Count(1, 1000)] = Field(
+        32, description="of each queue, at most so many culprits and as many other flows in the interval"
     )
 
 

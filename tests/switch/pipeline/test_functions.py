@@ -13,11 +13,12 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 
+from p4fabric.controller.telemetry.reports import FlowReport, Origin, Role, decode
 from p4fabric.pipelines.entities import TableEntry, Ternary, Weighted
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import IpProtocol, L4Port, Port, Qfi, Teid, TunnelPeerId
 
-from .harness import SLOW_PORT, PipelineUnderTest
+from .harness import NODE, SLOW_PORT, PipelineUnderTest
 from .test_connectivity import intact
 from .world import (
     ALICE,
@@ -275,7 +276,11 @@ def test_tunnel_off_and_on_in_one_pass_connects_two_ues_and_a_ue_to_a_virtual_ip
 
 def test_a_full_queue_reports_port_queue_depth_delay_and_the_flow(switch: PipelineUnderTest) -> None:
     switch.insert(*fabric_entries())
-    switch.insert(b.CongestionWatch(Port(SLOW_PORT), b.Watch(depth=20, delay=100_000, interval=50_000)))
+    switch.insert(
+        b.CongestionWatch(
+            Port(SLOW_PORT), b.Watch(depth=20, delay=100_000, window=10, interval=50_000, tolerance=0)
+        )
+    )
     flow = IP(src=str(ALICE_IP), dst=str(DAVE_IP)) / UDP(sport=7000, dport=7001) / (b"x" * 400)
     for _ in range(5):
         switch.send(1, Ether(src=str(ALICE), dst=str(DAVE)) / flow)
@@ -286,17 +291,28 @@ def test_a_full_queue_reports_port_queue_depth_delay_and_the_flow(switch: Pipeli
     for _ in range(60):
         switch.send(1, Ether(src=str(ALICE), dst=str(DAVE)) / flow)
     reports = []
-    for _ in range(4):
-        (message,) = switch.next_message("digest").digest.data
-        reports.append(b.CongestionReport.decode(message))
+    for number in range(4):
+        frame = switch.next_report()
+        summed = IP(bytes(frame[IP]))
+        del summed.chksum
+        assert (frame[UDP].dport, IP(bytes(summed)).chksum) == (32766, frame[IP].chksum)
+        group = decode(bytes(frame[UDP].payload))
+        assert (group.node, group.hw_id, group.sequence) == (NODE, Origin.EGRESS, number)
+        (report,) = group.reports
+        assert isinstance(report, FlowReport)
+        reports.append(report)
     for report in reports:
-        assert report.port == Port(SLOW_PORT)
-        assert report.depth >= 20 or report.delay >= 100_000
-        assert (report.ipv4_src, report.ipv4_dst) == (ALICE_IP, DAVE_IP)
-        assert (report.protocol, report.src_port, report.dst_port) == (17, 7000, 7001)
-    assert max(report.delay for report in reports) >= 100_000
-    gaps = [later.timestamp - earlier.timestamp for earlier, later in pairwise(reports)]
-    assert all(gap >= 50_000 for gap in gaps), gaps
+        assert (report.ingress_port, report.egress_port, report.queue) == (1, SLOW_PORT, 0)
+        assert report.depth is not None and report.latency_us is not None and report.flow is not None
+        assert report.depth >= 20 or report.latency_us >= 100_000
+        assert report.congested and (report.flow.vlan, report.flow.role) == (RED, Role.CULPRIT)
+        assert report.flow.flow_bytes == report.flow.queue_bytes > 0
+        inner = IP(report.inner.data)
+        assert (inner.src, inner.dst) == (str(ALICE_IP), str(DAVE_IP))
+        assert (inner[UDP].sport, inner[UDP].dport, len(report.inner.data)) == (7000, 7001, 128)
+    assert max(report.latency_us or 0 for report in reports) >= 100_000
+    gaps = [(later.egress_ns or 0) - (earlier.egress_ns or 0) for earlier, later in pairwise(reports)]
+    assert all(gap >= 50_000_000 for gap in gaps), gaps
     delivered = 0
     while switch.receive(SLOW_PORT, 0.5) is not None:
         delivered += 1
@@ -305,7 +321,7 @@ def test_a_full_queue_reports_port_queue_depth_delay_and_the_flow(switch: Pipeli
 
 def test_a_queue_that_nobody_watches_reports_nothing(switch: PipelineUnderTest) -> None:
     switch.insert(*fabric_entries())
-    switch.insert(b.CongestionWatch(Port(2), b.Watch(depth=1, delay=1, interval=1)))
+    switch.insert(b.CongestionWatch(Port(2), b.Watch(depth=1, delay=1, window=0, interval=1, tolerance=0)))
     flow = IP(src=str(ALICE_IP), dst=str(DAVE_IP)) / UDP(sport=7000, dport=7001)
     for _ in range(40):
         switch.send(1, Ether(src=str(ALICE), dst=str(DAVE)) / flow)

@@ -92,3 +92,19 @@ def test_a_watch_on_all_switches_takes_those_that_have_the_port() -> None:
     assert watched(7) == ({PortRef(LEAF1, Port(7))}, ())
     found, notes = watched(9)
     assert found == set() and len(notes) == 5
+
+
+def test_seven_windows_of_a_watch_are_as_long_as_a_packet_may_wait_and_its_quota_is_for_the_interval() -> (
+    None
+):
+    def limits(**spec: int) -> b.Watch:
+        document = intent("TelemetryWatch", "queues", "operations", ports=[1], switches=["leaf1"], **spec)
+        (entry,) = on(compiled(document), "leaf1", b.CongestionWatch)
+        assert isinstance(entry.action, b.Watch)
+        return entry.action
+
+    assert limits() == b.Watch(depth=32, delay=5000, window=12, interval=3125, tolerance=96_875)
+    assert limits(reports=1, reportIntervalMilliseconds=50).tolerance == 0
+    for longest, window in ((1, 0), (7, 0), (8, 1), (14, 1), (15, 2), (7 << 17, 17)):
+        assert limits(longestDelayMicroseconds=longest).window == window
+    assert limits(queueDelayMicroseconds=4_000_000_000).window == 17
