@@ -17,6 +17,7 @@ from p4fabric.controller.compiler.output import CounterSource
 from p4fabric.controller.config import FabricConfig
 from p4fabric.controller.core import Capacity, Core, Plan
 from p4fabric.controller.explain.question import Question
+from p4fabric.controller.fabric.acknowledged import Acknowledgements
 from p4fabric.controller.fabric.changes import StateChanges
 from p4fabric.controller.fabric.control import Control
 from p4fabric.controller.fabric.core_thread import CoreThread
@@ -29,6 +30,7 @@ from p4fabric.controller.fabric.incident_service import IncidentService, kept_in
 from p4fabric.controller.fabric.intents import Intents
 from p4fabric.controller.fabric.ipfix_export import IpfixExport
 from p4fabric.controller.fabric.kept import documents_of, rows_of
+from p4fabric.controller.fabric.n4_service import N4Service
 from p4fabric.controller.fabric.observation import Observation
 from p4fabric.controller.fabric.observed import ObservedChanges
 from p4fabric.controller.fabric.operations import Operations
@@ -224,6 +226,7 @@ class Fabric:
             self.bus.publish,
         )
         """Switches and links that are drained, or come back."""
+        self._acknowledgements = Acknowledgements(self._switches.get, self._control.gone.__contains__)
         self._reports = SwitchReports(
             names,
             self._control,
@@ -232,6 +235,7 @@ class Fabric:
             self.incidents,
             guard,
             self._changed_by_switch,
+            self._acknowledgements.progressed,
         )
         barrier, gate, pipelines = Barrier(self._physical.links.far_end), ConnectGate(), SharedPipelines()
         for switch in config.switches:
@@ -260,6 +264,18 @@ class Fabric:
             self._look_again,
         )
         """What an operator says that nobody can see."""
+        self.n4 = (
+            None
+            if config.n4 is None
+            else N4Service(
+                config.n4,
+                self._core,
+                self._changes,
+                self._acknowledgements,
+                self._physical.attachments.network,
+            )
+        )
+        """What SMFs ask for; None: the configuration has no place to listen at."""
         self._explainer = FlowExplainer(
             self._core,
             self._thread,
@@ -319,6 +335,8 @@ class Fabric:
         )
         for name, switch in self._switches.items():
             switch.begin(desired.get(name, {}), self._core.compiler.revision)
+        if self.n4 is not None:
+            self.n4.begin()
         await self.intents.begin()
 
     def end_streams(self) -> None:
@@ -345,6 +363,8 @@ class Fabric:
                 tasks.create_task(self._observed.run(), name="observed changes")
                 tasks.create_task(self.observation.run(), name="observation")
                 tasks.create_task(self.incidents.run(), name="incidents")
+                if self.n4 is not None:
+                    tasks.create_task(self.n4.run(), name="N4")
         finally:
             self._thread.close()
 
@@ -555,6 +575,8 @@ class Fabric:
         # In one turn: what opens on one switch waits for what closes on another only if both are known.
         self._control.adopt(plan)
         self.drains.adopt(plan, revision)
+        if self.n4 is not None:
+            self.n4.adopt(plan)
         judged = plan.compiled.judged.items()
         self._say_problems({key: found for key, found in judged if plan.intents.get(key, found) is not None})
         self._status.changed()

@@ -1,0 +1,347 @@
+"""N4: SMFs' requests become rows of the state, and are answered once switches have acknowledged them.
+
+    datagram ──► N4Endpoint ──► Node.prepare ──► StateChanges ──► Acknowledgements ──► answer
+                                    └── take back, if any of that fails ◄──┘
+
+A node is there while its `Upf` is. This module knows nothing of entries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv4Network
+
+from p4fabric.controller.compiler import FabricDelta
+from p4fabric.controller.compiler.served import ServedSession, SessionKey, SmfKey
+from p4fabric.controller.config import N4Config
+from p4fabric.controller.core import Core, IntentConflict, Plan
+from p4fabric.controller.fabric.acknowledged import Acknowledgements
+from p4fabric.controller.fabric.changes import StateChanges
+from p4fabric.controller.fabric.n4_endpoint import Answer, N4Endpoint
+from p4fabric.controller.intents.kinds.network import Network
+from p4fabric.controller.intents.kinds.upf_node import Upf
+from p4fabric.controller.n4.node import Kept, Node, Prepared
+from p4fabric.controller.n4.pfcp import Cause, Header, Message, MessageRefused
+from p4fabric.controller.n4.stock import NodeStock
+from p4fabric.controller.n4.user_plane import DataNetwork, NodeRules
+from p4fabric.controller.names import IntentKey
+from p4fabric.controller.p4runtime.backoff import Backoff
+from p4fabric.controller.state import Change
+from p4fabric.controller.store import StoreError
+
+__all__ = ["N4Service"]
+
+_log = logging.getLogger(__name__)
+
+PATIENCE = 5.0
+"""Seconds that switches have to acknowledge a message; an SMF waits for 10 (T1, N1)."""
+_FIRST_RETRY, _LONGEST_RETRY = 1.0, 30.0
+_NTP_ERA = 2_208_988_800
+"""Seconds from 1900 to 1970."""
+
+
+@dataclass(slots=True, eq=False)
+class _Served:
+    """A Upf and its node."""
+
+    upf: Upf
+    node: Node
+    is_ending: bool = False
+    """Its sessions are about to end, since it is gone or another one."""
+
+
+class N4Service:
+    """`begin` it, then `run` it in a TaskGroup. Event loop only."""
+
+    def __init__(
+        self,
+        config: N4Config,
+        core: Core,
+        changes: StateChanges,
+        acknowledgements: Acknowledgements,
+        network: Callable[[IntentKey], Network | None],
+        *,
+        patience: float = PATIENCE,
+    ) -> None:
+        """Make it, without nodes.
+
+        Args:
+            config: where it listens.
+            core: the state; it is changed by plans only.
+            changes: makes them.
+            acknowledgements: of switches.
+            network: finds one as it is now.
+            patience: seconds that switches have to acknowledge a message.
+        """
+        self._config, self._core, self._changes = config, core, changes
+        self._acknowledgements, self._network = acknowledgements, network
+        self._patience = patience
+        self._address = IPv4Address(config.listen.host)
+        self._served: dict[IntentKey, _Served] = {}
+        self._by_smf: dict[IPv4Address, _Served] = {}
+        self._wanted: dict[IntentKey, Upf | None] = {}
+        """Upfs that are others than those that are served; None: gone."""
+        self._news = asyncio.Event()
+        self._endpoint: N4Endpoint | None = None
+        self._later: asyncio.TaskGroup | None = None
+        self._opened = asyncio.Event()
+
+    def begin(self) -> None:
+        """Take up the nodes of a state that was loaded; nothing changes it meanwhile."""
+        view = self._core.view
+        for key, intent in view.catalogue.table.rows():
+            if isinstance(intent, Upf):
+                started = view.upf_starts.get(key)
+                if started is None:
+                    self._want(key, intent)
+                else:
+                    self._serve(intent, started)
+        for one, association in view.smfs.rows():
+            if one.upf in self._served:
+                self._served[one.upf].node.restore({one.address: association}, {})
+        for session, served in view.upf_sessions.rows():
+            if session.upf in self._served:
+                self._served[session.upf].node.restore({}, {session.seid: served.kept})
+        kept = {one.upf for one, _ in view.smfs.rows()} | {one.upf for one, _ in view.upf_sessions.rows()}
+        for upf in kept:
+            if upf not in self._served:
+                self._want(upf, None)
+
+    def adopt(self, plan: Plan) -> None:
+        """Intents are others now."""
+        for key, intent in plan.intents.items():
+            if key.kind == Upf.__name__:
+                assert intent is None or isinstance(intent, Upf)
+                self._want(key, intent)
+
+    async def port(self) -> int:
+        """The UDP port that it listens at, once it does."""
+        await self._opened.wait()
+        assert self._endpoint is not None
+        return self._endpoint.port
+
+    async def run(self) -> None:
+        """Serve SMFs, for ever. Ends by cancellation only."""
+        endpoint = N4Endpoint(self._address, _ntp_now(), self._node, self._carry_out)
+        await self._open(endpoint)
+        async with asyncio.TaskGroup() as self._later:
+            self._later.create_task(endpoint.run(), name="N4 endpoint")
+            self._later.create_task(self._tend(), name="N4 nodes")
+
+    async def _open(self, endpoint: N4Endpoint) -> None:
+        backoff = Backoff(_FIRST_RETRY, _LONGEST_RETRY)
+        while True:
+            try:
+                await endpoint.open(self._config.listen.port)
+            except OSError as error:
+                _log.error("cannot listen for SMFs at %s: %s", self._config.listen, error)
+                await asyncio.sleep(backoff.next())
+                continue
+            self._endpoint = endpoint
+            self._opened.set()
+            return
+
+    # Nodes.
+
+    def _want(self, key: IntentKey, intent: Upf | None) -> None:
+        self._wanted[key] = intent
+        served = self._served.get(key)
+        if served is not None and (intent is None or not _is_same_node(served.upf, intent)):
+            served.is_ending = True
+        self._news.set()
+
+    async def _tend(self) -> None:
+        """Make nodes what their intents say, one after the other."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._wanted:
+                key, intent = self._wanted.popitem()
+                try:
+                    await self._become(key, intent)
+                except StoreError as error:
+                    _log.error("%s: cannot be kept, trying again: %s", key, error)
+                    self._wanted.setdefault(key, intent)
+                    await asyncio.sleep(_FIRST_RETRY)
+
+    async def _become(self, key: IntentKey, intent: Upf | None) -> None:
+        served, view = self._served.get(key), self._core.view
+        if served is not None and intent is not None and not served.is_ending:
+            served.upf = intent
+            gone = served.node.associations.keys() - set(intent.spec.smfs)
+            for smf in gone:
+                await self._end(served, smf)
+            self._list_smfs()
+            return
+
+        def plan() -> Plan:
+            # Whatever is kept of it goes, and an SMF sees by another time stamp that it is gone.
+            changes = [
+                *(
+                    Change(view.upf_sessions, one, None)
+                    for one, _ in view.upf_sessions.rows()
+                    if one.upf == key
+                ),
+                *(Change(view.smfs, one, None) for one, _ in view.smfs.rows() if one.upf == key),
+                Change(view.upf_starts, key, None if intent is None else started),
+            ]
+            return self._core.plan_sessions(key, changes)
+
+        started = _ntp_now() if served is None else max(_ntp_now(), served.node.recovery + 1)
+        try:
+            await self._changes.make(plan)
+        except IntentConflict:
+            return  # It was deleted meanwhile, which is about to be heard.
+        self._served.pop(key, None)
+        if intent is not None:
+            self._serve(intent, started)
+        self._list_smfs()
+
+    def _serve(self, upf: Upf, started: int) -> None:
+        rules = self._rules(upf)
+        stock = NodeStock(rules.n3, rules.data_networks, first_teid=secrets.randbelow(1 << 24) + 1)
+        node = Node(self._address, started, rules, stock, lambda: secrets.randbits(64))
+        self._served[upf.key] = _Served(upf, node)
+        self._list_smfs()
+
+    def _list_smfs(self) -> None:
+        self._by_smf = {smf: one for one in self._served.values() for smf in one.upf.spec.smfs}
+
+    def _node(self, smf: IPv4Address) -> Node | None:
+        served = self._by_smf.get(smf)
+        return None if served is None or served.is_ending else served.node
+
+    async def _end(self, served: _Served, smf: IPv4Address) -> None:
+        """An SMF may control the node no more."""
+        prepared = served.node.removed(smf)
+        try:
+            await self._changes.make(
+                lambda: self._core.plan_sessions(served.upf.key, self._rows(served, prepared))
+            )
+        except StoreError:
+            served.node.take_back(prepared)
+            raise
+        served.node.done(prepared)
+
+    def _rules(self, upf: Upf) -> NodeRules:
+        """What sessions may be like, as networks are now."""
+        spec = upf.spec
+        access = self._network(IntentKey(Network.__name__, upf.tenant, spec.access_network))
+        where: list[IPv4Network] = []
+        gateways: frozenset[IPv4Address] = frozenset()
+        if access is not None:
+            prefixes = (*access.spec.subnets, *(route.prefix for route in access.spec.routes))
+            where = [prefix for prefix in prefixes if isinstance(prefix, IPv4Network)]
+            gateways = frozenset(one for one in access.spec.gateways if isinstance(one, IPv4Address))
+        networks = {
+            one.dnn: DataNetwork(
+                one.dnn, tuple(pool for pool in one.ue_pools if isinstance(pool, IPv4Network))
+            )
+            for one in spec.data_networks
+        }
+        return NodeRules(spec.n3_address, networks, tuple(where), gateways, frozenset(spec.without_effect))
+
+    # Requests.
+
+    async def _carry_out(self, node: Node, smf: IPv4Address, header: Header, message: Message) -> Answer:
+        """Do what a request asks for, all of it or nothing.
+
+        Raises:
+            MessageRefused: nothing has changed.
+        """
+        served = self._by_smf[smf]
+        node.rules = self._rules(served.upf)
+        prepared = node.prepare(smf, header, message)
+        if prepared.sessions or prepared.associations:
+            await self._change(served, prepared)
+        assert prepared.response is not None
+        return Answer(prepared.response, prepared.seid)
+
+    async def _change(self, served: _Served, prepared: Prepared) -> None:
+        try:
+            plan = await self._make(served, prepared)
+        except MessageRefused:
+            served.node.take_back(prepared)
+            raise
+        delta, away = plan.delta, self._acknowledgements.away(plan.delta)
+        if prepared.only_ends:
+            # Sessions end whatever switches say; what they had is given to others when no switch has it.
+            try:
+                async with asyncio.timeout(self._patience):
+                    await self._acknowledgements.wait(delta, but=away)
+            except TimeoutError:
+                _log.warning("%s: switches are slow to end sessions", served.upf.key)
+            assert self._later is not None
+            self._later.create_task(self._done_later(served.node, prepared, delta))
+            return
+        try:
+            if away:
+                raise MessageRefused(Cause.SYSTEM_FAILURE, f"not connected: {', '.join(away)}")
+            async with asyncio.timeout(self._patience):
+                await self._acknowledgements.wait(delta)
+        except (MessageRefused, TimeoutError) as error:
+            served.node.take_back(prepared)
+            await self._make(served, _reversed(prepared))
+            if isinstance(error, MessageRefused):
+                raise
+            raise MessageRefused(Cause.SYSTEM_FAILURE, "switches have not acknowledged it") from error
+        served.node.done(prepared)
+
+    async def _done_later(self, node: Node, prepared: Prepared, delta: FabricDelta) -> None:
+        await self._acknowledgements.wait(delta)
+        node.done(prepared)
+
+    async def _make(self, served: _Served, prepared: Prepared) -> Plan:
+        rows = self._rows(served, prepared)
+        try:
+            return await self._changes.make(lambda: self._core.plan_sessions(served.upf.key, rows))
+        except IntentConflict as error:
+            raise MessageRefused(Cause.NO_RESOURCES_AVAILABLE, str(error)) from error
+        except StoreError as error:
+            raise MessageRefused(Cause.SYSTEM_FAILURE, f"it cannot be kept: {error}") from error
+
+    def _rows(self, served: _Served, prepared: Prepared) -> list[Change]:
+        view, key, access = self._core.view, served.upf.key, served.upf.spec.access_network
+
+        def session(kept: Kept | None) -> ServedSession | None:
+            return None if kept is None else ServedSession(kept, access)
+
+        return [
+            *(
+                Change(view.upf_sessions, SessionKey(key, seid), session(now))
+                for seid, (now, _) in prepared.sessions.items()
+            ),
+            *(
+                Change(view.smfs, SmfKey(key, address), now)
+                for address, (now, _) in prepared.associations.items()
+            ),
+        ]
+
+
+def _reversed(prepared: Prepared) -> Prepared:
+    """What takes a message back."""
+    return replace(
+        prepared,
+        sessions={seid: (before, now) for seid, (now, before) in prepared.sessions.items()},
+        associations={smf: (before, now) for smf, (now, before) in prepared.associations.items()},
+    )
+
+
+def _is_same_node(before: Upf, now: Upf) -> bool:
+    """Whether sessions of one may stand at the other."""
+    one, other = before.spec, now.spec
+    return (one.access_network, one.n3_address, one.data_networks) == (
+        other.access_network,
+        other.n3_address,
+        other.data_networks,
+    )
+
+
+def _ntp_now() -> int:
+    """In seconds since 1900, as recovery time stamps are."""
+    return int(time.time()) + _NTP_ERA
