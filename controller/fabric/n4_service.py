@@ -89,7 +89,7 @@ class N4Service:
         self._news = asyncio.Event()
         self._endpoint: N4Endpoint | None = None
         self._later: asyncio.TaskGroup | None = None
-        self._opened = asyncio.Event()
+        self._opened, self._settled = asyncio.Event(), asyncio.Event()
 
     def begin(self) -> None:
         """Take up the nodes of a state that was loaded; nothing changes it meanwhile."""
@@ -125,6 +125,10 @@ class N4Service:
         assert self._endpoint is not None
         return self._endpoint.port
 
+    async def settled(self) -> None:
+        """Return when nodes are what their intents say."""
+        await self._settled.wait()
+
     async def run(self) -> None:
         """Serve SMFs, for ever. Ends by cancellation only."""
         endpoint = N4Endpoint(self._address, _ntp_now(), self._node, self._carry_out)
@@ -153,10 +157,15 @@ class N4Service:
         served = self._served.get(key)
         if served is not None and (intent is None or not _is_same_node(served.upf, intent)):
             served.is_ending = True
+        elif served is not None and intent is not None:
+            served.upf = intent
+            self._list_smfs()
         self._news.set()
+        self._settled.clear()
 
     async def _tend(self) -> None:
         """Make nodes what their intents say, one after the other."""
+        self._news.set()
         while True:
             await self._news.wait()
             self._news.clear()
@@ -168,15 +177,13 @@ class N4Service:
                     _log.error("%s: cannot be kept, trying again: %s", key, error)
                     self._wanted.setdefault(key, intent)
                     await asyncio.sleep(_FIRST_RETRY)
+            self._settled.set()
 
     async def _become(self, key: IntentKey, intent: Upf | None) -> None:
         served, view = self._served.get(key), self._core.view
         if served is not None and intent is not None and not served.is_ending:
-            served.upf = intent
-            gone = served.node.associations.keys() - set(intent.spec.smfs)
-            for smf in gone:
+            for smf in served.node.associations.keys() - set(intent.spec.smfs):
                 await self._end(served, smf)
-            self._list_smfs()
             return
 
         def plan() -> Plan:

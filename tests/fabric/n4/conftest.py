@@ -66,6 +66,8 @@ class Bed:
 
     async def apply(self, *documents: dict[str, Any]) -> None:
         await self.fabric.intents.apply(documents)
+        assert self.fabric.n4 is not None
+        await self.fabric.n4.settled()
         await self.until_in_sync()
 
     async def until_in_sync(self) -> None:
