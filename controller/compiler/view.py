@@ -73,8 +73,12 @@ class FabricView:
             lambda key, served: ((need.pool, need.key) for need in served.needs(key))
         )
         """By pool and key: the sessions that need a number."""
+        self.sessions_of = self.upf_sessions.by(lambda key, served: (key.upf,))
+        """By Upf."""
         self.smfs: Table[SmfKey, Association] = database.table("smfs")
         """SMFs that are associated with a Upf; nothing on switches follows from them."""
+        self.smfs_of = self.smfs.by(lambda key, association: (key.upf,))
+        """By Upf."""
         self.upf_starts: Table[IntentKey, int] = database.table("upf starts")
         """The recovery time stamp of each Upf; nothing on switches follows from it."""
         self.servers_down: Table[ServerKey, str] = database.table("servers down")

@@ -20,6 +20,7 @@ from p4fabric.controller.compiler.output import CounterSource
 from p4fabric.controller.core.capacity import Capacity
 from p4fabric.controller.core.rows import PersistedRow
 from p4fabric.controller.intents import FieldError, IntentDocument, IntentError, parse_intent
+from p4fabric.controller.intents.document import Need
 from p4fabric.controller.intents.kinds.firewall import FirewallPolicy
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.metadata import Description, Metadata
@@ -233,6 +234,21 @@ class Core:
             raise IntentConflict(errors, code=Code.NO_ROOM)
         return self._plan(compiled)
 
+    def plan_no_sessions(self, upf: IntentKey, started: int) -> Plan:
+        """A Upf begins again, without SMFs and sessions.
+
+        Args:
+            upf: which one; it may be gone meanwhile.
+            started: its recovery time stamp.
+        """
+
+        def made() -> Iterator[Change]:
+            yield from self._end_sessions(upf)
+            if self.view.catalogue.get(upf) is not None:
+                yield Change(self.view.upf_starts, upf, started)
+
+        return self._plan(self._compile(made()))
+
     def plan_sessions(self, upf: IntentKey, changes: Sequence[Change]) -> Plan:
         """Rows of sessions of a Upf, and of its SMFs, that are others now.
 
@@ -395,11 +411,24 @@ class Core:
             yield self.view.catalogue.remove(key)
             yield Change(self.metadata, key, None)
             yield from self.view.places.remove(key)
+            yield from self._end_sessions(key)
             yield from self._take_back(before)
 
     def _take_back(self, before: IntentDocument) -> Iterator[Change]:
         needs = [need for need in before.needed if not self._is_needed(need.pool, need.key)]
         return self.view.numbers.take_back(needs)
+
+    def _end_sessions(self, upf: IntentKey) -> Iterator[Change]:
+        """Nothing is left of what SMFs have established at a Upf."""
+        view = self.view
+        needs: dict[Need, None] = {}
+        for key in view.sessions_of.of(upf):
+            needs.update(dict.fromkeys(view.upf_sessions[key].needs(key)))
+            yield Change(view.upf_sessions, key, None)
+        for smf in view.smfs_of.of(upf):
+            yield Change(view.smfs, smf, None)
+        yield Change(view.upf_starts, upf, None)
+        yield from view.numbers.take_back(need for need in needs if not self._is_needed(need.pool, need.key))
 
     def _is_needed(self, pool: str, key: str) -> bool:
         """Whether an intent or a session needs a number."""

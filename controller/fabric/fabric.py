@@ -335,6 +335,8 @@ class Fabric:
         )
         for name, switch in self._switches.items():
             switch.begin(desired.get(name, {}), self._core.compiler.revision)
+        for session in contents.sessions:
+            self._physical.hosts.session_changed(session.value.key, session.value.served)
         if self.n4 is not None:
             self.n4.begin()
         await self.intents.begin()
@@ -568,6 +570,9 @@ class Fabric:
     async def _adopt(self, plan: Plan, revision: int | None) -> None:
         """Act upon a change that was committed."""
         await self.intents.take(plan, revision)
+        for row in plan.rows:
+            if row.table == self._core.view.upf_sessions.name:
+                self._physical.hosts.session_changed(row.key, row.value)
         await self._count(plan.counters)
         for name in plan.delta.switches:
             if name in self._switches and self._switches[name].connected:

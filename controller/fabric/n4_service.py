@@ -107,10 +107,6 @@ class N4Service:
         for session, served in view.upf_sessions.rows():
             if session.upf in self._served:
                 self._served[session.upf].node.restore({}, {session.seid: served.kept})
-        kept = {one.upf for one, _ in view.smfs.rows()} | {one.upf for one, _ in view.upf_sessions.rows()}
-        for upf in kept:
-            if upf not in self._served:
-                self._want(upf, None)
 
     def adopt(self, plan: Plan) -> None:
         """Intents are others now."""
@@ -180,30 +176,14 @@ class N4Service:
             self._settled.set()
 
     async def _become(self, key: IntentKey, intent: Upf | None) -> None:
-        served, view = self._served.get(key), self._core.view
+        served = self._served.get(key)
         if served is not None and intent is not None and not served.is_ending:
             for smf in served.node.associations.keys() - set(intent.spec.smfs):
                 await self._end(served, smf)
             return
-
-        def plan() -> Plan:
-            # Whatever is kept of it goes, and an SMF sees by another time stamp that it is gone.
-            changes = [
-                *(
-                    Change(view.upf_sessions, one, None)
-                    for one, _ in view.upf_sessions.rows()
-                    if one.upf == key
-                ),
-                *(Change(view.smfs, one, None) for one, _ in view.smfs.rows() if one.upf == key),
-                Change(view.upf_starts, key, None if intent is None else started),
-            ]
-            return self._core.plan_sessions(key, changes)
-
+        # An SMF sees by another time stamp that nothing is left of its sessions.
         started = _ntp_now() if served is None else max(_ntp_now(), served.node.recovery + 1)
-        try:
-            await self._changes.make(plan)
-        except IntentConflict:
-            return  # It was deleted meanwhile, which is about to be heard.
+        await self._changes.make(lambda: self._core.plan_no_sessions(key, started))
         self._served.pop(key, None)
         if intent is not None:
             self._serve(intent, started)

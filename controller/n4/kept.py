@@ -29,11 +29,10 @@ def _classes(*modules: ModuleType) -> dict[str, type[Any]]:
         kind.__name__: kind
         for kind in found
         if kind.__module__ in {module.__name__ for module in modules}
-        and (is_dataclass(kind) or issubclass(kind, int | PortTuple))
+        and (is_dataclass(kind) or issubclass(kind, int | flows.PortRange))
     }
 
 
-PortTuple = flows.PortRange
 _ADDRESSES = {kind.__name__: kind for kind in (IPv4Address, IPv6Address, IPv4Network, IPv6Network)}
 _CLASSES = _classes(flows, node, user_plane, flags, rules, schema, pfcp_values, session_values)
 
@@ -72,7 +71,7 @@ def load(document: Any, kind: type[T]) -> T:
     """
     try:
         found = _load(document)
-    except (TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise ValueError(f"it is not understood: {error}") from error
     if not isinstance(found, kind):
         raise ValueError(f"it is no {kind.__name__}")

@@ -25,14 +25,19 @@ N3 = "10.0.3.2"
 SERVER = "10.0.4.10"
 MACS = {"10.0.3.10": "02:00:00:00:03:10", "10.0.3.11": "02:00:00:00:03:11", SERVER: "02:00:00:00:04:10"}
 PORTS = {"10.0.3.10": 1, SERVER: 2, "10.0.3.11": 3}
+POOLS = ["10.45.0.0/16", "10.60.0.0/16", "10.250.0.0/16"]
 EVERYTHING = ["bitRates", "uplinkQfi", "buffering", "usageReports", "endMarkers"]
 
 
 def network(name: str, number: int, *hosts: str) -> dict[str, Any]:
-    attachments = [
+    attachments: list[Any] = [
         {"switch": "leaf1", "port": PORTS[host], "mac": MACS[host], "addresses": [host]} for host in hosts
     ]
-    spec = {"subnets": [f"10.0.{number}.0/24"], "gateways": [f"10.0.{number}.1"], "attachments": attachments}
+    spec: dict[str, Any] = {
+        "subnets": [f"10.0.{number}.0/24"],
+        "gateways": [f"10.0.{number}.1"],
+        "attachments": attachments,
+    }
     return intent("Network", name, **spec)
 
 
@@ -44,13 +49,7 @@ def upf(**spec: Any) -> dict[str, Any]:
         "smfs": ["127.0.0.1"],
         "accessNetwork": "access",
         "n3Address": N3,
-        "dataNetworks": [
-            {
-                "dnn": "internet",
-                "network": "data",
-                "uePools": ["10.45.0.0/16", "10.60.0.0/16", "10.250.0.0/16"],
-            }
-        ],
+        "dataNetworks": [{"dnn": "internet", "network": "data", "uePools": POOLS}],
         "withoutEffect": EVERYTHING,
     }
     return intent("Upf", "edge", **{**usual, **spec})
