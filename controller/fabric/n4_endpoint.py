@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import AddressValueError, IPv4Address
 from typing import NamedTuple, cast
 
@@ -31,12 +31,14 @@ from p4fabric.controller.n4.pfcp import (
 from p4fabric.controller.n4.pfcp import messages as m
 from p4fabric.controller.n4.transactions import Answers, Peer, Verdict
 
-__all__ = ["MOST_WAITING", "Answer", "N4Endpoint"]
+__all__ = ["MOST_TOGETHER", "MOST_WAITING", "Answer", "Asked", "N4Endpoint"]
 
 _log = logging.getLogger(__name__)
 
 MOST_WAITING = 256
 """Requests of one SMF."""
+MOST_TOGETHER = 64
+"""Of them that are carried out in one change."""
 _STRANGERS_A_SECOND = 100
 """Answers to who is no SMF of ours, in all."""
 
@@ -48,7 +50,14 @@ class Answer(NamedTuple):
     seid: int | None
 
 
-CarryOut = Callable[[Node, IPv4Address, Header, Message], Awaitable[Answer]]
+class Asked(NamedTuple):
+    """A request that was understood."""
+
+    header: Header
+    message: Message
+
+
+CarryOut = Callable[[Node, IPv4Address, Sequence[Asked]], Awaitable[Sequence[Answer | MessageRefused]]]
 
 
 class _Request(NamedTuple):
@@ -74,7 +83,7 @@ class N4Endpoint(asyncio.DatagramProtocol):
             address: of this machine.
             started: the recovery time stamp that those hear who are no SMF of any node.
             node: finds what an SMF controls; None: it is no SMF of ours.
-            carry_out: does what a request asks for; raises MessageRefused.
+            carry_out: does what requests of one SMF ask for; what is said to each.
         """
         self._address, self._started = address, started
         self._node, self._carry_out = node, carry_out
@@ -166,27 +175,38 @@ class N4Endpoint(asyncio.DatagramProtocol):
             self._answers.answered(request.peer, header.sequence, request.datagram, None, self._now())
 
     async def _serve(self, queue: asyncio.Queue[_Request]) -> None:
-        """Requests of one SMF, in their order."""
+        """Requests of one SMF, in their order; those that wait are carried out together."""
         while True:
-            request = await queue.get()
-            node = self._node(request.smf)
-            answer = None if node is None else await self._answer(node, request)
-            sequence = request.header.sequence
-            if self._answers.answered(request.peer, sequence, request.datagram, answer, self._now()):
-                assert answer is not None
-                self._send(request.peer, answer)
+            requests = [await queue.get()]
+            while len(requests) < MOST_TOGETHER and not queue.empty():
+                requests.append(queue.get_nowait())
+            node = self._node(requests[0].smf)
+            answers = [None] * len(requests) if node is None else await self._answers_to(node, requests)
+            for request, answer in zip(requests, answers, strict=True):
+                sequence = request.header.sequence
+                if self._answers.answered(request.peer, sequence, request.datagram, answer, self._now()):
+                    self._send(request.peer, answer)
 
-    async def _answer(self, node: Node, request: _Request) -> bytes | None:
-        header = request.header
+    async def _answers_to(self, node: Node, requests: Sequence[_Request]) -> list[bytes | None]:
+        said: dict[int, Answer | MessageRefused] = {}
+        asked: dict[int, Asked] = {}
+        for number, request in enumerate(requests):
+            try:
+                asked[number] = Asked(request.header, decode_body(request.header, request.datagram))
+            except MessageRefused as error:
+                said[number] = error
         try:
-            message = decode_body(header, request.datagram)
-            said = await self._carry_out(node, request.smf, header, message)
-            return encode(said.message, header.sequence, said.seid)
-        except MessageRefused as error:
-            return self._refused(node, request, error)
+            found = await self._carry_out(node, requests[0].smf, list(asked.values()))
+            said.update(zip(asked, found, strict=True))
         except Exception:
-            _log.exception("%s of %s could not be carried out", header.kind.name, request.smf)
-            return self._refused(node, request, MessageRefused(Cause.SYSTEM_FAILURE, "a fault here"))
+            _log.exception("requests of %s could not be carried out", requests[0].smf)
+            said.update(dict.fromkeys(asked, MessageRefused(Cause.SYSTEM_FAILURE, "a fault here")))
+        return [self._encoded(node, request, said[number]) for number, request in enumerate(requests)]
+
+    def _encoded(self, node: Node, request: _Request, said: Answer | MessageRefused) -> bytes | None:
+        if isinstance(said, MessageRefused):
+            return self._refused(node, request, said)
+        return encode(said.message, request.header.sequence, said.seid)
 
     def _refused(self, node: Node, request: _Request, error: MessageRefused) -> bytes | None:
         header = request.header

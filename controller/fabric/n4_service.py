@@ -12,7 +12,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 
@@ -22,11 +22,11 @@ from p4fabric.controller.config import N4Config
 from p4fabric.controller.core import Core, IntentConflict, Plan
 from p4fabric.controller.fabric.acknowledged import Acknowledgements
 from p4fabric.controller.fabric.changes import StateChanges
-from p4fabric.controller.fabric.n4_endpoint import Answer, N4Endpoint
+from p4fabric.controller.fabric.n4_endpoint import Answer, Asked, N4Endpoint
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf_node import Upf
-from p4fabric.controller.n4.node import Kept, Node, Prepared
-from p4fabric.controller.n4.pfcp import Cause, Header, Message, MessageRefused
+from p4fabric.controller.n4.node import Association, Kept, Node, Prepared
+from p4fabric.controller.n4.pfcp import Cause, MessageRefused
 from p4fabric.controller.n4.stock import NodeStock
 from p4fabric.controller.n4.user_plane import DataNetwork, NodeRules
 from p4fabric.controller.names import IntentKey
@@ -207,13 +207,9 @@ class N4Service:
         """An SMF may control the node no more."""
         prepared = served.node.removed(smf)
         try:
-            await self._changes.make(
-                lambda: self._core.plan_sessions(served.upf.key, self._rows(served, prepared))
-            )
-        except StoreError:
-            served.node.take_back(prepared)
-            raise
-        served.node.done(prepared)
+            await self._change(served, [prepared])
+        except MessageRefused as error:
+            raise StoreError(str(error)) from error
 
     def _rules(self, upf: Upf) -> NodeRules:
         """What sessions may be like, as networks are now."""
@@ -235,28 +231,67 @@ class N4Service:
 
     # Requests.
 
-    async def _carry_out(self, node: Node, smf: IPv4Address, header: Header, message: Message) -> Answer:
-        """Do what a request asks for, all of it or nothing.
+    async def _carry_out(
+        self, node: Node, smf: IPv4Address, requests: Sequence[Asked]
+    ) -> list[Answer | MessageRefused]:
+        """Do what requests of an SMF ask for, in their order, each in whole or not at all.
 
-        Raises:
-            MessageRefused: nothing has changed.
+        All of them are one change for switches, which costs about as much as one of them does. If that
+        fails, each is tried by itself.
         """
         served = self._by_smf[smf]
         node.rules = self._rules(served.upf)
-        prepared = node.prepare(smf, header, message)
-        if prepared.sessions or prepared.associations:
-            await self._change(served, prepared)
-        assert prepared.response is not None
-        return Answer(prepared.response, prepared.seid)
-
-    async def _change(self, served: _Served, prepared: Prepared) -> None:
         try:
-            plan = await self._make(served, prepared)
-        except MessageRefused:
-            served.node.take_back(prepared)
+            return await self._together(served, smf, requests)
+        except MessageRefused as error:
+            if len(requests) == 1:
+                return [error]
+        said: list[Answer | MessageRefused] = []
+        for one in requests:
+            try:
+                said += await self._together(served, smf, [one])
+            except MessageRefused as error:
+                said.append(error)
+        return said
+
+    async def _together(
+        self, served: _Served, smf: IPv4Address, requests: Sequence[Asked]
+    ) -> list[Answer | MessageRefused]:
+        """Do what requests ask for, all that are not refused by themselves.
+
+        Raises:
+            MessageRefused: it cannot be done; nothing has changed.
+        """
+        said: list[Answer | MessageRefused] = []
+        made: list[Prepared] = []
+        for one in requests:
+            try:
+                prepared = served.node.prepare(smf, one.header, one.message)
+            except MessageRefused as error:
+                said.append(error)
+                continue
+            assert prepared.response is not None
+            said.append(Answer(prepared.response, prepared.seid))
+            made.append(prepared)
+        await self._change(served, made)
+        return said
+
+    async def _change(self, served: _Served, made: Sequence[Prepared]) -> None:
+        """Have switches follow what was prepared, or take it back.
+
+        Raises:
+            MessageRefused: it was taken back.
+        """
+        rows = self._rows(served, made)
+        if not rows:
+            return
+        try:
+            delta = (await self._make(served, rows)).delta
+        except BaseException:
+            _take_back(served.node, made)
             raise
-        delta, away = plan.delta, self._acknowledgements.away(plan.delta)
-        if prepared.only_ends:
+        away = self._acknowledgements.away(delta)
+        if all(one.only_ends for one in made):
             # Sessions end whatever switches say; what they had is given to others when no switch has it.
             try:
                 async with asyncio.timeout(self._patience):
@@ -264,7 +299,7 @@ class N4Service:
             except TimeoutError:
                 _log.warning("%s: switches are slow to end sessions", served.upf.key)
             assert self._later is not None
-            self._later.create_task(self._done_later(served.node, prepared, delta))
+            self._later.create_task(self._done_later(served.node, made, delta))
             return
         try:
             if away:
@@ -272,42 +307,54 @@ class N4Service:
             async with asyncio.timeout(self._patience):
                 await self._acknowledgements.wait(delta)
         except (MessageRefused, TimeoutError) as error:
-            served.node.take_back(prepared)
-            await self._make(served, _reversed(prepared))
+            _take_back(served.node, made)
+            await self._make(served, self._rows(served, [_reversed(one) for one in reversed(made)]))
             if isinstance(error, MessageRefused):
                 raise
             raise MessageRefused(Cause.SYSTEM_FAILURE, "switches have not acknowledged it") from error
-        served.node.done(prepared)
+        for one in made:
+            served.node.done(one)
 
-    async def _done_later(self, node: Node, prepared: Prepared, delta: FabricDelta) -> None:
+    async def _done_later(self, node: Node, made: Sequence[Prepared], delta: FabricDelta) -> None:
         await self._acknowledgements.wait(delta)
-        node.done(prepared)
+        for one in made:
+            node.done(one)
 
-    async def _make(self, served: _Served, prepared: Prepared) -> Plan:
-        rows = self._rows(served, prepared)
+    async def _make(self, served: _Served, rows: Sequence[Change]) -> Plan:
+        key = served.upf.key
+
+        def plan() -> Plan:
+            if self._served.get(key) is not served:
+                raise MessageRefused(Cause.NO_ESTABLISHED_ASSOCIATION, f"{key} has begun again")
+            return self._core.plan_sessions(key, rows)
+
         try:
-            return await self._changes.make(lambda: self._core.plan_sessions(served.upf.key, rows))
+            return await self._changes.make(plan)
         except IntentConflict as error:
             raise MessageRefused(Cause.NO_RESOURCES_AVAILABLE, str(error)) from error
         except StoreError as error:
             raise MessageRefused(Cause.SYSTEM_FAILURE, f"it cannot be kept: {error}") from error
 
-    def _rows(self, served: _Served, prepared: Prepared) -> list[Change]:
+    def _rows(self, served: _Served, made: Iterable[Prepared]) -> list[Change]:
+        """What is kept of what was prepared: each row as it is at last."""
         view, key, access = self._core.view, served.upf.key, served.upf.spec.access_network
-
-        def session(kept: Kept | None) -> ServedSession | None:
-            return None if kept is None else ServedSession(kept, access)
-
-        return [
-            *(
-                Change(view.upf_sessions, SessionKey(key, seid), session(now))
-                for seid, (now, _) in prepared.sessions.items()
-            ),
-            *(
-                Change(view.smfs, SmfKey(key, address), now)
-                for address, (now, _) in prepared.associations.items()
-            ),
+        sessions: dict[int, Kept | None] = {}
+        smfs: dict[IPv4Address, Association | None] = {}
+        for one in made:
+            sessions.update({seid: now for seid, (now, _) in one.sessions.items()})
+            smfs.update({smf: now for smf, (now, _) in one.associations.items()})
+        rows = [
+            Change(
+                view.upf_sessions, SessionKey(key, seid), None if now is None else ServedSession(now, access)
+            )
+            for seid, now in sessions.items()
         ]
+        return rows + [Change(view.smfs, SmfKey(key, smf), now) for smf, now in smfs.items()]
+
+
+def _take_back(node: Node, made: Sequence[Prepared]) -> None:
+    for one in reversed(made):
+        node.take_back(one)
 
 
 def _reversed(prepared: Prepared) -> Prepared:
