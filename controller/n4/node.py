@@ -114,8 +114,8 @@ class Node:
         self.address, self.recovery, self.rules = address, recovery, rules
         self.associations: dict[IPv4Address, Association] = {}
         self.sessions: dict[int, Kept] = {}
-        self._by_cp: dict[tuple[IPv4Address, int], int] = {}
-        """By their SMFs' F-SEIDs."""
+        self._by_cp: dict[tuple[IPv4Address, int], frozenset[int]] = {}
+        """By their SMFs' F-SEIDs; an SMF may say of several that they are the same."""
         self._stock, self._new_seid = stock, new_seid
         self._limits = Limits(ipv6=False)
 
@@ -235,8 +235,8 @@ class Node:
             raise MessageRefused(Cause.NO_RESOURCES_AVAILABLE, f"{MOST_SESSIONS} sessions stand")
         # Who was not answered, since the controller was restarted, asks again: its F-SEID is that session's.
         stale = self._by_cp.get((smf, request.cp_f_seid.seid))
-        if stale is not None:
-            return self._replace(smf, request, self.sessions[stale])
+        if stale:
+            return self._replace(smf, request, self.sessions[min(stale)])
         return self._new(smf, request)
 
     def _replace(self, smf: IPv4Address, request: m.SessionEstablishmentRequest, stale: Kept) -> Prepared:
@@ -341,13 +341,17 @@ class Node:
 
     def _put(self, seid: int, before: Kept | None, now: Kept | None) -> None:
         self._stock.own(seid, before.plane.ues if before else (), now.plane.ues if now else ())
-        if before is not None and self._by_cp.get(before.at_smf) == seid:
-            del self._by_cp[before.at_smf]
+        if before is not None:
+            left = self._by_cp[before.at_smf] - {seid}
+            if left:
+                self._by_cp[before.at_smf] = left
+            else:
+                del self._by_cp[before.at_smf]
         if now is None:
             self.sessions.pop(seid, None)
         else:
             self.sessions[seid] = now
-            self._by_cp[now.at_smf] = seid
+            self._by_cp[now.at_smf] = self._by_cp.get(now.at_smf, frozenset()) | {seid}
 
     def _associate(self, smf: IPv4Address, association: Association | None) -> None:
         if association is None:
