@@ -22,6 +22,7 @@ from p4fabric.controller.fabric.changes import StateChanges
 from p4fabric.controller.fabric.control import Control
 from p4fabric.controller.fabric.core_thread import CoreThread
 from p4fabric.controller.fabric.drains import Drains
+from p4fabric.controller.fabric.end_markers import EndMarkers
 from p4fabric.controller.fabric.errors import UnknownSwitch
 from p4fabric.controller.fabric.explaining import ExplainedFlow, FlowExplainer
 from p4fabric.controller.fabric.figures import Figures, switch_facts, switch_view
@@ -273,6 +274,7 @@ class Fabric:
                 self._changes,
                 self._acknowledgements,
                 self._physical.attachments.network,
+                EndMarkers(self._physical.hosts.directory, self._send),
             )
         )
         """What SMFs ask for; None: the configuration has no place to listen at."""

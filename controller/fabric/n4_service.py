@@ -22,11 +22,13 @@ from p4fabric.controller.config import N4Config
 from p4fabric.controller.core import Core, IntentConflict, Plan
 from p4fabric.controller.fabric.acknowledged import Acknowledgements
 from p4fabric.controller.fabric.changes import StateChanges
+from p4fabric.controller.fabric.end_markers import EndMarkers
 from p4fabric.controller.fabric.n4_endpoint import Answer, Asked, N4Endpoint
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf_node import Upf
 from p4fabric.controller.n4.node import Association, Kept, Node, Prepared
 from p4fabric.controller.n4.pfcp import Cause, MessageRefused
+from p4fabric.controller.n4.pfcp.values import OuterHeaderCreation
 from p4fabric.controller.n4.stock import NodeStock
 from p4fabric.controller.n4.user_plane import DataNetwork, NodeRules
 from p4fabric.controller.names import IntentKey
@@ -65,6 +67,7 @@ class N4Service:
         changes: StateChanges,
         acknowledgements: Acknowledgements,
         network: Callable[[IntentKey], Network | None],
+        end_markers: EndMarkers,
         *,
         patience: float = PATIENCE,
     ) -> None:
@@ -76,10 +79,12 @@ class N4Service:
             changes: makes them.
             acknowledgements: of switches.
             network: finds one as it is now.
+            end_markers: says on tunnels that they are left.
             patience: seconds that switches have to acknowledge a message.
         """
         self._config, self._core, self._changes = config, core, changes
         self._acknowledgements, self._network = acknowledgements, network
+        self._end_markers = end_markers
         self._patience = patience
         self._address = IPv4Address(config.listen.host)
         self._served: dict[IntentKey, _Served] = {}
@@ -214,7 +219,7 @@ class N4Service:
     def _rules(self, upf: Upf) -> NodeRules:
         """What sessions may be like, as networks are now."""
         spec = upf.spec
-        access = self._network(IntentKey(Network.__name__, upf.tenant, spec.access_network))
+        access = self._network(_access(upf))
         where: list[IPv4Network] = []
         gateways: frozenset[IPv4Address] = frozenset()
         if access is not None:
@@ -314,6 +319,13 @@ class N4Service:
             raise MessageRefused(Cause.SYSTEM_FAILURE, "switches have not acknowledged it") from error
         for one in made:
             served.node.done(one)
+            for tunnel in one.left:
+                await self._say_end(served.upf, tunnel)
+
+    async def _say_end(self, upf: Upf, tunnel: OuterHeaderCreation) -> None:
+        access = self._network(_access(upf))
+        if access is not None and tunnel.ipv4 is not None and tunnel.teid is not None:
+            await self._end_markers.send(access, upf.spec.n3_address, tunnel.ipv4, tunnel.teid)
 
     async def _done_later(self, node: Node, made: Sequence[Prepared], delta: FabricDelta) -> None:
         await self._acknowledgements.wait(delta)
@@ -364,6 +376,10 @@ def _reversed(prepared: Prepared) -> Prepared:
         sessions={seid: (before, now) for seid, (now, before) in prepared.sessions.items()},
         associations={smf: (before, now) for smf, (now, before) in prepared.associations.items()},
     )
+
+
+def _access(upf: Upf) -> IntentKey:
+    return IntentKey(Network.__name__, upf.tenant, upf.spec.access_network)
 
 
 def _is_same_node(before: Upf, now: Upf) -> bool:

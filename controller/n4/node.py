@@ -18,12 +18,11 @@ from p4fabric.controller.n4.pfcp import Cause, FailedRule, Header, IeType, Messa
 from p4fabric.controller.n4.pfcp import messages as m
 from p4fabric.controller.n4.pfcp.flags import SourceInterface, UpFeatures
 from p4fabric.controller.n4.pfcp.octets import labels
-from p4fabric.controller.n4.pfcp.values import FSeid, NodeId, UpIpResource
+from p4fabric.controller.n4.pfcp.values import FSeid, NodeId, OuterHeaderCreation, UpIpResource
 from p4fabric.controller.n4.sessions import Limits, Session, ended, establish, modify
 from p4fabric.controller.n4.sessions.choices import Stock
 from p4fabric.controller.n4.stock import NodeStock
 from p4fabric.controller.n4.user_plane import NodeRules, UserPlane, user_plane
-from p4fabric.controller.n4.without_effect import WithoutEffect
 
 __all__ = ["MOST_SESSIONS", "Association", "Kept", "Node", "Prepared"]
 
@@ -74,6 +73,7 @@ class Prepared:
         associations: likewise, by the SMF's address.
         taken: of the stock.
         released: of the stock.
+        left: tunnels on which no more packets follow, which is to be said there.
     """
 
     response: Message | None
@@ -84,6 +84,7 @@ class Prepared:
     )
     taken: Stock = _NO_STOCK
     released: tuple[Stock, ...] = ()
+    left: tuple[OuterHeaderCreation, ...] = ()
 
     @property
     def only_ends(self) -> bool:
@@ -183,7 +184,7 @@ class Node:
             node_id=self.address,
             cause=Cause.REQUEST_ACCEPTED,
             recovery_time_stamp=self.recovery,
-            up_features=UpFeatures.FTUP | UpFeatures.UEIP,
+            up_features=UpFeatures.FTUP | UpFeatures.EMPU | UpFeatures.UEIP,
             ip_resources=tuple(
                 UpIpResource(self.rules.n3, None, labels(name), SourceInterface.ACCESS)
                 for name in sorted(self.rules.data_networks)
@@ -269,14 +270,6 @@ class Node:
     def _modify(self, smf: IPv4Address, header: Header, request: m.SessionModificationRequest) -> Prepared:
         before = self._session(smf, header)
         changed = modify(before.session, request, self._stock, self._limits)
-        if changed.end_markers:
-            marker = changed.end_markers[0]
-            self._needs(
-                WithoutEffect.END_MARKERS,
-                changed.taken,
-                IeType.PFCPSMREQ_FLAGS,
-                FailedRule(RuleKind.FAR, marker.far_id),
-            )
         kept = self._served(smf, changed.session, before, changed.taken)
         response = m.SessionModificationResponse(
             cause=Cause.REQUEST_ACCEPTED,
@@ -291,6 +284,7 @@ class Node:
             {seid: (kept, before)},
             taken=changed.taken,
             released=(changed.released,),
+            left=tuple(one.tunnel for one in changed.end_markers),
         )
 
     def _delete(self, smf: IPv4Address, header: Header) -> Prepared:
@@ -332,12 +326,6 @@ class Node:
             taken.give_back(self._stock)
             raise
         return Kept(smf, session, plane)
-
-    def _needs(self, what: WithoutEffect, taken: Stock, ie: IeType, rule: FailedRule) -> None:
-        if what not in self.rules.without_effect:
-            taken.give_back(self._stock)
-            text = f"is not carried out; {what} may be accepted without effect"
-            raise MessageRefused(Cause.SERVICE_NOT_SUPPORTED, text, offending_ie=ie, failed_rule=rule)
 
     def _put(self, seid: int, before: Kept | None, now: Kept | None) -> None:
         self._stock.own(seid, before.plane.ues if before else (), now.plane.ues if now else ())

@@ -18,5 +18,3 @@ class WithoutEffect(StrEnum):
     """Packets to an idle UE are dropped, and the SMF is not told of them."""
     USAGE_REPORTS = "usageReports"
     """URRs: usage is not reported."""
-    END_MARKERS = "endMarkers"
-    """None is sent on a tunnel that is left."""

@@ -26,7 +26,7 @@ SERVER = "10.0.4.10"
 MACS = {"10.0.3.10": "02:00:00:00:03:10", "10.0.3.11": "02:00:00:00:03:11", SERVER: "02:00:00:00:04:10"}
 PORTS = {"10.0.3.10": 1, SERVER: 2, "10.0.3.11": 3}
 POOLS = ["10.45.0.0/16", "10.60.0.0/16", "10.250.0.0/16"]
-EVERYTHING = ["bitRates", "uplinkQfi", "buffering", "usageReports", "endMarkers"]
+EVERYTHING = ["bitRates", "uplinkQfi", "buffering", "usageReports"]
 
 
 def network(name: str, number: int, *hosts: str) -> dict[str, Any]:
@@ -80,6 +80,19 @@ class Bed:
         assert self.switch.inject(PORTS[sender], bytes(frame))
         return [(port, Ether(content)) for port, content in await self.switch.collect()]
 
+    async def end_marker(self) -> tuple[str, int]:
+        """The gNB and TEID of the next End Marker that leaves."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                for port, content in await self.switch.collect(PATIENCE, 1):
+                    one = Ether(content)
+                    if GTP_U_Header in one and one[GTP_U_Header].gtp_type == 254:
+                        assert (one.src, one.dst) == (str(ROUTER_MAC), MACS[one[IP].dst])
+                        assert one[IP].src == N3 and port == PORTS[one[IP].dst]
+                        told, one[IP].chksum = one[IP].chksum, None
+                        assert Ether(bytes(one))[IP].chksum == told
+                        return one[IP].dst, one[GTP_U_Header].teid
+
     async def goes_up(self, gnb: str, teid: int, ue: str) -> bool:
         """Whether what a UE sends through a gNB comes to the server."""
         inner = IP(src=ue, dst=SERVER) / UDP(sport=1000, dport=2000) / b"up"
@@ -93,7 +106,7 @@ class Bed:
     async def goes_down(self, ue: str) -> tuple[str, int, int] | None:
         """The gNB, TEID and QFI of a packet from the server to a UE."""
         out = await self.send(SERVER, IP(src=SERVER, dst=ue) / UDP(sport=2000, dport=1000) / b"down")
-        came = [(port, one) for port, one in out if GTP_U_Header in one]
+        came = [(port, one) for port, one in out if GTP_U_Header in one and one[GTP_U_Header].gtp_type == 255]
         if not came:
             return None
         ((port, one),) = came

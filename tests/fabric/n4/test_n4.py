@@ -74,6 +74,7 @@ async def test_open5gs_attaches_hands_over_and_releases_a_ue(tmp_path: Path) -> 
         assert not await it.goes_up(SECOND, teid, UE), "another gNB sends for it"
 
         assert (await smf.say("open5gs_handover", seid)).cause == ACCEPTED
+        assert await it.end_marker() == (FIRST, 0x201)
         assert await it.goes_down(UE) == (SECOND, 0x301, 1)
         assert await it.goes_up(SECOND, teid, UE) and not await it.goes_up(FIRST, teid, UE)
 
@@ -219,7 +220,6 @@ async def test_what_cannot_be_done_is_refused_in_whole_and_by_name(tmp_path: Pat
         seid, teid = await attached(it)
         for name, offending, rule in (
             ("open5gs_idle", APPLY_ACTION, (FAR, 1)),
-            ("open5gs_handover", 49, (FAR, 1)),
             ("open5gs_dedicated_flow", SDF_FILTER, (PDR, 5)),
         ):
             refused = await smf.say(name, seid)

@@ -86,7 +86,10 @@ def test_an_association_tells_what_the_node_can_do() -> None:
     response = Bed().do("open5gs_association_setup").response
     assert isinstance(response, m.AssociationSetupResponse)
     assert response.cause is Cause.REQUEST_ACCEPTED and response.recovery_time_stamp == 3_900_000_000
-    assert response.node_id == HERE and response.up_features == UpFeatures.FTUP | UpFeatures.UEIP
+    assert (
+        response.node_id == HERE
+        and response.up_features == UpFeatures.FTUP | UpFeatures.EMPU | UpFeatures.UEIP
+    )
     # SD-Core takes the address of tunnels from here.
     ((resource,),) = (response.ip_resources,)
     assert (resource.ipv4, resource.network_instance) == (N3, b"\x08internet")
@@ -106,7 +109,9 @@ def test_a_session_comes_to_tunnels_once_its_gnb_is_known() -> None:
 def test_a_handover_changes_the_gnb_of_both_directions() -> None:
     bed = Bed()
     bed.attached()
-    now, before = bed.do("open5gs_handover", 1).sessions[1]
+    prepared = bed.do("open5gs_handover", 1)
+    (left,), (now, before) = prepared.left, prepared.sessions[1]
+    assert (left.ipv4, left.teid) == (FIRST, 0x201)
     assert now is not None and before is not None
     assert now.plane.uplinks == (Uplink(N3, SECOND, 0x1000, UE),)
     assert now.plane.downlinks == (Downlink(UE, N3, SECOND, 0x301, 1),)
@@ -204,7 +209,6 @@ def test_a_gnb_is_a_host_of_the_access_network(gnb: str) -> None:
         (WithoutEffect.USAGE_REPORTS, "open5gs_establishment", IeType.MEASUREMENT_METHOD),
         (WithoutEffect.USAGE_REPORTS, "free5gc_establishment", IeType.MEASUREMENT_METHOD),
         (WithoutEffect.BUFFERING, "open5gs_idle", IeType.APPLY_ACTION),
-        (WithoutEffect.END_MARKERS, "open5gs_handover", IeType.PFCPSMREQ_FLAGS),
     ],
 )
 def test_what_is_not_done_is_refused_unless_it_may_be_without_effect(
