@@ -249,8 +249,13 @@ class Core:
 
         return self._plan(self._compile(made()))
 
-    def plan_sessions(self, upf: IntentKey, changes: Sequence[Change]) -> Plan:
+    def plan_sessions(self, upf: IntentKey, changes: Sequence[Change], *, must: bool = False) -> Plan:
         """Rows of sessions of a Upf, and of its SMFs, that are others now.
+
+        Args:
+            upf: whose they are.
+            changes: of its rows.
+            must: they are as they were a moment ago: there is room for them.
 
         Raises:
             IntentConflict: tables have no room, there is no number left for a gNB, or the Upf is gone.
@@ -276,7 +281,8 @@ class Core:
             )
 
         compiled = self._compile(made())
-        self._refuse(compiled, [], upf.name)
+        if not must:
+            self._refuse(compiled, [], upf.name)
         return self._plan(compiled)
 
     def plan_forget(self, key: IntentKey, *, is_last: bool) -> Plan:

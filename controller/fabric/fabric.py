@@ -581,6 +581,8 @@ class Fabric:
                 self._reports.is_waiting(name)
         # In one turn: what opens on one switch waits for what closes on another only if both are known.
         self._control.adopt(plan)
+        for name in plan.gone:
+            self._acknowledgements.progressed(name)
         self.drains.adopt(plan, revision)
         if self.n4 is not None:
             self.n4.adopt(plan)

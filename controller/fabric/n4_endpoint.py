@@ -30,6 +30,7 @@ from p4fabric.controller.n4.pfcp import (
 )
 from p4fabric.controller.n4.pfcp import messages as m
 from p4fabric.controller.n4.transactions import Answers, Peer, Verdict
+from p4fabric.controller.turns import in_turns
 
 __all__ = ["MOST_TOGETHER", "MOST_WAITING", "Answer", "Asked", "N4Endpoint"]
 
@@ -181,7 +182,12 @@ class N4Endpoint(asyncio.DatagramProtocol):
             while len(requests) < MOST_TOGETHER and not queue.empty():
                 requests.append(queue.get_nowait())
             node = self._node(requests[0].smf)
-            answers = [None] * len(requests) if node is None else await self._answers_to(node, requests)
+            answers: list[bytes | None] = [None] * len(requests)
+            try:
+                if node is not None:
+                    answers = await self._answers_to(node, requests)
+            except Exception:  # Who is not answered asks again; others are to be answered.
+                _log.exception("requests of %s could not be answered", requests[0].smf)
             for request, answer in zip(requests, answers, strict=True):
                 sequence = request.header.sequence
                 if self._answers.answered(request.peer, sequence, request.datagram, answer, self._now()):
@@ -190,7 +196,7 @@ class N4Endpoint(asyncio.DatagramProtocol):
     async def _answers_to(self, node: Node, requests: Sequence[_Request]) -> list[bytes | None]:
         said: dict[int, Answer | MessageRefused] = {}
         asked: dict[int, Asked] = {}
-        for number, request in enumerate(requests):
+        async for number, request in in_turns(enumerate(requests)):
             try:
                 asked[number] = Asked(request.header, decode_body(request.header, request.datagram))
             except MessageRefused as error:

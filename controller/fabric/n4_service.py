@@ -13,8 +13,9 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
+from typing import NamedTuple
 
 from p4fabric.controller.compiler import FabricDelta
 from p4fabric.controller.compiler.served import ServedSession, SessionKey, SmfKey
@@ -35,6 +36,7 @@ from p4fabric.controller.names import IntentKey
 from p4fabric.controller.p4runtime.backoff import Backoff
 from p4fabric.controller.state import Change
 from p4fabric.controller.store import StoreError
+from p4fabric.controller.turns import in_turns
 
 __all__ = ["N4Service"]
 
@@ -55,6 +57,16 @@ class _Served:
     node: Node
     is_ending: bool = False
     """Its sessions are about to end, since it is gone or another one."""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Its SMFs take turns: what one lets go of and then has again must not be another's meanwhile."""
+
+
+class _Ended(NamedTuple):
+    """Sessions that have ended, and what switches hear of that."""
+
+    node: Node
+    made: Sequence[Prepared]
+    delta: FabricDelta
 
 
 class N4Service:
@@ -93,7 +105,7 @@ class N4Service:
         """Upfs that are others than those that are served; None: gone."""
         self._news = asyncio.Event()
         self._endpoint: N4Endpoint | None = None
-        self._later: asyncio.TaskGroup | None = None
+        self._ended: asyncio.Queue[_Ended] = asyncio.Queue()
         self._opened, self._settled = asyncio.Event(), asyncio.Event()
 
     def begin(self) -> None:
@@ -134,9 +146,10 @@ class N4Service:
         """Serve SMFs, for ever. Ends by cancellation only."""
         endpoint = N4Endpoint(self._address, _ntp_now(), self._node, self._carry_out)
         await self._open(endpoint)
-        async with asyncio.TaskGroup() as self._later:
-            self._later.create_task(endpoint.run(), name="N4 endpoint")
-            self._later.create_task(self._tend(), name="N4 nodes")
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(endpoint.run(), name="N4 endpoint")
+            tasks.create_task(self._tend(), name="N4 nodes")
+            tasks.create_task(self._give_back(), name="N4 sessions that have ended")
 
     async def _open(self, endpoint: N4Endpoint) -> None:
         backoff = Backoff(_FIRST_RETRY, _LONGEST_RETRY)
@@ -174,8 +187,8 @@ class N4Service:
                 key, intent = self._wanted.popitem()
                 try:
                     await self._become(key, intent)
-                except StoreError as error:
-                    _log.error("%s: cannot be kept, trying again: %s", key, error)
+                except Exception as error:
+                    _log.exception("%s: cannot be served, trying again", key, exc_info=error)
                     self._wanted.setdefault(key, intent)
                     await asyncio.sleep(_FIRST_RETRY)
             self._settled.set()
@@ -210,11 +223,8 @@ class N4Service:
 
     async def _end(self, served: _Served, smf: IPv4Address) -> None:
         """An SMF may control the node no more."""
-        prepared = served.node.removed(smf)
-        try:
-            await self._change(served, [prepared])
-        except MessageRefused as error:
-            raise StoreError(str(error)) from error
+        async with served.turn:
+            await self._change(served, [served.node.removed(smf)])
 
     def _rules(self, upf: Upf) -> NodeRules:
         """What sessions may be like, as networks are now."""
@@ -245,19 +255,20 @@ class N4Service:
         fails, each is tried by itself.
         """
         served = self._by_smf[smf]
-        node.rules = self._rules(served.upf)
-        try:
-            return await self._together(served, smf, requests)
-        except MessageRefused as error:
-            if len(requests) == 1:
-                return [error]
-        said: list[Answer | MessageRefused] = []
-        for one in requests:
+        async with served.turn:
+            node.rules = self._rules(served.upf)
             try:
-                said += await self._together(served, smf, [one])
+                return await self._together(served, smf, requests)
             except MessageRefused as error:
-                said.append(error)
-        return said
+                if len(requests) == 1:
+                    return [error]
+            said: list[Answer | MessageRefused] = []
+            for one in requests:
+                try:
+                    said += await self._together(served, smf, [one])
+                except MessageRefused as error:
+                    said.append(error)
+            return said
 
     async def _together(
         self, served: _Served, smf: IPv4Address, requests: Sequence[Asked]
@@ -269,15 +280,19 @@ class N4Service:
         """
         said: list[Answer | MessageRefused] = []
         made: list[Prepared] = []
-        for one in requests:
-            try:
-                prepared = served.node.prepare(smf, one.header, one.message)
-            except MessageRefused as error:
-                said.append(error)
-                continue
-            assert prepared.response is not None
-            said.append(Answer(prepared.response, prepared.seid))
-            made.append(prepared)
+        try:
+            async for one in in_turns(requests):
+                try:
+                    prepared = served.node.prepare(smf, one.header, one.message)
+                except MessageRefused as error:
+                    said.append(error)
+                    continue
+                made.append(prepared)
+                assert prepared.response is not None
+                said.append(Answer(prepared.response, prepared.seid))
+        except BaseException:
+            _take_back(served.node, made)
+            raise
         await self._change(served, made)
         return said
 
@@ -303,8 +318,7 @@ class N4Service:
                     await self._acknowledgements.wait(delta, but=away)
             except TimeoutError:
                 _log.warning("%s: switches are slow to end sessions", served.upf.key)
-            assert self._later is not None
-            self._later.create_task(self._done_later(served.node, made, delta))
+            self._ended.put_nowait(_Ended(served.node, made, delta))
             return
         try:
             if away:
@@ -313,7 +327,7 @@ class N4Service:
                 await self._acknowledgements.wait(delta)
         except (MessageRefused, TimeoutError) as error:
             _take_back(served.node, made)
-            await self._make(served, self._rows(served, [_reversed(one) for one in reversed(made)]))
+            await self._undo(served, made)
             if isinstance(error, MessageRefused):
                 raise
             raise MessageRefused(Cause.SYSTEM_FAILURE, "switches have not acknowledged it") from error
@@ -327,18 +341,35 @@ class N4Service:
         if access is not None and tunnel.ipv4 is not None and tunnel.teid is not None:
             await self._end_markers.send(access, upf.spec.n3_address, tunnel.ipv4, tunnel.teid)
 
-    async def _done_later(self, node: Node, made: Sequence[Prepared], delta: FabricDelta) -> None:
-        await self._acknowledgements.wait(delta)
-        for one in made:
-            node.done(one)
+    async def _undo(self, served: _Served, made: Sequence[Prepared]) -> None:
+        """Take rows back: no session stands of which its SMF was told that there is none."""
+        rows = self._rows(served, [_reversed(one) for one in reversed(made)])
+        while True:
+            try:
+                await self._make(served, rows, must=True)
+                return
+            except MessageRefused as error:
+                if error.cause is not Cause.SYSTEM_FAILURE:
+                    _log.error("%s: what was refused stays: %s", served.upf.key, error)
+                    return
+                _log.error("%s: cannot take back what was refused, trying again: %s", served.upf.key, error)
+                await asyncio.sleep(_FIRST_RETRY)
 
-    async def _make(self, served: _Served, rows: Sequence[Change]) -> Plan:
+    async def _give_back(self) -> None:
+        """Give to others what sessions had that have ended, once no switch has it, for ever."""
+        while True:
+            node, made, delta = await self._ended.get()
+            await self._acknowledgements.wait(delta)
+            for one in made:
+                node.done(one)
+
+    async def _make(self, served: _Served, rows: Sequence[Change], *, must: bool = False) -> Plan:
         key = served.upf.key
 
         def plan() -> Plan:
             if self._served.get(key) is not served:
                 raise MessageRefused(Cause.NO_ESTABLISHED_ASSOCIATION, f"{key} has begun again")
-            return self._core.plan_sessions(key, rows)
+            return self._core.plan_sessions(key, rows, must=must)
 
         try:
             return await self._changes.make(plan)
