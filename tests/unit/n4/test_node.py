@@ -311,3 +311,24 @@ def test_ue_addresses_are_those_of_pools_that_nobody_has_without_their_edges() -
     with pytest.raises(NotAvailable) as refused:
         stock.choose_ue_address("other", ipv4=True, ipv6=False)
     assert refused.value.cause is Cause.SERVICE_NOT_SUPPORTED
+
+
+def test_a_ue_address_is_chosen_once_for_all_pdrs_of_a_session_and_given_back() -> None:
+    bed = Bed()
+    bed.do("open5gs_association_setup")
+    datagram = octets("sdcore_establishment")
+    header = decode_header(datagram)
+    message = decode_body(header, datagram)
+    assert isinstance(message, m.SessionEstablishmentRequest)
+    chosen = UeIpAddress(choose_ipv4=True)
+    pdrs = tuple(replace(one, pdi=replace(one.pdi, ue_ip_addresses=(chosen,))) for one in message.create_pdrs)
+    prepared = bed.node.prepare(SMF, header, replace(message, create_pdrs=pdrs))
+    bed.node.done(prepared)
+    response, first = prepared.response, IPv4Address("10.45.0.1")
+    assert isinstance(response, m.SessionEstablishmentResponse)
+    told = {one.pdr_id: [ue.ipv4 for ue in one.ue_ip_addresses] for one in response.created_pdrs}
+    assert told == {1: [first], 2: [first]}
+    bed.do("sdcore_activate", 1)
+    assert [one.ue for one in bed.node.sessions[1].plane.downlinks] == [first]
+    bed.do("open5gs_deletion", 1)
+    assert not bed.stock._chosen and not bed.stock._owners
