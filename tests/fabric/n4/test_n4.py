@@ -300,3 +300,47 @@ async def test_all_that_is_said_is_dissected_without_a_complaint(tmp_path: Path)
     assert len(said) == len(smf.said) > 10
     for one in said:
         assert "Packet Forwarding Control Protocol" in one and not complaints(one), one
+
+
+async def test_two_smfs_at_once_have_sessions_of_their_own(tmp_path: Path) -> None:
+    async with bed(tmp_path, upf(smfs=["127.0.0.1", "127.0.0.2"])) as it:
+        other = await Smf.open("127.0.0.2")
+        other.port = it.smf.port
+        assert (await it.smf.associate()).cause == ACCEPTED
+        assert (await other.ask(smf_named(other, "10.0.0.44"))).cause == ACCEPTED
+        one, two = await asyncio.gather(
+            many(it.smf, "10.45.1.0", "10.0.0.4"), many(other, "10.45.2.0", "10.0.0.44")
+        )
+        teids = [teid for found in (one, two) for teid in found.values()]
+        assert len(set(teids)) == len(teids) == 2 * SESSIONS
+        for ue, teid in (*list(one.items())[::7], *list(two.items())[::7]):
+            assert await it.goes_up(FIRST, teid, ue) and await it.goes_down(ue) == (FIRST, 0x201, 1)
+        other.close()
+
+
+SESSIONS = 30
+
+
+async def many(smf: Smf, first: str, node_id: str) -> dict[str, int]:
+    """Establish and connect sessions, all of them asked for before any answer is looked at.
+
+    Returns:
+        The uplink TEIDs by UE.
+    """
+    ues = [str(IPv4Address(first) + number) for number in range(1, SESSIONS + 1)]
+    for number, ue in enumerate(ues):
+        request = octets("open5gs_establishment").replace(IPv4Address(UE).packed, IPv4Address(ue).packed)
+        request = request.replace((0xD3).to_bytes(8, "big"), (0x1000 + number).to_bytes(8, "big"))
+        request = request.replace(
+            ie(60, b"\x00", IPv4Address("10.0.0.4").packed), ie(60, b"\x00", IPv4Address(node_id).packed)
+        )
+        smf.send(smf.numbered(request))
+    found: dict[str, int] = {}
+    for _ in ues:
+        answer = await smf.hear()
+        assert answer.cause == ACCEPTED
+        found[ues[answer.seid - 0x1000]] = answer.f_teids[2][0]
+        smf.send(smf.numbered(octets("open5gs_activate"), answer.up_seid))
+    for _ in ues:
+        assert (await smf.hear()).cause == ACCEPTED
+    return found
