@@ -14,7 +14,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from p4fabric.controller.compiler import FabricDelta
@@ -25,13 +25,14 @@ from p4fabric.controller.fabric.acknowledged import Acknowledgements
 from p4fabric.controller.fabric.changes import StateChanges
 from p4fabric.controller.fabric.end_markers import EndMarkers
 from p4fabric.controller.fabric.n4_endpoint import Answer, Asked, N4Endpoint
+from p4fabric.controller.fabric.n4_rules import access_of, is_same_node, rules_of
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf_node import Upf
 from p4fabric.controller.n4.node import Association, Kept, Node, Prepared
 from p4fabric.controller.n4.pfcp import Cause, MessageRefused
 from p4fabric.controller.n4.pfcp.values import OuterHeaderCreation
 from p4fabric.controller.n4.stock import NodeStock
-from p4fabric.controller.n4.user_plane import DataNetwork, NodeRules
+from p4fabric.controller.n4.user_plane import NodeRules
 from p4fabric.controller.names import IntentKey
 from p4fabric.controller.p4runtime.backoff import Backoff
 from p4fabric.controller.state import Change
@@ -169,7 +170,7 @@ class N4Service:
     def _want(self, key: IntentKey, intent: Upf | None) -> None:
         self._wanted[key] = intent
         served = self._served.get(key)
-        if served is not None and (intent is None or not _is_same_node(served.upf, intent)):
+        if served is not None and (intent is None or not is_same_node(served.upf, intent)):
             served.is_ending = True
         elif served is not None and intent is not None:
             served.upf = intent
@@ -228,21 +229,7 @@ class N4Service:
 
     def _rules(self, upf: Upf) -> NodeRules:
         """What sessions may be like, as networks are now."""
-        spec = upf.spec
-        access = self._network(_access(upf))
-        where: list[IPv4Network] = []
-        gateways: frozenset[IPv4Address] = frozenset()
-        if access is not None:
-            prefixes = (*access.spec.subnets, *(route.prefix for route in access.spec.routes))
-            where = [prefix for prefix in prefixes if isinstance(prefix, IPv4Network)]
-            gateways = frozenset(one for one in access.spec.gateways if isinstance(one, IPv4Address))
-        networks = {
-            one.dnn: DataNetwork(
-                one.dnn, tuple(pool for pool in one.ue_pools if isinstance(pool, IPv4Network))
-            )
-            for one in spec.data_networks
-        }
-        return NodeRules(spec.n3_address, networks, tuple(where), gateways, frozenset(spec.without_effect))
+        return rules_of(upf, self._network(access_of(upf)))
 
     # Requests.
 
@@ -337,7 +324,7 @@ class N4Service:
                 await self._say_end(served.upf, tunnel)
 
     async def _say_end(self, upf: Upf, tunnel: OuterHeaderCreation) -> None:
-        access = self._network(_access(upf))
+        access = self._network(access_of(upf))
         if access is not None and tunnel.ipv4 is not None and tunnel.teid is not None:
             await self._end_markers.send(access, upf.spec.n3_address, tunnel.ipv4, tunnel.teid)
 
@@ -406,20 +393,6 @@ def _reversed(prepared: Prepared) -> Prepared:
         prepared,
         sessions={seid: (before, now) for seid, (now, before) in prepared.sessions.items()},
         associations={smf: (before, now) for smf, (now, before) in prepared.associations.items()},
-    )
-
-
-def _access(upf: Upf) -> IntentKey:
-    return IntentKey(Network.__name__, upf.tenant, upf.spec.access_network)
-
-
-def _is_same_node(before: Upf, now: Upf) -> bool:
-    """Whether sessions of one may stand at the other."""
-    one, other = before.spec, now.spec
-    return (one.access_network, one.n3_address, one.data_networks) == (
-        other.access_network,
-        other.n3_address,
-        other.data_networks,
     )
 
 
