@@ -20,6 +20,7 @@ from p4fabric.controller.compiler.output import CounterSource
 from p4fabric.controller.core.capacity import Capacity
 from p4fabric.controller.core.rows import PersistedRow
 from p4fabric.controller.intents import FieldError, IntentDocument, IntentError, parse_intent
+from p4fabric.controller.intents.document import Need
 from p4fabric.controller.intents.kinds.firewall import FirewallPolicy
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.metadata import Description, Metadata
@@ -143,6 +144,9 @@ class Core:
             view.links,
             self.cables,
             view.drains,
+            view.upf_sessions,
+            view.smfs,
+            view.upf_starts,
             self.gone,
         )
         """The tables that a store keeps."""
@@ -230,6 +234,57 @@ class Core:
             raise IntentConflict(errors, code=Code.NO_ROOM)
         return self._plan(compiled)
 
+    def plan_no_sessions(self, upf: IntentKey, started: int) -> Plan:
+        """A Upf begins again, without SMFs and sessions.
+
+        Args:
+            upf: which one; it may be gone meanwhile.
+            started: its recovery time stamp.
+        """
+
+        def made() -> Iterator[Change]:
+            yield from self._end_sessions(upf)
+            if self.view.catalogue.get(upf) is not None:
+                yield Change(self.view.upf_starts, upf, started)
+
+        return self._plan(self._compile(made()))
+
+    def plan_sessions(self, upf: IntentKey, changes: Sequence[Change], *, must: bool = False) -> Plan:
+        """Rows of sessions of a Upf, and of its SMFs, that are others now.
+
+        Args:
+            upf: whose they are.
+            changes: of its rows.
+            must: they are as they were a moment ago: there is room for them.
+
+        Raises:
+            IntentConflict: tables have no room, there is no number left for a gNB, or the Upf is gone.
+        """
+        view = self.view
+        sessions = [change for change in changes if change.table is view.upf_sessions]
+        if any(change.value is not None for change in changes) and view.catalogue.get(upf) is None:
+            raise IntentConflict([FieldError("name", upf.name, f"{upf} does not exist", Code.NOT_FOUND)])
+
+        def made() -> Iterator[Change]:
+            before = [
+                need
+                for change in sessions
+                if (served := view.upf_sessions.get(change.key)) is not None
+                for need in served.needs(change.key)
+            ]
+            for change in changes:
+                if change.table is view.upf_sessions and change.value is not None:
+                    yield from view.numbers.give_needed(change.value.needs(change.key), upf.name)
+                yield change
+            yield from view.numbers.take_back(
+                need for need in dict.fromkeys(before) if not self._is_needed(need.pool, need.key)
+            )
+
+        compiled = self._compile(made())
+        if not must:
+            self._refuse(compiled, [], upf.name)
+        return self._plan(compiled)
+
     def plan_forget(self, key: IntentKey, *, is_last: bool) -> Plan:
         """Forget an intent that this version refuses, and give back its numbers.
 
@@ -244,7 +299,7 @@ class Core:
             yield from self.view.places.remove(key)
             for given, number in list(numbers.given.rows()):
                 concerned = is_last or given.key == str(key)
-                if concerned and not self.view.catalogue.needs(given.pool, given.key):
+                if concerned and not self._is_needed(given.pool, given.key):
                     yield Change(numbers.given, given, None)
                     yield Change(numbers.resting, Number(given.pool, number), given.key)
 
@@ -362,11 +417,28 @@ class Core:
             yield self.view.catalogue.remove(key)
             yield Change(self.metadata, key, None)
             yield from self.view.places.remove(key)
+            yield from self._end_sessions(key)
             yield from self._take_back(before)
 
     def _take_back(self, before: IntentDocument) -> Iterator[Change]:
-        needs = [need for need in before.needed if not self.view.catalogue.needs(need.pool, need.key)]
+        needs = [need for need in before.needed if not self._is_needed(need.pool, need.key)]
         return self.view.numbers.take_back(needs)
+
+    def _end_sessions(self, upf: IntentKey) -> Iterator[Change]:
+        """Nothing is left of what SMFs have established at a Upf."""
+        view = self.view
+        needs: dict[Need, None] = {}
+        for key in view.sessions_of.of(upf):
+            needs.update(dict.fromkeys(view.upf_sessions[key].needs(key)))
+            yield Change(view.upf_sessions, key, None)
+        for smf in view.smfs_of.of(upf):
+            yield Change(view.smfs, smf, None)
+        yield Change(view.upf_starts, upf, None)
+        yield from view.numbers.take_back(need for need in needs if not self._is_needed(need.pool, need.key))
+
+    def _is_needed(self, pool: str, key: str) -> bool:
+        """Whether an intent or a session needs a number."""
+        return self.view.catalogue.needs(pool, key) or self.view.session_needs.has((pool, key))
 
     def _state_hosts(self, before: IntentDocument | None, now: IntentDocument | None) -> Iterator[Change]:
         old, new = _stated_hosts(before), _stated_hosts(now)

@@ -17,10 +17,12 @@ from p4fabric.controller.compiler.output import CounterSource
 from p4fabric.controller.config import FabricConfig
 from p4fabric.controller.core import Capacity, Core, Plan
 from p4fabric.controller.explain.question import Question
+from p4fabric.controller.fabric.acknowledged import Acknowledgements
 from p4fabric.controller.fabric.changes import StateChanges
 from p4fabric.controller.fabric.control import Control
 from p4fabric.controller.fabric.core_thread import CoreThread
 from p4fabric.controller.fabric.drains import Drains
+from p4fabric.controller.fabric.end_markers import EndMarkers
 from p4fabric.controller.fabric.errors import UnknownSwitch
 from p4fabric.controller.fabric.explaining import ExplainedFlow, FlowExplainer
 from p4fabric.controller.fabric.figures import Figures, switch_facts, switch_view
@@ -29,6 +31,7 @@ from p4fabric.controller.fabric.incident_service import IncidentService, kept_in
 from p4fabric.controller.fabric.intents import Intents
 from p4fabric.controller.fabric.ipfix_export import IpfixExport
 from p4fabric.controller.fabric.kept import documents_of, rows_of
+from p4fabric.controller.fabric.n4_service import N4Service
 from p4fabric.controller.fabric.observation import Observation
 from p4fabric.controller.fabric.observed import ObservedChanges
 from p4fabric.controller.fabric.operations import Operations
@@ -224,6 +227,7 @@ class Fabric:
             self.bus.publish,
         )
         """Switches and links that are drained, or come back."""
+        self._acknowledgements = Acknowledgements(self._switches.get, self._control.gone.__contains__)
         self._reports = SwitchReports(
             names,
             self._control,
@@ -232,6 +236,7 @@ class Fabric:
             self.incidents,
             guard,
             self._changed_by_switch,
+            self._acknowledgements.progressed,
         )
         barrier, gate, pipelines = Barrier(self._physical.links.far_end), ConnectGate(), SharedPipelines()
         for switch in config.switches:
@@ -260,6 +265,19 @@ class Fabric:
             self._look_again,
         )
         """What an operator says that nobody can see."""
+        self.n4 = (
+            None
+            if config.n4 is None
+            else N4Service(
+                config.n4,
+                self._core,
+                self._changes,
+                self._acknowledgements,
+                self._physical.attachments.network,
+                EndMarkers(self._physical.hosts.directory, self._send),
+            )
+        )
+        """What SMFs ask for; None: the configuration has no place to listen at."""
         self._explainer = FlowExplainer(
             self._core,
             self._thread,
@@ -319,6 +337,10 @@ class Fabric:
         )
         for name, switch in self._switches.items():
             switch.begin(desired.get(name, {}), self._core.compiler.revision)
+        for session in contents.sessions:
+            self._physical.hosts.session_changed(session.value.key, session.value.served)
+        if self.n4 is not None:
+            self.n4.begin()
         await self.intents.begin()
 
     def end_streams(self) -> None:
@@ -345,6 +367,8 @@ class Fabric:
                 tasks.create_task(self._observed.run(), name="observed changes")
                 tasks.create_task(self.observation.run(), name="observation")
                 tasks.create_task(self.incidents.run(), name="incidents")
+                if self.n4 is not None:
+                    tasks.create_task(self.n4.run(), name="N4")
         finally:
             self._thread.close()
 
@@ -548,13 +572,20 @@ class Fabric:
     async def _adopt(self, plan: Plan, revision: int | None) -> None:
         """Act upon a change that was committed."""
         await self.intents.take(plan, revision)
+        for row in plan.rows:
+            if row.table == self._core.view.upf_sessions.name:
+                self._physical.hosts.session_changed(row.key, row.value)
         await self._count(plan.counters)
         for name in plan.delta.switches:
             if name in self._switches and self._switches[name].connected:
                 self._reports.is_waiting(name)
         # In one turn: what opens on one switch waits for what closes on another only if both are known.
         self._control.adopt(plan)
+        for name in plan.gone:
+            self._acknowledgements.progressed(name)
         self.drains.adopt(plan, revision)
+        if self.n4 is not None:
+            self.n4.adopt(plan)
         judged = plan.compiled.judged.items()
         self._say_problems({key: found for key, found in judged if plan.intents.get(key, found) is not None})
         self._status.changed()

@@ -37,6 +37,7 @@ class SwitchReports(SessionListener):
         incidents: IncidentService,
         guard: RemovalGuard,
         status_changed: Callable[[], None],
+        acknowledged: Callable[[SwitchName], None],
     ) -> None:
         """Make it; every switch counts as away from now on.
 
@@ -48,10 +49,12 @@ class SwitchReports(SessionListener):
             incidents: given reports of congestion and drops.
             guard: says why a switch is not written to.
             status_changed: told when the status of the fabric may be another one.
+            acknowledged: told when a switch has acknowledged something, came, or went.
         """
         self._control, self._physical, self._observation = control, physical, observation
         self._incidents = incidents
         self._guard, self._status_changed = guard, status_changed
+        self._acknowledged = acknowledged
         self.connection_changed = dict.fromkeys(switches, time.time())
         """When each switch was connected or went away, in seconds since 1970."""
         self._waiting_since: dict[SwitchName, float] = {}
@@ -66,6 +69,7 @@ class SwitchReports(SessionListener):
         self._control.statuses.hold(progress.switch, self._guard.reason(progress.switch))
         self._control.progressed(progress)
         self._status_changed()
+        self._acknowledged(progress.switch)
         if progress.summary.in_sync:
             self._physical.links.switch_ready(progress.switch)
             since = self._waiting_since.pop(progress.switch, None)
@@ -81,6 +85,7 @@ class SwitchReports(SessionListener):
         self._control.statuses.hold(switch, self._guard.reason(switch))
         self._control.connection(switch, state.epoch if connected else None)
         self._status_changed()
+        self._acknowledged(switch)
         if connected is not before:
             self.connection_changed[switch] = time.time()
         self._physical.connection(switch, connected)

@@ -13,6 +13,9 @@
 | `drained-links/SWITCH/PORT/SWITCH/PORT` | the same of a link |
 | `switches/gone/NAME` | when an operator said that this switch will not come back |
 | `unsettled/NAME` | how many of a switch's entries may not have followed the changes that were kept |
+| `upf-sessions/KIND/TENANT/NAME/SEID` | a session that an SMF established, and what it comes to |
+| `upf-smfs/KIND/TENANT/NAME/ADDRESS` | an SMF that is associated with a Upf, and its recovery time stamp |
+| `upf-starts/KIND/TENANT/NAME` | the recovery time stamp of a Upf |
 | `tokens/NAME` | a token of the API without its secret; `controller/access` reads and writes them |
 | `secrets/NAME` | random bytes, not JSON; the store's own |
 
@@ -33,13 +36,18 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, StrictStr, ValidationError
 
+from p4fabric.controller.compiler.served import ServedSession, SessionKey, SmfKey
 from p4fabric.controller.intents.metadata import Description, Metadata
 from p4fabric.controller.intents.owners import Owners
+from p4fabric.controller.n4 import kept as n4_kept
+from p4fabric.controller.n4.node import Association, Kept
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.store.revisions import Listing, Record
 from p4fabric.controller.store.values import (
+    AssociatedSmf,
     DrainedLink,
     DrainedSwitch,
+    EstablishedSession,
     GivenNumber,
     GoneSwitch,
     RestingNumber,
@@ -47,6 +55,7 @@ from p4fabric.controller.store.values import (
     StoredHost,
     StoredIntent,
     UnsettledSwitch,
+    UpfStart,
     Value,
 )
 from p4fabric.controller.topology.drain import Drain
@@ -164,6 +173,19 @@ class _Gone(_Fields):
 
 class _Unsettled(_Fields):
     entries: StrictInt
+
+
+class _Session(_Fields):
+    accessNetwork: StrictStr
+    kept: dict[str, Any]
+
+
+class _Smf(_Fields):
+    association: dict[str, Any]
+
+
+class _Start(_Fields):
+    started: StrictInt
 
 
 F = TypeVar("F", bound=_Fields)
@@ -345,6 +367,39 @@ _KINDS: Mapping[type[Any], _Kind[Any, Any]] = {
         lambda unsettled: {"entries": unsettled.entries},
         lambda parts, fields: UnsettledSwitch(SwitchName(parts[0]), fields.entries),
     ),
+    EstablishedSession: _Kind[EstablishedSession, _Session](
+        "upf-sessions/",
+        4,
+        _Session,
+        lambda session: (*_intent_path(session.key.upf), session.key.seid),
+        lambda session: {
+            "accessNetwork": session.served.access_network,
+            "kept": n4_kept.dump(session.served.kept),
+        },
+        lambda parts, fields: EstablishedSession(
+            SessionKey(_intent_key(parts[:3]), int(parts[3])),
+            ServedSession(n4_kept.load(fields.kept, Kept), fields.accessNetwork),
+        ),
+    ),
+    AssociatedSmf: _Kind[AssociatedSmf, _Smf](
+        "upf-smfs/",
+        4,
+        _Smf,
+        lambda smf: (*_intent_path(smf.key.upf), smf.key.address),
+        lambda smf: {"association": n4_kept.dump(smf.association)},
+        lambda parts, fields: AssociatedSmf(
+            SmfKey(_intent_key(parts[:3]), IPv4Address(parts[3])),
+            n4_kept.load(fields.association, Association),
+        ),
+    ),
+    UpfStart: _Kind[UpfStart, _Start](
+        "upf-starts/",
+        3,
+        _Start,
+        lambda start: _intent_path(start.upf),
+        lambda start: {"started": start.started},
+        lambda parts, fields: UpfStart(_intent_key(parts), fields.started),
+    ),
 }
 
 _BY_FIRST_PART = {kind.prefix.partition("/")[0]: kind for kind in _KINDS.values()}
@@ -407,6 +462,9 @@ class Contents:
     drained_links: tuple[Stored[DrainedLink], ...]
     gone: tuple[Stored[GoneSwitch], ...]
     unsettled: tuple[Stored[UnsettledSwitch], ...]
+    sessions: tuple[Stored[EstablishedSession], ...]
+    smfs: tuple[Stored[AssociatedSmf], ...]
+    upf_starts: tuple[Stored[UpfStart], ...]
     not_understood: tuple[NotUnderstood, ...]
     """What stays as it is; an operator should hear of it."""
 
@@ -423,6 +481,8 @@ class Contents:
             yield from more
         yield from self.drained_switches
         yield from self.drained_links
+        for sessions in (self.sessions, self.smfs, self.upf_starts):
+            yield from sessions
 
 
 def read(listing: Listing) -> Contents:
@@ -448,6 +508,9 @@ def read(listing: Listing) -> Contents:
         drained_links=tuple(found[DrainedLink]),
         gone=tuple(found[GoneSwitch]),
         unsettled=tuple(found[UnsettledSwitch]),
+        sessions=tuple(found[EstablishedSession]),
+        smfs=tuple(found[AssociatedSmf]),
+        upf_starts=tuple(found[UpfStart]),
         not_understood=tuple(not_understood),
     )
 

@@ -82,6 +82,7 @@ from p4fabric.controller.intents.kinds.firewall import FirewallPolicy
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.service import Service
 from p4fabric.controller.intents.kinds.upf import UpfSession
+from p4fabric.controller.intents.kinds.upf_node import Upf
 from p4fabric.controller.intents.kinds.watch import TelemetryWatch
 from p4fabric.controller.names import IntentKey
 from p4fabric.controller.principals import Role
@@ -161,6 +162,7 @@ __all__ = [
     "TopDocument",
     "Unauthenticated",
     "UnexpectedAnswer",
+    "Upf",
     "UpfSession",
     "WaitTimeout",
     "WatchedQueueDocument",

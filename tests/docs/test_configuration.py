@@ -21,6 +21,7 @@ from p4fabric.controller.config import (
     FabricConfig,
     HostsConfig,
     LogConfig,
+    N4Config,
     StoreConfig,
     TablesConfig,
     TelemetryConfig,
@@ -47,6 +48,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "telemetry.incidents": IncidentsConfig,
     "telemetry.ipfix": IpfixConfig,
     "log": LogConfig,
+    "n4": N4Config,
 }
 
 

@@ -47,13 +47,14 @@ __all__ = [
     "Trust",
     "address_in",
     "address_resource",
+    "in_a_ue_pool",
 ]
 
 ROUTER_MAC = MacAddress.parse("02:00:5e:00:00:01")
 """The fabric's own address in every network, at every leaf: an anycast gateway."""
 
 # Subjects of facts; see `Network.facts`.
-SUBNET, ROUTE = "subnet", "route"
+SUBNET, ROUTE, UE_POOL = "subnet", "route", "pool of UE addresses"
 EDGE_PORT = "edge port"
 """A port: the networks that are open there, as (key, index of the attachment)."""
 EDGE_PORTS = "edge ports"
@@ -93,6 +94,12 @@ def address_in(resource: tuple[object, ...]) -> IpAddress:
     _, _, version, number = resource
     assert isinstance(number, int)
     return IPv4Address(number) if version == 4 else IPv6Address(number)
+
+
+def in_a_ue_pool(tenant: TenantName, address: IpAddress, catalogue: Catalogue) -> str | None:
+    """Why an address is no other's: UEs of a Upf may be given it; None: it is in no pool."""
+    found = catalogue.prefix_of(UE_POOL, tenant, address)
+    return None if found is None else f"{address} lies in {found[0]} of {found[1]}, which is for UEs"
 
 
 class Trust(StrEnum):
