@@ -22,7 +22,7 @@
 // last leaf look at.
 //
 // All tables start empty and nothing passes: ports, networks, sources and egress are opened by entries. Every
-// drop in ingress counts by port and reason (drops.p4).
+// drop counts by port and reason (drops.p4), and some are reported by a copy (drop_watch.p4).
 // A virtual IP's replies are turned back where they leave the fabric; congestion is judged on every
 // queue that an entry watches, and reported by a copy of the packet that met it.
 
@@ -36,6 +36,7 @@
 #include "include/checksum.p4"
 #include "include/drops.p4"
 #include "include/policer.p4"
+#include "include/drop_watch.p4"
 #include "include/packet_io.p4"
 #include "include/port_filter.p4"
 #include "include/packet_check.p4"
@@ -70,6 +71,7 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
     UpfDownlink() upf_downlink;
     Routing() routing;
     Bridging() bridging;
+    DropWatch() drop_watch;
 
     action discard(drop_reason_t reason) {
         ingress_drops.count((bit<32>) standard_metadata.ingress_port << 5 | (bit<32>) reason);
@@ -123,6 +125,12 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
         }
         if (reason != DROP_NONE) {
             discard(reason);
+            bool report;
+            drop_watch.apply(meta, standard_metadata, standard_metadata.ingress_port, reason,
+                             standard_metadata.ingress_global_timestamp, report);
+            if (report) {
+                clone_preserving_field_list(CloneType.I2E, REPORT_CLONE_SESSION, REPORT_FIELDS);
+            }
         }
     }
 }
@@ -134,6 +142,7 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta,
     LoadBalancerReply() load_balancer_reply;
     CongestionWatch() congestion_watch;
     UpfEncapsulation() upf_encapsulation;
+    DropWatch() drop_watch;
     Reports() reports;
 
     action discard(drop_reason_t reason) {
@@ -143,6 +152,7 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta,
 
     apply {
         if (standard_metadata.instance_type == INSTANCE_TYPE_EGRESS_CLONE
+            || standard_metadata.instance_type == INSTANCE_TYPE_INGRESS_CLONE
             || standard_metadata.instance_type == INSTANCE_TYPE_DEFLECTED) {
             reports.apply(hdr, meta, standard_metadata);
             return;
@@ -156,21 +166,28 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta,
         if (standard_metadata.ingress_port == CPU_PORT) {
             return;
         }
-        bool permitted;
-        egress_vlan.apply(hdr, meta, standard_metadata, permitted);
+        drop_reason_t reason;
+        bool report;
+        egress_vlan.apply(hdr, meta, standard_metadata, reason);
         // A flooded frame does not go back where it came from.
-        if (!permitted || (standard_metadata.instance_type == INSTANCE_TYPE_REPLICATION
-                           && standard_metadata.egress_port == standard_metadata.ingress_port)) {
+        if (standard_metadata.instance_type == INSTANCE_TYPE_REPLICATION
+            && standard_metadata.egress_port == standard_metadata.ingress_port) {
             mark_to_drop(standard_metadata);
             return;
         }
-        bool dropped;
-        load_balancer_reply.apply(hdr, meta, dropped);
-        if (dropped) {
-            discard(DROP_FRAGMENT_REPLY);
+        if (reason == DROP_NONE) {
+            load_balancer_reply.apply(hdr, meta, reason);
+        }
+        if (reason != DROP_NONE) {
+            discard(reason);
+            drop_watch.apply(meta, standard_metadata, standard_metadata.egress_port, reason,
+                             standard_metadata.egress_global_timestamp, report);
+            meta.reported.egress_port = standard_metadata.egress_port;
+            if (report) {
+                clone_preserving_field_list(CloneType.E2E, REPORT_CLONE_SESSION, REPORT_FIELDS);
+            }
             return;
         }
-        bool report;
         congestion_watch.apply(meta, standard_metadata, report);
         if (report) {
             clone_preserving_field_list(CloneType.E2E, REPORT_CLONE_SESSION, REPORT_FIELDS);

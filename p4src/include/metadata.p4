@@ -6,8 +6,10 @@
 
 const bit<8> REPORT_FIELDS = 1;     // the field list that a copy for a report keeps
 
-// What a report says of a packet; written by CongestionWatch, and of deflected packets by DeflectedReport.
+// What a report says of a packet; written by CongestionWatch or DropWatch, and of deflected packets by Reports.
 struct reported_t {
+    @field_list(REPORT_FIELDS) bit<8>  reason;        // why it was dropped; 0: it was not
+    @field_list(REPORT_FIELDS) bit<1>  opened;        // UpfUplink: it came in a tunnel, which was opened
     @field_list(REPORT_FIELDS) bit<9>  ingress_port;
     @field_list(REPORT_FIELDS) bit<9>  egress_port;
     @field_list(REPORT_FIELDS) bit<8>  priority;      // of the queue
@@ -95,6 +97,7 @@ struct metadata_t {
     tunnel_t       tunnel;
     bool           translated;    // LoadBalancer; LoadBalancerReply
     reported_t     reported;
+    bool           as_it_came;    // Reports: a dropped packet is shown with the checksum that it had
 }
 
 #endif

@@ -79,13 +79,12 @@ control PortFilter(inout headers_t hdr, inout metadata_t meta,
 
 // Puts the network's tag on, takes it off, or drops what may not leave here.
 control EgressVlan(inout headers_t hdr, inout metadata_t meta,
-                   inout standard_metadata_t standard_metadata, out bool permitted) {
+                   inout standard_metadata_t standard_metadata, out drop_reason_t reason) {
     action deny() {
-        permitted = false;
+        reason = DROP_CLOSED;
     }
 
     action edge_untagged() {
-        permitted = true;
         meta.to_edge = true;
         if (hdr.vlan.isValid()) {
             hdr.ethernet.ether_type = hdr.vlan.ether_type;
@@ -106,13 +105,11 @@ control EgressVlan(inout headers_t hdr, inout metadata_t meta,
 
     // The tag that the network has at this port, whatever its id on the fabric's links.
     action edge_tagged(vlan_id_t tag) {
-        permitted = true;
         meta.to_edge = true;
         push_tag(tag);
     }
 
     action fabric_tagged() {
-        permitted = true;
         meta.to_edge = false;
         push_tag(meta.vlan_id);
     }
@@ -129,7 +126,7 @@ control EgressVlan(inout headers_t hdr, inout metadata_t meta,
     }
 
     apply {
-        permitted = false;
+        reason = DROP_NONE;
         egress_vlan.apply();
     }
 }

@@ -46,6 +46,10 @@ const bit<48> REPORT_INTERVAL = 5000;             // 200 ARP and 200 ND reports 
 const bit<48> REPORT_TOLERANCE = 500000;
 const bit<48> HEALTH_REPLY_INTERVAL = 20000;      // 50 answers to health checks a second, 26 at once
 const bit<48> HEALTH_REPLY_TOLERANCE = 500000;
+const bit<48> DROP_REPORT_INTERVAL = 200000;      // of a port's drops for one reason 5 reports a second, 6 at once
+const bit<48> DROP_REPORT_TOLERANCE = 1000000;
+const bit<48> ALL_DROP_REPORTS_INTERVAL = 2000;   // of a switch 500 a second, 251 at once
+const bit<48> ALL_DROP_REPORTS_TOLERANCE = 500000;
 const bit<48> FLOOD_TOLERANCE = 100000;           // 100 ms' worth of the network's rate at once
 
 // The queue of packet-outs and packet-ins; nothing else's. Reports have queue 6, by their clone session.

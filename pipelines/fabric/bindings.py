@@ -1160,7 +1160,40 @@ class FloodPolicerDue(RegisterCell):
 
 
 @dataclass(frozen=True)
-class Unreported(RegisterCell):
+class FabricIngressDropWatchPolicerDue(RegisterCell):
+    """A cell of `FabricIngress.drop_watch.policer.due`, which has 16,384."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 382582052
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.drop_watch.policer.due"
+    SIZE: ClassVar[int] = 16384
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class FabricIngressDropWatchSwitchPolicerDue(RegisterCell):
+    """A cell of `FabricIngress.drop_watch.switch_policer.due`, which has 1."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 369936347
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.drop_watch.switch_policer.due"
+    SIZE: ClassVar[int] = 1
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class FabricIngressDropWatchUnreported(RegisterCell):
+    """A cell of `FabricIngress.drop_watch.unreported`, which has 16,384."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 370851090
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.drop_watch.unreported"
+    SIZE: ClassVar[int] = 16384
+    TYPE: ClassVar[DataType] = Bits(32)
+
+
+@dataclass(frozen=True)
+class CongestionWatchUnreported(RegisterCell):
     """A cell of `FabricEgress.congestion_watch.unreported`, which has 4,096."""
 
     value: int
@@ -1457,6 +1490,39 @@ class Queue7(RegisterCell):
 
 
 @dataclass(frozen=True)
+class FabricEgressDropWatchPolicerDue(RegisterCell):
+    """A cell of `FabricEgress.drop_watch.policer.due`, which has 16,384."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 378338063
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.drop_watch.policer.due"
+    SIZE: ClassVar[int] = 16384
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class FabricEgressDropWatchSwitchPolicerDue(RegisterCell):
+    """A cell of `FabricEgress.drop_watch.switch_policer.due`, which has 1."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 375871944
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.drop_watch.switch_policer.due"
+    SIZE: ClassVar[int] = 1
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class FabricEgressDropWatchUnreported(RegisterCell):
+    """A cell of `FabricEgress.drop_watch.unreported`, which has 16,384."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 382259830
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.drop_watch.unreported"
+    SIZE: ClassVar[int] = 16384
+    TYPE: ClassVar[DataType] = Bits(32)
+
+
+@dataclass(frozen=True)
 class Sequence(RegisterCell):
     """A cell of `FabricEgress.reports.sequence`, which has 4."""
 
@@ -1538,7 +1604,10 @@ BINDINGS = Bindings.of(
         ReportPolicerDue,
         ReplyPolicerDue,
         FloodPolicerDue,
-        Unreported,
+        FabricIngressDropWatchPolicerDue,
+        FabricIngressDropWatchSwitchPolicerDue,
+        FabricIngressDropWatchUnreported,
+        CongestionWatchUnreported,
         ReportedFlows,
         CongestionWatchDue,
         Row10,
@@ -1565,6 +1634,9 @@ BINDINGS = Bindings.of(
         Queue5,
         Queue6,
         Queue7,
+        FabricEgressDropWatchPolicerDue,
+        FabricEgressDropWatchSwitchPolicerDue,
+        FabricEgressDropWatchUnreported,
         Sequence,
     ),
     packet_in=PacketInMetadata,

@@ -75,6 +75,8 @@ def test_all_reasons_are_watched_where_a_network_is_open_and_those_that_need_non
         }  # fmt: skip
     assert {p.port.port for p in points} == {1, 2, 40}
     assert {p.direction for p in points if p.reason is DropReason.FRAGMENT_REPLY} == {Direction.EGRESS}
+    closed = {(p.port.port, p.direction) for p in points if p.reason is DropReason.CLOSED}
+    assert closed == {(port, direction) for port in (1, 2, 40) for direction in Direction}
     assert len({p.cell for p in points}) == len(points)
     # A switch that does not say which ports it has, as bmv2.
     silent = Switch(LEAF, 1, Role.LEAF, link_ports=(Port(100),))
