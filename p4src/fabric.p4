@@ -8,7 +8,9 @@
 //                                            controller                                                ▼
 //                                                                     FlowKey ◄─ TransportCheck ◄─ UpfUplink
 //                                                                        ▼
-//             Bridging ◄─ Routing ◄─ UpfDownlink ◄─ Firewall ◄─ LoadBalancer (edge ports only)
+//         TrafficClass ◄─ Routing ◄─ UpfDownlink ◄─ Firewall ◄─ LoadBalancer (edge ports only)
+//                ▼
+//            Bridging
 //                │ flood: policed
 //                ▼
 //              queue ─► EgressVlan ─► LoadBalancerReply ─► CongestionWatch ─► UpfEncapsulation ─► deparser
@@ -17,8 +19,8 @@
 //                                            └─► Reports ─► controller
 //
 // A tenant's frame is judged once, at the leaf where it enters: which network and VRF its port stands
-// for, whether it is what it says and comes from who it says, tunnel off, virtual IP to server, firewall, tunnel to be put on, route. It then carries its
-// network's VLAN id and the MAC address of its destination, which is all that spines and the
+// for, whether it is what it says and comes from who it says, tunnel off, virtual IP to server, firewall, tunnel to be put on, route, priority. It then carries its
+// network's VLAN id, its priority and the MAC address of its destination, which is all that spines and the
 // last leaf look at.
 //
 // All tables start empty and nothing passes: ports, networks, sources and egress are opened by entries. Every
@@ -47,6 +49,7 @@
 #include "include/firewall.p4"
 #include "include/load_balancer.p4"
 #include "include/upf.p4"
+#include "include/traffic_class.p4"
 #include "include/forwarding.p4"
 #include "include/culprits.p4"
 #include "include/telemetry.p4"
@@ -70,6 +73,7 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
     Firewall() firewall;
     UpfDownlink() upf_downlink;
     Routing() routing;
+    TrafficClass() traffic_class;
     Bridging() bridging;
     DropWatch() drop_watch;
 
@@ -117,6 +121,7 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
                             }
                         }
                         if (reason == DROP_NONE) {
+                            traffic_class.apply(hdr, meta, standard_metadata);
                             bridging.apply(hdr, meta, standard_metadata, reason);
                         }
                     }

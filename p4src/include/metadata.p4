@@ -54,6 +54,8 @@ struct network_t {
     ipv4_address_t ipv4_scope;
     ipv6_address_t ipv6_scope;
     bit<1>         any_ether_type;
+    bit<3>         priority;        // of its packets, and
+    bit<1>         by_dscp;         // higher ones by their DSCP
 }
 
 // The flow as firewall, load balancer and hashing see it; written by FlowKey.

@@ -54,5 +54,6 @@ const bit<48> FLOOD_TOLERANCE = 100000;           // 100 ms' worth of the networ
 
 // The queue of packet-outs and packet-ins; nothing else's. Reports have queue 6, by their clone session.
 const bit<3> CONTROL_PRIORITY = 7;
+const bit<3> HIGHEST_PRIORITY = 5;                // of everything else
 
 #endif

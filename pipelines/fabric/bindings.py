@@ -120,6 +120,8 @@ class SetNetwork(Action):
     ipv4_scope: IPv4Address
     ipv6_scope: IPv6Address
     any_ether_type: bool
+    priority: int
+    by_dscp: bool
     ID: ClassVar[int] = 18365423
     NAME: ClassVar[str] = "FabricIngress.port_filter.set_network"
     PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
@@ -129,6 +131,8 @@ class SetNetwork(Action):
         Parameter(4, "ipv4_scope", 32, IPv4Address),
         Parameter(5, "ipv6_scope", 128, IPv6Address),
         Parameter(6, "any_ether_type", 1, bool),
+        Parameter(7, "priority", 3, int),
+        Parameter(8, "by_dscp", 1, bool),
     )
 
 

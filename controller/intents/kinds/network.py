@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from p4fabric.controller.intents.catalogue import Catalogue
 
 __all__ = [
+    "HIGHEST_PRIORITY",
     "ROUTER_MAC",
     "Attachment",
     "Network",
@@ -80,6 +81,8 @@ MOST_ATTACHMENTS = 4096
 MOST_ADDRESSES = 64
 """Of one attachment's host."""
 MOST_ROUTES = 1024
+HIGHEST_PRIORITY = 5
+"""The two above are for the fabric's own frames: reports, and those from and for the controller."""
 
 
 def address_resource(tenant: TenantName, address: IpAddress) -> tuple[object, ...]:
@@ -150,6 +153,12 @@ class NetworkSpec(Part):
     flood_rate: Annotated[int, Count(1, 1_000_000)] = Field(
         1000,
         description="broadcast, multicast and unknown unicast frames a second that a port may send",
+    )
+    priority: Annotated[int, Count(0, HIGHEST_PRIORITY)] = Field(
+        0, description="of the network's packets in the queues of ports; higher ones leave first"
+    )
+    trust_dscp: bool = Field(
+        False, description="whether packets whose DSCP stands for a higher priority have that"
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +20,12 @@ from p4fabric.controller.compiler.wanted import WantedEntities
 from p4fabric.controller.core import Core, IntentConflict, Outcome, PersistedRow
 from p4fabric.controller.intents import parse_intent
 from p4fabric.controller.intents.fields import PortRange
+from p4fabric.controller.intents.kinds.network import HIGHEST_PRIORITY
 from p4fabric.controller.names import IntentKey, SwitchName, TenantName
 from p4fabric.controller.state import Change
 from p4fabric.controller.topology.drain import Drain
 from p4fabric.pipelines.entities import Entity, EntityKey, MulticastGroup, TableEntry, Weighted
+from p4fabric.pipelines.fabric import REPORT_PRIORITY
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import IPv4Address, IPv6Address, L4Port, MacAddress, Port, VlanId
 
@@ -346,6 +350,21 @@ def test_an_edge_port_keeps_the_tag_that_it_was_asked_to_have() -> None:
     assert way_in.tagged and way_in.vlan_id is not None and way_in.vlan_id.value == 42
     assert way_out.action == b.EdgeTagged(way_in.vlan_id.value)
     assert way_out.vlan_id is not None and way_out.vlan_id.value == way_in.action.vlan_id != 42
+
+
+def test_a_networks_packets_have_the_priority_that_it_asks_for_wherever_they_enter() -> None:
+    def settings(**spec: Any) -> set[tuple[int, bool]]:
+        desired = compiled(network("clients", 1, ("leaf1", 1), ("leaf3", 3), **spec))
+        found = [e.action for s in desired.entities for e in on(desired, s, b.Networks)]
+        return {(action.priority, action.by_dscp) for action in found}
+
+    assert settings() == {(0, False)}
+    assert settings(priority=HIGHEST_PRIORITY) == {(HIGHEST_PRIORITY, False)}
+    assert settings(trustDscp=True) == {(0, True)}
+    sizes = (Path(__file__).parents[3] / "p4src/include/sizes.p4").read_text()
+    of_program = {name: int(n) for name, n in re.findall(r"const bit<3> (\w+) = (\d);", sizes)}
+    assert of_program == {"CONTROL_PRIORITY": REPORT_PRIORITY + 1, "HIGHEST_PRIORITY": HIGHEST_PRIORITY}
+    assert HIGHEST_PRIORITY < REPORT_PRIORITY
 
 
 def test_a_watch_covers_the_ports_in_use_or_those_it_names() -> None:

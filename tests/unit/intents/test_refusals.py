@@ -92,6 +92,8 @@ BAD: list[tuple[Any, str, str]] = [
         "allow",
     ),
     (changed(WATCH, queueDepth=0), "spec.queueDepth", "1"),
+    (changed(CLIENTS, priority=6), "spec.priority", "5"),
+    (changed(CLIENTS, trustDscp="ef"), "spec.trustDscp", "true or false"),
 ]
 
 
