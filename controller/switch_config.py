@@ -102,7 +102,14 @@ class SwitchConfig(Section):
 
     def switch(self) -> Switch:
         """The switch as the topology has it, before it is connected."""
-        return Switch(self.switch_name, self.device_id, self.role, connected=False, link_ports=self.ports)
+        return Switch(
+            self.switch_name,
+            self.device_id,
+            self.role,
+            connected=False,
+            link_ports=self.ports,
+            queue_limits=self.make_target().queue_limits,
+        )
 
     def make_target(self) -> Target:
         """What is special about its kind."""

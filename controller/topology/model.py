@@ -49,6 +49,8 @@ class Switch:
     """Those that it has; None where it does not say: then it is taken to have every port."""
     link_ports: tuple[Port, ...] | None = None
     """Those that may have links, if a configuration says so."""
+    queue_limits: tuple[str, ...] = ()
+    """What switches of its kind cannot tell of their queues, in words."""
 
     def __post_init__(self) -> None:
         """Refuse a device id that cannot number the paths towards this switch.

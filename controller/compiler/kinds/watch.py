@@ -14,7 +14,7 @@ from p4fabric.controller.compiler.output import Output
 from p4fabric.controller.compiler.view import FabricView
 from p4fabric.controller.intents.kinds.watch import LONGEST_DELAY, TelemetryWatch, WatchSpec
 from p4fabric.controller.names import PortRef, SwitchName
-from p4fabric.controller.reasons import Reason
+from p4fabric.controller.reasons import Code, Reason
 from p4fabric.pipelines.fabric import bindings as b
 
 __all__ = ["WatchPart", "compile_watch"]
@@ -30,6 +30,8 @@ class WatchPart:
     """Switches that it names and the fabric does not have."""
     lacking: tuple[Reason, ...] = ()
     """Ports that it names and their switches do not have."""
+    limits: tuple[Reason, ...] = ()
+    """What its switches cannot tell of their queues."""
 
 
 @meaning(TelemetryWatch)
@@ -52,7 +54,12 @@ def watch(view: FabricView, intent: TelemetryWatch) -> Output:
         lacking = {port: lack for port, lack in lacking.items() if port.port not in found}
     absent = tuple(name for name in asked if name not in view.switches)
     notes = tuple(lack for _, lack in sorted(lacking.items()))
-    return compile_watch(WatchPart(intent, tuple(sorted(ports)), absent, notes))
+    limits = tuple(
+        Reason(Code.TARGET_LIMITS, f"{name}: {', '.join(view.switches[name].queue_limits)}", switch=name)
+        for name in sorted({port.switch for port in ports})
+        if view.switches[name].queue_limits
+    )
+    return compile_watch(WatchPart(intent, tuple(sorted(ports)), absent, notes, limits))
 
 
 def _window(spec: WatchSpec) -> int:
@@ -83,4 +90,4 @@ def compile_watch(part: WatchPart) -> Output:
     for port in part.ports:
         entries.add([port.switch], b.CongestionWatch(port.port, watch))
     notes = tuple(not_part_of_fabric(SwitchName(name)) for name in part.absent)
-    return Output(entries.frozen(), notes + part.lacking)
+    return Output(entries.frozen(), notes + part.lacking + part.limits)
