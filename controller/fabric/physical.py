@@ -77,7 +77,7 @@ class PhysicalFabric:
         )
         self.attachments = self.hosts.directory.attachments
         self.links = TopologyService(
-            (switch.switch() for switch in config.switches),
+            (switch.switch(config.report_collector) for switch in config.switches),
             send,
             self._topology_changed,
             ask=ask,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ from p4fabric.controller.intents.kinds.network import HIGHEST_PRIORITY
 from p4fabric.controller.names import IntentKey, SwitchName, TenantName
 from p4fabric.controller.state import Change
 from p4fabric.controller.topology.drain import Drain
-from p4fabric.pipelines.entities import Entity, EntityKey, MulticastGroup, TableEntry, Weighted
-from p4fabric.pipelines.fabric import REPORT_PRIORITY
+from p4fabric.controller.topology.model import ReportPath, Topology
+from p4fabric.pipelines.entities import CloneSession, Entity, EntityKey, MulticastGroup, TableEntry, Weighted
+from p4fabric.pipelines.fabric import CPU_PORT, REPORT_PRIORITY
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import IPv4Address, IPv6Address, L4Port, MacAddress, Port, VlanId
 
@@ -502,6 +504,24 @@ def test_every_entry_has_a_form_on_the_wire_and_comes_back_the_same() -> None:
 
     for entry in entries():
         assert type(entry).decode(entry.encode().table_entry) == entry
+
+
+def test_reports_go_to_the_controller_or_by_the_way_that_a_switch_has_to_a_collector() -> None:
+    def reports(desired: Desired, switch: str) -> tuple[list[Any], list[int]]:
+        sessions = on(desired, switch, CloneSession)
+        return on(desired, switch, b.ReportDestinations), [r.port for one in sessions for r in one.replicas]
+
+    hop, source, collector = MacAddress(9), IPv4Address("192.0.2.21"), IPv4Address("192.0.2.9")
+    path = ReportPath(Port(48), hop, source, collector, L4Port(40000))
+    seen = topology()
+    switches = [replace(s, report_path=path if s.name == LEAVES[0] else None) for s in seen.switches.values()]
+    desired = compiled(seen=Topology.of(switches, seen.links, ()))
+    (destination,), ports = reports(desired, "leaf1")
+    own = MacAddress(0x02005E010001)
+    assert destination.action == b.ReportTo(1, hop, own, collector, source, L4Port(40000))
+    assert ports == [destination.egress_port] == [48]
+    (destination,), ports = reports(desired, "leaf2")
+    assert ports == [destination.egress_port] == [CPU_PORT] and destination.action.node == 2
 
 
 def test_switches_of_the_topology_are_all_there_even_with_nothing_to_hold_for_anybody() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from finsy.proto import p4r
@@ -324,7 +325,7 @@ async def test_turns_go_on_whatever_one_switch_does() -> None:
 
 
 async def test_a_flood_at_a_closed_port_is_measured_and_told(tmp_path: Path) -> None:
-    telemetry = {"counterInterval": 0.05, "dropThreshold": 1000, "dropClearAfter": 0.2}
+    telemetry: dict[str, Any] = {"counterInterval": 0.05, "dropThreshold": 1000, "dropClearAfter": 0.2}
     closed = (IngressDrops.COUNTER_ID, 9 << 5 | DropReason.CLOSED)
     denied = (IngressDrops.COUNTER_ID, 1 << 5 | DropReason.FIREWALL)
     async with fake_switch() as fake, running(tmp_path, fake, **telemetry) as found:
