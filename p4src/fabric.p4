@@ -6,14 +6,14 @@
 //               ▼           ▼ ports: drop        │ who has which          ▼ fabric's own IPs            │    ▼ answers
 //           controller                           ▼ address              reply                          │ controller
 //                                            controller                                                ▼
-//                                                                     FlowKey ◄─ TransportCheck ◄─ UpfUplink
-//                                                                        ▼
+//                                                    FollowedFlows ◄─ FlowKey ◄─ TransportCheck ◄─ UpfUplink
+//                                                          ▼
 //         TrafficClass ◄─ Routing ◄─ UpfDownlink ◄─ Firewall ◄─ LoadBalancer (edge ports only)
 //                ▼
 //            Bridging
 //                │ flood: policed
 //                ▼
-//              queue ─► EgressVlan ─► LoadBalancerReply ─► CongestionWatch ─► UpfEncapsulation ─► deparser
+//              queue ─► EgressVlan ─► LoadBalancerReply ─► CongestionWatch, Postcards ─► UpfEncapsulation ─► deparser
 //                │ full: copy                                   │ copy
 //                └───────────────────────► queue ◄──────────────┘
 //                                            └─► Reports ─► controller
@@ -53,6 +53,7 @@
 #include "include/forwarding.p4"
 #include "include/culprits.p4"
 #include "include/telemetry.p4"
+#include "include/postcards.p4"
 #include "include/reports.p4"
 
 control FabricIngress(inout headers_t hdr, inout metadata_t meta,
@@ -69,6 +70,7 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
     UpfUplink() upf_uplink;
     TransportCheck() transport_check;
     FlowKey() flow_key;
+    FollowedFlows() followed_flows;
     LoadBalancer() load_balancer;
     Firewall() firewall;
     UpfDownlink() upf_downlink;
@@ -110,6 +112,7 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
                     }
                     if (reason == DROP_NONE) {
                         flow_key.apply(hdr, meta);
+                        followed_flows.apply(hdr, meta);
                         if (meta.from_edge) {
                             load_balancer.apply(hdr, meta);
                             firewall.apply(hdr, meta, reason);
@@ -146,6 +149,7 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta,
     EgressVlan() egress_vlan;
     LoadBalancerReply() load_balancer_reply;
     CongestionWatch() congestion_watch;
+    Postcards() postcards;
     UpfEncapsulation() upf_encapsulation;
     DropWatch() drop_watch;
     Reports() reports;
@@ -194,6 +198,10 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta,
             return;
         }
         congestion_watch.apply(meta, standard_metadata, report);
+        // One copy at most is made of a packet: the next one of the flow says where it was.
+        if (!report && meta.followed == 1) {
+            postcards.apply(hdr, meta, standard_metadata, report);
+        }
         if (report) {
             clone_preserving_field_list(CloneType.E2E, REPORT_CLONE_SESSION, REPORT_FIELDS);
         }

@@ -283,6 +283,7 @@ header report_unreported_t {
     bit<32> packets;
 }
 
+const bit<8> ROLE_NONE = 0;
 const bit<8> ROLE_CULPRIT = 1;
 const bit<8> ROLE_PARTICIPANT = 2;
 const bit<8> ROLE_VICTIM = 3;

@@ -96,26 +96,26 @@ control EgressVlan(inout headers_t hdr, inout metadata_t meta,
         }
     }
 
-    action push_tag(vlan_id_t tag, bit<3> priority) {
+    action push_tag(vlan_id_t tag, bit<3> priority, bit<1> followed) {
         if (!hdr.vlan.isValid()) {
             hdr.vlan.setValid();
-            hdr.vlan.drop_eligible = 0;
             hdr.vlan.ether_type = hdr.ethernet.ether_type;
             hdr.ethernet.ether_type = ETHERTYPE_VLAN;
         }
         hdr.vlan.vlan_id = tag;
         hdr.vlan.priority = priority;
+        hdr.vlan.drop_eligible = followed;
     }
 
     // The tag that the network has at this port, whatever its id on the fabric's links.
     action edge_tagged(vlan_id_t tag) {
         meta.to_edge = true;
-        push_tag(tag, 0);
+        push_tag(tag, 0, 0);
     }
 
     action fabric_tagged() {
         meta.to_edge = false;
-        push_tag(meta.vlan_id, standard_metadata.priority);
+        push_tag(meta.vlan_id, standard_metadata.priority, meta.followed);
     }
 
     // One entry for each way out, the mirror of port_vlan.

@@ -11,6 +11,7 @@ const bit<32> REPORT_SOURCE_COUNT = 4;
 const bit<6> REPORT_OF_QUEUE = 0;
 const bit<6> REPORT_OF_DROP = 1;
 const bit<6> REPORT_OF_TAIL_DROP = 2;
+const bit<6> REPORT_OF_FLOW = 3;
 
 // Bytes of the packet. Of a deflected one 128 bytes are left, with whatever was in front of the IP header when it
 // came: a tag, and a tunnel that was opened.
@@ -30,6 +31,7 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
     const bit<4> INNER_IPV6 = 5;
     const bit<8> DROPPED = 0x80;
     const bit<8> CONGESTED = 0x40;
+    const bit<8> FOLLOWED = 0x20;
     const bit<16> BIT_PORTS = 0x4000;
     const bit<16> BIT_LATENCY = 0x2000;
     const bit<16> BIT_QUEUE = 0x1000;
@@ -99,6 +101,8 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
             source = REPORT_OF_TAIL_DROP;
         } else if (meta.reported.reason != REPORTED_NONE) {
             source = REPORT_OF_DROP;
+        } else if (meta.reported.followed == 1) {
+            source = REPORT_OF_FLOW;
         }
 
         // The packet: from its IP header on, without a tunnel. What was dropped is as it came, with a tunnel that
@@ -183,7 +187,14 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
         hdr.report_flow.queue_bytes = meta.reported.queue_bytes;
         hdr.report_unreported.setValid();
         hdr.report_unreported.packets = meta.reported.unreported;
-        if (source != REPORT_OF_QUEUE) {
+        if (source == REPORT_OF_FLOW) {
+            hdr.report_latency.setValid();
+            hdr.report_latency.microseconds = meta.reported.wait;
+            hdr.report.flags = FOLLOWED;
+            hdr.report.metadata_bits = BIT_PORTS | BIT_LATENCY | BIT_QUEUE | BIT_EGRESS_TIME;
+            hdr.report.domain_bits = BIT_FLOW | BIT_UNREPORTED;
+            metadata_words = 9;
+        } else if (source != REPORT_OF_QUEUE) {
             hdr.report_drop.setValid();
             hdr.report_drop.priority = meta.reported.priority;
             hdr.report_drop.reason = meta.reported.reason;

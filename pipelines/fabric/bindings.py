@@ -253,6 +253,15 @@ class Decapsulate(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class Follow(Action):
+    """`FabricIngress.followed_flows.follow`."""
+
+    ID: ClassVar[int] = 30175135
+    NAME: ClassVar[str] = "FabricIngress.followed_flows.follow"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ToServer(Action):
     """`FabricIngress.load_balancer.to_server`."""
 
@@ -769,6 +778,68 @@ class UpfUplinkSessions(TableEntry):
     HAS_PRIORITY: ClassVar[bool] = False
     HAS_SELECTOR: ClassVar[bool] = False
     HAS_COUNTER: ClassVar[bool] = True
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class FollowedIpv4(TableEntry):
+    """`FabricIngress.followed_flows.followed_ipv4`, 256 entries."""
+
+    vrf: VrfId
+    src_addr: Ternary[IPv4Address] | None
+    dst_addr: Ternary[IPv4Address] | None
+    protocol: Ternary[IpProtocol] | None
+    src_port: Ternary[L4Port] | None
+    dst_port: Ternary[L4Port] | None
+    priority: int
+    action: Follow
+    TABLE_ID: ClassVar[int] = 38530181
+    TABLE_NAME: ClassVar[str] = "FabricIngress.followed_flows.followed_ipv4"
+    SIZE: ClassVar[int] = 256
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vrf", 16, "exact", VrfId),
+        MatchField(2, "src_addr", 32, "ternary", IPv4Address),
+        MatchField(3, "dst_addr", 32, "ternary", IPv4Address),
+        MatchField(4, "protocol", 8, "ternary", IpProtocol),
+        MatchField(5, "src_port", 16, "ternary", L4Port),
+        MatchField(6, "dst_port", 16, "ternary", L4Port),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {Follow.ID: Follow}
+    HAS_PRIORITY: ClassVar[bool] = True
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class FollowedIpv6(TableEntry):
+    """`FabricIngress.followed_flows.followed_ipv6`, 256 entries."""
+
+    vrf: VrfId
+    src_addr: Ternary[IPv6Address] | None
+    dst_addr: Ternary[IPv6Address] | None
+    protocol: Ternary[IpProtocol] | None
+    src_port: Ternary[L4Port] | None
+    dst_port: Ternary[L4Port] | None
+    priority: int
+    action: Follow
+    TABLE_ID: ClassVar[int] = 44232503
+    TABLE_NAME: ClassVar[str] = "FabricIngress.followed_flows.followed_ipv6"
+    SIZE: ClassVar[int] = 256
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vrf", 16, "exact", VrfId),
+        MatchField(2, "src_addr", 128, "ternary", IPv6Address),
+        MatchField(3, "dst_addr", 128, "ternary", IPv6Address),
+        MatchField(4, "protocol", 8, "ternary", IpProtocol),
+        MatchField(5, "src_port", 16, "ternary", L4Port),
+        MatchField(6, "dst_port", 16, "ternary", L4Port),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {Follow.ID: Follow}
+    HAS_PRIORITY: ClassVar[bool] = True
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
     HAS_METER: ClassVar[bool] = False
     HAS_IDLE_TIMEOUT: ClassVar[bool] = False
 
@@ -1494,6 +1565,50 @@ class Queue7(RegisterCell):
 
 
 @dataclass(frozen=True)
+class Told(RegisterCell):
+    """A cell of `FabricEgress.postcards.told`, which has 1,024."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 372703214
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.postcards.told"
+    SIZE: ClassVar[int] = 1024
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Untold(RegisterCell):
+    """A cell of `FabricEgress.postcards.untold`, which has 1,024."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 384744450
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.postcards.untold"
+    SIZE: ClassVar[int] = 1024
+    TYPE: ClassVar[DataType] = Bits(32)
+
+
+@dataclass(frozen=True)
+class FlowPolicerDue(RegisterCell):
+    """A cell of `FabricEgress.postcards.flow_policer.due`, which has 1,024."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 374623910
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.postcards.flow_policer.due"
+    SIZE: ClassVar[int] = 1024
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class PostcardsSwitchPolicerDue(RegisterCell):
+    """A cell of `FabricEgress.postcards.switch_policer.due`, which has 1."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 377859720
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.postcards.switch_policer.due"
+    SIZE: ClassVar[int] = 1
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
 class FabricEgressDropWatchPolicerDue(RegisterCell):
     """A cell of `FabricEgress.drop_watch.policer.due`, which has 16,384."""
 
@@ -1587,6 +1702,8 @@ BINDINGS = Bindings.of(
         HealthReplies,
         UpfInterfaces,
         UpfUplinkSessions,
+        FollowedIpv4,
+        FollowedIpv6,
         VirtualIps,
         FirewallIpv4,
         FirewallIpv6,
@@ -1638,6 +1755,10 @@ BINDINGS = Bindings.of(
         Queue5,
         Queue6,
         Queue7,
+        Told,
+        Untold,
+        FlowPolicerDue,
+        PostcardsSwitchPolicerDue,
         FabricEgressDropWatchPolicerDue,
         FabricEgressDropWatchSwitchPolicerDue,
         FabricEgressDropWatchUnreported,

@@ -11,44 +11,20 @@ from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
 from benchmarks.forwarding import NETWORK, ROUTER, VRF, entry
-from p4fabric.softswitch.engine.api import Change, Exact, Lpm, Ternary
+from p4fabric.softswitch.engine.api import Change, Exact, Ternary
 from tests.oracle import Fate
 
+from .linked import FAR, LINK, TAG, framed, linked
 from .queueing import MS, Held
-from .test_reports import EGRESS, IN, INGRESS, OUT, fabric
+from .test_reports import EGRESS, IN, INGRESS, OUT
 
-LINK, LINK_OUT = 3, 4
-FAR = 0x0200000000F0
-"""A host behind the second link."""
 CLASSES = {**{10 + n: 1 for n in range(6)}, **{dscp: dscp >> 3 for dscp in range(16, 48)}}
 """docs/reference/queues.md; all others are 0."""
 
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[Held]:
-    """Ports 1 and 2 are of one network, port 1 also with tag 5; ports 3 and 4 are links of the fabric."""
-    port_vlan, egress_vlan = f"{INGRESS}.port_filter.port_vlan", f"{EGRESS}.egress_vlan.egress_vlan"
-    to_port = f"{INGRESS}.bridging.to_port"
-    with fabric() as world:
-        for port in (LINK, LINK_OUT):
-            world.engine.add_port(port, None)
-        tagged = (Exact(IN), Exact(1), Ternary(5, 0xFFF))
-        link = (Exact(LINK), Exact(1), None)
-        entries = [
-            entry(port_vlan, tagged, f"{INGRESS}.port_filter.permit_edge", *(NETWORK, 0, 0), priority=1),
-            entry(port_vlan, link, f"{INGRESS}.port_filter.permit_fabric", priority=1),
-            entry(egress_vlan, (Exact(LINK_OUT), None), f"{EGRESS}.egress_vlan.fabric_tagged", priority=1),
-            entry(f"{INGRESS}.bridging.bridging", (Exact(NETWORK), Exact(FAR)), to_port, LINK_OUT),
-            entry(
-                f"{INGRESS}.source_guard.source_ipv6",
-                (Exact(NETWORK), Lpm(0, 0)),
-                f"{INGRESS}.source_guard.source_permitted",
-            ),
-        ]
-        outcomes = world.engine.apply(entries)
-        assert not any(one.status for one in outcomes), outcomes
-        for port in (OUT, LINK_OUT):
-            world.engine.set_queue(port, rate_bps=10**9, depth=64)
+    with linked() as world:
         yield world
 
 
@@ -74,11 +50,6 @@ def queue_of(world: Held, port: int, frame: Packet) -> tuple[int, Packet]:
     return seen.priority, Ether(left[1])
 
 
-def bridged(packet: Packet, tag: Dot1Q | None = None, dst: str = "02:00:00:00:00:0b") -> Packet:
-    frame = Ether(dst=dst, src="02:00:00:00:00:0a")
-    return frame / packet if tag is None else frame / tag / packet
-
-
 def four(dscp: int = 0) -> Packet:
     return IP(src="10.0.1.10", dst="10.0.1.11", tos=dscp << 2 | 3) / UDP() / Raw(bytes(30))
 
@@ -94,31 +65,31 @@ def test_a_networks_packets_have_its_priority_or_the_higher_one_of_their_dscp(
     for dscp in range(64):
         for packet in (four(dscp), six(dscp)):
             network(world, priority, by_dscp=False)
-            assert queue_of(world, IN, bridged(packet))[0] == priority
+            assert queue_of(world, IN, framed(packet))[0] == priority
             network(world, priority, by_dscp=True)
-            queue, frame = queue_of(world, IN, bridged(packet))
+            queue, frame = queue_of(world, IN, framed(packet))
             assert queue == max(priority, CLASSES.get(dscp, 0)), dscp
             assert bytes(frame)[14:] == bytes(packet), "nothing is marked"
 
 
 def test_the_tag_carries_it_over_links_and_says_nothing_outside(world: Held) -> None:
     network(world, 4, by_dscp=False)
-    queue, frame = queue_of(world, IN, bridged(four(), dst="02:00:00:00:00:f0"))
+    queue, frame = queue_of(world, IN, framed(four(), dst=FAR))
     assert (queue, frame[Dot1Q].vlan, frame[Dot1Q].prio) == (4, NETWORK, 4)
     # The next switch knows no more than the tag, whatever its own settings and the DSCP are.
     network(world, 0, by_dscp=True)
     for prio in range(8):
         tag = Dot1Q(vlan=NETWORK, prio=prio)
-        queue, frame = queue_of(world, LINK, bridged(four(46), tag, dst="02:00:00:00:00:f0"))
+        queue, frame = queue_of(world, LINK, framed(four(46), tag, dst=FAR))
         # The two highest queues are for nothing that came in at a port.
         assert queue == frame[Dot1Q].prio == min(prio, 5)
-        queue, frame = queue_of(world, LINK, bridged(four(46), tag))
+        queue, frame = queue_of(world, LINK, framed(four(46), tag))
         assert queue == min(prio, 5) and Dot1Q not in frame
 
 
 def test_a_tenants_own_tag_gives_no_priority(world: Held) -> None:
     network(world, 1, by_dscp=False)
-    frame = bridged(four(46), Dot1Q(vlan=5, prio=7), dst="02:00:00:00:00:f0")
+    frame = framed(four(46), Dot1Q(vlan=TAG, prio=7), dst=FAR)
     queue, left = queue_of(world, IN, frame)
     assert (queue, left[Dot1Q].prio) == (1, 1)
     out = entry(
@@ -130,5 +101,5 @@ def test_a_tenants_own_tag_gives_no_priority(world: Held) -> None:
     )
     (outcome,) = world.engine.apply([out])
     assert not outcome.status
-    _, left = queue_of(world, IN, bridged(four(46), Dot1Q(vlan=5, prio=7)))
+    _, left = queue_of(world, IN, framed(four(46), Dot1Q(vlan=TAG, prio=7)))
     assert (left[Dot1Q].vlan, left[Dot1Q].prio) == (9, 0)
