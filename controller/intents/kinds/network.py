@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from p4fabric.controller.intents.addresses import edge_of, not_a_host, within
-from p4fabric.controller.intents.document import Claim, Fact, IntentDocument, Need, Part
+from p4fabric.controller.intents.document import Claim, Fact, IntentDocument, Need, Part, Precedence
 from p4fabric.controller.intents.errors import FieldError, field_path
 from p4fabric.controller.intents.fields import (
     Address,
@@ -226,6 +226,14 @@ class Network(IntentDocument):
         for number, address in enumerate(attachment.addresses):
             field = where("addresses", number)
             yield Claim(address_resource(self.tenant, address), A_HOSTS_ADDRESS, field, address)
+
+    def precedences(self) -> Iterator[Precedence]:
+        """Its priority, and the highest one that a DSCP stands for."""
+        spec = self.spec
+        if spec.priority:
+            yield Precedence("spec.priority", spec.priority, spec.priority)
+        if spec.trust_dscp:
+            yield Precedence("spec.trustDscp", spec.trust_dscp, HIGHEST_PRIORITY)
 
     def relies_on(self) -> Iterator[IpAddress]:
         """The hosts that route for others."""
