@@ -15,8 +15,8 @@ from p4fabric.controller.config import FabricConfig
 from p4fabric.controller.telemetry.drop_reasons import reason_label
 from p4fabric.controller.telemetry.reports import DropReport, Origin, decode
 from p4fabric.softswitch import AsyncSoftSwitch
-from tests.fabric.api.conftest import TARGET, Served, controller
-from tests.fabric.api.test_switches import until_in_sync
+from tests.fabric.api.conftest import TARGET, Served, controller, network
+from tests.fabric.api.test_switches import apply, until_in_sync
 
 pytestmark = pytest.mark.skipif(TARGET != "softswitch", reason="frames are put into memory ports")
 
@@ -79,3 +79,27 @@ async def test_without_one_it_comes_over_the_control_channel(tmp_path: Path) -> 
         assert switch.inject(CLOSED, FRAME)
         await served.until(lambda: heard(served))
         assert await sent(switch) == []
+
+
+async def test_a_flow_that_a_watch_names_is_told_of_by_postcards(tmp_path: Path) -> None:
+    attachments = [{"switch": "leaf1", "port": port} for port in (1, 2)]
+    clients = network(subnets=["10.0.1.0/24"], attachments=attachments)
+    flows = [{"tenant": "acme", "from": "10.0.1.7/32", "protocol": "udp", "destinationPort": 2000}]
+    follow = {"kind": "TelemetryWatch", "name": "paths", "tenant": "operations", "spec": {"flows": flows}}
+    frame = Ether(dst="02:00:00:00:00:08", src="02:00:00:00:00:07")
+    async with (
+        AsyncSoftSwitch(interfaces=dict.fromkeys(range(1, 9))) as switch,
+        controller(configured(tmp_path, switch.address, None)) as served,
+    ):
+        await apply(served, [clients, follow])
+        await served.until_all("active")
+        await until_in_sync(served)
+        for port in (1999, 2000, 2000):
+            packet = IP(src="10.0.1.7", dst="10.0.1.8") / UDP(sport=1000, dport=port) / Raw(bytes(99))
+            assert switch.inject(1, bytes(frame / packet))
+
+        async def postcards() -> bool:
+            answer = await served.http.get("/metrics")
+            return 'reports_received_total{source="postcards",switch="leaf1"} 1.0' in answer.text
+
+        await served.until(postcards)

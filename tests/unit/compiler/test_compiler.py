@@ -26,10 +26,18 @@ from p4fabric.controller.names import IntentKey, SwitchName, TenantName
 from p4fabric.controller.state import Change
 from p4fabric.controller.topology.drain import Drain
 from p4fabric.controller.topology.model import ReportPath, Topology
-from p4fabric.pipelines.entities import CloneSession, Entity, EntityKey, MulticastGroup, TableEntry, Weighted
+from p4fabric.pipelines.entities import (
+    CloneSession,
+    Entity,
+    EntityKey,
+    MulticastGroup,
+    TableEntry,
+    Ternary,
+    Weighted,
+)
 from p4fabric.pipelines.fabric import CPU_PORT, REPORT_PRIORITY
 from p4fabric.pipelines.fabric import bindings as b
-from p4fabric.pipelines.values import IPv4Address, IPv6Address, L4Port, MacAddress, Port, VlanId
+from p4fabric.pipelines.values import IpProtocol, IPv4Address, IPv6Address, L4Port, MacAddress, Port, VlanId
 
 from .world import (
     ACCESS,
@@ -383,6 +391,32 @@ def test_a_watch_covers_the_ports_in_use_or_those_it_names() -> None:
     desired = compiled(named)
     assert watched(desired) == {("leaf1", 3)}
     assert desired.notes_of(key(named)) == ("switch leaf9 is not part of the fabric",)
+
+
+def test_flows_are_followed_where_their_tenants_packets_enter() -> None:
+    flows = [
+        {
+            "tenant": "acme",
+            "from": "10.0.1.7/32",
+            "to": "10.0.2.0/24",
+            "protocol": "tcp",
+            "destinationPort": 80,
+        },
+        {"tenant": "acme", "to": "2001:db8::/32", "protocol": "icmp"},
+        {"tenant": "nobody", "to": "10.0.0.0/8"},
+    ]
+    followed = intent("TelemetryWatch", "queues", "operations", flows=flows)
+    desired = compiled(CLIENTS, SERVERS, followed)
+    (four,) = {entry for leaf in LEAVES for entry in on(desired, leaf, b.FollowedIpv4)}
+    (vrf,) = {entry.action.vrf for entry in on(desired, "leaf1", b.Networks)}
+    assert four == b.FollowedIpv4(
+        vrf, Ternary(IPv4Address("10.0.1.7"), 2**32 - 1), Ternary(IPv4Address("10.0.2.0"), 0xFFFFFF00),
+        Ternary(IpProtocol(6), 0xFF), None, Ternary(L4Port(80), 0xFFFF), 1, b.Follow(),
+    )  # fmt: skip
+    (six,) = on(desired, "leaf3", b.FollowedIpv6)
+    assert (six.vrf, six.protocol) == (vrf, Ternary(IpProtocol(58), 0xFF))
+    assert [on(desired, spine, b.FollowedIpv4) for spine in SPINES] == [[], []]
+    assert desired.notes_of(key(followed)) == ()
 
 
 # The firewall: judged by what an entry matches, on packets made of a few values each.
