@@ -188,9 +188,20 @@ class FabricConfig(Section):
                     where = f"switches[{index}].{written}"
                     raise ValueError(f"{where} {value} is that of switches[{seen[value]}] already")
                 seen[value] = index
+        for index, switch in enumerate(self.switches):
+            if switch.reports is not None and self.report_collector is None:
+                raise ValueError(
+                    f"switches[{index}].reports needs telemetry.reports.collector, where they go"
+                )
         check_tenants(self.tenants, {switch.switch_name for switch in self.switches})
         check_links(self.links, {switch.switch_name: switch.ports for switch in self.switches})
         return self
+
+    @property
+    def report_collector(self) -> tuple[IPv4Address, int] | None:
+        """Address and UDP port that programs send reports to, of switches that say by which port."""
+        collector = self.telemetry.reports.collector
+        return None if collector is None else (IPv4Address(collector.host), collector.port)
 
     @classmethod
     def load(cls, path: Path) -> FabricConfig:

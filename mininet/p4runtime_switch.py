@@ -348,7 +348,9 @@ class Bmv2Switch(P4RuntimeSwitch):
         for number, intf in self.data_ports().items():
             words += ["-i", f"{number}@{intf.name}"]
         words += ["--thrift-port", str(self.thrift_port), "--log-level", "warn", "--log-console", "--"]
-        return [*words, "--grpc-server-addr", self.address, "--cpu-port", str(CPU_PORT)]
+        words += ["--grpc-server-addr", self.address, "--cpu-port", str(CPU_PORT)]
+        # It has one otherwise, and drops packets of any other priority.
+        return [*words, "--priority-queues", "8"]
 
     def after_start(self) -> None:
         """Set the queues' rates and depths, by the only interface that bmv2 has for it.

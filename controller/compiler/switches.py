@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from p4fabric.controller.compiler.output import Output
 from p4fabric.controller.compiler.view import FabricView
 from p4fabric.controller.names import SwitchName
+from p4fabric.controller.topology.model import ReportPath
 from p4fabric.pipelines.entities import CloneSession, DigestConfig, Entity, Replica, Weighted
 from p4fabric.pipelines.fabric import CPU_PORT, REPORT_CLONE_SESSION, REPORT_PRIORITY
 from p4fabric.pipelines.fabric import bindings as b
@@ -21,6 +22,8 @@ MILLISECOND_NS = 1_000_000
 _DUMMY_ADDRESS = IPv4Address("192.0.0.8")
 """For datagrams that no network forwards (RFC 7600)."""
 _DUMMY_MAC = MacAddress(0x02_00_00_00_00_00)
+_OWN_MAC = 0x02_00_5E_01_00_00
+"""With the device id, where reports come from: locally administered, and no host's."""
 _REPORT_PORT = L4Port(32766)
 """Where dissectors look for reports."""
 
@@ -36,6 +39,8 @@ class SwitchPart:
     link_ports: tuple[Port, ...]
     """Ports where another switch may be: LLDP comes to the controller from these only."""
     groups: tuple[tuple[EcmpGroupId, tuple[Port, ...]], ...]
+    report_path: ReportPath | None = None
+    """None: reports are packet-ins."""
 
 
 def fabric_switch(view: FabricView, name: SwitchName) -> Output:
@@ -47,16 +52,20 @@ def fabric_switch(view: FabricView, name: SwitchName) -> Output:
     )
     fabric_ports = view.fabric_ports(name)
     may_be_linked = {*view.switches[name].linkable_ports, *fabric_ports} - set(view.edge_ports(name))
-    node = view.switches[name].device_id
-    return compile_switch(SwitchPart(name, node, fabric_ports, tuple(sorted(may_be_linked)), groups))
+    switch = view.switches[name]
+    may_be = tuple(sorted(may_be_linked))
+    return compile_switch(
+        SwitchPart(name, switch.device_id, fabric_ports, may_be, groups, switch.report_path)
+    )
 
 
 def compile_switch(part: SwitchPart) -> Output:
     """Open the fabric links, fill the path groups, and have hosts and congestion reported."""
+    port, destination = _reports(part)
     entities: list[Entity] = [
         # bmv2 refuses a length; the pipeline itself truncates what it reports.
-        CloneSession(REPORT_CLONE_SESSION, (Replica(CPU_PORT),), REPORT_PRIORITY, packet_length_bytes=0),
-        b.ReportDestinations(Port(CPU_PORT), _to_controller(part.node)),
+        CloneSession(REPORT_CLONE_SESSION, (Replica(int(port)),), REPORT_PRIORITY, packet_length_bytes=0),
+        b.ReportDestinations(port, destination),
         # A new host should be known before its first packet gives up.
         DigestConfig(b.HostSeen.DIGEST_ID, 10 * MILLISECOND_NS, 64, 1000 * MILLISECOND_NS),
     ]
@@ -71,6 +80,11 @@ def compile_switch(part: SwitchPart) -> Output:
     return Output({part.switch: tuple(entities)})
 
 
-def _to_controller(node: int) -> b.ReportTo:
-    """As a datagram in a packet-in, which the controller takes off."""
-    return b.ReportTo(node, _DUMMY_MAC, _DUMMY_MAC, _DUMMY_ADDRESS, _DUMMY_ADDRESS, _REPORT_PORT)
+def _reports(part: SwitchPart) -> tuple[Port, b.ReportTo]:
+    """Where reports leave, and to whom; without a path in packet-ins, of which the controller takes them."""
+    path, node = part.report_path, part.node
+    if path is None:
+        dummies = _DUMMY_MAC, _DUMMY_MAC, _DUMMY_ADDRESS, _DUMMY_ADDRESS
+        return Port(CPU_PORT), b.ReportTo(node, *dummies, _REPORT_PORT)
+    own = MacAddress(_OWN_MAC | node)
+    return path.port, b.ReportTo(node, path.next_hop, own, path.collector, path.source, path.udp_port)

@@ -25,7 +25,7 @@ from p4fabric.controller.fabric.drains import Drains
 from p4fabric.controller.fabric.end_markers import EndMarkers
 from p4fabric.controller.fabric.errors import UnknownSwitch
 from p4fabric.controller.fabric.explaining import ExplainedFlow, FlowExplainer
-from p4fabric.controller.fabric.figures import Figures, switch_facts, switch_view
+from p4fabric.controller.fabric.figures import Figures, switch_facts, switch_view, watches_of
 from p4fabric.controller.fabric.flow_names import FlowNamer
 from p4fabric.controller.fabric.incident_service import IncidentService, kept_incidents
 from p4fabric.controller.fabric.intents import Intents
@@ -66,6 +66,7 @@ from p4fabric.controller.telemetry.incidents import Thresholds
 from p4fabric.controller.telemetry.metrics import Metrics
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.controller.telemetry.queue import Queue
+from p4fabric.controller.telemetry.queue_waits import WaitPoint, WaitPoints
 from p4fabric.controller.topology.crossings import Crossings
 from p4fabric.controller.topology.drain import Drained, Moment
 from p4fabric.controller.topology.model import Host, Link, Topology
@@ -176,7 +177,7 @@ class Fabric:
         )
         """What is asked of them, and those that stand."""
         self._port_counts = PortCounts(names)
-        self._points = DropPoints()
+        self._points, self._wait_cells = DropPoints(), WaitPoints()
         self.observation = Observation(
             config.telemetry,
             Figures(self, self._switches.values(), self._port_counts),
@@ -185,6 +186,7 @@ class Fabric:
             counter_epoch=lambda name: self._switches[name].counter_epoch,
             switches=names,
             drop_points=self._drop_points,
+            wait_points=self._wait_points,
             read_cells=lambda name, cells, unless: self._switches[name].read_cells(cells, unless),
         )
         self._physical = PhysicalFabric(
@@ -628,3 +630,7 @@ class Fabric:
     def _drop_points(self, name: SwitchName) -> Sequence[DropPoint]:
         edge = self._physical.attachments.ports_of(name)
         return self._points.of(self._physical.links.switches[name], edge)
+
+    def _wait_points(self, name: SwitchName) -> Sequence[WaitPoint]:
+        watched = [watch.egress_port for watch in watches_of(self._switches[name])]
+        return self._wait_cells.of(name, watched)

@@ -30,6 +30,7 @@ from p4fabric.controller.telemetry.families import A_TURN
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.controller.telemetry.port_metrics import balance_metrics, port_metrics
 from p4fabric.controller.telemetry.queue_maxima import QueueMaxima
+from p4fabric.controller.telemetry.queue_waits import WaitCounts, wait_metrics
 from p4fabric.controller.telemetry.report_metrics import IncidentFigures, report_metrics
 from p4fabric.controller.turns import turn
 
@@ -107,6 +108,8 @@ class View(Protocol):
     def congestion_series(self) -> CongestionSeries: ...
     @property
     def maxima(self) -> QueueMaxima: ...
+    @property
+    def waits(self) -> WaitCounts: ...
     @property
     def incidents(self) -> IncidentFigures: ...
     @property
@@ -367,6 +370,8 @@ class _FabricFamilies:
         connected = frozenset(switch.name for switch in view.switch_figures() if switch.connected)
         yield from congestion_metrics(view.watches(), view.congestion_series)
         yield from view.maxima.families(connected, view.now)
+        ports = (watched and watched.port for watched in view.watches())
+        yield from wait_metrics(ports, view.waits)
         yield from report_metrics(view.incidents)
 
     def _drops(self) -> Iterator[Metric | None]:

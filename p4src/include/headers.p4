@@ -73,6 +73,7 @@ const bit<10> IPV6_LINK_LOCAL = 0x3fa;            // fe80::/10
 
 // bmv2's simple_switch.h names these; v1model.p4 does not.
 const bit<32> INSTANCE_TYPE_NORMAL       = 0;
+const bit<32> INSTANCE_TYPE_INGRESS_CLONE = 1;
 const bit<32> INSTANCE_TYPE_EGRESS_CLONE = 2;
 const bit<32> INSTANCE_TYPE_REPLICATION  = 5;
 const bit<32> INSTANCE_TYPE_DEFLECTED    = 8;     // the embedded switch's own: a copy of what found its queue full
@@ -282,6 +283,7 @@ header report_unreported_t {
     bit<32> packets;
 }
 
+const bit<8> ROLE_NONE = 0;
 const bit<8> ROLE_CULPRIT = 1;
 const bit<8> ROLE_PARTICIPANT = 2;
 const bit<8> ROLE_VICTIM = 3;

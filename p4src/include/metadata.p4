@@ -6,8 +6,11 @@
 
 const bit<8> REPORT_FIELDS = 1;     // the field list that a copy for a report keeps
 
-// What a report says of a packet; written by CongestionWatch, and of deflected packets by DeflectedReport.
+// What a report says of a packet; written by CongestionWatch, DropWatch or Postcards, and of deflected packets by Reports.
 struct reported_t {
+    @field_list(REPORT_FIELDS) bit<8>  reason;        // why it was dropped; 0: it was not
+    @field_list(REPORT_FIELDS) bit<1>  followed;      // Postcards: its flow is followed
+    @field_list(REPORT_FIELDS) bit<1>  opened;        // UpfUplink: it came in a tunnel, which was opened
     @field_list(REPORT_FIELDS) bit<9>  ingress_port;
     @field_list(REPORT_FIELDS) bit<9>  egress_port;
     @field_list(REPORT_FIELDS) bit<8>  priority;      // of the queue
@@ -52,6 +55,8 @@ struct network_t {
     ipv4_address_t ipv4_scope;
     ipv6_address_t ipv6_scope;
     bit<1>         any_ether_type;
+    bit<3>         priority;        // of its packets, and
+    bit<1>         by_dscp;         // higher ones by their DSCP
 }
 
 // The flow as firewall, load balancer and hashing see it; written by FlowKey.
@@ -93,8 +98,10 @@ struct metadata_t {
     bool           nd_reply;      // AddressResolution: the ICMPv6 checksum is to be computed
     flow_t         flow;
     tunnel_t       tunnel;
+    bit<1>         followed;      // FollowedFlows
     bool           translated;    // LoadBalancer; LoadBalancerReply
     reported_t     reported;
+    bool           as_it_came;    // Reports: a dropped packet is shown with the checksum that it had
 }
 
 #endif

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reports: a copy of a packet becomes a datagram about it, with the beginning of the packet at its end
 // (Telemetry Report v2.0; docs/reference/telemetry-reports.md). The copy is one that egress made, or one of a packet
-// that found its queue full, which the embedded switch deflects as Tofino does; bmv2 has none of these.
+// that found its queue full, which the embedded switch deflects as Tofino does; bmv2 has none of these. Of a packet that
+// ingress drops, the copy is as it came.
 
 #ifndef REPORTS_P4
 #define REPORTS_P4
 
 const bit<32> REPORT_SOURCE_COUNT = 4;
 const bit<6> REPORT_OF_QUEUE = 0;
+const bit<6> REPORT_OF_DROP = 1;
 const bit<6> REPORT_OF_TAIL_DROP = 2;
+const bit<6> REPORT_OF_FLOW = 3;
 
 // Bytes of the packet. Of a deflected one 128 bytes are left, with whatever was in front of the IP header when it
 // came: a tag, and a tunnel that was opened.
@@ -28,6 +31,7 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
     const bit<4> INNER_IPV6 = 5;
     const bit<8> DROPPED = 0x80;
     const bit<8> CONGESTED = 0x40;
+    const bit<8> FOLLOWED = 0x20;
     const bit<16> BIT_PORTS = 0x4000;
     const bit<16> BIT_LATENCY = 0x2000;
     const bit<16> BIT_QUEUE = 0x1000;
@@ -39,7 +43,6 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
     const bit<16> BIT_UNREPORTED = 0x2000;
     const bit<8> TRANSLATED = 0x01;
     const bit<8> TUNNELLED = 0x02;
-    const bit<8> QUEUE_FULL = 71;
     const bit<6> DSCP_CS2 = 16;             // operations, administration and management (RFC 4594, section 3.3)
     const bit<2> FIRST_OF_DYNAMIC_PORTS = 3;
 
@@ -79,6 +82,7 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
             return;
         }
 
+        bit<6> source = REPORT_OF_QUEUE;
         bool deflected = standard_metadata.instance_type == INSTANCE_TYPE_DEFLECTED;
         if (deflected) {
             meta.reported.ingress_port = standard_metadata.ingress_port;
@@ -92,18 +96,34 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
             meta.reported.translated = meta.translated ? 1w1 : 1w0;
             meta.reported.entropy = meta.flow.hash[13:0];
             meta.reported.role = ROLE_DROPPED;
+            meta.reported.reason = REPORTED_QUEUE_FULL;
             meta.reported.unreported = standard_metadata.deq_timedelta;
+            source = REPORT_OF_TAIL_DROP;
+        } else if (meta.reported.reason != REPORTED_NONE) {
+            source = REPORT_OF_DROP;
+        } else if (meta.reported.followed == 1) {
+            source = REPORT_OF_FLOW;
         }
 
-        // The packet: from its IP header on, without a tunnel.
+        // The packet: from its IP header on, without a tunnel. What was dropped is as it came, with a tunnel that
+        // the program did not open, and may say anything of its lengths.
+        meta.as_it_came = standard_metadata.instance_type == INSTANCE_TYPE_INGRESS_CLONE;
+        bool is_whole = source == REPORT_OF_DROP && meta.reported.opened == 0;
+        bit<16> room = (bit<16>) standard_metadata.packet_length - ETHERNET_BYTES;
+        if (hdr.vlan.isValid()) {
+            room = room - 4;
+        }
         bit<16> inner_bytes;
         bit<16> most = deflected ? REPORTED_BYTES_OF_DEFLECTED : REPORTED_BYTES;
         bit<4> inner_type = INNER_IPV4;
         bit<8> flow_flags = meta.reported.translated == 1 ? TRANSLATED : 0;
-        if (hdr.outer_ipv4.isValid() || hdr.inner_ipv4.isValid()) {
+        if (!is_whole && (hdr.outer_ipv4.isValid() || hdr.inner_ipv4.isValid())) {
             flow_flags = flow_flags | TUNNELLED;
         }
-        if (hdr.outer_ipv4.isValid()) {
+        if (is_whole && (hdr.ipv4.isValid() || hdr.ipv6.isValid())) {
+            inner_type = hdr.ipv4.isValid() ? INNER_IPV4 : INNER_IPV6;
+            inner_bytes = room;
+        } else if (hdr.outer_ipv4.isValid()) {
             hdr.outer_ipv4.setInvalid();
             hdr.outer_udp.setInvalid();
             hdr.outer_gtpu.setInvalid();
@@ -112,7 +132,7 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
             inner_bytes = hdr.ipv4.total_length;
         } else if (hdr.inner_ipv4.isValid()) {
             // Nobody has compared the lengths of a tunnel that is not opened here.
-            bit<16> room = hdr.ipv4.total_length - ((bit<16>) hdr.ipv4.ihl << 2) - 16;
+            room = hdr.ipv4.total_length - ((bit<16>) hdr.ipv4.ihl << 2) - 16;
             if (hdr.gtpu_options.isValid()) {
                 room = room - 4;
             }
@@ -148,12 +168,13 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
         inner_bytes = inner_bytes <= most ? inner_bytes : most;
 
         // What is said of it.
-        bit<6> source = deflected ? REPORT_OF_TAIL_DROP : REPORT_OF_QUEUE;
         // Ports, queue, time in two words; latency or drop; the flow in three, its window in two, what is unreported.
         bit<16> metadata_words;
-        hdr.report_queue.setValid();
-        hdr.report_queue.priority = meta.reported.priority;
-        hdr.report_queue.depth = meta.reported.depth;
+        if (source != REPORT_OF_DROP) {
+            hdr.report_queue.setValid();
+            hdr.report_queue.priority = meta.reported.priority;
+            hdr.report_queue.depth = meta.reported.depth;
+        }
         hdr.report_time.setValid();
         // By 1000, with shifts: not every switch multiplies.
         bit<64> time = (bit<64>) meta.reported.time;
@@ -166,15 +187,28 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
         hdr.report_flow.queue_bytes = meta.reported.queue_bytes;
         hdr.report_unreported.setValid();
         hdr.report_unreported.packets = meta.reported.unreported;
-        if (deflected) {
-            hdr.report_drop.setValid();
-            hdr.report_drop.priority = meta.reported.priority;
-            hdr.report_drop.reason = QUEUE_FULL;
-            hdr.report_drop.padding = 0;
-            hdr.report.flags = DROPPED | CONGESTED;
-            hdr.report.metadata_bits = BIT_PORTS | BIT_QUEUE | BIT_EGRESS_TIME | BIT_DROP;
+        if (source == REPORT_OF_FLOW) {
+            hdr.report_latency.setValid();
+            hdr.report_latency.microseconds = meta.reported.wait;
+            hdr.report.flags = FOLLOWED;
+            hdr.report.metadata_bits = BIT_PORTS | BIT_LATENCY | BIT_QUEUE | BIT_EGRESS_TIME;
             hdr.report.domain_bits = BIT_FLOW | BIT_UNREPORTED;
             metadata_words = 9;
+        } else if (source != REPORT_OF_QUEUE) {
+            hdr.report_drop.setValid();
+            hdr.report_drop.priority = meta.reported.priority;
+            hdr.report_drop.reason = meta.reported.reason;
+            hdr.report_drop.padding = 0;
+            hdr.report.domain_bits = BIT_FLOW | BIT_UNREPORTED;
+            if (deflected) {
+                hdr.report.flags = DROPPED | CONGESTED;
+                hdr.report.metadata_bits = BIT_PORTS | BIT_QUEUE | BIT_EGRESS_TIME | BIT_DROP;
+                metadata_words = 9;
+            } else {
+                hdr.report.flags = DROPPED;
+                hdr.report.metadata_bits = BIT_PORTS | BIT_EGRESS_TIME | BIT_DROP;
+                metadata_words = 8;
+            }
         } else {
             hdr.report_latency.setValid();
             hdr.report_latency.microseconds = meta.reported.wait;

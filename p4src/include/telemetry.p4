@@ -6,9 +6,38 @@
 #ifndef TELEMETRY_P4
 #define TELEMETRY_P4
 
+// The logarithm of a time in microseconds, by halves: 0 is less than 16 of them, n from 8 << n to less than
+// 16 << n, and 15 at least 262,144.
+control LengthOfTime(in bit<32> time, out bit<32> length) {
+    apply {
+        bit<32> rest = time >> 4;
+        length = 0;
+        if (rest > 0x4000) {
+            rest = 0x4000;
+        }
+        if (rest != 0) {
+            length = 1;
+            if (rest >= 0x100) {
+                length = length + 8;
+                rest = rest >> 8;
+            }
+            if (rest >= 0x10) {
+                length = length + 4;
+                rest = rest >> 4;
+            }
+            if (rest >= 4) {
+                length = length + 2;
+                rest = rest >> 2;
+            }
+            if (rest >= 2) {
+                length = length + 1;
+            }
+        }
+    }
+}
+
 control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_metadata, out bool report) {
-    // Packets by the time that they waited: cell 16 * (8 * port + priority) + n counts those that waited less than
-    // 16 microseconds (n = 0), from 8 << n to less than 16 << n, or at least 262,144 (n = 15).
+    // Packets by the time that they waited: cell 16 * (8 * port + priority) + n, by LengthOfTime.
     counter(QUEUE_WAIT_COUNTER_SIZE, CounterType.packets) queue_waits;
     // For each queue of each port: packets that were worth a report since the last one.
     register<bit<32>>(QUEUE_COUNT) unreported;
@@ -18,6 +47,7 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
     // culprits, and for others.
     register<bit<48>>(QUEUE_REPORT_KINDS) due;
     Culprits() culprits;
+    LengthOfTime() length_of_time;
     bool watched;
     bit<32> depth_threshold;
     bit<32> wait_threshold;
@@ -59,30 +89,8 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
         }
         bit<32> queue = ((bit<32>) standard_metadata.egress_port) << 3
                         | (bit<32>) standard_metadata.priority;
-        // The logarithm by halves; all that is longer is the last cell's.
-        bit<32> rest = standard_metadata.deq_timedelta >> 4;
-        bit<32> length = 0;
-        if (rest > 0x4000) {
-            rest = 0x4000;
-        }
-        if (rest != 0) {
-            length = 1;
-            if (rest >= 0x100) {
-                length = length + 8;
-                rest = rest >> 8;
-            }
-            if (rest >= 0x10) {
-                length = length + 4;
-                rest = rest >> 4;
-            }
-            if (rest >= 4) {
-                length = length + 2;
-                rest = rest >> 2;
-            }
-            if (rest >= 2) {
-                length = length + 1;
-            }
-        }
+        bit<32> length;
+        length_of_time.apply(standard_metadata.deq_timedelta, length);
         queue_waits.count(queue << 4 | length);
 
         bit<48> now = standard_metadata.egress_global_timestamp;

@@ -120,6 +120,8 @@ class SetNetwork(Action):
     ipv4_scope: IPv4Address
     ipv6_scope: IPv6Address
     any_ether_type: bool
+    priority: int
+    by_dscp: bool
     ID: ClassVar[int] = 18365423
     NAME: ClassVar[str] = "FabricIngress.port_filter.set_network"
     PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
@@ -129,6 +131,8 @@ class SetNetwork(Action):
         Parameter(4, "ipv4_scope", 32, IPv4Address),
         Parameter(5, "ipv6_scope", 128, IPv6Address),
         Parameter(6, "any_ether_type", 1, bool),
+        Parameter(7, "priority", 3, int),
+        Parameter(8, "by_dscp", 1, bool),
     )
 
 
@@ -246,6 +250,15 @@ class Decapsulate(Action):
     ID: ClassVar[int] = 20387980
     NAME: ClassVar[str] = "FabricIngress.upf_uplink.decapsulate"
     PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "vrf", 16, VrfId),)
+
+
+@dataclass(frozen=True, slots=True)
+class Follow(Action):
+    """`FabricIngress.followed_flows.follow`."""
+
+    ID: ClassVar[int] = 30175135
+    NAME: ClassVar[str] = "FabricIngress.followed_flows.follow"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -770,6 +783,68 @@ class UpfUplinkSessions(TableEntry):
 
 
 @dataclass(frozen=True)
+class FollowedIpv4(TableEntry):
+    """`FabricIngress.followed_flows.followed_ipv4`, 256 entries."""
+
+    vrf: VrfId
+    src_addr: Ternary[IPv4Address] | None
+    dst_addr: Ternary[IPv4Address] | None
+    protocol: Ternary[IpProtocol] | None
+    src_port: Ternary[L4Port] | None
+    dst_port: Ternary[L4Port] | None
+    priority: int
+    action: Follow
+    TABLE_ID: ClassVar[int] = 38530181
+    TABLE_NAME: ClassVar[str] = "FabricIngress.followed_flows.followed_ipv4"
+    SIZE: ClassVar[int] = 256
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vrf", 16, "exact", VrfId),
+        MatchField(2, "src_addr", 32, "ternary", IPv4Address),
+        MatchField(3, "dst_addr", 32, "ternary", IPv4Address),
+        MatchField(4, "protocol", 8, "ternary", IpProtocol),
+        MatchField(5, "src_port", 16, "ternary", L4Port),
+        MatchField(6, "dst_port", 16, "ternary", L4Port),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {Follow.ID: Follow}
+    HAS_PRIORITY: ClassVar[bool] = True
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class FollowedIpv6(TableEntry):
+    """`FabricIngress.followed_flows.followed_ipv6`, 256 entries."""
+
+    vrf: VrfId
+    src_addr: Ternary[IPv6Address] | None
+    dst_addr: Ternary[IPv6Address] | None
+    protocol: Ternary[IpProtocol] | None
+    src_port: Ternary[L4Port] | None
+    dst_port: Ternary[L4Port] | None
+    priority: int
+    action: Follow
+    TABLE_ID: ClassVar[int] = 44232503
+    TABLE_NAME: ClassVar[str] = "FabricIngress.followed_flows.followed_ipv6"
+    SIZE: ClassVar[int] = 256
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vrf", 16, "exact", VrfId),
+        MatchField(2, "src_addr", 128, "ternary", IPv6Address),
+        MatchField(3, "dst_addr", 128, "ternary", IPv6Address),
+        MatchField(4, "protocol", 8, "ternary", IpProtocol),
+        MatchField(5, "src_port", 16, "ternary", L4Port),
+        MatchField(6, "dst_port", 16, "ternary", L4Port),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {Follow.ID: Follow}
+    HAS_PRIORITY: ClassVar[bool] = True
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
 class VirtualIps(TableEntry):
     """`FabricIngress.load_balancer.virtual_ips`, 4,096 entries."""
 
@@ -1160,7 +1235,40 @@ class FloodPolicerDue(RegisterCell):
 
 
 @dataclass(frozen=True)
-class Unreported(RegisterCell):
+class FabricIngressDropWatchPolicerDue(RegisterCell):
+    """A cell of `FabricIngress.drop_watch.policer.due`, which has 16,384."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 382582052
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.drop_watch.policer.due"
+    SIZE: ClassVar[int] = 16384
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class FabricIngressDropWatchSwitchPolicerDue(RegisterCell):
+    """A cell of `FabricIngress.drop_watch.switch_policer.due`, which has 1."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 369936347
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.drop_watch.switch_policer.due"
+    SIZE: ClassVar[int] = 1
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class FabricIngressDropWatchUnreported(RegisterCell):
+    """A cell of `FabricIngress.drop_watch.unreported`, which has 16,384."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 370851090
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.drop_watch.unreported"
+    SIZE: ClassVar[int] = 16384
+    TYPE: ClassVar[DataType] = Bits(32)
+
+
+@dataclass(frozen=True)
+class CongestionWatchUnreported(RegisterCell):
     """A cell of `FabricEgress.congestion_watch.unreported`, which has 4,096."""
 
     value: int
@@ -1457,6 +1565,83 @@ class Queue7(RegisterCell):
 
 
 @dataclass(frozen=True)
+class Told(RegisterCell):
+    """A cell of `FabricEgress.postcards.told`, which has 1,024."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 372703214
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.postcards.told"
+    SIZE: ClassVar[int] = 1024
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Untold(RegisterCell):
+    """A cell of `FabricEgress.postcards.untold`, which has 1,024."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 384744450
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.postcards.untold"
+    SIZE: ClassVar[int] = 1024
+    TYPE: ClassVar[DataType] = Bits(32)
+
+
+@dataclass(frozen=True)
+class FlowPolicerDue(RegisterCell):
+    """A cell of `FabricEgress.postcards.flow_policer.due`, which has 1,024."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 374623910
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.postcards.flow_policer.due"
+    SIZE: ClassVar[int] = 1024
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class PostcardsSwitchPolicerDue(RegisterCell):
+    """A cell of `FabricEgress.postcards.switch_policer.due`, which has 1."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 377859720
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.postcards.switch_policer.due"
+    SIZE: ClassVar[int] = 1
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class FabricEgressDropWatchPolicerDue(RegisterCell):
+    """A cell of `FabricEgress.drop_watch.policer.due`, which has 16,384."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 378338063
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.drop_watch.policer.due"
+    SIZE: ClassVar[int] = 16384
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class FabricEgressDropWatchSwitchPolicerDue(RegisterCell):
+    """A cell of `FabricEgress.drop_watch.switch_policer.due`, which has 1."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 375871944
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.drop_watch.switch_policer.due"
+    SIZE: ClassVar[int] = 1
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class FabricEgressDropWatchUnreported(RegisterCell):
+    """A cell of `FabricEgress.drop_watch.unreported`, which has 16,384."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 382259830
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.drop_watch.unreported"
+    SIZE: ClassVar[int] = 16384
+    TYPE: ClassVar[DataType] = Bits(32)
+
+
+@dataclass(frozen=True)
 class Sequence(RegisterCell):
     """A cell of `FabricEgress.reports.sequence`, which has 4."""
 
@@ -1517,6 +1702,8 @@ BINDINGS = Bindings.of(
         HealthReplies,
         UpfInterfaces,
         UpfUplinkSessions,
+        FollowedIpv4,
+        FollowedIpv6,
         VirtualIps,
         FirewallIpv4,
         FirewallIpv6,
@@ -1538,7 +1725,10 @@ BINDINGS = Bindings.of(
         ReportPolicerDue,
         ReplyPolicerDue,
         FloodPolicerDue,
-        Unreported,
+        FabricIngressDropWatchPolicerDue,
+        FabricIngressDropWatchSwitchPolicerDue,
+        FabricIngressDropWatchUnreported,
+        CongestionWatchUnreported,
         ReportedFlows,
         CongestionWatchDue,
         Row10,
@@ -1565,6 +1755,13 @@ BINDINGS = Bindings.of(
         Queue5,
         Queue6,
         Queue7,
+        Told,
+        Untold,
+        FlowPolicerDue,
+        PostcardsSwitchPolicerDue,
+        FabricEgressDropWatchPolicerDue,
+        FabricEgressDropWatchSwitchPolicerDue,
+        FabricEgressDropWatchUnreported,
         Sequence,
     ),
     packet_in=PacketInMetadata,

@@ -41,6 +41,7 @@ NETWORK = intent(
     routes=[{"prefix": "10.70.0.0/16", "via": "10.0.7.7"}],
 )
 RULE = {"name": "r", "action": "deny", "from": {"cidr": "10.0.1.0/24"}, "to": {"cidr": "10.0.2.0/24"}}
+FOLLOWED = intent("TelemetryWatch", "flows", flows=[{"from": "10.0.1.0/24", "to": "10.0.2.0/24"}])
 RULED = intent("FirewallPolicy", "rules", rules=[RULE])
 UPF = intent(
     "Upf",
@@ -58,6 +59,8 @@ FIELDS: list[tuple[str, str, str, dict[str, Any], list[str | int]]] = [
     ("Network", "spec.routes.via", HOSTS, NETWORK, ["routes", 0, "via"]),
     ("FirewallPolicy", "spec.rules.from.cidr", RULES, RULED, ["rules", 0, "from", "cidr"]),
     ("FirewallPolicy", "spec.rules.to.cidr", RULES, RULED, ["rules", 0, "to", "cidr"]),
+    ("TelemetryWatch", "spec.flows.from", RULES, FOLLOWED, ["flows", 0, "from"]),
+    ("TelemetryWatch", "spec.flows.to", RULES, FOLLOWED, ["flows", 0, "to"]),
     ("Service", "spec.virtualIp", HOSTS, WEB, ["virtualIp"]),
     ("Service", "spec.pool.address", HOSTS, WEB, ["pool", 0, "address"]),
     ("Upf", "spec.smfs", SMFS, UPF, ["smfs", 0]),
@@ -104,7 +107,7 @@ async def test_no_field_takes_an_address_that_no_host_has_and_all_say_why(
 
 async def test_the_documents_are_accepted_as_they_are(tmp_path: Path) -> None:
     async with controller(configured(tmp_path)) as served:
-        for document in (WORLD, NETWORK, RULED, POLICY, WEB, UE, UPF):
+        for document in (WORLD, NETWORK, RULED, FOLLOWED, POLICY, WEB, UE, UPF):
             assert await post(served, document, False) == (200, [])
 
 

@@ -132,7 +132,7 @@ def switch_process(device_id: int = 1, interfaces: Sequence[str] = ()) -> Iterat
     if TARGET == "bmv2":
         command = ["simple_switch_grpc", "--no-p4", "--device-id", str(device_id), *ports]
         command += ["--thrift-port", str(free_tcp_port())]
-        command += ["--", "--grpc-server-addr", address, "--cpu-port", "510"]
+        command += ["--", "--grpc-server-addr", address, "--cpu-port", "510", "--priority-queues", "8"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=sys.stderr)
     try:
         _until_it_listens(process, address)

@@ -338,7 +338,7 @@ def open_network(world: Held) -> None:
         f"{INGRESS}.port_filter.networks",
         (Exact(NETWORK),),
         f"{INGRESS}.port_filter.set_network",
-        *(1, 0x02005E000001, 1000, 0x0A000100, 0, 1),
+        *(1, 0x02005E000001, 1000, 0x0A000100, 0, 1, 0, 0),
     )
     network.change = Change.MODIFY
     source = entry(f"{guard}.source_ipv6", (Exact(NETWORK), Lpm(0, 0)), f"{guard}.source_permitted")

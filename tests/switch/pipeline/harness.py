@@ -84,6 +84,7 @@ def switch_command(grpc_port: int, thrift_port: int) -> list[str]:
         return [
             binary, "--no-p4", "--device-id", "1", *interfaces, "--thrift-port", str(thrift_port),
             "--", "--grpc-server-addr", f"127.0.0.1:{grpc_port}", "--cpu-port", "510",
+            "--priority-queues", "8",
         ]  # fmt: skip
     return [
         sys.executable, "-m", "p4fabric.softswitch", "run", "--device-id", "1",

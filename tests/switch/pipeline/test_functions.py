@@ -7,14 +7,24 @@ from collections import Counter
 from ipaddress import IPv4Address
 from itertools import pairwise
 
-from finsy.proto import p4r
 from scapy.contrib.gtp import GTP_U_Header, GTPPDUSessionContainer
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 
-from p4fabric.controller.telemetry.reports import FlowReport, Origin, Role, decode
+from p4fabric.controller.telemetry.drop_reasons import reason_label
+from p4fabric.controller.telemetry.drops import DropReason
+from p4fabric.controller.telemetry.reports import (
+    DropReport,
+    FlowReport,
+    Inner,
+    InnerType,
+    Origin,
+    Role,
+    decode,
+)
 from p4fabric.pipelines.entities import TableEntry, Ternary, Weighted
+from p4fabric.pipelines.fabric import CPU_PORT
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import IpProtocol, L4Port, Port, Qfi, Teid, TunnelPeerId
 
@@ -145,7 +155,7 @@ def test_only_a_servers_answers_to_its_gateway_go_to_the_controller(switch: Pipe
     assert intact(switch.receive(3))[TCP].sport == 8080  # as it was before: to Carol, and to Bob
     assert intact(switch.receive(2))[IP].dst == str(RED_GATEWAY)
     switch.expect_silence(1, 2, 3, 4)
-    assert "packet" not in {message.WhichOneof("update") for message in _messages(switch)}
+    assert _handed_over(switch) == 0
 
 
 def test_a_port_sends_the_controller_no_more_answers_than_it_is_asked_for(switch: PipelineUnderTest) -> None:
@@ -156,14 +166,18 @@ def test_a_port_sends_the_controller_no_more_answers_than_it_is_asked_for(switch
     for _ in range(200):
         switch.send(1, answer)
     switch.expect_silence(1, 2, 3, 4)
-    taken = sum(message.HasField("packet") for message in _messages(switch))
+    taken = _handed_over(switch)
     assert 26 <= taken <= 26 + 50 * (time.monotonic() - began)
 
 
-def _messages(switch: PipelineUnderTest) -> list[p4r.StreamMessageResponse]:
-    found = []
+def _handed_over(switch: PipelineUnderTest) -> int:
+    """How many frames came to the controller; reports of what is dropped come, too."""
+    found = 0
     while not switch.messages.empty():
-        found.append(switch.messages.get())
+        message = switch.messages.get()
+        if message.HasField("packet"):
+            metadata = b.PacketInMetadata.decode(list(message.packet.metadata))
+            found += metadata.ingress_port != CPU_PORT
     return found
 
 
@@ -317,6 +331,26 @@ def test_a_full_queue_reports_port_queue_depth_delay_and_the_flow(switch: Pipeli
     while switch.receive(SLOW_PORT, 0.5) is not None:
         delivered += 1
     assert delivered == 60, "the reports' clones must not reach the wire, nor cost a packet"
+
+
+def test_a_dropped_packet_is_reported_with_its_reason_as_it_came(switch: PipelineUnderTest) -> None:
+    switch.insert(*fabric_entries())
+    nobody = IP(src=str(ALICE_IP), dst="10.9.9.9") / UDP(sport=7000, dport=7001) / (b"x" * 300)
+    switch.send(1, Ether(src=str(ALICE), dst=str(ROUTER)) / nobody)
+    group = decode(bytes(switch.next_report()[UDP].payload))
+    assert (group.node, group.hw_id, group.sequence) == (NODE, Origin.DROPS, 0)
+    (report,) = group.reports
+    assert isinstance(report, DropReport) and report.flow is not None
+    assert (report.ingress_port, report.flow.vlan, report.suppressed) == (1, RED, 0)
+    assert reason_label(report.reason or 0) == DropReason.NO_ROUTE.label
+    assert report.inner == Inner(InnerType.IPV4, bytes(nobody)[:128])
+    wrong = IP(src=str(ALICE_IP), dst=str(BOB_IP), chksum=1) / UDP() / (b"x" * 50)
+    switch.send(1, Ether(src=str(ALICE), dst=str(BOB)) / wrong)
+    (report,) = decode(bytes(switch.next_report()[UDP].payload)).reports
+    assert isinstance(report, DropReport)
+    assert reason_label(report.reason or 0) == DropReason.CHECKSUM.label
+    assert report.inner == Inner(InnerType.IPV4, bytes(wrong))
+    switch.expect_silence(1, 2, 3, 4)
 
 
 def test_a_queue_that_nobody_watches_reports_nothing(switch: PipelineUnderTest) -> None:

@@ -57,6 +57,21 @@ def test_a_network_is_not_opened_at_a_port_that_is_not_there_and_says_so() -> No
     assert 1 in {entry.ingress_port for entry in on(desired, "leaf1", b.PortVlan)}
 
 
+def test_a_watch_names_what_switches_with_watched_ports_cannot_tell() -> None:
+    seen = topology(*HOSTS)
+    limits = ("no tail-drop reports on bmv2", "no bins of queues on bmv2")
+    switches = [
+        replace(switch, queue_limits=limits if switch.name == LEAF1 else ())
+        for switch in seen.switches.values()
+    ]
+    seen = Topology.of(switches, seen.links, seen.hosts.values())
+    watch = intent("TelemetryWatch", "queues", switches=["leaf1", "leaf2"], ports=[3])
+    (reason,) = compiled(watch, seen=seen).notes_of(key(watch))
+    assert reason == "leaf1: no tail-drop reports on bmv2, no bins of queues on bmv2"
+    elsewhere = intent("TelemetryWatch", "queues", switches=["leaf2"], ports=[3])
+    assert compiled(elsewhere, seen=seen).notes_of(key(elsewhere)) == ()
+
+
 def test_a_switch_that_does_not_say_is_taken_to_have_the_port() -> None:
     desired = compiled(BOTH, seen=topology(*HOSTS))
     assert desired.notes_of(key(BOTH)) == ()

@@ -109,6 +109,11 @@ BAD: list[tuple[Any, str, str]] = [
         "allow",
     ),
     (changed(WATCH, queueDepth=0), "spec.queueDepth", "1"),
+    (changed(WATCH, flows=[{"protocol": "tcp"}]), "spec.flows[0]", "from or to"),
+    (changed(WATCH, flows=[{"from": "10.0.0.0/8", "to": "fd00::/8"}]), "spec.flows[0].to", "families"),
+    (changed(WATCH, flows=[{"to": "10.0.0.1/32", "sourcePort": 7}]), "spec.flows[0].protocol", "tcp or udp"),
+    (changed(CLIENTS, priority=6), "spec.priority", "5"),
+    (changed(CLIENTS, trustDscp="ef"), "spec.trustDscp", "true or false"),
 ]
 
 

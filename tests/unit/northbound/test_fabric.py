@@ -116,9 +116,11 @@ class Running:
 
 
 @asynccontextmanager
-async def running(folder: Path, *switches: FakeSwitch, **telemetry: Any) -> AsyncIterator[Running]:
+async def running(
+    folder: Path, *switches: FakeSwitch, target: str = "softswitch", **telemetry: Any
+) -> AsyncIterator[Running]:
     listed = [
-        {"name": f"s{n}", "deviceId": n, "address": switch.address, "role": "leaf"}
+        {"name": f"s{n}", "deviceId": n, "address": switch.address, "role": "leaf", "target": target}
         for n, switch in enumerate(switches, 1)
     ]
     config = FabricConfig.read({"switches": listed, "telemetry": telemetry}, folder / "fabric.yaml")
@@ -250,6 +252,20 @@ async def test_a_hundred_hosts_at_once_are_compiled_in_a_few_passes(tmp_path: Pa
         await asyncio.sleep(0.2)
         await found.until_in_sync()
         assert len(fake.writes) <= 12
+
+
+async def test_on_bmv2_a_watch_says_what_is_not_told_and_reports_what_is(tmp_path: Path) -> None:
+    async with fake_switch() as fake, running(tmp_path, fake, target="bmv2", clearAfter=0.3) as found:
+        await found.fabric.intents.apply([network(), watch(milliseconds=10)])
+        await found.until_in_sync()
+        states = {one.key.kind: one.status for one in found.fabric.intents.all()}
+        assert states["Network"].state is IntentState.ACTIVE
+        assert states["TelemetryWatch"].state is IntentState.DEGRADED
+        (reason,) = states["TelemetryWatch"].reasons
+        assert reason == "s1: no tail-drop reports on bmv2, no bins of queues on bmv2"
+        assert reason.as_dict()["code"] == "target-limits"
+        fake.say(congestion(40))
+        await found.until(lambda: found.heard(CongestionOnset))
 
 
 async def test_reports_become_an_episode_that_ends_with_silence(tmp_path: Path) -> None:
