@@ -140,13 +140,15 @@ class SwitchConfig(Section):
             path = ReportPath(
                 self.reports.port, self.reports.next_hop, self.reports.source, address, L4Port(udp_port)
             )
+        target = self.make_target()
         return Switch(
             self.switch_name,
             self.device_id,
             self.role,
             connected=False,
             link_ports=self.ports,
-            queue_limits=self.make_target().queue_limits,
+            queue_limits=target.queue_limits,
+            has_clone_priorities=target.has_clone_priorities,
             report_path=path,
         )
 

@@ -41,6 +41,7 @@ class SwitchPart:
     groups: tuple[tuple[EcmpGroupId, tuple[Port, ...]], ...]
     report_path: ReportPath | None = None
     """None: reports are packet-ins."""
+    report_priority: int = REPORT_PRIORITY
 
 
 def fabric_switch(view: FabricView, name: SwitchName) -> Output:
@@ -54,8 +55,9 @@ def fabric_switch(view: FabricView, name: SwitchName) -> Output:
     may_be_linked = {*view.switches[name].linkable_ports, *fabric_ports} - set(view.edge_ports(name))
     switch = view.switches[name]
     may_be = tuple(sorted(may_be_linked))
+    priority = REPORT_PRIORITY if switch.has_clone_priorities else 0
     return compile_switch(
-        SwitchPart(name, switch.device_id, fabric_ports, may_be, groups, switch.report_path)
+        SwitchPart(name, switch.device_id, fabric_ports, may_be, groups, switch.report_path, priority)
     )
 
 
@@ -64,7 +66,9 @@ def compile_switch(part: SwitchPart) -> Output:
     port, destination = _reports(part)
     entities: list[Entity] = [
         # bmv2 refuses a length; the pipeline itself truncates what it reports.
-        CloneSession(REPORT_CLONE_SESSION, (Replica(int(port)),), REPORT_PRIORITY, packet_length_bytes=0),
+        CloneSession(
+            REPORT_CLONE_SESSION, (Replica(int(port)),), part.report_priority, packet_length_bytes=0
+        ),
         b.ReportDestinations(port, destination),
         # A new host should be known before its first packet gives up.
         DigestConfig(b.HostSeen.DIGEST_ID, 10 * MILLISECOND_NS, 64, 1000 * MILLISECOND_NS),

@@ -64,6 +64,8 @@ class Switch:
     """Those that may have links, if a configuration says so."""
     queue_limits: tuple[str, ...] = ()
     """What switches of its kind cannot tell of their queues, in words."""
+    has_clone_priorities: bool = True
+    """Whether reports may have a queue of their own."""
     report_path: ReportPath | None = None
     """None: its program hands reports over as packet-ins."""
 

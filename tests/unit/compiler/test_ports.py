@@ -8,7 +8,8 @@ import pytest
 
 from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.topology.model import Role, Switch, Topology
-from p4fabric.pipelines.entities import MulticastGroup
+from p4fabric.pipelines.entities import CloneSession, MulticastGroup
+from p4fabric.pipelines.fabric import REPORT_PRIORITY
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import Port
 from tests.unit.compiler.world import HOSTS, LEAVES, SPINES, compiled, intent, key, network, on, topology
@@ -70,6 +71,16 @@ def test_a_watch_names_what_switches_with_watched_ports_cannot_tell() -> None:
     assert reason == "leaf1: no tail-drop reports on bmv2, no bins of queues on bmv2"
     elsewhere = intent("TelemetryWatch", "queues", switches=["leaf2"], ports=[3])
     assert compiled(elsewhere, seen=seen).notes_of(key(elsewhere)) == ()
+
+
+def test_reports_have_a_priority_where_copies_can_have_one() -> None:
+    seen = topology(*HOSTS)
+    switches = [
+        replace(switch, has_clone_priorities=switch.name != LEAF1) for switch in seen.switches.values()
+    ]
+    desired = compiled(BOTH, seen=Topology.of(switches, seen.links, seen.hosts.values()))
+    assert [one.class_of_service for one in on(desired, "leaf1", CloneSession)] == [0]
+    assert [one.class_of_service for one in on(desired, "leaf2", CloneSession)] == [REPORT_PRIORITY]
 
 
 def test_a_switch_that_does_not_say_is_taken_to_have_the_port() -> None:

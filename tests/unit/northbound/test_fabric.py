@@ -262,7 +262,10 @@ async def test_on_bmv2_a_watch_says_what_is_not_told_and_reports_what_is(tmp_pat
         assert states["Network"].state is IntentState.ACTIVE
         assert states["TelemetryWatch"].state is IntentState.DEGRADED
         (reason,) = states["TelemetryWatch"].reasons
-        assert reason == "s1: no tail-drop reports on bmv2, no bins of queues on bmv2"
+        assert (
+            reason
+            == "s1: no tail-drop reports on bmv2, no bins of queues on bmv2, no priority for reports on bmv2"
+        )
         assert reason.as_dict()["code"] == "target-limits"
         fake.say(congestion(40))
         await found.until(lambda: found.heard(CongestionOnset))

@@ -22,7 +22,11 @@ def test_what_a_target_cannot_tell_of_its_queues_it_says_by_its_name() -> None:
     limits = {name: target_named(name).queue_limits for name in TARGET_NAMES}
     assert limits == {
         "softswitch": (),
-        "bmv2": ("no tail-drop reports on bmv2", "no bins of queues on bmv2"),
+        "bmv2": (
+            "no tail-drop reports on bmv2",
+            "no bins of queues on bmv2",
+            "no priority for reports on bmv2",
+        ),
         "stratum-tofino": ("no tail-drop reports on stratum-tofino", "no bins of queues on stratum-tofino"),
     }
 
