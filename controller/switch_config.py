@@ -16,7 +16,7 @@ from p4fabric.controller.targets import TARGET_NAMES, Target, target_named
 from p4fabric.controller.topology.model import HIGHEST_DEVICE_ID, ReportPath, Role, Switch
 from p4fabric.pipelines.values import IPv4Address, L4Port, MacAddress, Port
 
-__all__ = ["SwitchConfig", "TlsConfig"]
+__all__ = ["ReportPathConfig", "SwitchConfig", "TlsConfig"]
 
 _UNIX = "unix:"
 _LONGEST_SOCKET_PATH = 107
