@@ -1,8 +1,8 @@
-"""Rows and events that follow from what was prepared for SMFs' requests. Pure."""
+"""What follows from what was prepared for SMFs' requests: rows, events, and how it is taken back. No I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
@@ -14,7 +14,7 @@ from p4fabric.controller.names import IntentKey
 from p4fabric.controller.state import Change
 from p4fabric.controller.telemetry.events import SmfAssociated, SmfReleased
 
-__all__ = ["ends_of", "events_of", "reversed_of", "rows_of"]
+__all__ = ["ends_of", "events_of", "reversed_of", "rows_of", "take_back"]
 
 
 def rows_of(core: Core, upf: Upf, made: Iterable[Prepared]) -> list[Change]:
@@ -39,6 +39,12 @@ def reversed_of(prepared: Prepared) -> Prepared:
         sessions={seid: (before, now) for seid, (now, before) in prepared.sessions.items()},
         associations={smf: (before, now) for smf, (now, before) in prepared.associations.items()},
     )
+
+
+def take_back(node: Node, made: Sequence[Prepared]) -> None:
+    """Nothing of what was prepared is so."""
+    for one in reversed(made):
+        node.take_back(one)
 
 
 def events_of(upf: IntentKey, made: Iterable[Prepared]) -> Iterator[SmfAssociated | SmfReleased]:

@@ -25,7 +25,7 @@ from p4fabric.controller.fabric.changes import StateChanges
 from p4fabric.controller.fabric.end_markers import EndMarkers
 from p4fabric.controller.fabric.n4_counts import RequestCounts
 from p4fabric.controller.fabric.n4_endpoint import Answer, Asked, N4Endpoint
-from p4fabric.controller.fabric.n4_rows import ends_of, events_of, reversed_of, rows_of
+from p4fabric.controller.fabric.n4_rows import ends_of, events_of, reversed_of, rows_of, take_back
 from p4fabric.controller.fabric.n4_rules import access_of, is_same_node, rules_of
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf_node import Upf
@@ -163,9 +163,8 @@ class N4Service:
 
     async def run(self) -> None:
         """Serve SMFs, for ever. Ends by cancellation only."""
-        endpoint = N4Endpoint(
-            self._address, stamp_of(time.time()), self._node, self._carry_out, self._requests.answered
-        )
+        started, answered = stamp_of(time.time()), self._requests.answered
+        endpoint = N4Endpoint(self._address, started, self._node, self._carry_out, answered)
         await self._open(endpoint)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(endpoint.run(), name="N4 endpoint")
@@ -221,9 +220,8 @@ class N4Service:
                 await self._end(served, smf)
             return
         # An SMF sees by another time stamp that nothing is left of its sessions.
-        started = (
-            stamp_of(time.time()) if served is None else max(stamp_of(time.time()), served.node.recovery + 1)
-        )
+        now = stamp_of(time.time())
+        started = now if served is None else max(now, served.node.recovery + 1)
         await self._changes.make(lambda: self._core.plan_no_sessions(key, started))
         self._served.pop(key, None)
         if served is not None:
@@ -302,7 +300,7 @@ class N4Service:
                 assert prepared.response is not None
                 said.append(Answer(prepared.response, prepared.seid))
         except BaseException:
-            _take_back(served.node, made)
+            take_back(served.node, made)
             raise
         await self._change(served, made)
         return said
@@ -319,7 +317,7 @@ class N4Service:
         try:
             delta = (await self._make(served, rows)).delta
         except BaseException:
-            _take_back(served.node, made)
+            take_back(served.node, made)
             raise
         away = self._acknowledgements.away(delta)
         if all(one.only_ends for one in made):
@@ -338,7 +336,7 @@ class N4Service:
             async with asyncio.timeout(self._patience):
                 await self._acknowledgements.wait(delta)
         except (MessageRefused, TimeoutError) as error:
-            _take_back(served.node, made)
+            take_back(served.node, made)
             await self._undo(served, made)
             if isinstance(error, MessageRefused):
                 raise
@@ -394,8 +392,3 @@ class N4Service:
             raise MessageRefused(Cause.NO_RESOURCES_AVAILABLE, str(error)) from error
         except StoreError as error:
             raise MessageRefused(Cause.SYSTEM_FAILURE, f"it cannot be kept: {error}") from error
-
-
-def _take_back(node: Node, made: Sequence[Prepared]) -> None:
-    for one in reversed(made):
-        node.take_back(one)
