@@ -15,6 +15,7 @@ from p4fabric.controller.documents.upf import UpfAssociationList, UpfSessionDocu
 from p4fabric.controller.fabric import Fabric, UnknownSession
 from p4fabric.controller.fabric.upf_views import AssociationView, FoundSession
 from p4fabric.controller.n4.ways import dnn_of
+from p4fabric.controller.turns import in_turns
 
 __all__ = ["upf_routes"]
 
@@ -65,7 +66,8 @@ def upf_routes(fabric: Fabric) -> APIRouter:
             lambda: page_of(filter(is_wanted, every), _of_session, limit, cursor, revision)
         )
         views = await fabric.upfs.looked_at(page.items)
-        return UpfSessionList(items=[session_document(one) for one in views], **page.envelope)
+        items = [session_document(one) async for one in in_turns(views)]
+        return UpfSessionList(items=items, **page.envelope)
 
     @router.get("/sessions/{seid}", responses=problems(404, 422))
     async def get_upf_session(
