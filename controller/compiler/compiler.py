@@ -66,8 +66,8 @@ class Compiler:
             self._derive_kind(MEANINGS[kind, part])
         switches = self.database.derive("switch", view.switches, partial(fabric_switch, view))
         self._add_part(switches, lambda key: Slot(None, "switch", key))
-        sessions = self.database.derive("upf session", view.upf_sessions, partial(upf_session, view))
-        self._add_part(sessions, _session_slot)
+        self._sessions = self.database.derive("upf session", view.upf_sessions, partial(upf_session, view))
+        self._add_part(self._sessions, _session_slot)
         for name, table, make in (
             ("stated host", view.stated_hosts, stated_host),
             ("heard host", view.heard_hosts, heard_host),
@@ -140,6 +140,10 @@ class Compiler:
         """What an intent comes to, part by part, hosts aside."""
         found = (derivation.get(key) for derivation in self._meanings.get(key.kind, ()))
         return [output for output in found if output is not None]
+
+    def session_output(self, key: SessionKey) -> Output | None:
+        """What a session comes to; None: there is none."""
+        return self._sessions.get(key)
 
     def counters(self, key: IntentKey) -> tuple[CounterSource, ...]:
         """The entries whose direct counters speak for an intent, with labels to add them up by."""

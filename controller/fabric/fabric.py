@@ -45,6 +45,7 @@ from p4fabric.controller.fabric.still_used import still_used
 from p4fabric.controller.fabric.switch import FabricSwitch
 from p4fabric.controller.fabric.switch_reports import SwitchReports
 from p4fabric.controller.fabric.unsettled import UnsettledSwitches
+from p4fabric.controller.fabric.upf_views import UpfViews
 from p4fabric.controller.fabric.views import PortView, RefusedIntent, SwitchView
 from p4fabric.controller.intents import FieldError
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName
@@ -277,9 +278,19 @@ class Fabric:
                 self._acknowledgements,
                 self._physical.attachments.network,
                 EndMarkers(self._physical.hosts.directory, self._send),
+                self.bus.publish,
             )
         )
         """What SMFs ask for; None: the configuration has no place to listen at."""
+        self.upfs = UpfViews(
+            self._core,
+            self._thread,
+            self._changes,
+            self._switches,
+            self._control.gone.__contains__,
+            lambda: () if self.n4 is None else self.n4.nodes(),
+        )
+        """What SMFs have established."""
         self._explainer = FlowExplainer(
             self._core,
             self._thread,

@@ -31,6 +31,7 @@ from p4fabric.pipelines.values import EcmpGroupId, Port
 if TYPE_CHECKING:
     from p4fabric.controller.fabric.fabric import Fabric
     from p4fabric.controller.fabric.incident_service import IncidentService
+    from p4fabric.controller.fabric.n4_service import N4Service
     from p4fabric.controller.fabric.observation import Observation
 
 __all__ = ["Figures", "switch_facts", "switch_view", "watches_of"]
@@ -49,6 +50,11 @@ class Figures:
     @property
     def _observation(self) -> Observation:
         return self._fabric.observation
+
+    @property
+    def n4(self) -> N4Service | None:
+        """None: the configuration has no place for SMFs."""
+        return self._fabric.n4
 
     def switch_figures(self) -> Collection[FabricSwitch]:
         """All switches."""

@@ -58,6 +58,8 @@ class Asked(NamedTuple):
     message: Message
 
 
+Answered = Callable[[MessageType, Cause], None]
+"""Told of each request that is answered, not of one that came again."""
 CarryOut = Callable[[Node, IPv4Address, Sequence[Asked]], Awaitable[Sequence[Answer | MessageRefused]]]
 
 
@@ -77,6 +79,7 @@ class N4Endpoint(asyncio.DatagramProtocol):
         started: int,
         node: Callable[[IPv4Address], Node | None],
         carry_out: CarryOut,
+        answered: Answered,
     ) -> None:
         """Make it; nothing is received before `open`.
 
@@ -85,9 +88,10 @@ class N4Endpoint(asyncio.DatagramProtocol):
             started: the recovery time stamp that those hear who are no SMF of any node.
             node: finds what an SMF controls; None: it is no SMF of ours.
             carry_out: does what requests of one SMF ask for; what is said to each.
+            answered: counts.
         """
         self._address, self._started = address, started
-        self._node, self._carry_out = node, carry_out
+        self._node, self._carry_out, self._answered = node, carry_out, answered
         self._answers = Answers()
         self._transport: asyncio.DatagramTransport | None = None
         self._queues: dict[IPv4Address, asyncio.Queue[_Request]] = {}
@@ -152,6 +156,7 @@ class N4Endpoint(asyncio.DatagramProtocol):
             return
         if header.kind is MessageType.HEARTBEAT_REQUEST:
             started = self._started if node is None else node.recovery
+            self._answered(header.kind, Cause.REQUEST_ACCEPTED)
             self._send(
                 request.peer, encode(m.HeartbeatResponse(recovery_time_stamp=started), header.sequence)
             )
@@ -212,6 +217,7 @@ class N4Endpoint(asyncio.DatagramProtocol):
     def _encoded(self, node: Node, request: _Request, said: Answer | MessageRefused) -> bytes | None:
         if isinstance(said, MessageRefused):
             return self._refused(node, request, said)
+        self._answered(request.header.kind, Cause.REQUEST_ACCEPTED)
         return encode(said.message, request.header.sequence, said.seid)
 
     def _refused(self, node: Node, request: _Request, error: MessageRefused) -> bytes | None:
@@ -220,6 +226,7 @@ class N4Endpoint(asyncio.DatagramProtocol):
         said = refusal(header.kind, error, node.address, node.recovery)
         if said is None:
             return None
+        self._answered(header.kind, error.cause)
         if header.seid is None:
             return encode(said, header.sequence)
         known = node.seid_at(request.smf, header.seid)
@@ -233,8 +240,10 @@ class N4Endpoint(asyncio.DatagramProtocol):
         cause = Cause.REQUEST_REJECTED if is_setup else Cause.NO_ESTABLISHED_ASSOCIATION
         error = MessageRefused(cause, f"{request.smf} is no SMF of any Upf")
         said = refusal(header.kind, error, self._address, self._started)
-        seid = None if header.seid is None else cp_seid(request.datagram)
-        return None if said is None else encode(said, header.sequence, seid)
+        if said is None:
+            return None
+        self._answered(header.kind, cause)
+        return encode(said, header.sequence, None if header.seid is None else cp_seid(request.datagram))
 
     def _send(self, peer: Peer, answer: bytes | None) -> None:
         if answer is not None and self._transport is not None:

@@ -12,31 +12,35 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from p4fabric.controller.compiler import FabricDelta
-from p4fabric.controller.compiler.served import ServedSession, SessionKey, SmfKey
 from p4fabric.controller.config import N4Config
 from p4fabric.controller.core import Core, IntentConflict, Plan
 from p4fabric.controller.fabric.acknowledged import Acknowledgements
 from p4fabric.controller.fabric.changes import StateChanges
 from p4fabric.controller.fabric.end_markers import EndMarkers
+from p4fabric.controller.fabric.n4_counts import RequestCounts
 from p4fabric.controller.fabric.n4_endpoint import Answer, Asked, N4Endpoint
+from p4fabric.controller.fabric.n4_rows import ends_of, events_of, reversed_of, rows_of, take_back
 from p4fabric.controller.fabric.n4_rules import access_of, is_same_node, rules_of
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf_node import Upf
-from p4fabric.controller.n4.node import Association, Kept, Node, Prepared
+from p4fabric.controller.n4.node import Node, Prepared
 from p4fabric.controller.n4.pfcp import Cause, MessageRefused
 from p4fabric.controller.n4.pfcp.values import OuterHeaderCreation
+from p4fabric.controller.n4.stamps import stamp_of
 from p4fabric.controller.n4.stock import NodeStock
 from p4fabric.controller.n4.user_plane import NodeRules
 from p4fabric.controller.names import IntentKey
 from p4fabric.controller.p4runtime.backoff import Backoff
 from p4fabric.controller.state import Change
 from p4fabric.controller.store import StoreError
+from p4fabric.controller.telemetry.events import Event
+from p4fabric.controller.telemetry.n4_metrics import NodeFigures
 from p4fabric.controller.turns import in_turns
 
 __all__ = ["N4Service"]
@@ -46,8 +50,6 @@ _log = logging.getLogger(__name__)
 PATIENCE = 5.0
 """Seconds that switches have to acknowledge a message; an SMF waits for 10 (T1, N1)."""
 _FIRST_RETRY, _LONGEST_RETRY = 1.0, 30.0
-_NTP_ERA = 2_208_988_800
-"""Seconds from 1900 to 1970."""
 
 
 @dataclass(slots=True, eq=False)
@@ -81,6 +83,7 @@ class N4Service:
         acknowledgements: Acknowledgements,
         network: Callable[[IntentKey], Network | None],
         end_markers: EndMarkers,
+        publish: Callable[[Event], None],
         *,
         patience: float = PATIENCE,
     ) -> None:
@@ -93,12 +96,14 @@ class N4Service:
             acknowledgements: of switches.
             network: finds one as it is now.
             end_markers: says on tunnels that they are left.
+            publish: tells of SMFs that come and go.
             patience: seconds that switches have to acknowledge a message.
         """
         self._config, self._core, self._changes = config, core, changes
         self._acknowledgements, self._network = acknowledgements, network
-        self._end_markers = end_markers
+        self._end_markers, self._publish = end_markers, publish
         self._patience = patience
+        self._requests = RequestCounts()
         self._address = IPv4Address(config.listen.host)
         self._served: dict[IntentKey, _Served] = {}
         self._by_smf: dict[IPv4Address, _Served] = {}
@@ -139,13 +144,27 @@ class N4Service:
         assert self._endpoint is not None
         return self._endpoint.port
 
+    def nodes(self) -> Iterator[tuple[Upf, Node]]:
+        """Those that are served now."""
+        return ((one.upf, one.node) for one in self._served.values())
+
+    def figures(self) -> Iterator[NodeFigures]:
+        """How many SMFs and sessions nodes have."""
+        for upf, node in self.nodes():
+            yield NodeFigures(upf.key, len(node.associations), len(node.sessions))
+
+    def answers(self) -> Mapping[tuple[str, str], int]:
+        """Requests that were answered, by type and cause."""
+        return self._requests.by_name
+
     async def settled(self) -> None:
         """Return when nodes are what their intents say."""
         await self._settled.wait()
 
     async def run(self) -> None:
         """Serve SMFs, for ever. Ends by cancellation only."""
-        endpoint = N4Endpoint(self._address, _ntp_now(), self._node, self._carry_out)
+        started, answered = stamp_of(time.time()), self._requests.answered
+        endpoint = N4Endpoint(self._address, started, self._node, self._carry_out, answered)
         await self._open(endpoint)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(endpoint.run(), name="N4 endpoint")
@@ -201,9 +220,12 @@ class N4Service:
                 await self._end(served, smf)
             return
         # An SMF sees by another time stamp that nothing is left of its sessions.
-        started = _ntp_now() if served is None else max(_ntp_now(), served.node.recovery + 1)
+        now = stamp_of(time.time())
+        started = now if served is None else max(now, served.node.recovery + 1)
         await self._changes.make(lambda: self._core.plan_no_sessions(key, started))
         self._served.pop(key, None)
+        if served is not None:
+            self._tell(ends_of(key, served.node))
         if intent is not None:
             self._serve(intent, started)
         self._list_smfs()
@@ -211,7 +233,7 @@ class N4Service:
     def _serve(self, upf: Upf, started: int) -> None:
         rules = self._rules(upf)
         stock = NodeStock(rules.n3, rules.data_networks, first_teid=secrets.randbelow(1 << 24) + 1)
-        node = Node(self._address, started, rules, stock, lambda: secrets.randbits(64))
+        node = Node(self._address, started, rules, stock, lambda: secrets.randbits(64), time.time)
         self._served[upf.key] = _Served(upf, node)
         self._list_smfs()
 
@@ -278,7 +300,7 @@ class N4Service:
                 assert prepared.response is not None
                 said.append(Answer(prepared.response, prepared.seid))
         except BaseException:
-            _take_back(served.node, made)
+            take_back(served.node, made)
             raise
         await self._change(served, made)
         return said
@@ -289,13 +311,13 @@ class N4Service:
         Raises:
             MessageRefused: it was taken back.
         """
-        rows = self._rows(served, made)
+        rows = rows_of(self._core, served.upf, made)
         if not rows:
             return
         try:
             delta = (await self._make(served, rows)).delta
         except BaseException:
-            _take_back(served.node, made)
+            take_back(served.node, made)
             raise
         away = self._acknowledgements.away(delta)
         if all(one.only_ends for one in made):
@@ -306,6 +328,7 @@ class N4Service:
             except TimeoutError:
                 _log.warning("%s: switches are slow to end sessions", served.upf.key)
             self._ended.put_nowait(_Ended(served.node, made, delta))
+            self._tell(events_of(served.upf.key, made))
             return
         try:
             if away:
@@ -313,7 +336,7 @@ class N4Service:
             async with asyncio.timeout(self._patience):
                 await self._acknowledgements.wait(delta)
         except (MessageRefused, TimeoutError) as error:
-            _take_back(served.node, made)
+            take_back(served.node, made)
             await self._undo(served, made)
             if isinstance(error, MessageRefused):
                 raise
@@ -322,6 +345,11 @@ class N4Service:
             served.node.done(one)
             for tunnel in one.left:
                 await self._say_end(served.upf, tunnel)
+        self._tell(events_of(served.upf.key, made))
+
+    def _tell(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._publish(event)
 
     async def _say_end(self, upf: Upf, tunnel: OuterHeaderCreation) -> None:
         access = self._network(access_of(upf))
@@ -330,7 +358,7 @@ class N4Service:
 
     async def _undo(self, served: _Served, made: Sequence[Prepared]) -> None:
         """Take rows back: no session stands of which its SMF was told that there is none."""
-        rows = self._rows(served, [_reversed(one) for one in reversed(made)])
+        rows = rows_of(self._core, served.upf, [reversed_of(one) for one in reversed(made)])
         while True:
             try:
                 await self._make(served, rows, must=True)
@@ -364,38 +392,3 @@ class N4Service:
             raise MessageRefused(Cause.NO_RESOURCES_AVAILABLE, str(error)) from error
         except StoreError as error:
             raise MessageRefused(Cause.SYSTEM_FAILURE, f"it cannot be kept: {error}") from error
-
-    def _rows(self, served: _Served, made: Iterable[Prepared]) -> list[Change]:
-        """What is kept of what was prepared: each row as it is at last."""
-        view, key, access = self._core.view, served.upf.key, served.upf.spec.access_network
-        sessions: dict[int, Kept | None] = {}
-        smfs: dict[IPv4Address, Association | None] = {}
-        for one in made:
-            sessions.update({seid: now for seid, (now, _) in one.sessions.items()})
-            smfs.update({smf: now for smf, (now, _) in one.associations.items()})
-        rows = [
-            Change(
-                view.upf_sessions, SessionKey(key, seid), None if now is None else ServedSession(now, access)
-            )
-            for seid, now in sessions.items()
-        ]
-        return rows + [Change(view.smfs, SmfKey(key, smf), now) for smf, now in smfs.items()]
-
-
-def _take_back(node: Node, made: Sequence[Prepared]) -> None:
-    for one in reversed(made):
-        node.take_back(one)
-
-
-def _reversed(prepared: Prepared) -> Prepared:
-    """What takes a message back."""
-    return replace(
-        prepared,
-        sessions={seid: (before, now) for seid, (now, before) in prepared.sessions.items()},
-        associations={smf: (before, now) for smf, (now, before) in prepared.associations.items()},
-    )
-
-
-def _ntp_now() -> int:
-    """In seconds since 1900, as recovery time stamps are."""
-    return int(time.time()) + _NTP_ERA

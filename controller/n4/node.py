@@ -10,6 +10,7 @@ is done. The caller prepares one message of a peer at a time, and takes back in 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
@@ -38,10 +39,12 @@ class Association:
     Attributes:
         node_id: how it names itself.
         recovery: its recovery time stamp: another one says that it has lost its sessions.
+        since: when it was set up, in seconds since 1970.
     """
 
     node_id: NodeId
     recovery: int
+    since: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,7 @@ class Node:
         rules: NodeRules,
         stock: NodeStock,
         new_seid: Callable[[], int],
+        clock: Callable[[], float],
     ) -> None:
         """Make it without SMFs and sessions.
 
@@ -111,13 +115,16 @@ class Node:
             rules: what its sessions may be like; they may be replaced.
             stock: what it gives sessions.
             new_seid: makes SEIDs, which nobody should guess.
+            clock: tells seconds since 1970.
         """
         self.address, self.recovery, self.rules = address, recovery, rules
         self.associations: dict[IPv4Address, Association] = {}
         self.sessions: dict[int, Kept] = {}
         self._by_cp: dict[tuple[IPv4Address, int], frozenset[int]] = {}
         """By their SMFs' F-SEIDs; an SMF may say of several that they are the same."""
-        self._stock, self._new_seid = stock, new_seid
+        self._counts: Counter[IPv4Address] = Counter()
+        """Sessions, by their SMFs."""
+        self._stock, self._new_seid, self._clock = stock, new_seid, clock
         self._limits = Limits(ipv6=False)
 
     def restore(self, associations: Mapping[IPv4Address, Association], sessions: Mapping[int, Kept]) -> None:
@@ -169,6 +176,10 @@ class Node:
         found = self.sessions.get(seid)
         return found.session.cp.seid if found is not None and found.smf == smf else None
 
+    def sessions_of(self, smf: IPv4Address) -> int:
+        """How many sessions an SMF has."""
+        return self._counts[smf]
+
     # Associations.
 
     def _set_up(self, smf: IPv4Address, request: m.AssociationSetupRequest) -> Prepared:
@@ -190,7 +201,7 @@ class Node:
                 for name in sorted(self.rules.data_networks)
             ),
         )
-        now = Association(request.node_id, request.recovery_time_stamp)
+        now = Association(request.node_id, request.recovery_time_stamp, int(self._clock()))
         return self._without_sessions(smf, now, response)
 
     def _update(self, smf: IPv4Address, request: m.AssociationUpdateRequest) -> Prepared:
@@ -330,6 +341,7 @@ class Node:
     def _put(self, seid: int, before: Kept | None, now: Kept | None) -> None:
         self._stock.own(seid, before.plane.ues if before else (), now.plane.ues if now else ())
         if before is not None:
+            self._counts[before.smf] -= 1
             left = self._by_cp[before.at_smf] - {seid}
             if left:
                 self._by_cp[before.at_smf] = left
@@ -339,6 +351,7 @@ class Node:
             self.sessions.pop(seid, None)
         else:
             self.sessions[seid] = now
+            self._counts[now.smf] += 1
             self._by_cp[now.at_smf] = self._by_cp.get(now.at_smf, frozenset()) | {seid}
 
     def _associate(self, smf: IPv4Address, association: Association | None) -> None:

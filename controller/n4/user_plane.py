@@ -21,7 +21,7 @@ from p4fabric.controller.n4.sessions import Far, Filter, Pdr, Session
 from p4fabric.controller.n4.sessions.values import Qer
 from p4fabric.controller.n4.without_effect import WithoutEffect
 
-__all__ = ["DataNetwork", "Downlink", "NodeRules", "Uplink", "UserPlane", "user_plane"]
+__all__ = ["DataNetwork", "Downlink", "NodeRules", "Uplink", "UserPlane", "is_of_ipv6", "user_plane"]
 
 _REMOVED = (RemovedHeader.GTPU_UDP_IPV4, RemovedHeader.GTPU_UDP_IP)
 _TO_NETWORKS = (DestinationInterface.CORE, DestinationInterface.N6_LAN)
@@ -251,7 +251,7 @@ class _Plane:
 
     def _check_filters(self, pdr: Pdr) -> None:
         for one in self.session.filters_of(pdr):
-            if not (self._is_all(one) or _is_of_ipv6(one)):
+            if not (self._is_all(one) or is_of_ipv6(one)):
                 raise _not_done("flows of a UE are not told apart", IeType.SDF_FILTER, _of(pdr))
 
     def _matches(self, pdr: Pdr) -> bool:
@@ -316,7 +316,8 @@ class _Plane:
             raise _not_done(f"{text}; {what} may be accepted without effect", ie, rule)
 
 
-def _is_of_ipv6(one: Filter) -> bool:
+def is_of_ipv6(one: Filter) -> bool:
+    """Whether a filter means IPv6 packets only."""
     if one.flow_label is not None:
         return True
     flow = one.flow

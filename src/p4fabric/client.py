@@ -75,6 +75,7 @@ from p4fabric.controller.documents.preview import PreviewDocument
 from p4fabric.controller.documents.problems import FieldProblem, Problem
 from p4fabric.controller.documents.status import FabricStatusDocument, FindingDocument
 from p4fabric.controller.documents.telemetry import TelemetryDocument
+from p4fabric.controller.documents.upf import UpfAssociationDocument, UpfSessionDocument
 from p4fabric.controller.intents import KINDS
 from p4fabric.controller.intents import IntentDocument as Intent
 from p4fabric.controller.intents.errors import IntentError
@@ -163,7 +164,9 @@ __all__ = [
     "Unauthenticated",
     "UnexpectedAnswer",
     "Upf",
+    "UpfAssociationDocument",
     "UpfSession",
+    "UpfSessionDocument",
     "WaitTimeout",
     "WatchedQueueDocument",
     "Writable",

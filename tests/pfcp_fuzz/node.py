@@ -45,7 +45,7 @@ class Node:
         """Without any."""
         seids = count(1)
         self.stock = NodeStock(_N3, _NETWORKS, first_teid=0x1000)
-        self.node = RealNode(_ADDRESS, _STARTED, _RULES, self.stock, lambda: next(seids))
+        self.node = RealNode(_ADDRESS, _STARTED, _RULES, self.stock, lambda: next(seids), lambda: 0.0)
         self.answers = Answers(most_answers=1000)
         self.outcomes: Counter[str] = Counter()
         self._peer = Peer(str(_SMF), 8805)

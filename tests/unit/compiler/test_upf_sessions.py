@@ -129,7 +129,7 @@ def test_a_deleted_upf_takes_all_with_it() -> None:
         EDGE,
         [
             Change(view.upf_sessions, SessionKey(EDGE, 2), served(2)),
-            Change(view.smfs, SmfKey(EDGE, SMF), Association(SMF, 1)),
+            Change(view.smfs, SmfKey(EDGE, SMF), Association(SMF, 1, 0)),
             Change(view.upf_starts, EDGE, 7),
         ],
     )

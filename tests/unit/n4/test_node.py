@@ -44,7 +44,7 @@ class Bed:
     def __init__(self, rules: NodeRules = RULES) -> None:
         self.stock = NodeStock(N3, NETWORKS, first_teid=0x1000)
         seids = count(1)
-        self.node = Node(HERE, 3_900_000_000, rules, self.stock, lambda: next(seids))
+        self.node = Node(HERE, 3_900_000_000, rules, self.stock, lambda: next(seids), lambda: 1_700_000_000.5)
 
     @property
     def state(self) -> tuple[object, ...]:

@@ -17,11 +17,12 @@ from p4fabric.controller.telemetry.drop_counts import PointCount
 from p4fabric.controller.telemetry.events import EventClass
 from p4fabric.controller.telemetry.incidents import IncidentMachine
 from p4fabric.controller.telemetry.metrics import Metrics
+from p4fabric.controller.telemetry.n4_metrics import NodeFigures
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.controller.telemetry.queue_maxima import QueueMaxima
 from p4fabric.controller.telemetry.queue_waits import WaitCounts, WaitPoint
 from p4fabric.pipelines.values import Port
-from tests.unit.northbound.every_event import EPISODE, NET, POINT
+from tests.unit.northbound.every_event import EPISODE, NET, POINT, UPF
 
 __all__ = ["every_metric"]
 
@@ -84,6 +85,10 @@ async def every_metric() -> str:
         balances=lambda: [balance_of(_LEAF, [Port(1), Port(2)], ports.of(_LEAF))],
         peer_of=lambda port: PortRef(SwitchName("spine1"), Port(1)),
         drains=lambda: {("switch", "drained"): 1},
+        n4=SimpleNamespace(
+            figures=lambda: [NodeFigures(UPF, 1, 2)],
+            answers=lambda: {("session_establishment", "request_accepted"): 2},
+        ),
     )  # fmt: skip
     metrics = Metrics(view)
     metrics.compiled(0.1)

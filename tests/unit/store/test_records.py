@@ -99,9 +99,13 @@ INTENT = StoredIntent(NETWORK, DOCUMENT, Metadata(3, 1.5, Description({"app": "w
         (UnsettledSwitch(SwitchName("leaf2"), 40), "unsettled/leaf2", {"entries": 40}),
         (UpfStart(UPF, 3_900_000_000), "upf-starts/Upf/acme/edge", {"started": 3_900_000_000}),
         (
-            AssociatedSmf(SmfKey(UPF, IPv4Address("10.0.9.4")), Association("smf.example", 7)),
+            AssociatedSmf(SmfKey(UPF, IPv4Address("10.0.9.4")), Association("smf.example", 7, 1_700_000_000)),
             "upf-smfs/Upf/acme/edge/10.0.9.4",
-            {"association": {"Association": {"node_id": "smf.example", "recovery": 7}}},
+            {
+                "association": {
+                    "Association": {"node_id": "smf.example", "recovery": 7, "since": 1_700_000_000}
+                }
+            },
         ),
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, str | dict) else "",
