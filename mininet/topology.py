@@ -12,6 +12,7 @@ goes to leaf N. This module knows what is plugged in where, and does not know wh
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ import p4runtime_switch
 from hosts import FabricHost, FabricLink, UserEquipment
 from mininet.topo import Topo
 from mn_command import for_mn
-from plan import EDGE_DATA_CENTRE, FIRST_UPLINK, REFERENCE, Plan, grid
+from plan import EDGE_DATA_CENTRE, FIRST_UPLINK, ONE_SLOW_PORT, REFERENCE, Plan, grid
 
-__all__ = ["BESIDE", "BesideReference", "EdgeDataCentre", "LeafSpine"]
+__all__ = ["BESIDE", "BesideReference", "EdgeDataCentre", "LeafSpine", "OneSlowPort"]
 
 FIRST_GRPC_PORT = 9559
 
@@ -43,6 +44,7 @@ class LeafSpine(Topo):
         queue_depth: int = 64,
         first_grpc_port: int = FIRST_GRPC_PORT,
         log_folder: str = "run/mininet",
+        switch: Mapping[str, Any] | None = None,
     ) -> None:
         """Plug everything together.
 
@@ -57,6 +59,7 @@ class LeafSpine(Topo):
             first_grpc_port: of the first leaf where switches need TCP ports (bmv2's do); the others follow,
                 spines last.
             log_folder: where switches log, and have their Unix sockets.
+            switch: what switches take besides.
         """
         plan = plan or grid(leaves, hosts)
         if max(host.port for host in plan) >= FIRST_UPLINK or max(host.leaf for host in plan) > leaves:
@@ -72,6 +75,7 @@ class LeafSpine(Topo):
                 grpc_port=first_grpc_port + index,
                 queue_depth=queue_depth,
                 log_folder=log_folder,
+                **(switch or {}),
             )
         for leaf in range(1, leaves + 1):
             for spine in range(1, spines + 1):
@@ -97,6 +101,14 @@ class EdgeDataCentre(LeafSpine):
     def build(self, **options: Any) -> None:
         """Plug the lab's plan together; options are those of LeafSpine but for hosts and plan."""
         super().build(plan=EDGE_DATA_CENTRE, **options)
+
+
+class OneSlowPort(LeafSpine):
+    """That of `p4fabric lab congestion`: 2 spines, 2 leaves, and queues only to hosts."""
+
+    def build(self, **options: Any) -> None:
+        """Plug its plan together; options are those of LeafSpine but for sizes, plan and bandwidths."""
+        super().build(leaves=2, plan=ONE_SLOW_PORT, host_bw=40, fabric_bw=0, **options)
 
 
 BESIDE = {"leaf11": 11, "leaf12": 12, "spine11": 111}
