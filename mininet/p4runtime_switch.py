@@ -285,9 +285,9 @@ class SoftSwitch(P4RuntimeSwitch):
         words += ["--grpc", self.address]
         for number, intf in self.data_ports().items():
             words += ["-i", f"{number}@{intf.name}"]
-        for number, intf in self.data_ports().items():
             if bandwidth := getattr(intf, "bandwidth", None):
-                words += ["--queue", f"{number}:rate={round(bandwidth * 1000)}kbit,depth={self.queue_depth}"]
+                depth = getattr(intf, "queue_size", None) or self.queue_depth
+                words += ["--queue", f"{number}:rate={round(bandwidth * 1000)}kbit,depth={depth}"]
                 if self._report_to is not None:
                     words += ["--watch-queues", str(number)]
         if self._report_to is not None:

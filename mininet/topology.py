@@ -41,6 +41,7 @@ class LeafSpine(Topo):
         plan: Plan | None = None,
         host_bw: float = 100,
         fabric_bw: float = 200,
+        fabric_depth: int | None = None,
         queue_depth: int = 64,
         first_grpc_port: int = FIRST_GRPC_PORT,
         log_folder: str = "run/mininet",
@@ -55,6 +56,7 @@ class LeafSpine(Topo):
             plan: who is where.
             host_bw: Mbit/s of hosts' links (0: no limit).
             fabric_bw: Mbit/s of links between switches (0: no limit).
+            fabric_depth: packets that queues of these hold; by default as many as others.
             queue_depth: packets that a queue of a limited link holds.
             first_grpc_port: of the first leaf where switches need TCP ports (bmv2's do); the others follow,
                 spines last.
@@ -80,8 +82,8 @@ class LeafSpine(Topo):
         for leaf in range(1, leaves + 1):
             for spine in range(1, spines + 1):
                 uplink = FIRST_UPLINK + spine - 1
-                ends = {"port1": uplink, "port2": leaf}
-                self.addLink(f"leaf{leaf}", f"spine{spine}", **ends, cls=FabricLink, bw=fabric_bw or None)
+                link = {"port1": uplink, "port2": leaf, "max_queue_size": fabric_depth}
+                self.addLink(f"leaf{leaf}", f"spine{spine}", **link, cls=FabricLink, bw=fabric_bw or None)
         self._plug_in(plan, host_bw)
 
     def _plug_in(self, plan: Plan, host_bw: float) -> None:
@@ -104,11 +106,15 @@ class EdgeDataCentre(LeafSpine):
 
 
 class OneSlowPort(LeafSpine):
-    """That of `p4fabric lab congestion`: 2 spines, 2 leaves, and queues only to hosts."""
+    """That of `p4fabric lab congestion`: 2 spines, 2 leaves, and room in all queues but those to hosts."""
 
     def build(self, **options: Any) -> None:
-        """Plug its plan together; options are those of LeafSpine but for sizes, plan and bandwidths."""
-        super().build(leaves=2, plan=ONE_SLOW_PORT, host_bw=40, fabric_bw=0, **options)
+        """Plug its plan together; options are those of LeafSpine but for sizes, plan and links.
+
+        Between switches there is room for all that comes at once where the machine has let a switch wait.
+        """
+        links = {"host_bw": 40, "fabric_bw": 1000, "fabric_depth": 4096}
+        super().build(leaves=2, plan=ONE_SLOW_PORT, **links, **options)
 
 
 BESIDE = {"leaf11": 11, "leaf12": 12, "spine11": 111}
