@@ -144,7 +144,7 @@ def compat_install(
 
 @app.command(context_settings=_PASS_ON, add_help_option=False)
 def lab(context: typer.Context) -> None:
-    """Run the Mininet lab (see `p4fabric lab --help`)."""
+    """Run the Mininet lab (see `p4fabric lab --help`), or `lab congestion`: queues fill, and who did it."""
     from p4fabric.controller.cli.lab import run
 
     raise typer.Exit(run(context.args))
