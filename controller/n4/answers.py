@@ -13,6 +13,8 @@ __all__ = ["cp_seid", "refusal"]
 
 _IE = struct.Struct(">HH")
 _BODY = 16
+_MOST_LOOKED_AT = 64
+"""IEs before that of the SEID: strangers send requests as well."""
 
 
 def refusal(
@@ -66,7 +68,9 @@ def cp_seid(datagram: bytes) -> int:
         0 if the request does not tell, or is too broken to find it.
     """
     at = _BODY
-    while at + 4 <= len(datagram):
+    for _ in range(_MOST_LOOKED_AT):
+        if at + 4 > len(datagram):
+            break
         number, length = _IE.unpack_from(datagram, at)
         at += 4
         if number == IeType.F_SEID:

@@ -98,6 +98,7 @@ class NodeStock:
                 self._next_ue[network.name] = number % total + 1
                 self._chosen.add(found)
                 return UeIpAddress(found)
+        self._next_ue[network.name] = (begin + min(total, _MOST_LOOKS)) % total
         raise NotAvailable(Cause.ALL_DYNAMIC_ADDRESSES_ARE_OCCUPIED, f"{network.name} has no UE address left")
 
     def release_ue_address(self, address: UeIpAddress) -> None:

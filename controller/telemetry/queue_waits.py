@@ -110,9 +110,11 @@ class WaitCounts:
         return [self._known[WaitPoint(queue, number)].total for number in range(1 << _CELL_BITS)]
 
     def took(self, switch: SwitchName, cells: Mapping[WaitPoint, int], epoch: int, *, judge: bool) -> bool:
-        """Add up what was read."""
+        """Add up what was read; returns whether nothing has changed since."""
+        is_still = True
         for point, cell in cells.items():
             before = self._known.get(point)
+            is_still = is_still and before is not None and (cell, epoch) == (before.cell, before.epoch)
             if before is None:
                 self._known[point] = _Known(cell, cell, epoch)
             elif cell != before.cell or epoch != before.epoch:
@@ -121,7 +123,7 @@ class WaitCounts:
                 self._known[point] = _Known(cell, before.total + new, epoch)
             if cell:
                 self._used[point.queue] = None
-        return True
+        return is_still
 
     def stands(self, switch: SwitchName) -> None:
         """No packet has left a watched queue since the last read."""

@@ -139,6 +139,9 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
             if (hdr.gtpu_pdu_session.isValid()) {
                 room = room - 4;
             }
+            if (room > hdr.ipv4.total_length) {
+                room = 0; // the tunnel's own headers are longer than their packet
+            }
             inner_bytes = hdr.inner_ipv4.total_length <= room ? hdr.inner_ipv4.total_length : room;
             hdr.ipv4.setInvalid();
             hdr.ipv4_options.setInvalid();

@@ -40,13 +40,18 @@ __all__ = ["ServedNetwork", "Upf", "UpfNodeSpec"]
 MOST_SMFS = 64
 MOST_DATA_NETWORKS = 64
 MOST_POOLS = 16
-_DNN = re.compile(r"[A-Za-z0-9](?:[-.A-Za-z0-9]{0,98}[A-Za-z0-9])?")
+_LABEL = r"[A-Za-z0-9](?:[-A-Za-z0-9]{0,61}[A-Za-z0-9])?"
+_DNN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 """A network identifier (TS 23.003, clause 9.1)."""
+_LONGEST_DNN = 100
 
 
 def _dnn(text: str) -> str:
-    if not _DNN.fullmatch(text):
-        raise ValueError("must be a DNN such as internet: letters, digits, hyphens and dots, at most 100")
+    if not _DNN.fullmatch(text) or len(text) > _LONGEST_DNN:
+        raise ValueError(
+            "must be a DNN such as internet: labels of letters, digits and hyphens, at most 63 each, "
+            f"with dots between them, at most {_LONGEST_DNN} in all"
+        )
     return text
 
 
@@ -61,7 +66,7 @@ def _smf_address(text: str) -> IPv4Address:
     return address
 
 
-Dnn = Annotated[str, Text(_dnn, "a DNN", {"pattern": f"^{_DNN.pattern}$", "maxLength": 100})]
+Dnn = Annotated[str, Text(_dnn, "a DNN", {"pattern": f"^{_DNN.pattern}$", "maxLength": _LONGEST_DNN})]
 SmfAddress = Annotated[IPv4Address, Text(_smf_address, "an IPv4 address", {"format": "ipv4"})]
 
 

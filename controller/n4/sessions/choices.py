@@ -79,8 +79,15 @@ class Choices:
         """The UE addresses of a PDR, with those that it asked to be chosen.
 
         Raises:
-            MessageRefused: they cannot be had, or there are none.
+            MessageRefused: they cannot be had, or there are none or too many.
         """
+        if len(pdi.ue_ip_addresses) > self._limits.ue_addresses:
+            raise MessageRefused(
+                Cause.NO_RESOURCES_AVAILABLE,
+                f"{len(pdi.ue_ip_addresses)} of {self._limits.ue_addresses} that a PDR may have",
+                offending_ie=IeType.UE_IP_ADDRESS,
+                failed_rule=rule,
+            )
         return tuple(
             self._ue_address(one, name_of(pdi.network_instance), rule) for one in pdi.ue_ip_addresses
         )

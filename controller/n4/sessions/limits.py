@@ -14,6 +14,7 @@ class Limits:
     Attributes:
         pdrs: it may have; likewise the others.
         filters: a PDR may have.
+        ue_addresses: a PDI may have.
         remote_port_is_last: the SMF writes the remote end's port behind the UE (see `parse_flow`).
         ipv6: whether UEs may have IPv6 addresses.
     """
@@ -24,5 +25,6 @@ class Limits:
     urrs: int = 64
     bars: int = 8
     filters: int = 32
+    ue_addresses: int = 16
     remote_port_is_last: bool = False
     ipv6: bool = True

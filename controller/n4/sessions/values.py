@@ -173,11 +173,16 @@ class Session:
 
     def filters_of(self, pdr: Pdr) -> tuple[Filter, ...]:
         """A PDR's filters, with those of other PDRs that it refers to."""
-        return tuple(self._filter(one) if one.refers else one for one in pdr.filters)
-
-    def _filter(self, reference: Filter) -> Filter:
-        for pdr in self.pdrs.values():
-            for one in pdr.filters:
-                if one.filter_id == reference.filter_id and not one.refers:
-                    return one
-        raise KeyError(f"no PDR has SDF filter {reference.filter_id}")
+        if not any(one.refers for one in pdr.filters):
+            return pdr.filters
+        known: dict[int | None, Filter] = {}
+        for other in self.pdrs.values():
+            for one in other.filters:
+                if not one.refers:
+                    known.setdefault(one.filter_id, one)
+        found = []
+        for one in pdr.filters:
+            if one.refers and one.filter_id not in known:
+                raise KeyError(f"no PDR has SDF filter {one.filter_id}")
+            found.append(known[one.filter_id] if one.refers else one)
+        return tuple(found)

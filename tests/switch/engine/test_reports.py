@@ -331,6 +331,16 @@ def test_a_tunnel_that_passes_is_told_by_the_packet_inside_whatever_length_that_
     assert (flow.vlan, flow.tunnelled, flow.translated) == (NETWORK, True, False)
 
 
+def test_a_tunnel_that_is_longer_than_its_packet_hides_nothing(switch: Held) -> None:
+    """The outer header ends before the tunnel's own headers do; what follows would be its padding."""
+    watch(switch, depth=0)
+    packet = IP(src="10.45.0.2", dst="10.0.2.1", len=1500) / UDP(sport=5, dport=6, chksum=0)
+    outer = IP(src="10.0.1.10", dst="10.0.1.11", len=36) / UDP(sport=2152, dport=2152, len=16, chksum=0)
+    tunnelled = bridged(outer / GTP_U_Header(teid=9, gtp_type=255, S=1, seq=1) / packet)
+    inner, flow = inner_of(switch, tunnelled)
+    assert (inner.data, flow.vlan) == (b"", NETWORK)
+
+
 def open_network(world: Held) -> None:
     """Any Ethernet type, and any IPv6 source."""
     guard = f"{INGRESS}.source_guard"

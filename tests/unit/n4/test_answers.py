@@ -77,4 +77,6 @@ def test_the_sender_of_a_refused_establishment_is_found_as_far_as_it_can_be_read
     without = whole.replace(b"\x00\x39\x00\x0d", b"\x00\xb9\x00\x0d")
     senseless = whole.replace(b"\x00\x39\x00\x0d\x02", b"\x00\x39\x00\x0d\x00")
 
+    crowded = whole[:16] + bytes(4) * 10_000 + whole[16:]
+    assert cp_seid(crowded) == 0, "strangers send many empty IEs, too"
     assert [cp_seid(one) for one in (whole, broken, without, senseless, whole[:20])] == [0xD3, 0xD3, 0, 0, 0]

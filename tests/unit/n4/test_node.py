@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from itertools import count
@@ -291,6 +291,19 @@ def test_teids_go_on_from_where_they_were() -> None:
         stock.claim_f_teid(FTeid(2, N3), "", SourceInterface.ACCESS)
     with pytest.raises(NotAvailable):
         stock.claim_f_teid(FTeid(3, FIRST), "", SourceInterface.ACCESS)
+
+
+def test_a_free_address_far_behind_those_that_are_taken_is_found_by_one_of_the_next_requests() -> None:
+    pool = IPv4Network("10.45.0.0/18")
+    stock = NodeStock(N3, {"internet": DataNetwork("internet", (pool,))})
+    free = pool[-100]
+    stock.own(7, (), {address for address in pool if address != free})
+    found = None
+    for _ in range(5):
+        with suppress(NotAvailable):
+            found = stock.choose_ue_address("internet", ipv4=True, ipv6=False).ipv4
+            break
+    assert found == free
 
 
 def test_ue_addresses_are_those_of_pools_that_nobody_has_without_their_edges() -> None:

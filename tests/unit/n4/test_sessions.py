@@ -529,6 +529,21 @@ def test_too_many_rules_in_a_message_are_refused_before_anything_is_taken() -> N
     assert stock.left == 10
 
 
+def test_a_pdr_has_few_addresses() -> None:
+    stock = Stock(f_teids=10)
+    many = tuple(v.UeIpAddress(IPv4Address(0x0A2D0000 + number)) for number in range(17))
+    one = pdr(1)
+    assert one.pdi is not None
+    crowded = replace(one, pdi=replace(one.pdi, ue_ip_addresses=many))
+    with pytest.raises(MessageRefused, match="17 of 16 that a PDR may have") as problem:
+        made(asked(crowded), stock)
+    assert (problem.value.cause, problem.value.offending_ie) == (
+        Cause.NO_RESOURCES_AVAILABLE,
+        IeType.UE_IP_ADDRESS,
+    )
+    assert not stock.f_teids
+
+
 def test_a_change_that_is_not_carried_out_gives_back_what_it_took() -> None:
     stock = Stock()
     session = made(asked(), stock).session
