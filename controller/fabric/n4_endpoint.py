@@ -40,6 +40,8 @@ MOST_WAITING = 256
 """Requests of one SMF."""
 MOST_TOGETHER = 64
 """Of them that are carried out in one change."""
+_GIVEN_UP = 10.0
+"""Seconds after which an SMF asks no more for what it has not been answered (T1, N1)."""
 _STRANGERS_A_SECOND = 100
 """Answers to who is no SMF of ours, in all."""
 
@@ -68,6 +70,8 @@ class _Request(NamedTuple):
     smf: IPv4Address
     header: Header
     datagram: bytes
+    at: float
+    """When it came, in seconds of the event loop."""
 
 
 class N4Endpoint(asyncio.DatagramProtocol):
@@ -148,7 +152,7 @@ class N4Endpoint(asyncio.DatagramProtocol):
                 self._send(Peer(*addr), encode(m.VersionNotSupportedResponse(), error.sequence))
             return
         if header.kind in m.REQUESTS:
-            self._requested(_Request(Peer(*addr), smf, header, data))
+            self._requested(_Request(Peer(*addr), smf, header, data, self._now()))
 
     def _requested(self, request: _Request) -> None:
         node, header = self._node(request.smf), request.header
@@ -188,9 +192,12 @@ class N4Endpoint(asyncio.DatagramProtocol):
                 requests.append(queue.get_nowait())
             node = self._node(requests[0].smf)
             answers: list[bytes | None] = [None] * len(requests)
+            recent = [n for n, one in enumerate(requests) if self._now() - one.at < _GIVEN_UP]
             try:
                 if node is not None:
-                    answers = await self._answers_to(node, requests)
+                    said = await self._answers_to(node, [requests[number] for number in recent])
+                    for number, answer in zip(recent, said, strict=True):
+                        answers[number] = answer
             except Exception:  # Who is not answered asks again; others are to be answered.
                 _log.exception("requests of %s could not be answered", requests[0].smf)
             for request, answer in zip(requests, answers, strict=True):

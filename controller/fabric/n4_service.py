@@ -15,14 +15,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
-from typing import NamedTuple
 
-from p4fabric.controller.compiler import FabricDelta
 from p4fabric.controller.config import N4Config
 from p4fabric.controller.core import Core, IntentConflict, Plan
 from p4fabric.controller.fabric.acknowledged import Acknowledgements
 from p4fabric.controller.fabric.changes import StateChanges
 from p4fabric.controller.fabric.end_markers import EndMarkers
+from p4fabric.controller.fabric.given_back import GivenBack
 from p4fabric.controller.fabric.n4_counts import RequestCounts
 from p4fabric.controller.fabric.n4_endpoint import Answer, Asked, N4Endpoint
 from p4fabric.controller.fabric.n4_rows import ends_of, events_of, reversed_of, rows_of, take_back
@@ -64,12 +63,12 @@ class _Served:
     """Its SMFs take turns: what one lets go of and then has again must not be another's meanwhile."""
 
 
-class _Ended(NamedTuple):
-    """Sessions that have ended, and what switches hear of that."""
+class _NotFollowed(MessageRefused):
+    """Switches are too slow; they are no quicker with a part of it."""
 
-    node: Node
-    made: Sequence[Prepared]
-    delta: FabricDelta
+
+def _stranger(smf: IPv4Address) -> MessageRefused:
+    return MessageRefused(Cause.NO_ESTABLISHED_ASSOCIATION, f"{smf} is an SMF of this Upf no more")
 
 
 class N4Service:
@@ -111,7 +110,7 @@ class N4Service:
         """Upfs that are others than those that are served; None: gone."""
         self._news = asyncio.Event()
         self._endpoint: N4Endpoint | None = None
-        self._ended: asyncio.Queue[_Ended] = asyncio.Queue()
+        self._given_back = GivenBack(acknowledgements)
         self._opened, self._settled = asyncio.Event(), asyncio.Event()
 
     def begin(self) -> None:
@@ -130,6 +129,9 @@ class N4Service:
         for session, served in view.upf_sessions.rows():
             if session.upf in self._served:
                 self._served[session.upf].node.restore({}, {session.seid: served.kept})
+        for key, one_served in self._served.items():
+            if one_served.node.associations.keys() - set(one_served.upf.spec.smfs):
+                self._want(key, one_served.upf)  # it ended before their sessions had
 
     def adopt(self, plan: Plan) -> None:
         """Intents are others now."""
@@ -169,7 +171,7 @@ class N4Service:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(endpoint.run(), name="N4 endpoint")
             tasks.create_task(self._tend(), name="N4 nodes")
-            tasks.create_task(self._give_back(), name="N4 sessions that have ended")
+            tasks.create_task(self._given_back.run(), name="N4 sessions that have ended")
 
     async def _open(self, endpoint: N4Endpoint) -> None:
         backoff = Backoff(_FIRST_RETRY, _LONGEST_RETRY)
@@ -261,16 +263,20 @@ class N4Service:
         """Do what requests of an SMF ask for, in their order, each in whole or not at all.
 
         All of them are one change for switches, which costs about as much as one of them does. If that
-        fails, each is tried by itself.
+        fails, each is tried by itself, unless switches are too slow.
         """
-        served = self._by_smf[smf]
+        served = self._by_smf.get(smf)
+        if served is None:
+            return [_stranger(smf)] * len(requests)
         async with served.turn:
+            if self._by_smf.get(smf) is not served or served.node is not node or served.is_ending:
+                return [_stranger(smf)] * len(requests)
             node.rules = self._rules(served.upf)
             try:
                 return await self._together(served, smf, requests)
             except MessageRefused as error:
-                if len(requests) == 1:
-                    return [error]
+                if len(requests) == 1 or isinstance(error, _NotFollowed):
+                    return [error] * len(requests)
             said: list[Answer | MessageRefused] = []
             for one in requests:
                 try:
@@ -327,7 +333,7 @@ class N4Service:
                     await self._acknowledgements.wait(delta, but=away)
             except TimeoutError:
                 _log.warning("%s: switches are slow to end sessions", served.upf.key)
-            self._ended.put_nowait(_Ended(served.node, made, delta))
+            self._given_back.ended(served.node, made, delta)
             self._tell(events_of(served.upf.key, made))
             return
         try:
@@ -340,7 +346,7 @@ class N4Service:
             await self._undo(served, made)
             if isinstance(error, MessageRefused):
                 raise
-            raise MessageRefused(Cause.SYSTEM_FAILURE, "switches have not acknowledged it") from error
+            raise _NotFollowed(Cause.SYSTEM_FAILURE, "switches have not acknowledged it") from error
         for one in made:
             served.node.done(one)
             for tunnel in one.left:
@@ -369,14 +375,6 @@ class N4Service:
                     return
                 _log.error("%s: cannot take back what was refused, trying again: %s", served.upf.key, error)
                 await asyncio.sleep(_FIRST_RETRY)
-
-    async def _give_back(self) -> None:
-        """Give to others what sessions had that have ended, once no switch has it, for ever."""
-        while True:
-            node, made, delta = await self._ended.get()
-            await self._acknowledgements.wait(delta)
-            for one in made:
-                node.done(one)
 
     async def _make(self, served: _Served, rows: Sequence[Change], *, must: bool = False) -> Plan:
         key = served.upf.key
