@@ -5,7 +5,7 @@ This module knows the API's incidents and figures of flows. It does not know how
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,7 +79,7 @@ def _faults(told: Incidents, seen: Sequence[Seen], place: Place, untold: int) ->
     here = [queue for queue in queues if place.is_at(queue)]
     culprits, victims = _flows(here, "culprits"), _flows(here, "victims")
     for flow in seen:
-        if flow.congests and flow.source not in culprits:
+        if flow.congests and flow.source not in culprits and _was_in_it(flow, place, victims):
             yield f"{flow.host} sent {flow.sent} datagrams to congest it and is no culprit"
     sent = {flow.source: flow for flow in seen}
     for source in culprits:
@@ -105,6 +105,16 @@ def _faults(told: Incidents, seen: Sequence[Seen], place: Place, untold: int) ->
     deepest = max((queue["peakDepth"] for queue in here), default=0)
     if deepest > place.depth:
         yield f"{deepest} packets are told to have waited where {place.depth} have room"
+
+
+def _was_in_it(flow: Seen, place: Place, victims: Container[str]) -> bool:
+    """Whether a sender held some of the queue.
+
+    It did not if its datagrams passed before any had to wait, or if most were dropped: then it is a victim.
+    """
+    return flow.longest_ms >= place.threshold_ms and not (
+        flow.source in victims and 2 * flow.lost > flow.sent
+    )
 
 
 def _flows(queues: Sequence[Mapping[str, Any]], role: str) -> dict[str, dict[str, Any]]:

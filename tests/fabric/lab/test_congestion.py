@@ -98,6 +98,14 @@ def test_what_is_wrong_is_named(change: dict[str, Any], fault: str) -> None:
     assert any(fault in one for one in verdict.faults(wrong, SEEN, PLACE))
 
 
+def test_a_sender_whose_datagrams_were_mostly_dropped_is_a_victim() -> None:
+    late = told()
+    late[0]["queues"][0]["victims"].append(flow("h3", "10.0.1.13", 40023, share=0.02))
+    for received, faults in ((11, 0), (12, 1)):
+        sender = verdict.Seen("h3", "10.0.1.13:40023", True, 24, 24 * 1442, received, 37.0)
+        assert len(verdict.faults(late, [*SEEN, sender], PLACE)) == faults
+
+
 def test_nothing_told_is_wrong() -> None:
     assert verdict.faults([], SEEN, PLACE) == ["no incident was told"]
 
