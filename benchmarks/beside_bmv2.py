@@ -70,7 +70,10 @@ def router_case(background: int) -> Case:
 def fabric_entities(background: int) -> list[Entity]:
     """One network of two edge ports, a route, a firewall rule, and tables full of others' entries."""
     found: list[Entity] = [
-        b.Networks(NETWORK, b.SetNetwork(VRF, ROUTER, 1000, IPv4Address("10.0.1.0"), IPv6Address(0), False)),
+        b.Networks(
+            NETWORK,
+            b.SetNetwork(VRF, ROUTER, 1000, IPv4Address("10.0.1.0"), IPv6Address(0), False, 0, False),
+        ),
         b.SourceIpv4(NETWORK, Lpm(IPv4Address("10.0.0.0"), 16), b.SourceOfSubnet()),
         b.Gateways(NETWORK, ROUTER, b.Route()),
         b.Bridging(NETWORK, HOST, b.ToPort(Port(2))),
@@ -124,7 +127,7 @@ def main() -> None:
         sys.exit("simple_switch_grpc (bmv2) is not on PATH: there is nothing to compare with")
     ours = [sys.executable, "-m", "p4fabric.softswitch", "run", "--device-id", "1", "--grpc", GRPC, *PORTS]
     theirs = [bmv2, "--no-p4", "--device-id", "1", *PORTS, "--thrift-port", THRIFT, "--log-level", "off"]
-    theirs += ["--", "--grpc-server-addr", GRPC, "--cpu-port", "510"]
+    theirs += ["--", "--grpc-server-addr", GRPC, "--cpu-port", "510", "--priority-queues", "8"]
     with tempfile.TemporaryDirectory() as scratch, Wires():
         tool = build_tool(scratch)
         figures: list[Figure] = []

@@ -95,6 +95,7 @@ def service() -> IncidentService:
         ReportsConfig.model_validate({"listen": "127.0.0.1:0"}),
         NODES,
         bus.publish,
+        congested=lambda packet: None,
         thresholds=lambda queue: Thresholds.of(5 * MS, 32),
         report_interval=lambda queue: 0.0,
         name=lambda flow, queue: FlowNames(),

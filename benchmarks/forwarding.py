@@ -66,7 +66,7 @@ def fabric_entries(background: int = BACKGROUND) -> list[WriteEntry]:
             f"{ingress}.port_filter.networks",
             (Exact(NETWORK),),
             f"{ingress}.port_filter.set_network",
-            *(VRF, ROUTER, 1000, 0x0A000100, 0, 0),
+            *(VRF, ROUTER, 1000, 0x0A000100, 0, 0, 0, 0),
         ),
         entry(
             f"{ingress}.source_guard.source_ipv4",

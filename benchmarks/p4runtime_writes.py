@@ -222,7 +222,7 @@ def bmv2() -> Iterator[tuple[int, str]]:
         other.bind(("127.0.0.1", 0))
         address, thrift = f"127.0.0.1:{one.getsockname()[1]}", other.getsockname()[1]
     command = ["simple_switch_grpc", "--no-p4", "--device-id", "1", "--thrift-port", str(thrift)]
-    command += ["--", "--grpc-server-addr", address, "--cpu-port", "510"]
+    command += ["--", "--grpc-server-addr", address, "--cpu-port", "510", "--priority-queues", "8"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
             with grpc.insecure_channel(address) as channel:

@@ -36,7 +36,8 @@ from p4fabric.controller.telemetry.collector import Collector, CollectorSettings
 from p4fabric.controller.telemetry.congestion import CongestionMonitor
 from p4fabric.controller.telemetry.congestion_series import CongestionSeries
 from p4fabric.controller.telemetry.counters import CounterTotals, Sample, Source
-from p4fabric.controller.telemetry.incidents import IncidentMachine
+from p4fabric.controller.telemetry.flow import Flow, FlowId
+from p4fabric.controller.telemetry.incidents import IncidentMachine, PacketEvidence
 from p4fabric.controller.telemetry.intent_series import IntentSeries
 from p4fabric.controller.telemetry.metrics import Metrics
 from p4fabric.controller.telemetry.port_counts import PortCounts
@@ -47,7 +48,6 @@ from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import (
     IpProtocol,
     IPv4Address,
-    IPv6Address,
     L4Port,
     Port,
     Qfi,
@@ -294,17 +294,15 @@ async def scrapes(sessions: int) -> Iterator[Figure]:
 def congestion(queues: int) -> Iterator[Figure]:
     """Reports of few and many congested queues at once."""
     microseconds = {}
-    none = IPv6Address(0)
     for number in (queues // 100, queues):
         monitor = CongestionMonitor(lambda turn, episode: None, clear_after=lambda queue: 1.0)
         found = [Queue(PortRef(SwitchName(f"leaf{n // 500}"), Port(1 + n % 500)), 0) for n in range(number)]
-        report = b.CongestionReport(
-            Port(1), 0, 40, 900, 0, IpProtocol(6), N3, GNB, none, none, L4Port(1), L4Port(80)
-        )
+        flow = FlowId(1, Flow(IpProtocol(6), N3, GNB, L4Port(1), L4Port(80)))
+        packets = [PacketEvidence(queue, 0, flow, wait_ns=900_000, depth=40) for queue in found]
         reports = max(20_000, 5 * number)
         started = time.process_time()
         for turn in range(reports):
-            monitor.report(found[turn % number], report, turn * 1e-4)
+            monitor.report(packets[turn % number], turn * 1e-4)
         microseconds[number] = (time.process_time() - started) / reports * 1e6
         print(f"{number:>9,} congested queues: {microseconds[number]:.1f} us a report")
     few, many = microseconds.values()

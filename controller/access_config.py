@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from p4fabric.controller.config_section import FilePath, Section
 from p4fabric.controller.expected_links import HIGHEST_PORT
 from p4fabric.controller.intents.fields import LABEL, Ipv4, SwitchLabel
+from p4fabric.controller.intents.kinds.network import HIGHEST_PRIORITY
 from p4fabric.controller.names import PortRef, SwitchName, TenantName
 from p4fabric.controller.principals import PRINCIPAL_NAME, Role
 from p4fabric.pipelines.values import Port
@@ -220,6 +221,8 @@ class TenantConfig(Section):
     """Where its networks may be attached."""
     n3_addresses: tuple[Ipv4, ...] = Field((), strict=False)
     """Addresses at which its UPF sessions may take GTP-U."""
+    highest_priority: int = Field(0, ge=0, le=HIGHEST_PRIORITY)
+    """The highest that its packets may have in the queues of ports."""
 
 
 def check_tenants(tenants: Sequence[TenantConfig], switches: Collection[SwitchName]) -> None:

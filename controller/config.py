@@ -7,6 +7,7 @@ can act on. It opens no other file.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -24,8 +25,8 @@ from p4fabric.controller.access_config import (
     TenantConfig,
     check_tenants,
 )
-from p4fabric.controller.api_config import ApiConfig
-from p4fabric.controller.config_section import FilePath, Section, default_file
+from p4fabric.controller.api_config import ApiConfig, ListenAddress
+from p4fabric.controller.config_section import FilePath, Section, default_file, host_and_port
 from p4fabric.controller.expected_links import ExpectedLink, check_links
 from p4fabric.controller.intents.errors import FieldError, IntentError, field_path
 from p4fabric.controller.log_format import FORMATS, LEVELS
@@ -38,6 +39,7 @@ __all__ = [
     "FabricConfig",
     "HostsConfig",
     "LogConfig",
+    "N4Config",
     "StoreConfig",
     "TablesConfig",
     "TelemetryConfig",
@@ -52,6 +54,18 @@ class ConfigError(Exception):
         super().__init__("\n".join(f"{path}: {error}" for error in found.listed()))
         self.path = path
         self.errors = found.errors
+
+
+def _n4_address(value: object) -> ListenAddress:
+    host_and_port(value, lowest=0)
+    address = ListenAddress(value)
+    try:
+        is_one = not IPv4Address(address.host).is_unspecified
+    except AddressValueError:
+        is_one = False
+    if not is_one:
+        raise ValueError("must be an IPv4 address of this machine, not all of them, and a port")
+    return address
 
 
 class StoreConfig(Section):
@@ -133,6 +147,13 @@ class TablesConfig(Section):
     """Of each table's size, for the intents of one tenant; more are refused."""
 
 
+class N4Config(Section):
+    """Where SMFs find this machine; without it, there is no N4."""
+
+    listen: Annotated[ListenAddress, BeforeValidator(_n4_address)]
+    """An IPv4 address of this machine, which SMFs know it by, and a UDP port; PFCP's is 8805."""
+
+
 class FabricConfig(Section):
     """The whole file."""
 
@@ -147,6 +168,7 @@ class FabricConfig(Section):
     tables: TablesConfig
     telemetry: TelemetryConfig
     log: LogConfig
+    n4: N4Config | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -166,9 +188,20 @@ class FabricConfig(Section):
                     where = f"switches[{index}].{written}"
                     raise ValueError(f"{where} {value} is that of switches[{seen[value]}] already")
                 seen[value] = index
+        for index, switch in enumerate(self.switches):
+            if switch.reports is not None and self.report_collector is None:
+                raise ValueError(
+                    f"switches[{index}].reports needs telemetry.reports.collector, where they go"
+                )
         check_tenants(self.tenants, {switch.switch_name for switch in self.switches})
         check_links(self.links, {switch.switch_name: switch.ports for switch in self.switches})
         return self
+
+    @property
+    def report_collector(self) -> tuple[IPv4Address, int] | None:
+        """Address and UDP port that programs send reports to, of switches that say by which port."""
+        collector = self.telemetry.reports.collector
+        return None if collector is None else (IPv4Address(collector.host), collector.port)
 
     @classmethod
     def load(cls, path: Path) -> FabricConfig:
@@ -198,9 +231,8 @@ class FabricConfig(Section):
             ConfigError: it says something that cannot be used.
         """
         if not isinstance(document, dict):
-            message = (
-                "must be a mapping with switches, links, tenants, api, store, hosts, tables, telemetry, log"
-            )
+            sections = "switches, links, tenants, api, store, hosts, tables, telemetry, log, n4"
+            message = f"must be a mapping with {sections}"
             raise ConfigError(path, [FieldError("file", document, message)])
         try:
             return cls.model_validate(document, context={"folder": path.absolute().parent})

@@ -13,10 +13,10 @@ from p4fabric.controller.intents.fields import SwitchLabel
 from p4fabric.controller.names import SwitchName
 from p4fabric.controller.p4runtime.channel import Endpoint, Tls
 from p4fabric.controller.targets import TARGET_NAMES, Target, target_named
-from p4fabric.controller.topology.model import HIGHEST_DEVICE_ID, Role, Switch
-from p4fabric.pipelines.values import Port
+from p4fabric.controller.topology.model import HIGHEST_DEVICE_ID, ReportPath, Role, Switch
+from p4fabric.pipelines.values import IPv4Address, L4Port, MacAddress, Port
 
-__all__ = ["SwitchConfig", "TlsConfig"]
+__all__ = ["ReportPathConfig", "SwitchConfig", "TlsConfig"]
 
 _UNIX = "unix:"
 _LONGEST_SOCKET_PATH = 107
@@ -73,6 +73,36 @@ def _role(value: object) -> Role:
         raise ValueError(f"must be one of {', '.join(Role)}") from None
 
 
+def _mac(value: object) -> MacAddress:
+    try:
+        found = MacAddress.parse(value) if isinstance(value, str) else MacAddress(0)
+    except ValueError:
+        found = MacAddress(0)
+    if not found or found.is_multicast:
+        raise ValueError("must be the MAC address of one host, such as 02:00:00:00:00:01")
+    return found
+
+
+def _ipv4(value: object) -> IPv4Address:
+    try:
+        if isinstance(value, str):
+            return IPv4Address(value)
+    except ValueError:
+        pass
+    raise ValueError("must be an IPv4 address, such as 192.0.2.21")
+
+
+class ReportPathConfig(Section):
+    """The way of the program's reports to `telemetry.reports.collector`, by UDP."""
+
+    port: Annotated[Port, BeforeValidator(_port)]
+    """Where they leave."""
+    next_hop: Annotated[MacAddress, BeforeValidator(_mac)]
+    """The collector's MAC address, or the router's on the way."""
+    source: Annotated[IPv4Address, BeforeValidator(_ipv4)]
+    """The address that they come from."""
+
+
 class SwitchConfig(Section):
     """One switch: who it is, where it is, and what kind it is."""
 
@@ -86,6 +116,8 @@ class SwitchConfig(Section):
     """Those that may carry links to other switches. Recommended: probes at others are not believed."""
     pipeline_binary: FilePath | None = None
     tls: TlsConfig | None = None
+    reports: ReportPathConfig | None = None
+    """Without it, the program's reports come over the control channel."""
 
     @property
     def switch_name(self) -> SwitchName:
@@ -100,9 +132,25 @@ class SwitchConfig(Section):
             tls = Tls(files.authority, files.certificate, files.private_key, files.server_name)
         return Endpoint(self.switch_name, self.device_id, self.address, tls)
 
-    def switch(self) -> Switch:
-        """The switch as the topology has it, before it is connected."""
-        return Switch(self.switch_name, self.device_id, self.role, connected=False, link_ports=self.ports)
+    def switch(self, collector: tuple[IPv4Address, int] | None = None) -> Switch:
+        """The switch as the topology has it, before it is connected; `collector` takes its reports."""
+        path = None
+        if self.reports is not None and collector is not None:
+            address, udp_port = collector
+            path = ReportPath(
+                self.reports.port, self.reports.next_hop, self.reports.source, address, L4Port(udp_port)
+            )
+        target = self.make_target()
+        return Switch(
+            self.switch_name,
+            self.device_id,
+            self.role,
+            connected=False,
+            link_ports=self.ports,
+            queue_limits=target.queue_limits,
+            has_clone_priorities=target.has_clone_priorities,
+            report_path=path,
+        )
 
     def make_target(self) -> Target:
         """What is special about its kind."""

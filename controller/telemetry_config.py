@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -27,6 +27,15 @@ def _prefix(value: object) -> IPv4Network | IPv6Network:
     raise ValueError("must be a prefix or an address, such as 192.0.2.0/24")
 
 
+def _ipv4_collector(value: object) -> ListenAddress:
+    host, _ = host_and_port(value, lowest=1)
+    try:
+        IPv4Address(host)
+    except ValueError:
+        raise ValueError("must be an IPv4 address and a port, such as 192.0.2.9:32766") from None
+    return ListenAddress(value)
+
+
 class ReportsConfig(Section):
     """Where reports of switches are taken, and from whom."""
 
@@ -38,6 +47,8 @@ class ReportsConfig(Section):
         (), strict=False
     )
     """Addresses that they may come from; none named: any."""
+    collector: Annotated[ListenAddress, BeforeValidator(_ipv4_collector)] | None = None
+    """`address:port` that the programs of switches with `reports` send to."""
     receive_buffer: int = Field(4 << 20, ge=4096, le=1 << 30)
     """Bytes that the system keeps for the controller while it is busy."""
 

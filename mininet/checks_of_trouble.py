@@ -217,6 +217,8 @@ def _not_active(found: dict[str, Any]) -> list[str]:
         f"{intent['kind']} {intent['name']} {intent['status']['state']} {intent['status']['reasons']}"
         for intent in found["items"]
         if intent["status"]["state"] != "active"
+        # What a kind of switch can never do is no trouble.
+        and {reason["code"] for reason in intent["status"]["reasons"]} != {"target-limits"}
     ]
 
 

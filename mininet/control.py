@@ -15,7 +15,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,14 @@ _PATIENCE = 30.0
 class Controller:
     """The controller of a set of switches; its files lie in the run's folder."""
 
-    def __init__(self, folder: Path, port: int, target: str, switches: Iterable[P4RuntimeSwitch]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        target: str,
+        switches: Iterable[P4RuntimeSwitch],
+        sections: Mapping[str, Any] | None = None,
+    ) -> None:
         """Write its configuration.
 
         Args:
@@ -39,6 +46,7 @@ class Controller:
             port: of the API, at 127.0.0.1.
             target: the kind of all switches.
             switches: whom it controls.
+            sections: of the configuration, beside those that each lab has.
         """
         self.url = f"http://127.0.0.1:{port}"
         self.token_file = folder / "token"
@@ -49,6 +57,7 @@ class Controller:
             "switches": [self._switch(switch, target) for switch in switches],
             "api": {"listen": f"127.0.0.1:{port}", "tokenFile": self.token_file.name},
             "store": {"path": "fabric.db"},
+            **(sections or {}),
         }
         # YAML has all of JSON, and JSON needs no library.
         self._config.write_text(json.dumps(document, indent=2) + "\n")

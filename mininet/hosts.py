@@ -38,6 +38,8 @@ class FabricIntf(TCIntf):
 
     bandwidth: float | None = None
     """Mbit/s that a switch is to send at the most."""
+    queue_size: int | None = None
+    """Packets that a switch's queue is to hold; None: as many as its others."""
 
     def config(self, bw: float | None = None, up: bool = True, **params: Any) -> dict[str, Any]:
         """Set the interface up, in few commands.
@@ -48,6 +50,7 @@ class FabricIntf(TCIntf):
             params: what else Mininet has for TCIntf (delay, loss, ...), for hosts' ends.
         """
         self.bandwidth = bw
+        self.queue_size = params.get("max_queue_size")
         at_switch = isinstance(self.node, Switch)
         commands = [f"ethtool -K {self.name} {_NO_OFFLOADS} >/dev/null"]
         if at_switch:

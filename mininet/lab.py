@@ -18,10 +18,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
 from machine import CannotRun, check_machine, free_ports, only_lab, remove_interfaces, remove_leftovers
 from processes import INTENTS, P4FABRIC, Ended, end
@@ -38,10 +39,10 @@ import checks_of_reach as reach
 import checks_of_trouble as trouble
 from control import Controller
 from p4runtime_switch import SWITCHES, P4RuntimeSwitch, SwitchFailed
-from plan import EDGE_DATA_CENTRE
+from plan import EDGE_DATA_CENTRE, Plan
 from report import Check, Report
 from scene import Scene
-from topology import EdgeDataCentre
+from topology import EdgeDataCentre, LeafSpine
 
 QUEUE_DEPTH = 64
 FIRST_API_PORT, FIRST_GRPC_PORT = 8080, 9559
@@ -53,12 +54,28 @@ DIRECTED_LINKS = 12
 """3 leaves, each with 2 spines, both directions."""
 
 
+@dataclass(frozen=True)
+class Made:
+    """What a lab is made of."""
+
+    topology: type[LeafSpine]
+    plan: Plan
+    sections: Mapping[str, Any] = field(default_factory=dict)
+    """Of the controller's configuration, beside those that each lab has."""
+    switch: Mapping[str, Any] = field(default_factory=dict)
+    """What switches take besides."""
+
+
+EDGE = Made(EdgeDataCentre, EDGE_DATA_CENTRE)
+
+
 class Lab:
     """Makes the scene, runs the checks, and clears everything away."""
 
-    def __init__(self, options: argparse.Namespace, report: Report) -> None:
+    def __init__(self, options: argparse.Namespace, report: Report, made: Made = EDGE) -> None:
         """Take what the command line says; nothing is made yet."""
         self._options = options
+        self._made = made
         self._report = report
         self._folder: Path = options.run.absolute()
         self._gnb: subprocess.Popen[bytes] | None = None
@@ -71,8 +88,11 @@ class Lab:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
         grpc_port, api_port = free_ports(FIRST_GRPC_PORT, 5), free_ports(FIRST_API_PORT, 1)
-        topology = EdgeDataCentre(
-            first_grpc_port=grpc_port, queue_depth=QUEUE_DEPTH, log_folder=str(self._folder)
+        topology = self._made.topology(
+            first_grpc_port=grpc_port,
+            queue_depth=QUEUE_DEPTH,
+            log_folder=str(self._folder),
+            switch=self._made.switch,
         )
         self._interfaces = [
             f"{name}-eth{port}"
@@ -84,14 +104,16 @@ class Lab:
         # Mininet would change limits of the whole machine, for networks larger than this one.
         Mininet.inited = True
         net = Mininet(topo=topology, switch=SWITCHES[self._options.switch], controller=None, build=False)
-        scene = Scene(net, None, EDGE_DATA_CENTRE, self._folder)  # type: ignore[arg-type]
+        scene = Scene(net, None, self._made.plan, self._folder)  # type: ignore[arg-type]
         self._scene = scene
         with self._timed("hosts, links and switches"):
             net.build()
             net.start()
         with self._timed("controller"):
             switches: list[P4RuntimeSwitch] = net.switches
-            scene.controller = Controller(self._folder, api_port, self._options.switch, switches)
+            scene.controller = Controller(
+                self._folder, api_port, self._options.switch, switches, self._made.sections
+            )
             scene.controller.start()
         self._report.facts = {
             "switch": self._options.switch,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
 
-__all__ = ["EDGE_DATA_CENTRE", "REFERENCE", "Gnb", "HostPlan", "UePlan", "grid"]
+__all__ = ["EDGE_DATA_CENTRE", "ONE_SLOW_PORT", "REFERENCE", "Gnb", "HostPlan", "UePlan", "grid"]
 
 FIRST_UPLINK = 11
 """Port of a leaf towards the first spine; hosts have the ports below."""
@@ -110,3 +110,15 @@ EDGE_DATA_CENTRE = Plan(
 
 REFERENCE = Plan(hosts=(_host("r1", 11, 1, 8, 11), _host("r2", 12, 1, 9, 11)))
 """Two hosts on leaves of their own: what they exchange, nothing that the lab does can touch."""
+
+ONE_SLOW_PORT = Plan(
+    hosts=(
+        _host("h1", 1, 1, 1, 11),
+        _host("h2", 1, 2, 1, 12),
+        _host("h3", 1, 3, 1, 13),
+        _host("h4", 2, 1, 1, 14),
+        # Half as fast as the others: one client alone can congest it.
+        _host("store", 2, 2, 2, 10, bandwidth=20),
+    )
+)
+"""Clients on two leaves, and one server at a slow port."""

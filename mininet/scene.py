@@ -60,9 +60,11 @@ class Scene:
         return {host: json.loads(output_of(process, seconds)) for host, process in running.items()}
 
     @contextlib.contextmanager
-    def background(self, host: str, *words: str, ready: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    def background(
+        self, host: str, *words: str, ready: str = "", **options: Any
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """Run a program in a host meanwhile, from when it has said `ready` (if given)."""
-        process = self.popen(host, *words, stderr=subprocess.STDOUT)
+        process = self.popen(host, *words, **{"stderr": subprocess.STDOUT, **options})
         try:
             self.wait_for(process, ready)
             yield process

@@ -12,6 +12,7 @@ goes to leaf N. This module knows what is plugged in where, and does not know wh
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ import p4runtime_switch
 from hosts import FabricHost, FabricLink, UserEquipment
 from mininet.topo import Topo
 from mn_command import for_mn
-from plan import EDGE_DATA_CENTRE, FIRST_UPLINK, REFERENCE, Plan, grid
+from plan import EDGE_DATA_CENTRE, FIRST_UPLINK, ONE_SLOW_PORT, REFERENCE, Plan, grid
 
-__all__ = ["BESIDE", "BesideReference", "EdgeDataCentre", "LeafSpine"]
+__all__ = ["BESIDE", "BesideReference", "EdgeDataCentre", "LeafSpine", "OneSlowPort"]
 
 FIRST_GRPC_PORT = 9559
 
@@ -40,9 +41,11 @@ class LeafSpine(Topo):
         plan: Plan | None = None,
         host_bw: float = 100,
         fabric_bw: float = 200,
+        fabric_depth: int | None = None,
         queue_depth: int = 64,
         first_grpc_port: int = FIRST_GRPC_PORT,
         log_folder: str = "run/mininet",
+        switch: Mapping[str, Any] | None = None,
     ) -> None:
         """Plug everything together.
 
@@ -53,10 +56,12 @@ class LeafSpine(Topo):
             plan: who is where.
             host_bw: Mbit/s of hosts' links (0: no limit).
             fabric_bw: Mbit/s of links between switches (0: no limit).
+            fabric_depth: packets that queues of these hold; by default as many as others.
             queue_depth: packets that a queue of a limited link holds.
             first_grpc_port: of the first leaf where switches need TCP ports (bmv2's do); the others follow,
                 spines last.
             log_folder: where switches log, and have their Unix sockets.
+            switch: what switches take besides.
         """
         plan = plan or grid(leaves, hosts)
         if max(host.port for host in plan) >= FIRST_UPLINK or max(host.leaf for host in plan) > leaves:
@@ -72,12 +77,13 @@ class LeafSpine(Topo):
                 grpc_port=first_grpc_port + index,
                 queue_depth=queue_depth,
                 log_folder=log_folder,
+                **(switch or {}),
             )
         for leaf in range(1, leaves + 1):
             for spine in range(1, spines + 1):
                 uplink = FIRST_UPLINK + spine - 1
-                ends = {"port1": uplink, "port2": leaf}
-                self.addLink(f"leaf{leaf}", f"spine{spine}", **ends, cls=FabricLink, bw=fabric_bw or None)
+                link = {"port1": uplink, "port2": leaf, "max_queue_size": fabric_depth}
+                self.addLink(f"leaf{leaf}", f"spine{spine}", **link, cls=FabricLink, bw=fabric_bw or None)
         self._plug_in(plan, host_bw)
 
     def _plug_in(self, plan: Plan, host_bw: float) -> None:
@@ -97,6 +103,18 @@ class EdgeDataCentre(LeafSpine):
     def build(self, **options: Any) -> None:
         """Plug the lab's plan together; options are those of LeafSpine but for hosts and plan."""
         super().build(plan=EDGE_DATA_CENTRE, **options)
+
+
+class OneSlowPort(LeafSpine):
+    """That of `p4fabric lab congestion`: 2 spines, 2 leaves, and room in all queues but those to hosts."""
+
+    def build(self, **options: Any) -> None:
+        """Plug its plan together; options are those of LeafSpine but for sizes, plan and links.
+
+        Between switches there is room for all that comes at once where the machine has let a switch wait.
+        """
+        links = {"host_bw": 40, "fabric_bw": 1000, "fabric_depth": 4096}
+        super().build(leaves=2, plan=ONE_SLOW_PORT, **links, **options)
 
 
 BESIDE = {"leaf11": 11, "leaf12": 12, "spine11": 111}

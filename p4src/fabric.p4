@@ -6,25 +6,27 @@
 //               ▼           ▼ ports: drop        │ who has which          ▼ fabric's own IPs            │    ▼ answers
 //           controller                           ▼ address              reply                          │ controller
 //                                            controller                                                ▼
-//                                                                     FlowKey ◄─ TransportCheck ◄─ UpfUplink
-//                                                                        ▼
-//             Bridging ◄─ Routing ◄─ UpfDownlink ◄─ Firewall ◄─ LoadBalancer (edge ports only)
+//                                                    FollowedFlows ◄─ FlowKey ◄─ TransportCheck ◄─ UpfUplink
+//                                                          ▼
+//         TrafficClass ◄─ Routing ◄─ UpfDownlink ◄─ Firewall ◄─ LoadBalancer (edge ports only)
+//                ▼
+//            Bridging
 //                │ flood: policed
 //                ▼
-//              queue ─► EgressVlan ─► LoadBalancerReply ─► CongestionWatch ─► UpfEncapsulation ─► deparser
-//                                                               │ clone
-//                                                               ▼
-//                                               recirculate ─► CongestionReport ─► digest
+//              queue ─► EgressVlan ─► LoadBalancerReply ─► CongestionWatch, Postcards ─► UpfEncapsulation ─► deparser
+//                │ full: copy                                   │ copy
+//                └───────────────────────► queue ◄──────────────┘
+//                                            └─► Reports ─► controller
 //
 // A tenant's frame is judged once, at the leaf where it enters: which network and VRF its port stands
-// for, whether it is what it says and comes from who it says, tunnel off, virtual IP to server, firewall, tunnel to be put on, route. It then carries its
-// network's VLAN id and the MAC address of its destination, which is all that spines and the
+// for, whether it is what it says and comes from who it says, tunnel off, virtual IP to server, firewall, tunnel to be put on, route, priority. It then carries its
+// network's VLAN id, its priority and the MAC address of its destination, which is all that spines and the
 // last leaf look at.
 //
 // All tables start empty and nothing passes: ports, networks, sources and egress are opened by entries. Every
-// drop in ingress counts by port and reason (drops.p4).
+// drop counts by port and reason (drops.p4), and some are reported by a copy (drop_watch.p4).
 // A virtual IP's replies are turned back where they leave the fabric; congestion is judged on every
-// queue that an entry watches.
+// queue that an entry watches, and reported by a copy of the packet that met it.
 
 #include <core.p4>
 #include <v1model.p4>
@@ -36,6 +38,7 @@
 #include "include/checksum.p4"
 #include "include/drops.p4"
 #include "include/policer.p4"
+#include "include/drop_watch.p4"
 #include "include/packet_io.p4"
 #include "include/port_filter.p4"
 #include "include/packet_check.p4"
@@ -46,8 +49,12 @@
 #include "include/firewall.p4"
 #include "include/load_balancer.p4"
 #include "include/upf.p4"
+#include "include/traffic_class.p4"
 #include "include/forwarding.p4"
+#include "include/culprits.p4"
 #include "include/telemetry.p4"
+#include "include/postcards.p4"
+#include "include/reports.p4"
 
 control FabricIngress(inout headers_t hdr, inout metadata_t meta,
                       inout standard_metadata_t standard_metadata) {
@@ -63,12 +70,14 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
     UpfUplink() upf_uplink;
     TransportCheck() transport_check;
     FlowKey() flow_key;
+    FollowedFlows() followed_flows;
     LoadBalancer() load_balancer;
     Firewall() firewall;
     UpfDownlink() upf_downlink;
     Routing() routing;
+    TrafficClass() traffic_class;
     Bridging() bridging;
-    CongestionReport() congestion_report;
+    DropWatch() drop_watch;
 
     action discard(drop_reason_t reason) {
         ingress_drops.count((bit<32>) standard_metadata.ingress_port << 5 | (bit<32>) reason);
@@ -76,11 +85,6 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
     }
 
     apply {
-        if (standard_metadata.instance_type == INSTANCE_TYPE_RECIRCULATED) {
-            congestion_report.apply(hdr, meta);
-            mark_to_drop(standard_metadata);
-            return;
-        }
         bool done;
         drop_reason_t reason;
         packet_io.apply(hdr, standard_metadata, done, reason);
@@ -108,6 +112,7 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
                     }
                     if (reason == DROP_NONE) {
                         flow_key.apply(hdr, meta);
+                        followed_flows.apply(hdr, meta);
                         if (meta.from_edge) {
                             load_balancer.apply(hdr, meta);
                             firewall.apply(hdr, meta, reason);
@@ -119,6 +124,7 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
                             }
                         }
                         if (reason == DROP_NONE) {
+                            traffic_class.apply(hdr, meta, standard_metadata);
                             bridging.apply(hdr, meta, standard_metadata, reason);
                         }
                     }
@@ -127,6 +133,12 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
         }
         if (reason != DROP_NONE) {
             discard(reason);
+            bool report;
+            drop_watch.apply(meta, standard_metadata, standard_metadata.ingress_port, reason,
+                             standard_metadata.ingress_global_timestamp, report);
+            if (report) {
+                clone_preserving_field_list(CloneType.I2E, REPORT_CLONE_SESSION, REPORT_FIELDS);
+            }
         }
     }
 }
@@ -137,7 +149,10 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta,
     EgressVlan() egress_vlan;
     LoadBalancerReply() load_balancer_reply;
     CongestionWatch() congestion_watch;
+    Postcards() postcards;
     UpfEncapsulation() upf_encapsulation;
+    DropWatch() drop_watch;
+    Reports() reports;
 
     action discard(drop_reason_t reason) {
         egress_drops.count((bit<32>) standard_metadata.egress_port << 5 | (bit<32>) reason);
@@ -145,9 +160,10 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta,
     }
 
     apply {
-        if (standard_metadata.instance_type == INSTANCE_TYPE_EGRESS_CLONE) {
-            truncate(REPORT_PACKET_LENGTH);
-            recirculate_preserving_field_list(REPORT_FIELDS);
+        if (standard_metadata.instance_type == INSTANCE_TYPE_EGRESS_CLONE
+            || standard_metadata.instance_type == INSTANCE_TYPE_INGRESS_CLONE
+            || standard_metadata.instance_type == INSTANCE_TYPE_DEFLECTED) {
+            reports.apply(hdr, meta, standard_metadata);
             return;
         }
         if (standard_metadata.egress_port == CPU_PORT) {
@@ -159,21 +175,36 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta,
         if (standard_metadata.ingress_port == CPU_PORT) {
             return;
         }
-        bool permitted;
-        egress_vlan.apply(hdr, meta, standard_metadata, permitted);
+        drop_reason_t reason;
+        bool report;
+        egress_vlan.apply(hdr, meta, standard_metadata, reason);
         // A flooded frame does not go back where it came from.
-        if (!permitted || (standard_metadata.instance_type == INSTANCE_TYPE_REPLICATION
-                           && standard_metadata.egress_port == standard_metadata.ingress_port)) {
+        if (standard_metadata.instance_type == INSTANCE_TYPE_REPLICATION
+            && standard_metadata.egress_port == standard_metadata.ingress_port) {
             mark_to_drop(standard_metadata);
             return;
         }
-        bool dropped;
-        load_balancer_reply.apply(hdr, meta, dropped);
-        if (dropped) {
-            discard(DROP_FRAGMENT_REPLY);
+        if (reason == DROP_NONE) {
+            load_balancer_reply.apply(hdr, meta, reason);
+        }
+        if (reason != DROP_NONE) {
+            discard(reason);
+            drop_watch.apply(meta, standard_metadata, standard_metadata.egress_port, reason,
+                             standard_metadata.egress_global_timestamp, report);
+            meta.reported.egress_port = standard_metadata.egress_port;
+            if (report) {
+                clone_preserving_field_list(CloneType.E2E, REPORT_CLONE_SESSION, REPORT_FIELDS);
+            }
             return;
         }
-        congestion_watch.apply(meta, standard_metadata);
+        congestion_watch.apply(meta, standard_metadata, report);
+        // One copy at most is made of a packet: the next one of the flow says where it was.
+        if (!report && meta.followed == 1) {
+            postcards.apply(hdr, meta, standard_metadata, report);
+        }
+        if (report) {
+            clone_preserving_field_list(CloneType.E2E, REPORT_CLONE_SESSION, REPORT_FIELDS);
+        }
         upf_encapsulation.apply(hdr, meta);
     }
 }

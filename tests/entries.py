@@ -11,7 +11,9 @@ __all__ = ["any_host", "any_source", "plain_network"]
 
 def plain_network(vrf: VrfId, router: int = 0, flood_interval: int = 0) -> b.SetNetwork:
     """A network of a VRF in which frames of all kinds may be sent, as many as one likes."""
-    return b.SetNetwork(vrf, MacAddress(router), flood_interval, IPv4Address(0), IPv6Address(0), True)
+    return b.SetNetwork(
+        vrf, MacAddress(router), flood_interval, IPv4Address(0), IPv6Address(0), True, 0, False
+    )
 
 
 def any_host(vlan: VlanId) -> b.PermitEdge:

@@ -1,4 +1,4 @@
-"""What of the things that tenants share each of them may use: ports with tags, N3 addresses.
+"""What of the things that tenants share each of them may use: ports with tags, N3 addresses, priorities.
 
 An intent claims what it wants for itself. Most claims mean something within the tenant only. Of the others,
 somebody who acts for a tenant may make those that the configuration allots to it, and no others, so whether
@@ -34,6 +34,7 @@ class Allotment:
         for part in config.attachments if config is not None else ():
             for port in part.refs():
                 self._places.setdefault(port, []).append(part.vlans)
+        self._highest_priority = config.highest_priority if config is not None else 0
         self._n3 = frozenset(int(one) for one in (config.n3_addresses if config is not None else ()))
 
     @property
@@ -79,6 +80,16 @@ class Allotment:
         for claim in intent.claims():
             if claim.resource not in kept and (why := self._refusal(claim)) is not None:
                 yield FieldError(claim.field, claim.value, why, Code.FORBIDDEN)
+        before = (
+            {one.field: one.priority for one in held.precedences()}
+            if isinstance(held, IntentDocument)
+            else {}
+        )
+        for one in intent.precedences():
+            if one.priority > max(self._highest_priority, before.get(one.field, 0)):
+                most = f"{self.tenant} may have {self._highest_priority} at most"
+                why = f"gives priority {one.priority}, and {most}"
+                yield FieldError(one.field, one.value, f"{why}: ask the fabric's operator", Code.FORBIDDEN)
 
     def _refusal(self, claim: Claim) -> str | None:
         match claim.resource:

@@ -288,7 +288,7 @@ class TenantView:
             case e.TrafficDropped(point) | e.TrafficDropsCleared(point):
                 seen = self.sees_traffic(point.port)
             case _:
-                # Of switches, links and the fabric; and of what nobody has thought of here.
+                # Of switches, links, SMFs and the fabric; and of what nobody has thought of here.
                 seen = False
         return event if seen else None
 

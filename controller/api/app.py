@@ -27,6 +27,7 @@ from p4fabric.controller.api.problems import problems
 from p4fabric.controller.api.stream import StreamSlots
 from p4fabric.controller.api.strict_route import StrictRoute
 from p4fabric.controller.api.telemetry import telemetry_routes
+from p4fabric.controller.api.upf import upf_routes
 from p4fabric.controller.api.watch import BOOKMARKS, IntentWatches
 from p4fabric.controller.documents.base import (
     Document,
@@ -85,6 +86,7 @@ def create_app(
     app.include_router(incident_routes(fabric, access))
     app.include_router(telemetry_routes(fabric))
     app.include_router(drain_routes(fabric))
+    app.include_router(upf_routes(fabric))
     app.include_router(event_routes(fabric, access, heartbeat, slots))
     app.include_router(explain_routes(fabric, access))
     app.include_router(administration_routes(fabric, access))

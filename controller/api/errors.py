@@ -17,6 +17,7 @@ from p4fabric.controller.fabric import (
     UnknownIncident,
     UnknownLink,
     UnknownRecord,
+    UnknownSession,
     UnknownSwitch,
 )
 from p4fabric.controller.intents import FieldError, IntentError
@@ -59,6 +60,10 @@ def answer_errors(app: FastAPI) -> None:
     @app.exception_handler(UnknownRecord)
     async def no_record(request: Request, error: UnknownRecord) -> Response:
         return refusal(Code.NOT_FOUND, "key", None, str(error))
+
+    @app.exception_handler(UnknownSession)
+    async def no_session(request: Request, error: UnknownSession) -> Response:
+        return refusal(Code.NOT_FOUND, "seid", error.seid, str(error))
 
     @app.exception_handler(StoreError)
     async def not_kept(request: Request, error: StoreError) -> Response:

@@ -30,6 +30,7 @@ _LINKS: tuple[tuple[str, tuple[str, ...], tuple[str, ...], Mapping[str, str]], .
     ("applyIntents", ("200",), _OF_INTENT, _in_body("items/0/intent/", **{part: part for part in _KEY})),
     ("listIntents", ("200",), _OF_INTENT, _ITEM),
     ("listSwitches", ("200",), ("getSwitch", "listPorts"), _in_body("items/0/", name="name")),
+    ("listUpfSessions", ("200",), ("getUpfSession",), _in_body("items/0/", seid="seid")),
     ("createToken", ("201",), ("revokeToken",), _in_body("", name="name")),
     *(
         (name, ("200",), (name,), _NEXT)

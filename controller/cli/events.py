@@ -115,6 +115,9 @@ def what(event: Mapping[str, Any]) -> str:
                 f"{_drop(event)}: {event['packets']} packets in {event['seconds']:.1f} s, "
                 f"at most {event['peakPacketsPerSecond']:.0f}/s"
             )
+        case "SmfAssociated" | "SmfReleased":
+            ended = f", {event['sessionsEnded']} sessions ended" if event["sessionsEnded"] else ""
+            return f"{event['nodeId']} at {event['smf']} of {event['tenant']}/{event['upf']}{ended}"
         case "EventsLost":
             if event["count"] is None:
                 return "some events were lost"

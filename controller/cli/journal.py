@@ -54,6 +54,8 @@ _WORDS: Mapping[type, str] = {
     e.IncidentCleared: "incident ends:",
     e.TrafficDropped: "traffic is dropped:",
     e.TrafficDropsCleared: "traffic is no longer dropped:",
+    e.SmfAssociated: "SMF is associated:",
+    e.SmfReleased: "SMF is released:",
 }
 
 

@@ -22,7 +22,7 @@ _SHORT = {
     "net": "Network",
     "fw": "FirewallPolicy",
     "svc": "Service",
-    "upf": "UpfSession",
+    "ue": "UpfSession",
     "tw": "TelemetryWatch",
 }
 

@@ -13,11 +13,13 @@ from pathlib import Path
 __all__ = ["run"]
 
 _SYSTEM_PYTHON = Path("/usr/bin/python3")
-_LAB = files("p4fabric") / "lab" / "lab.py"
+_FOLDER = files("p4fabric") / "lab"
+_LABS = {"congestion": "congestion.py"}
+"""By their first word; without one of these it is the lab of the whole fabric."""
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the lab; returns its exit status.
+    """Run the lab, or another one that the first argument names; returns its exit status.
 
     Raises:
         ModuleNotFoundError: this is an installation of the switch alone, without a controller.
@@ -29,9 +31,11 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     # The lab starts the command that it was started with, wherever that is installed.
     environment = {**os.environ, "P4FABRIC": str(Path(sys.executable).with_name("p4fabric"))}
+    program = _LABS.get(arguments[0]) if arguments else None
+    words = arguments[1:] if program else arguments
     try:
         return subprocess.run(
-            [_SYSTEM_PYTHON, str(_LAB), *arguments], env=environment, check=False
+            [_SYSTEM_PYTHON, str(_FOLDER / (program or "lab.py")), *words], env=environment, check=False
         ).returncode
     except KeyboardInterrupt:
         return 130

@@ -19,6 +19,7 @@ from p4fabric.controller.cli.fabric_commands import add_fabric_commands
 from p4fabric.controller.cli.failures import INTERRUPTED, was_interrupted
 from p4fabric.controller.cli.intent_commands import add_intent_commands
 from p4fabric.controller.cli.token_commands import app as token_app
+from p4fabric.controller.cli.upf_commands import app as upf_app
 from p4fabric.net.cli.app import app as net_app
 from p4fabric.pipelines.bindings_command import bindings
 from p4fabric.softswitch.cli.app import app as switch_app
@@ -98,6 +99,7 @@ add_intent_commands(app)
 add_fabric_commands(app)
 app.add_typer(drain_app, name="drain")
 app.add_typer(undrain_app, name="undrain")
+app.add_typer(upf_app, name="upf")
 
 
 @app.command()
@@ -142,7 +144,7 @@ def compat_install(
 
 @app.command(context_settings=_PASS_ON, add_help_option=False)
 def lab(context: typer.Context) -> None:
-    """Run the Mininet lab (see `p4fabric lab --help`)."""
+    """Run the Mininet lab (see `p4fabric lab --help`), or `lab congestion`: queues fill, and who did it."""
     from p4fabric.controller.cli.lab import run
 
     raise typer.Exit(run(context.args))

@@ -50,6 +50,7 @@ from p4fabric.controller.documents.intents import (
 from p4fabric.controller.documents.preview import PreviewDocument
 from p4fabric.controller.documents.status import FabricStatusDocument
 from p4fabric.controller.documents.telemetry import TelemetryDocument
+from p4fabric.controller.documents.upf import UpfAssociationDocument, UpfSessionDocument
 from p4fabric.controller.principals import Role
 
 __all__ = ["SyncClient"]
@@ -313,6 +314,25 @@ class SyncClient:
     def drops(self, *, switch: str | None = None) -> DropsDocument:
         """What switches drop, and why."""
         return self._call(self._client.drops, switch=switch)
+
+    def upf_associations(self, *, smf: str | None = None) -> Iterator[UpfAssociationDocument]:
+        """SMFs that may control Upfs, and whether they are associated."""
+        return self._each(self._client.upf_associations(smf=smf))
+
+    def upf_sessions(
+        self,
+        *,
+        smf: str | None = None,
+        dnn: str | None = None,
+        ue: str | None = None,
+        gnb: str | None = None,
+    ) -> Iterator[UpfSessionDocument]:
+        """Sessions that SMFs have established, and how far they are in switches."""
+        return self._each(self._client.upf_sessions(smf=smf, dnn=dnn, ue=ue, gnb=gnb))
+
+    def upf_session(self, seid: str) -> UpfSessionDocument:
+        """One session, by its SEID at the Upf, like `0x1f`."""
+        return self._call(self._client.upf_session, seid)
 
     def explain(
         self,

@@ -16,7 +16,9 @@ from p4fabric.controller.compiler.delta import FabricDelta, SlotChange, SwitchDe
 from p4fabric.controller.compiler.hosts import heard_host, stated_host
 from p4fabric.controller.compiler.meaning import MEANINGS, Meaning
 from p4fabric.controller.compiler.output import CompileError, CounterSource, Output, Slot
+from p4fabric.controller.compiler.served import SessionKey
 from p4fabric.controller.compiler.switches import fabric_switch
+from p4fabric.controller.compiler.upf_sessions import upf_session
 from p4fabric.controller.compiler.view import FabricView
 from p4fabric.controller.compiler.wanted import WantedEntities
 from p4fabric.controller.intents import FieldError
@@ -64,6 +66,8 @@ class Compiler:
             self._derive_kind(MEANINGS[kind, part])
         switches = self.database.derive("switch", view.switches, partial(fabric_switch, view))
         self._add_part(switches, lambda key: Slot(None, "switch", key))
+        self._sessions = self.database.derive("upf session", view.upf_sessions, partial(upf_session, view))
+        self._add_part(self._sessions, _session_slot)
         for name, table, make in (
             ("stated host", view.stated_hosts, stated_host),
             ("heard host", view.heard_hosts, heard_host),
@@ -137,6 +141,10 @@ class Compiler:
         found = (derivation.get(key) for derivation in self._meanings.get(key.kind, ()))
         return [output for output in found if output is not None]
 
+    def session_output(self, key: SessionKey) -> Output | None:
+        """What a session comes to; None: there is none."""
+        return self._sessions.get(key)
+
     def counters(self, key: IntentKey) -> tuple[CounterSource, ...]:
         """The entries whose direct counters speak for an intent, with labels to add them up by."""
         return tuple(counter for output in self.outputs(key) for counter in output.counters)
@@ -180,6 +188,11 @@ def _compile(
 def _intent_key(key: object) -> IntentKey:
     assert isinstance(key, IntentKey)
     return key
+
+
+def _session_slot(key: object) -> Slot:
+    assert isinstance(key, SessionKey)
+    return Slot(key.upf, "upf session", key)
 
 
 def _host_slot(name: str, key: object) -> Slot:

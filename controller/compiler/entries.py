@@ -13,16 +13,29 @@ from typing import Any, overload
 from p4fabric.controller.intents.fields import IpAddress, IpPrefix
 from p4fabric.controller.intents.kinds.network import ROUTER_MAC
 from p4fabric.controller.names import SwitchName
-from p4fabric.pipelines.entities import Entity, Lpm
+from p4fabric.pipelines.entities import Entity, Lpm, Ternary
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import IpProtocol, MacAddress, VlanId, VrfId
 
-__all__ = ["TRANSPORTS", "EntityLists", "IpRange", "answer_arp", "drop_route", "lpm", "route"]
+__all__ = [
+    "PROTOCOLS",
+    "TRANSPORTS",
+    "EntityLists",
+    "IpRange",
+    "answer_arp",
+    "drop_route",
+    "ipv4_match",
+    "ipv6_match",
+    "lpm",
+    "route",
+]
 
 IpRange = IpPrefix | IpAddress
 """A prefix, or one address, which is one of all its bits."""
 
 TRANSPORTS = {"tcp": IpProtocol(6), "udp": IpProtocol(17)}
+PROTOCOLS = {4: {**TRANSPORTS, "icmp": IpProtocol(1)}, 6: {**TRANSPORTS, "icmp": IpProtocol(58)}}
+"""By address family."""
 
 
 class EntityLists:
@@ -50,6 +63,20 @@ class EntityLists:
             if numbers not in lists:
                 lists[numbers] = tuple(chain.from_iterable(self._added[number][1] for number in numbers))
         return {switch: lists[numbers] for switch, numbers in by_switch.items()}
+
+
+def ipv4_match(prefix: IpPrefix | None) -> Ternary[IPv4Address] | None:
+    """A prefix as a ternary match; the whole address space matches anything."""
+    if not isinstance(prefix, IPv4Network) or not prefix.prefixlen:
+        return None
+    return Ternary(prefix.network_address, int(prefix.netmask))
+
+
+def ipv6_match(prefix: IpPrefix | None) -> Ternary[IPv6Address] | None:
+    """The same for IPv6."""
+    if prefix is None or isinstance(prefix, IPv4Network) or not prefix.prefixlen:
+        return None
+    return Ternary(prefix.network_address, int(prefix.netmask))
 
 
 def answer_arp(vlan: VlanId, address: IPv4Address) -> b.ArpResponder:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
 
+from p4fabric.controller.compiler.served import ServedSession, SessionKey, SmfKey
 from p4fabric.controller.intents import Catalogue
 from p4fabric.controller.intents.fields import IpAddress, IpPrefix
 from p4fabric.controller.intents.kinds.network import (
@@ -27,6 +28,7 @@ from p4fabric.controller.intents.kinds.network import (
 from p4fabric.controller.intents.kinds.upf import ACCESS
 from p4fabric.controller.intents.numbers import Numbers
 from p4fabric.controller.intents.rule_places import RulePlaces
+from p4fabric.controller.n4.node import Association
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.reasons import Reason
 from p4fabric.controller.state import Database, Table
@@ -65,6 +67,20 @@ class FabricView:
         self.stated_hosts: Table[HostKey, Host] = database.table("stated hosts")
         """Hosts that somebody says to be there: intents, and whoever plugs containers in."""
         self.heard_hosts: Table[HostKey, Host] = database.table("heard hosts")
+        self.upf_sessions: Table[SessionKey, ServedSession] = database.table("upf sessions")
+        """Sessions that SMFs established."""
+        self.session_needs = self.upf_sessions.by(
+            lambda key, served: ((need.pool, need.key) for need in served.needs(key))
+        )
+        """By pool and key: the sessions that need a number."""
+        self.sessions_of = self.upf_sessions.by(lambda key, served: (key.upf,))
+        """By Upf."""
+        self.smfs: Table[SmfKey, Association] = database.table("smfs")
+        """SMFs that are associated with a Upf; nothing on switches follows from them."""
+        self.smfs_of = self.smfs.by(lambda key, association: (key.upf,))
+        """By Upf."""
+        self.upf_starts: Table[IntentKey, int] = database.table("upf starts")
+        """The recovery time stamp of each Upf; nothing on switches follows from it."""
         self.servers_down: Table[ServerKey, str] = database.table("servers down")
         """Servers that do not answer checks, and what became of these."""
         self._all_switches = self.switches.by(lambda name, switch: (_ALL,))

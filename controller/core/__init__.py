@@ -7,8 +7,9 @@ This package knows nothing of sessions, files or the API.
 """
 
 from p4fabric.controller.core.capacity import Capacity, TableLimit, TableRoom, TableShare
-from p4fabric.controller.core.core import Core, IntentConflict, Loaded, Outcome, Plan, UnknownIntent
+from p4fabric.controller.core.core import Core
 from p4fabric.controller.core.drains import asked_changes, step_changes
+from p4fabric.controller.core.plan import IntentConflict, Loaded, Outcome, Plan, UnknownIntent
 from p4fabric.controller.core.preview import EntryChange, NumberChange, Preview, SwitchPreview, preview_of
 from p4fabric.controller.core.rows import PersistedRow
 

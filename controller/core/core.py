@@ -10,15 +10,16 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from itertools import chain
+from dataclasses import replace
 from typing import Any
 
-from p4fabric.controller.compiler import Compiled, Compiler, FabricDelta
-from p4fabric.controller.compiler.output import CounterSource
+from p4fabric.controller.compiler import Compiled, Compiler
 from p4fabric.controller.core.capacity import Capacity
+from p4fabric.controller.core.needed import is_needed
+from p4fabric.controller.core.plan import IntentConflict, Loaded, Outcome, Plan, UnknownIntent
 from p4fabric.controller.core.rows import PersistedRow
+from p4fabric.controller.core.sessions import changed_sessions, ended_sessions
+from p4fabric.controller.core.stated_hosts import changed_hosts
 from p4fabric.controller.intents import FieldError, IntentDocument, IntentError, parse_intent
 from p4fabric.controller.intents.kinds.firewall import FirewallPolicy
 from p4fabric.controller.intents.kinds.network import Network
@@ -27,11 +28,9 @@ from p4fabric.controller.intents.numbers import Number, NumberKey
 from p4fabric.controller.names import IntentKey, SwitchName
 from p4fabric.controller.reasons import Code
 from p4fabric.controller.state import Change, Table
-from p4fabric.controller.topology.drain import Drain, Drained
-from p4fabric.controller.topology.model import Cable, Host, HostKey
-from p4fabric.pipelines.values import VlanId
+from p4fabric.controller.topology.model import Cable
 
-__all__ = ["Core", "IntentConflict", "Loaded", "Outcome", "Plan", "UnknownIntent"]
+__all__ = ["Core"]
 
 _log = logging.getLogger(__name__)
 
@@ -39,82 +38,6 @@ _RANKS = "policy-rank/"
 """Begins the names of pools in which an older version numbered policies; they have places now."""
 _UNREAD = "unread"
 """Whose a number is that nobody can read."""
-
-
-class IntentConflict(IntentError):
-    """The intent is right by itself, but not beside the others."""
-
-    code = Code.CONFLICT
-
-    def __init__(self, errors: Sequence[FieldError], more: int = 0, code: Code = Code.CONFLICT) -> None:
-        """Take what was found, how many errors an earlier cut left out, and what kind of conflict it is."""
-        super().__init__(errors, more)
-        self.code = code
-
-
-class UnknownIntent(IntentError):
-    """There is no such intent."""
-
-    code = Code.NOT_FOUND
-
-
-class Outcome(StrEnum):
-    """What became of a document."""
-
-    CREATED = "created"
-    CHANGED = "changed"
-    UNCHANGED = "unchanged"
-
-
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class Plan:
-    """A change of the state that was made, and what follows from it."""
-
-    compiled: Compiled
-    outcomes: Mapping[IntentKey, Outcome] = field(default_factory=dict)
-    rows: tuple[PersistedRow, ...] = ()
-    """What the store is to keep."""
-    intents: Mapping[IntentKey, IntentDocument | None] = field(default_factory=dict)
-    """Intents that are others now; None: deleted."""
-    metadata: Mapping[IntentKey, Metadata | None] = field(default_factory=dict)
-    """Of each intent of which anything is kept otherwise now; None: deleted."""
-    vlans: Mapping[IntentKey, VlanId] = field(default_factory=dict)
-    """The VLAN ids of networks among them."""
-    counters: Mapping[IntentKey, tuple[CounterSource, ...]] = field(default_factory=dict)
-    """The entries that count for intents of which any part is another one now."""
-    resting: tuple[Number, ...] = ()
-    """Numbers that were given back."""
-    freed: tuple[Number, ...] = ()
-    """Numbers that rest no more."""
-    gone: tuple[SwitchName, ...] = ()
-    """Switches that were declared gone."""
-    drains: Mapping[Drained, Drain | None] = field(default_factory=dict)
-    """Switches and links that are further with being drained or coming back; None: they are back."""
-
-    @property
-    def delta(self) -> FabricDelta:
-        """What changes for each switch."""
-        return self.compiled.delta
-
-    def pieces(self) -> list[object]:
-        """What it holds much of: to let go of all of that at once takes a while."""
-        entities = {id(delta.wanted): delta.wanted for delta in self.delta.switches.values()}
-        return [
-            *self.rows,
-            *self.delta.slots,
-            *self.counters.values(),
-            *chain.from_iterable(wanted.values() for wanted in entities.values()),
-        ]
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What became of a state that a store kept."""
-
-    plan: Plan
-    """Its rows are those that this version adds, such as numbers that an older one did not give."""
-    unreadable: Mapping[IntentKey, IntentError]
-    """Documents that this version refuses; what stands of them on switches is to be left alone."""
 
 
 class Core:
@@ -143,6 +66,9 @@ class Core:
             view.links,
             self.cables,
             view.drains,
+            view.upf_sessions,
+            view.smfs,
+            view.upf_starts,
             self.gone,
         )
         """The tables that a store keeps."""
@@ -230,6 +156,41 @@ class Core:
             raise IntentConflict(errors, code=Code.NO_ROOM)
         return self._plan(compiled)
 
+    def plan_no_sessions(self, upf: IntentKey, started: int) -> Plan:
+        """A Upf begins again, without SMFs and sessions.
+
+        Args:
+            upf: which one; it may be gone meanwhile.
+            started: its recovery time stamp.
+        """
+
+        def made() -> Iterator[Change]:
+            yield from ended_sessions(self.view, upf)
+            if self.view.catalogue.get(upf) is not None:
+                yield Change(self.view.upf_starts, upf, started)
+
+        return self._plan(self._compile(made()))
+
+    def plan_sessions(self, upf: IntentKey, changes: Sequence[Change], *, must: bool = False) -> Plan:
+        """Rows of sessions of a Upf, and of its SMFs, that are others now.
+
+        Args:
+            upf: whose they are.
+            changes: of its rows.
+            must: they are as they were a moment ago: there is room for them.
+
+        Raises:
+            IntentConflict: tables have no room, there is no number left for a gNB, or the Upf is gone.
+        """
+        view = self.view
+        if any(change.value is not None for change in changes) and view.catalogue.get(upf) is None:
+            raise IntentConflict([FieldError("name", upf.name, f"{upf} does not exist", Code.NOT_FOUND)])
+
+        compiled = self._compile(changed_sessions(view, changes, upf.name))
+        if not must:
+            self._refuse(compiled, [], upf.name)
+        return self._plan(compiled)
+
     def plan_forget(self, key: IntentKey, *, is_last: bool) -> Plan:
         """Forget an intent that this version refuses, and give back its numbers.
 
@@ -244,7 +205,7 @@ class Core:
             yield from self.view.places.remove(key)
             for given, number in list(numbers.given.rows()):
                 concerned = is_last or given.key == str(key)
-                if concerned and not self.view.catalogue.needs(given.pool, given.key):
+                if concerned and not is_needed(self.view, given.pool, given.key):
                     yield Change(numbers.given, given, None)
                     yield Change(numbers.resting, Number(given.pool, number), given.key)
 
@@ -291,7 +252,7 @@ class Core:
                     unreadable[intent.key] = error
                     continue
                 yield self.view.catalogue.put(intent)
-                yield from self._state_hosts(None, intent)
+                yield from changed_hosts(self.view, None, intent)
                 if isinstance(intent, FirewallPolicy) and self.view.places.table.get(intent.key) is None:
                     yield from self.view.places.place(intent)
             for key, _ in list(self.view.numbers.given.rows()):
@@ -351,29 +312,23 @@ class Core:
             yield from view.numbers.give(intent)
             if before is not None:
                 yield from self._take_back(before)
-            yield from self._state_hosts(before, intent)
+            yield from changed_hosts(self.view, before, intent)
             if isinstance(intent, FirewallPolicy):
                 yield from view.places.place(intent)
 
     def _take_out(self, keys: Iterable[IntentKey]) -> Iterator[Change]:
         for key in keys:
             before = self.view.catalogue.table[key]
-            yield from self._state_hosts(before, None)
+            yield from changed_hosts(self.view, before, None)
             yield self.view.catalogue.remove(key)
             yield Change(self.metadata, key, None)
             yield from self.view.places.remove(key)
+            yield from ended_sessions(self.view, key)
             yield from self._take_back(before)
 
     def _take_back(self, before: IntentDocument) -> Iterator[Change]:
-        needs = [need for need in before.needed if not self.view.catalogue.needs(need.pool, need.key)]
+        needs = [need for need in before.needed if not is_needed(self.view, need.pool, need.key)]
         return self.view.numbers.take_back(needs)
-
-    def _state_hosts(self, before: IntentDocument | None, now: IntentDocument | None) -> Iterator[Change]:
-        old, new = _stated_hosts(before), _stated_hosts(now)
-        for key in old.keys() - new.keys():
-            yield Change(self.view.stated_hosts, key, None)
-        for key, host in new.items():
-            yield Change(self.view.stated_hosts, key, host)
 
     def _compile(self, changes: Iterable[Change]) -> Compiled:
         try:
@@ -437,15 +392,3 @@ class Core:
             tuple(key for table, key in changed if table is self.gone and self.gone.get(key) is not None),
             {key: self.view.drains.get(key) for table, key in changed if table is self.view.drains},
         )
-
-
-def _stated_hosts(intent: IntentDocument | None) -> dict[HostKey, Host]:
-    """The hosts that a network states."""
-    if not isinstance(intent, Network):
-        return {}
-    hosts = (
-        Host(attachment.mac, intent.key, attachment.ref, frozenset(attachment.addresses))
-        for attachment in intent.spec.attachments
-        if attachment.mac is not None
-    )
-    return {host.key: host for host in hosts}

@@ -15,7 +15,8 @@ from itertools import chain
 from p4fabric.controller.compiler.delta import SwitchDelta
 from p4fabric.controller.compiler.output import Slot
 from p4fabric.controller.core.capacity import TableRoom, TableShare
-from p4fabric.controller.core.core import Core, Outcome, Plan
+from p4fabric.controller.core.core import Core
+from p4fabric.controller.core.plan import Outcome, Plan
 from p4fabric.controller.intents.numbers import NumberKey
 from p4fabric.controller.names import IntentKey, SwitchName
 from p4fabric.controller.reconcile.diff import same

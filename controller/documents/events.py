@@ -38,6 +38,8 @@ __all__ = [
     "LinkDownEvent",
     "LinkDrainChangedEvent",
     "LinkUpEvent",
+    "SmfAssociatedEvent",
+    "SmfReleasedEvent",
     "SwitchConnectedEvent",
     "SwitchDisconnectedEvent",
     "SwitchDrainChangedEvent",
@@ -46,7 +48,9 @@ __all__ = [
 ]
 
 
-EventClass = Literal["fabric", "intents", "switches", "links", "hosts", "congestion", "incidents", "drops"]
+EventClass = Literal[
+    "fabric", "intents", "switches", "links", "hosts", "congestion", "incidents", "drops", "smfs"
+]
 """What events are about; each class has a history of its own."""
 
 
@@ -261,6 +265,26 @@ class TrafficDropsClearedEvent(_Drops):
     peak_packets_per_second: float
 
 
+class _Smf(_Event):
+    tenant: str
+    upf: str
+    smf: str
+    node_id: str
+    sessions_ended: int
+
+
+class SmfAssociatedEvent(_Smf):
+    """An SMF has an association; it had none, or has begun again."""
+
+    type: Literal["SmfAssociated"]
+
+
+class SmfReleasedEvent(_Smf):
+    """An SMF has no association any more."""
+
+    type: Literal["SmfReleased"]
+
+
 class EventsLostEvent(Document):
     """This reader was too slow, or away for too long."""
 
@@ -295,6 +319,8 @@ FabricEvent = Annotated[
     | IncidentClearedEvent
     | TrafficDroppedEvent
     | TrafficDropsClearedEvent
+    | SmfAssociatedEvent
+    | SmfReleasedEvent
     | EventsLostEvent,
     Field(discriminator="type"),
 ]

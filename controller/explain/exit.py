@@ -20,8 +20,6 @@ __all__ = ["NO_PATH", "Ports", "bridge", "leave", "route"]
 
 NO_PATH = "no_path"
 """There is no group of paths, or no tree to flood by."""
-NOT_PERMITTED = "not_permitted"
-"""The packet's network is not open at the port that it should leave by."""
 CAME_FROM = "came_from"
 """A copy of a flooded frame does not go back."""
 
@@ -156,6 +154,9 @@ def leave(frame: Frame, port: Port, *, is_copy: bool) -> Exit:
 
 def _leave(frame: Frame, out: Exit, is_copy: bool) -> None:
     entry = frame.look(b.EgressVlan, out.port, frame.vlan)
+    if is_copy and out.port == frame.port:
+        _drop(frame, out, CAME_FROM, "a flooded frame does not go back")
+        return
     packet = frame.packet
     to_edge = True
     match entry.action if entry is not None else None:
@@ -166,14 +167,12 @@ def _leave(frame: Frame, out: Exit, is_copy: bool) -> None:
         case b.FabricTagged():
             packet, to_edge = replace(packet, tag=VlanId(frame.vlan)), False
         case _:
-            _drop(frame, out, NOT_PERMITTED, f"VLAN {frame.vlan} is not open at port {out.port}")
+            text = f"VLAN {frame.vlan} is not open at port {out.port}"
+            _drop(frame, out, DropReason.CLOSED.label, text)
             return
     frame.say(
         f"VLAN {frame.vlan} leaves by port {out.port}" + (f" with tag {packet.tag}" if packet.tag else "")
     )
-    if is_copy and out.port == frame.port:
-        _drop(frame, out, CAME_FROM, "a flooded frame does not go back")
-        return
     if packet.version == 4 and (to_edge or frame.tunnel is not None):
         values = (frame.vrf, int(packet.src), frame.flow_protocol, frame.flow_src_port)
         reply = frame.look(b.VirtualIpReplies, *values)

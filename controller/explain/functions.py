@@ -14,7 +14,7 @@ from p4fabric.controller.telemetry.drops import DropReason
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import IPv4Address
 
-__all__ = ["balance", "judge", "make_flow_key", "unwrap", "wrap"]
+__all__ = ["balance", "follow", "judge", "make_flow_key", "unwrap", "wrap"]
 
 _DHCP_CLIENT_PORT = 68
 _LINK_LOCAL = 0x3FA
@@ -54,6 +54,21 @@ def make_flow_key(frame: Frame) -> None:
     if packet.protocol in (TCP, UDP):
         frame.flow_src_port, frame.flow_dst_port = packet.src_port, packet.dst_port
     frame.flow_hash = flow_hash(packet)
+
+
+def follow(frame: Frame) -> None:
+    """FollowedFlows."""
+    packet = frame.packet
+    if not frame.from_edge or packet.version == 0:
+        return
+    ends = (int(packet.src), int(packet.dst))
+    values = (frame.vrf, *ends, frame.flow_protocol, frame.flow_src_port, frame.flow_dst_port)
+    entry: b.FollowedIpv4 | b.FollowedIpv6 | None
+    if packet.version == 4:
+        entry = frame.look(b.FollowedIpv4, *values)
+    else:
+        entry = frame.look(b.FollowedIpv6, *values)
+    frame.say("nobody follows the flow" if entry is None else "the flow is followed: each switch tells of it")
 
 
 def balance(frame: Frame) -> None:

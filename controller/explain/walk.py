@@ -19,7 +19,7 @@ from p4fabric.controller.explain.entry import (
 )
 from p4fabric.controller.explain.exit import Ports, bridge, leave, route
 from p4fabric.controller.explain.frame import Choices, Ended, Frame, Site
-from p4fabric.controller.explain.functions import balance, judge, make_flow_key, unwrap, wrap
+from p4fabric.controller.explain.functions import balance, follow, judge, make_flow_key, unwrap, wrap
 from p4fabric.controller.explain.packet import Packet
 from p4fabric.controller.explain.result import End, Hop, Walk
 from p4fabric.controller.names import PortRef, SwitchName
@@ -144,6 +144,7 @@ def _ingress(frame: Frame) -> tuple[bool, Ports]:
     take_health_reply(frame)
     unwrap(frame)
     make_flow_key(frame)
+    follow(frame)
     if frame.from_edge:
         balance(frame)
         judge(frame)

@@ -7,6 +7,7 @@ from p4fabric.controller.fabric.errors import (
     UnknownIncident,
     UnknownLink,
     UnknownRecord,
+    UnknownSession,
     UnknownSwitch,
 )
 from p4fabric.controller.fabric.explaining import ExplainedFlow
@@ -53,6 +54,7 @@ __all__ = [
     "UnknownIntent",
     "UnknownLink",
     "UnknownRecord",
+    "UnknownSession",
     "UnknownSwitch",
     "running_fabric",
 ]

@@ -12,6 +12,7 @@ __all__ = [
     "UnknownIncident",
     "UnknownLink",
     "UnknownRecord",
+    "UnknownSession",
     "UnknownSwitch",
 ]
 
@@ -48,6 +49,14 @@ class UnknownRecord(Exception):
 
     def __init__(self, key: str) -> None:
         super().__init__(f"{key!r} is not a record that this version cannot read, nor a refused intent's")
+
+
+class UnknownSession(Exception):
+    """No Upf has such a session."""
+
+    def __init__(self, seid: str) -> None:
+        self.seid = seid
+        super().__init__(f"there is no session {seid}; SEIDs are like 0x1f")
 
 
 class SwitchIsConnected(Exception):

@@ -17,18 +17,21 @@ from p4fabric.controller.compiler.output import CounterSource
 from p4fabric.controller.config import FabricConfig
 from p4fabric.controller.core import Capacity, Core, Plan
 from p4fabric.controller.explain.question import Question
+from p4fabric.controller.fabric.acknowledged import Acknowledgements
 from p4fabric.controller.fabric.changes import StateChanges
 from p4fabric.controller.fabric.control import Control
 from p4fabric.controller.fabric.core_thread import CoreThread
 from p4fabric.controller.fabric.drains import Drains
+from p4fabric.controller.fabric.end_markers import EndMarkers
 from p4fabric.controller.fabric.errors import UnknownSwitch
 from p4fabric.controller.fabric.explaining import ExplainedFlow, FlowExplainer
-from p4fabric.controller.fabric.figures import Figures, switch_facts, switch_view
+from p4fabric.controller.fabric.figures import Figures, switch_facts, switch_view, watches_of
 from p4fabric.controller.fabric.flow_names import FlowNamer
 from p4fabric.controller.fabric.incident_service import IncidentService, kept_incidents
 from p4fabric.controller.fabric.intents import Intents
 from p4fabric.controller.fabric.ipfix_export import IpfixExport
 from p4fabric.controller.fabric.kept import documents_of, rows_of
+from p4fabric.controller.fabric.n4_service import N4Service
 from p4fabric.controller.fabric.observation import Observation
 from p4fabric.controller.fabric.observed import ObservedChanges
 from p4fabric.controller.fabric.operations import Operations
@@ -42,6 +45,7 @@ from p4fabric.controller.fabric.still_used import still_used
 from p4fabric.controller.fabric.switch import FabricSwitch
 from p4fabric.controller.fabric.switch_reports import SwitchReports
 from p4fabric.controller.fabric.unsettled import UnsettledSwitches
+from p4fabric.controller.fabric.upf_views import UpfViews
 from p4fabric.controller.fabric.views import PortView, RefusedIntent, SwitchView
 from p4fabric.controller.intents import FieldError
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName
@@ -63,6 +67,7 @@ from p4fabric.controller.telemetry.incidents import Thresholds
 from p4fabric.controller.telemetry.metrics import Metrics
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.controller.telemetry.queue import Queue
+from p4fabric.controller.telemetry.queue_waits import WaitPoint, WaitPoints
 from p4fabric.controller.topology.crossings import Crossings
 from p4fabric.controller.topology.drain import Drained, Moment
 from p4fabric.controller.topology.model import Host, Link, Topology
@@ -173,7 +178,7 @@ class Fabric:
         )
         """What is asked of them, and those that stand."""
         self._port_counts = PortCounts(names)
-        self._points = DropPoints()
+        self._points, self._wait_cells = DropPoints(), WaitPoints()
         self.observation = Observation(
             config.telemetry,
             Figures(self, self._switches.values(), self._port_counts),
@@ -182,6 +187,7 @@ class Fabric:
             counter_epoch=lambda name: self._switches[name].counter_epoch,
             switches=names,
             drop_points=self._drop_points,
+            wait_points=self._wait_points,
             read_cells=lambda name, cells, unless: self._switches[name].read_cells(cells, unless),
         )
         self._physical = PhysicalFabric(
@@ -201,6 +207,7 @@ class Fabric:
             config.telemetry.reports,
             nodes,
             self.bus.publish,
+            congested=self.observation.congested,
             thresholds=self._thresholds,
             report_interval=self._report_interval,
             name=FlowNamer(self._physical.hosts, self.name_of),
@@ -223,6 +230,7 @@ class Fabric:
             self.bus.publish,
         )
         """Switches and links that are drained, or come back."""
+        self._acknowledgements = Acknowledgements(self._switches.get, self._control.gone.__contains__)
         self._reports = SwitchReports(
             names,
             self._control,
@@ -231,6 +239,7 @@ class Fabric:
             self.incidents,
             guard,
             self._changed_by_switch,
+            self._acknowledgements.progressed,
         )
         barrier, gate, pipelines = Barrier(self._physical.links.far_end), ConnectGate(), SharedPipelines()
         for switch in config.switches:
@@ -259,6 +268,29 @@ class Fabric:
             self._look_again,
         )
         """What an operator says that nobody can see."""
+        self.n4 = (
+            None
+            if config.n4 is None
+            else N4Service(
+                config.n4,
+                self._core,
+                self._changes,
+                self._acknowledgements,
+                self._physical.attachments.network,
+                EndMarkers(self._physical.hosts.directory, self._send),
+                self.bus.publish,
+            )
+        )
+        """What SMFs ask for; None: the configuration has no place to listen at."""
+        self.upfs = UpfViews(
+            self._core,
+            self._thread,
+            self._changes,
+            self._switches,
+            self._control.gone.__contains__,
+            lambda: () if self.n4 is None else self.n4.nodes(),
+        )
+        """What SMFs have established."""
         self._explainer = FlowExplainer(
             self._core,
             self._thread,
@@ -318,6 +350,10 @@ class Fabric:
         )
         for name, switch in self._switches.items():
             switch.begin(desired.get(name, {}), self._core.compiler.revision)
+        for session in contents.sessions:
+            self._physical.hosts.session_changed(session.value.key, session.value.served)
+        if self.n4 is not None:
+            self.n4.begin()
         await self.intents.begin()
 
     def end_streams(self) -> None:
@@ -344,6 +380,8 @@ class Fabric:
                 tasks.create_task(self._observed.run(), name="observed changes")
                 tasks.create_task(self.observation.run(), name="observation")
                 tasks.create_task(self.incidents.run(), name="incidents")
+                if self.n4 is not None:
+                    tasks.create_task(self.n4.run(), name="N4")
         finally:
             self._thread.close()
 
@@ -547,13 +585,20 @@ class Fabric:
     async def _adopt(self, plan: Plan, revision: int | None) -> None:
         """Act upon a change that was committed."""
         await self.intents.take(plan, revision)
+        for row in plan.rows:
+            if row.table == self._core.view.upf_sessions.name:
+                self._physical.hosts.session_changed(row.key, row.value)
         await self._count(plan.counters)
         for name in plan.delta.switches:
             if name in self._switches and self._switches[name].connected:
                 self._reports.is_waiting(name)
         # In one turn: what opens on one switch waits for what closes on another only if both are known.
         self._control.adopt(plan)
+        for name in plan.gone:
+            self._acknowledgements.progressed(name)
         self.drains.adopt(plan, revision)
+        if self.n4 is not None:
+            self.n4.adopt(plan)
         judged = plan.compiled.judged.items()
         self._say_problems({key: found for key, found in judged if plan.intents.get(key, found) is not None})
         self._status.changed()
@@ -581,9 +626,9 @@ class Fabric:
         return watch if isinstance(watch, CongestionWatch) else None
 
     def _report_interval(self, queue: Queue) -> float:
-        """Seconds between the reports that a queue was asked for."""
+        """Seconds between the reports that a queue was asked for: a flow is reported once in a window."""
         watch = self._watch(queue)
-        return 0.0 if watch is None else watch.action.interval / 1e6
+        return 0.0 if watch is None else max(watch.action.interval, 4 << watch.action.window) / 1e6
 
     def _thresholds(self, queue: Queue) -> Thresholds | None:
         """When a queue counts as congested; None: it is not watched."""
@@ -596,3 +641,7 @@ class Fabric:
     def _drop_points(self, name: SwitchName) -> Sequence[DropPoint]:
         edge = self._physical.attachments.ports_of(name)
         return self._points.of(self._physical.links.switches[name], edge)
+
+    def _wait_points(self, name: SwitchName) -> Sequence[WaitPoint]:
+        watched = [watch.egress_port for watch in watches_of(self._switches[name])]
+        return self._wait_cells.of(name, watched)

@@ -22,6 +22,7 @@ from p4fabric.controller.telemetry.drop_counts import PointCount
 from p4fabric.controller.telemetry.events import EventClass
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.controller.telemetry.queue_maxima import QueueMaxima
+from p4fabric.controller.telemetry.queue_waits import WaitCounts
 from p4fabric.controller.topology.drain import DrainState
 from p4fabric.pipelines.entities import EntityKey
 from p4fabric.pipelines.fabric import bindings as b
@@ -30,9 +31,10 @@ from p4fabric.pipelines.values import EcmpGroupId, Port
 if TYPE_CHECKING:
     from p4fabric.controller.fabric.fabric import Fabric
     from p4fabric.controller.fabric.incident_service import IncidentService
+    from p4fabric.controller.fabric.n4_service import N4Service
     from p4fabric.controller.fabric.observation import Observation
 
-__all__ = ["Figures", "switch_facts", "switch_view"]
+__all__ = ["Figures", "switch_facts", "switch_view", "watches_of"]
 
 _FAILURES_SHOWN = 20
 _FAILURES_TOLD = 3
@@ -48,6 +50,11 @@ class Figures:
     @property
     def _observation(self) -> Observation:
         return self._fabric.observation
+
+    @property
+    def n4(self) -> N4Service | None:
+        """None: the configuration has no place for SMFs."""
+        return self._fabric.n4
 
     def switch_figures(self) -> Collection[FabricSwitch]:
         """All switches."""
@@ -90,12 +97,16 @@ class Figures:
         """Ports that are watched, of switches that are connected; None after each switch."""
         for switch in self._switches:
             if switch.connected:
-                for port, key in _watch_keys():
-                    watch = switch.wanted(key)
-                    if isinstance(watch, b.CongestionWatch):
-                        asked = watch.action
-                        yield Watched(PortRef(switch.name, port), asked.depth, asked.delay)
+                for watch in watches_of(switch):
+                    yield Watched(
+                        PortRef(switch.name, watch.egress_port), watch.action.depth, watch.action.delay
+                    )
             yield None
+
+    @property
+    def waits(self) -> WaitCounts:
+        """How long packets waited in queues that are watched."""
+        return self._observation.waits
 
     @property
     def congestion_series(self) -> CongestionSeries:
@@ -165,11 +176,19 @@ class Figures:
         return self._fabric.hosts_known
 
 
+def watches_of(switch: FabricSwitch) -> Iterator[b.CongestionWatch]:
+    """The ports of a switch that should be watched."""
+    for key in _watch_keys():
+        watch = switch.wanted(key)
+        if isinstance(watch, b.CongestionWatch):
+            yield watch
+
+
 @cache
-def _watch_keys() -> tuple[tuple[Port, EntityKey], ...]:
+def _watch_keys() -> tuple[EntityKey, ...]:
     """Where the watch of each port is among what a switch should hold."""
     ports = map(Port, Target.front_ports)
-    return tuple((port, (b.CongestionWatch.TABLE_ID, port, 0)) for port in ports)
+    return tuple((b.CongestionWatch.TABLE_ID, port, 0) for port in ports)
 
 
 @cache

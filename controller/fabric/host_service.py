@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 
+from p4fabric.controller.compiler.served import ServedSession, SessionKey
 from p4fabric.controller.config import HostsConfig
 from p4fabric.controller.hosts import (
     AddressConflict,
@@ -118,6 +119,11 @@ class HostService:
         finally:
             self._restoring = False
         self._learned = {host.key: host for host in self.directory.learned}
+
+    def session_changed(self, key: SessionKey, served: ServedSession | None) -> None:
+        """A session of an SMF is another one now, or (None) gone: its gNBs stay known."""
+        tunnels = () if served is None else served.kept.plane.tunnels
+        self._expected.rely(key, key.upf.tenant, tuple(gnb for _, gnb in tunnels))
 
     def intent_changed(self, key: IntentKey, intent: IntentDocument | None, vlan: VlanId | None) -> None:
         """An intent is another one now, or (None) gone.

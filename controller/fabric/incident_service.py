@@ -26,10 +26,10 @@ from p4fabric.controller.telemetry.events import Event, IncidentCleared, Inciden
 from p4fabric.controller.telemetry.incidents import (
     Incident,
     IncidentMachine,
+    PacketEvidence,
     Thresholds,
     Turn,
     evidence_of,
-    evidence_of_digest,
 )
 from p4fabric.controller.telemetry.incidents.evidence import BinEvidence, Evidence
 from p4fabric.controller.telemetry.incidents.figures import NameFlow
@@ -39,7 +39,6 @@ from p4fabric.controller.telemetry.queue_maxima import QueueMaxima
 from p4fabric.controller.telemetry.reports import Origin, ReportGroup
 from p4fabric.controller.telemetry.series import Film, SeriesRecorder
 from p4fabric.controller.telemetry_config import ReportsConfig
-from p4fabric.pipelines.fabric.bindings import CongestionReport
 
 __all__ = ["IncidentService", "kept_incidents"]
 
@@ -89,6 +88,7 @@ class IncidentService:
         nodes: Mapping[int, SwitchName],
         publish: Callable[[Event], None],
         *,
+        congested: Callable[[PacketEvidence], None],
         thresholds: Callable[[Queue], Thresholds | None],
         report_interval: Callable[[Queue], float],
         name: NameFlow,
@@ -102,8 +102,9 @@ class IncidentService:
             reports: where reports are taken.
             nodes: the switches by node id.
             publish: is told of incidents; not blocking.
+            congested: is told of each packet that met a queue that was too full; not blocking.
             thresholds: of a queue that is watched.
-            report_interval: seconds between the digests that a queue was asked for.
+            report_interval: seconds between the reports that a queue was asked for.
             name: whose a flow is.
             export: is told of incidents and drops, to export them.
             archive: keeps incidents; None: they are in memory only.
@@ -120,7 +121,7 @@ class IncidentService:
         )
         self._feed = reports.socket
         self.is_listening = listen is not None
-        """Whether reports are taken at all."""
+        """Whether reports are taken by UDP; those of programs come by the connections of their switches."""
         self.address: tuple[str, int] | None = None
         """Where they are taken now."""
         self.archive, self._export = archive, export
@@ -135,7 +136,8 @@ class IncidentService:
             lost=self.lost,
             first_number=first_number,
         )
-        self._publish, self._thresholds, self._report_interval = publish, thresholds, report_interval
+        self._publish, self._congested = publish, congested
+        self._thresholds, self._report_interval = thresholds, report_interval
         self._known_thresholds: dict[Queue, Thresholds | None] = {}
         self._thresholds_asked = 0
         self.maxima = QueueMaxima()
@@ -161,16 +163,9 @@ class IncidentService:
             if self._export is not None:
                 tasks.create_task(self._export.run(), name="IPFIX")
 
-    def digest(self, switch: SwitchName, report: CongestionReport) -> None:
-        """A switch says by a digest that a queue was too full; of one that sends reports, that is known."""
-        figures = self.collector.nodes.get(switch)
-        if figures is None or figures.sequences.get(Origin.EGRESS) is not None:
-            return
-        now = time.time_ns()
-        evidence = evidence_of_digest(switch, report)
-        figures.clock.reported(evidence.at, now)
-        self._take((evidence,), now)
-        self._wake()
+    def frame(self, switch: SwitchName, frame: bytes) -> None:
+        """A switch handed its controller a report, as a datagram in a frame."""
+        self.collector.take_frame(switch, frame, time.time_ns())
 
     def clock(self, switch: SwitchName, now: int) -> ClockEstimate | None:
         """What is known of a switch's clock at a moment (nanoseconds since 1970)."""
@@ -202,9 +197,9 @@ class IncidentService:
         return None if self.archive is None else await self.archive.get(number)
 
     def _gap(self, queue: Queue) -> int:
-        """From where on two reports of a queue tell of two times: digests come more rarely than reports."""
+        """From where on two reports of a queue tell of two times: without bins, they come rarely."""
         figures = self.collector.nodes.get(queue.port.switch)
-        if figures is not None and figures.sequences:
+        if figures is not None and Origin.QUEUES in figures.sequences:
             return JOIN_GAP_NS
         return max(JOIN_GAP_NS, int(2 * _SECOND * self._report_interval(queue)))
 
@@ -223,6 +218,7 @@ class IncidentService:
                 depth, wait_ns = one.bin.max_depth, one.bin.max_wait_ns
             else:
                 depth, wait_ns = one.depth, one.wait_ns
+                self._congested(one)
             self.maxima.reported(one.queue, depth, wait_ns / _SECOND, seconds)
         self.machine.take(evidence, now)
 

@@ -9,22 +9,27 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from p4fabric.controller.compiler.served import ServedSession
 from p4fabric.controller.core import PersistedRow
 from p4fabric.controller.intents import IntentDocument
 from p4fabric.controller.intents.metadata import Metadata
 from p4fabric.controller.intents.numbers import Number, NumberKey
 from p4fabric.controller.intents.rule_places import PolicyPlaces
+from p4fabric.controller.n4.node import Association
 from p4fabric.controller.names import IntentKey
 from p4fabric.controller.store.records import Contents
 from p4fabric.controller.store.values import (
+    AssociatedSmf,
     DrainedLink,
     DrainedSwitch,
+    EstablishedSession,
     GivenNumber,
     GoneSwitch,
     RestingNumber,
     RulePlaces,
     StoredHost,
     StoredIntent,
+    UpfStart,
     Value,
 )
 from p4fabric.controller.topology.drain import Drain
@@ -83,6 +88,12 @@ def rows_of(contents: Contents) -> Iterator[PersistedRow]:
         yield PersistedRow("drains", link.value.cable, link.value.drain)
     for gone in contents.gone:
         yield PersistedRow("gone switches", gone.value.name, gone.value.declared)
+    for session in contents.sessions:
+        yield PersistedRow("upf sessions", session.value.key, session.value.served)
+    for smf in contents.smfs:
+        yield PersistedRow("smfs", smf.value.key, smf.value.association)
+    for start in contents.upf_starts:
+        yield PersistedRow("upf starts", start.value.upf, start.value.started)
 
 
 def documents_of(contents: Contents) -> Mapping[IntentKey, Mapping[str, object]]:
@@ -119,4 +130,10 @@ def _value(row: PersistedRow, value: object, metadata: Mapping[IntentKey, Metada
             return DrainedSwitch(row.key, drain)
         case "gone switches", float() as declared:
             return GoneSwitch(row.key, declared)
+        case "upf sessions", ServedSession() as served:
+            return EstablishedSession(row.key, served)
+        case "smfs", Association() as association:
+            return AssociatedSmf(row.key, association)
+        case "upf starts", int() as started:
+            return UpfStart(row.key, started)
     raise TypeError(f"{row.table} is not kept: {value!r}")

@@ -11,20 +11,22 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from p4fabric.controller.config import TelemetryConfig
-from p4fabric.controller.names import IntentKey, PortRef, SwitchName
+from p4fabric.controller.names import IntentKey, SwitchName
 from p4fabric.controller.telemetry.bus import EventBus
+from p4fabric.controller.telemetry.cell_rounds import ReadCells
 from p4fabric.controller.telemetry.congestion import CongestionMonitor, Episode, Turn
 from p4fabric.controller.telemetry.congestion_series import CongestionSeries
 from p4fabric.controller.telemetry.counter_turns import CounterTurns, ReadCounters
 from p4fabric.controller.telemetry.counters import Count, CounterTotals, Source
 from p4fabric.controller.telemetry.drop_alarm import DropAlarm
-from p4fabric.controller.telemetry.drop_watch import DropWatch, ReadCells
+from p4fabric.controller.telemetry.drop_watch import DropWatch
 from p4fabric.controller.telemetry.drops import DropPoint
 from p4fabric.controller.telemetry.events import CongestionCleared, CongestionOnset, CongestionUpdate
+from p4fabric.controller.telemetry.incidents import PacketEvidence
 from p4fabric.controller.telemetry.intent_series import IntentSeries, StateCounts
 from p4fabric.controller.telemetry.metrics import Metrics, View
 from p4fabric.controller.telemetry.queue import Queue
-from p4fabric.pipelines.fabric.bindings import CongestionReport
+from p4fabric.controller.telemetry.queue_waits import WaitCounts, WaitPoint
 
 __all__ = ["Observation"]
 
@@ -42,6 +44,7 @@ class Observation:
         counter_epoch: Callable[[SwitchName], int],
         switches: Sequence[SwitchName],
         drop_points: Callable[[SwitchName], Sequence[DropPoint]],
+        wait_points: Callable[[SwitchName], Sequence[WaitPoint]],
         read_cells: ReadCells,
     ) -> None:
         """Make it, having seen nothing.
@@ -54,6 +57,7 @@ class Observation:
             counter_epoch: of a switch's counters; in another one, all of them began with zero.
             switches: all of the fabric's.
             drop_points: which drop counters of a switch to read; the same object as long as it is the same.
+            wait_points: which counters of waiting times, likewise.
             read_cells: reads cells of indirect counters of one switch.
         """
         self.bus = EventBus(config.event_history)
@@ -79,6 +83,7 @@ class Observation:
             self.bus.publish, threshold=config.drop_threshold, clear_after=config.drop_clear_after
         )
         self.drops = DropWatch(switches, drop_points, read_cells, alarm, self.now, counter_epoch)
+        self.waits = WaitCounts(switches, wait_points, read_cells, counter_epoch)
         self._reported = asyncio.Event()
         self._clock_offset = time.time() - time.monotonic()
 
@@ -89,12 +94,13 @@ class Observation:
             if self._interval:
                 tasks.create_task(self.turns.run(), name="counters")
                 tasks.create_task(self.drops.run(self._interval), name="drops")
+                tasks.create_task(self.waits.run(self._interval), name="waits")
 
-    def report(self, switch: SwitchName, report: CongestionReport) -> None:
-        """A queue was too full."""
-        queue, now = Queue(PortRef(switch, report.port), report.queue), self.now()
-        self.congestion.report(queue, report, now)
-        self.congestion_series.reported(queue, now)
+    def congested(self, packet: PacketEvidence) -> None:
+        """A packet met a queue that was too full."""
+        now = self.now()
+        self.congestion.report(packet, now)
+        self.congestion_series.reported(packet.queue, now)
         self._reported.set()
 
     def counts(self, key: IntentKey, sources: Iterable[Source]) -> None:

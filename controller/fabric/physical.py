@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 
 from p4fabric.controller.compiler.view import ServerKey
 from p4fabric.controller.config import FabricConfig
@@ -76,7 +77,7 @@ class PhysicalFabric:
         )
         self.attachments = self.hosts.directory.attachments
         self.links = TopologyService(
-            (switch.switch() for switch in config.switches),
+            (switch.switch(config.report_collector) for switch in config.switches),
             send,
             self._topology_changed,
             ask=ask,
@@ -198,6 +199,4 @@ class PhysicalFabric:
 
 def _as_compiled(switch: Switch) -> Switch:
     """A switch as the core knows it: what it should hold does not depend on its control channel."""
-    return Switch(
-        switch.name, switch.device_id, switch.role, ports=switch.ports, link_ports=switch.link_ports
-    )
+    return replace(switch, connected=True)

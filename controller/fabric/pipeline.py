@@ -20,7 +20,8 @@ def fabric_pipeline(target: Target) -> Pipeline:
     Raises:
         TargetError: the target needs something that is missing.
     """
-    return Pipeline.of(fabric.p4info(), fabric.device_config(), target, BINDINGS)
+    session = fabric.REPORT_CLONE_SESSION
+    return Pipeline.of(fabric.p4info(), fabric.device_config(), target, BINDINGS, drop_session=session)
 
 
 class SharedPipelines:

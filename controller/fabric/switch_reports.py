@@ -1,6 +1,6 @@
 """What switches and their reconcilers say, given to those who act upon it.
 
-Connections, ports, frames, digests and progress become statuses, links, hosts, episodes and events. This
+Connections, ports, frames, digests and progress become statuses, links, hosts, incidents and events. This
 module judges nothing of it, and knows no intent.
 """
 
@@ -18,7 +18,8 @@ from p4fabric.controller.p4runtime import PacketIn, Phase, SessionListener, Sess
 from p4fabric.controller.reconcile import Progress, RemovalGuard
 from p4fabric.controller.telemetry.events import SwitchConnected, SwitchDisconnected
 from p4fabric.pipelines.entities import DigestMessage
-from p4fabric.pipelines.fabric.bindings import CongestionReport, HostSeen, PacketInMetadata
+from p4fabric.pipelines.fabric import CPU_PORT
+from p4fabric.pipelines.fabric.bindings import HostSeen, PacketInMetadata
 from p4fabric.pipelines.values import Port
 
 __all__ = ["SwitchReports"]
@@ -36,6 +37,7 @@ class SwitchReports(SessionListener):
         incidents: IncidentService,
         guard: RemovalGuard,
         status_changed: Callable[[], None],
+        acknowledged: Callable[[SwitchName], None],
     ) -> None:
         """Make it; every switch counts as away from now on.
 
@@ -43,14 +45,16 @@ class SwitchReports(SessionListener):
             switches: all of the fabric's.
             control: told of connections and progress.
             physical: told of connections, ports, frames and hosts.
-            observation: told of congestion, events and times.
-            incidents: told of congestion.
+            observation: told of events and times.
+            incidents: given reports of congestion and drops.
             guard: says why a switch is not written to.
             status_changed: told when the status of the fabric may be another one.
+            acknowledged: told when a switch has acknowledged something, came, or went.
         """
         self._control, self._physical, self._observation = control, physical, observation
         self._incidents = incidents
         self._guard, self._status_changed = guard, status_changed
+        self._acknowledged = acknowledged
         self.connection_changed = dict.fromkeys(switches, time.time())
         """When each switch was connected or went away, in seconds since 1970."""
         self._waiting_since: dict[SwitchName, float] = {}
@@ -65,6 +69,7 @@ class SwitchReports(SessionListener):
         self._control.statuses.hold(progress.switch, self._guard.reason(progress.switch))
         self._control.progressed(progress)
         self._status_changed()
+        self._acknowledged(progress.switch)
         if progress.summary.in_sync:
             self._physical.links.switch_ready(progress.switch)
             since = self._waiting_since.pop(progress.switch, None)
@@ -80,6 +85,7 @@ class SwitchReports(SessionListener):
         self._control.statuses.hold(switch, self._guard.reason(switch))
         self._control.connection(switch, state.epoch if connected else None)
         self._status_changed()
+        self._acknowledged(switch)
         if connected is not before:
             self.connection_changed[switch] = time.time()
         self._physical.connection(switch, connected)
@@ -102,15 +108,17 @@ class SwitchReports(SessionListener):
         self._physical.port_status(switch, port, up)
 
     async def packet_in(self, switch: SwitchName, packet: PacketIn) -> None:
-        """A frame came from a switch."""
-        if isinstance(packet.header, PacketInMetadata):
-            self._physical.frame(PortRef(switch, packet.header.ingress_port), packet.frame)
+        """A frame came from a switch: one that it received, or a report that it made."""
+        if not isinstance(packet.header, PacketInMetadata):
+            return
+        port = packet.header.ingress_port
+        if port == CPU_PORT:
+            self._incidents.frame(switch, packet.frame)
+        else:
+            self._physical.frame(PortRef(switch, port), packet.frame)
 
     async def digests(self, switch: SwitchName, messages: Sequence[DigestMessage]) -> None:
-        """A switch reports hosts or congestion."""
+        """A switch reports hosts."""
         for message in messages:
             if isinstance(message, HostSeen):
                 self._physical.host_seen(switch, message)
-            elif isinstance(message, CongestionReport):
-                self._observation.report(switch, message)
-                self._incidents.digest(switch, message)

@@ -30,6 +30,15 @@ _COMPARED = 20
 """Claims of one document to one resource that are compared: whoever makes more has errors enough."""
 
 
+class Precedence(NamedTuple):
+    """A field by which packets of an intent go before those of others."""
+
+    field: str
+    value: object
+    priority: int
+    """The highest that it gives in the queues of ports."""
+
+
 class Claim(NamedTuple):
     """Something an intent wants for itself: a port, an address, a TEID.
 
@@ -114,6 +123,10 @@ class IntentDocument(Part):
 
     def claims(self) -> Iterator[Claim]:
         """What no other intent may have at the same time."""
+        yield from ()
+
+    def precedences(self) -> Iterator[Precedence]:
+        """What its packets have before those of others."""
         yield from ()
 
     def needs(self) -> Iterator[Need]:

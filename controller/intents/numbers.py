@@ -75,16 +75,32 @@ class Numbers:
         """The number of a session's gNB."""
         return TunnelPeerId(self._of(next(need for need in session.needed if need.pool == TUNNEL_PEER)))
 
+    def tunnel_peer_of(self, need: Need) -> TunnelPeerId:
+        """The number of a gNB that sessions of an SMF need."""
+        return TunnelPeerId(self._of(need))
+
     def give(self, intent: IntentDocument) -> Iterator[Change]:
         """The numbers that an intent lacks. Each change is to be made before the next is asked for.
 
         Raises:
             IntentError: a pool is exhausted.
         """
-        for need in intent.needed:
+        yield from self.give_needed(intent.needed, intent.name)
+
+    def give_needed(self, needs: Iterable[Need], name: str) -> Iterator[Change]:
+        """The numbers of some needs that are not given yet. Make each change before the next is asked for.
+
+        Args:
+            needs: of an intent, or of what stands for it.
+            name: of the intent, for who is told that there is no number left.
+
+        Raises:
+            IntentError: a pool is exhausted.
+        """
+        for need in needs:
             key = NumberKey(need.pool, need.key)
             if self.given.get(key) is None:
-                yield Change(self.given, key, self._free(need, intent))
+                yield Change(self.given, key, self._free(need, name))
 
     def take_back(self, needs: Iterable[Need]) -> Iterator[Change]:
         """Numbers that nobody needs any more; they rest."""
@@ -106,7 +122,7 @@ class Numbers:
             raise KeyError(f"{need.key} was not given a number of pool {need.pool}")
         return number
 
-    def _free(self, need: Need, intent: IntentDocument) -> int:
+    def _free(self, need: Need, name: str) -> int:
         pool = self._pools.setdefault(need.pool, _Pool())
         while pool.freed:
             number = heapq.heappop(pool.freed)
@@ -122,7 +138,7 @@ class Numbers:
         message = f"cannot be accepted: all {need.last - need.first + 1} {need.of} are in use"
         if resting:
             message += f", {resting} of them by entries that switches still have to remove"
-        raise IntentError([FieldError("name", intent.name, message, Code.NUMBERS_EXHAUSTED)])
+        raise IntentError([FieldError("name", name, message, Code.NUMBERS_EXHAUSTED)])
 
     def _given(self, key: NumberKey, before: int | None, now: int | None) -> None:
         pool = self._pools.setdefault(key.pool, _Pool())

@@ -46,6 +46,8 @@ class Pipeline:
     limits: GroupLimits
     source_field: str | None
     """Of the packet-in header: the field that tells whom a packet came from."""
+    drop_session: int | None = None
+    """The clone session by which the program takes copies of packets that found their queue full."""
 
     @classmethod
     def of(
@@ -56,6 +58,7 @@ class Pipeline:
         bindings: Bindings,
         *,
         source_field: str | None = "ingress_port",
+        drop_session: int | None = None,
     ) -> Pipeline:
         """Put a pipeline together for a target.
 
@@ -66,6 +69,8 @@ class Pipeline:
             bindings: generated from the P4Info.
             source_field: of the packet-in header, the port a packet entered by: packets of each are limited
                 apart, so that no port drowns the others. Without such a field all are limited together.
+            drop_session: the clone session by which the program takes copies of packets that found their
+                queue full.
 
         Raises:
             TargetError: the target needs something that is missing.
@@ -83,7 +88,7 @@ class Pipeline:
         if header is None or source_field not in {field.name for field in header.METADATA}:
             source_field = None
         limits = GroupLimits(target.most_replicas, _group_sizes(p4info, target))
-        return cls(config, bindings, target.cpu_port, target.front_ports, limits, source_field)
+        return cls(config, bindings, target.cpu_port, target.front_ports, limits, source_field, drop_session)
 
     @property
     def cookie(self) -> int:

@@ -24,6 +24,7 @@ __all__ = ["Reports"]
 _log = logging.getLogger(__name__)
 
 _WAITING_MESSAGES = 1024
+_WAITING_OWN = 4096
 _PACKETS_A_SECOND, _PACKETS_AT_ONCE = 50.0, 100
 """Of one port: a host may send LLDP frames as fast as it likes, and the fabric's own must come through."""
 _REPORTS_A_SECOND, _REPORTS_AT_ONCE = 500.0, 250
@@ -52,6 +53,8 @@ class Reports:
         self._complain = complain
         self._packets: asyncio.Queue[PacketIn] = asyncio.Queue(_WAITING_MESSAGES)
         self._digests: asyncio.Queue[p4r.DigestList] = asyncio.Queue(_WAITING_MESSAGES)
+        self._own: asyncio.Queue[PacketIn] = asyncio.Queue(_WAITING_OWN)
+        """Packet-ins that no port received. How many its program makes is for whoever asked it to."""
         self._of_source = RateLimit[Hashable](_PACKETS_A_SECOND, _PACKETS_AT_ONCE)
         self._of_switch = RateLimit[None](_REPORTS_A_SECOND, _REPORTS_AT_ONCE)
         self._flooded_at = -math.inf
@@ -65,13 +68,19 @@ class Reports:
 
     def take_packet(self, message: p4r.PacketIn) -> None:
         """A packet-in came; not blocking."""
-        now = self._count(1)
         try:
             packet = self._pipeline.packet_in(message)
         except ValueError as error:
             self._complain(f"a packet-in cannot be read: {error}")
             return
         source = self._pipeline.source_of(packet.header)
+        if source == self._pipeline.cpu_port:
+            if self._own.full():
+                self.dropped += 1
+            else:
+                self._own.put_nowait(packet)
+            return
+        now = self._count(1)
         if self._packets.full():
             self.dropped += 1
             self._flooded_at = now
@@ -92,13 +101,15 @@ class Reports:
     async def deliver(self, stream: Stream) -> None:
         """Hand packet-ins and digest lists to the listener, one of each at a time, for ever."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._deliver_packets())
+            tasks.create_task(self._deliver_packets(self._packets))
+            tasks.create_task(self._deliver_packets(self._own))
             tasks.create_task(self._deliver_digests(stream))
 
     def clear(self) -> None:
         """Forget what waits: it came by a connection that is no more."""
         self._packets = asyncio.Queue(_WAITING_MESSAGES)
         self._digests = asyncio.Queue(_WAITING_MESSAGES)
+        self._own = asyncio.Queue(_WAITING_OWN)
 
     def _count(self, number: int) -> float:
         """Count reports; returns the time."""
@@ -108,9 +119,9 @@ class Reports:
             self._complain(f"more than {_REPORTS_A_SECOND:g} reports come in a second: some may be lost")
         return now
 
-    async def _deliver_packets(self) -> None:
+    async def _deliver_packets(self, packets: asyncio.Queue[PacketIn]) -> None:
         while True:
-            packet = await self._packets.get()
+            packet = await packets.get()
             try:
                 await self._listener.packet_in(self._switch, packet)
             except Exception:

@@ -24,6 +24,7 @@ from p4fabric.controller.p4runtime.counter_reads import TakeCounter, WantedCount
 from p4fabric.controller.p4runtime.current_state import CONNECTING, STOPPED, CurrentState
 from p4fabric.controller.p4runtime.errors import NotPrimary, P4RuntimeError, PipelineLost, SwitchUnavailable
 from p4fabric.controller.p4runtime.gate import ConnectGate, Turn
+from p4fabric.controller.p4runtime.gnmi_set import set_number
 from p4fabric.controller.p4runtime.keeper import PipelineKeeper
 from p4fabric.controller.p4runtime.pipeline import Pipeline
 from p4fabric.controller.p4runtime.port_samples import PortWatcher, follow_samples
@@ -408,6 +409,7 @@ class SwitchSession:
                 self._see_standing()
                 tasks.create_task(self._keeper.run(stub))
                 tasks.create_task(self._follow_ports(channel))
+                tasks.create_task(self._ask_for_drops(channel))
                 if self._watcher is not None:
                     tasks.create_task(self._sample_ports(channel, self._watcher))
         except BaseExceptionGroup as failures:
@@ -430,6 +432,17 @@ class SwitchSession:
         if leaf is not None:
             ports, answer = self._pipeline.front_ports, self._timing.answer
             await follow_ports(channel, self.name, leaf, ports, self._listener, timeout=answer)
+
+    async def _ask_for_drops(self, channel: grpc.aio.Channel) -> None:
+        """Have the program given what finds its queue full, where program and switch can do that."""
+        path, session = self._target.drop_session_path, self._pipeline.drop_session
+        if path is None or session is None:
+            return
+        await self._state.wait_until(lambda state: state.phase is Phase.PRIMARY)
+        try:
+            await set_number(channel, path, session, timeout=self._timing.answer)
+        except P4RuntimeError as error:
+            _log.warning("%s: packets that find their queue full are not reported: %s", self.name, error)
 
     async def _sample_ports(self, channel: grpc.aio.Channel, watcher: PortWatcher) -> None:
         """Tell what ports have counted, where the switch says so; say why not elsewhere."""

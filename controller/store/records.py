@@ -13,6 +13,9 @@
 | `drained-links/SWITCH/PORT/SWITCH/PORT` | the same of a link |
 | `switches/gone/NAME` | when an operator said that this switch will not come back |
 | `unsettled/NAME` | how many of a switch's entries may not have followed the changes that were kept |
+| `upf-sessions/KIND/TENANT/NAME/SEID` | a session that an SMF established, and what it comes to |
+| `upf-smfs/KIND/TENANT/NAME/ADDRESS` | an SMF that is associated with a Upf, and its recovery time stamp |
+| `upf-starts/KIND/TENANT/NAME` | the recovery time stamp of a Upf |
 | `tokens/NAME` | a token of the API without its secret; `controller/access` reads and writes them |
 | `secrets/NAME` | random bytes, not JSON; the store's own |
 
@@ -26,20 +29,20 @@ never overwrites it. This module knows how things are written; it does not know 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, StrictStr, ValidationError
+from pydantic import ValidationError
 
-from p4fabric.controller.intents.metadata import Description, Metadata
-from p4fabric.controller.intents.owners import Owners
-from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
+from p4fabric.controller.names import IntentKey
+from p4fabric.controller.store.record_kinds import INTENTS, KINDS, intent_key
 from p4fabric.controller.store.revisions import Listing, Record
 from p4fabric.controller.store.values import (
+    AssociatedSmf,
     DrainedLink,
     DrainedSwitch,
+    EstablishedSession,
     GivenNumber,
     GoneSwitch,
     RestingNumber,
@@ -47,11 +50,10 @@ from p4fabric.controller.store.values import (
     StoredHost,
     StoredIntent,
     UnsettledSwitch,
+    UpfStart,
     Value,
 )
-from p4fabric.controller.topology.drain import Drain
-from p4fabric.controller.topology.model import Cable, Host, Link
-from p4fabric.pipelines.values import MacAddress, Port
+from p4fabric.controller.topology.model import Cable, Link
 
 __all__ = [
     "INTENTS",
@@ -66,12 +68,9 @@ __all__ = [
     "read",
 ]
 
-INTENTS = "intents/"
 SECRETS = "secrets/"
 TOKENS = "tokens/"
 
-
-V = TypeVar("V")
 V_co = TypeVar("V_co", bound=Value, covariant=True)
 
 
@@ -104,7 +103,7 @@ class NotUnderstood:
     def intent(self) -> IntentKey | None:
         """The intent whose record it is; None: it is none's."""
         parts = [_unescaped(part) for part in self.key.removeprefix(INTENTS).split("/")]
-        return _intent_key(parts) if self.key.startswith(INTENTS) and len(parts) == 3 else None
+        return intent_key(parts) if self.key.startswith(INTENTS) and len(parts) == 3 else None
 
     @property
     def number(self) -> tuple[str, int] | None:
@@ -115,250 +114,18 @@ class NotUnderstood:
         return None
 
 
-class _Fields(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _Intent(_Fields):
-    document: dict[str, Any]
-    generation: StrictInt
-    created: float
-    labels: dict[StrictStr, StrictStr]
-    annotations: dict[StrictStr, StrictStr]
-    owners: dict[StrictStr, list[StrictStr] | None]
-    """The fields of each; null: all of them."""
-
-
-class _Number(_Fields):
-    owner: StrictStr
-
-
-class _Host(_Fields):
-    switch: StrictStr
-    port: StrictInt
-    addresses: list[IPv4Address | IPv6Address]
-    seen: float
-    stated: StrictBool
-
-
-class _Nothing(_Fields):
-    pass
-
-
-class _Places(_Fields):
-    priority: StrictInt
-    order: StrictInt
-    places: dict[str, StrictInt]
-
-
-class _Drain(_Fields):
-    since: float
-    wanted: StrictBool
-    avoided: StrictBool
-    wasAvoided: StrictBool
-
-
-class _Gone(_Fields):
-    declared: float
-
-
-class _Unsettled(_Fields):
-    entries: StrictInt
-
-
-F = TypeVar("F", bound=_Fields)
-
-
-@dataclass(frozen=True)
-class _Kind(Generic[V, F]):
-    """How values of one class become records and are read again."""
-
-    prefix: str
-    parts: int
-    """Of the key, after the prefix."""
-    fields: type[F]
-    path: Callable[[V], Iterable[object]]
-    dump: Callable[[V], Mapping[str, object]]
-    load: Callable[[Sequence[str], F], V]
-
-
-def _intent_key(parts: Sequence[str]) -> IntentKey:
-    kind, tenant, name = parts
-    return IntentKey(kind, TenantName(tenant), name)
-
-
-def _intent_path(key: IntentKey) -> tuple[str, str, str]:
-    return key.kind, key.tenant, key.name
-
-
-def _port(switch: str, port: str | int) -> PortRef:
-    return PortRef(SwitchName(switch), Port(int(port)))
-
-
-def _load_host(parts: Sequence[str], fields: _Host) -> StoredHost:
-    *network, mac = parts
-    at = _port(fields.switch, fields.port)
-    host = Host(MacAddress.parse(mac), _intent_key(network), at, frozenset(fields.addresses))
-    return StoredHost(host, fields.seen, fields.stated)
-
-
-def _dump_host(stored: StoredHost) -> dict[str, object]:
-    at = stored.host.attachment
-    addresses = sorted(map(str, stored.host.addresses))
-    where = {"switch": at.switch, "port": int(at.port), "addresses": addresses}
-    return {**where, "seen": stored.seen, "stated": stored.stated}
-
-
-def _dump_intent(intent: StoredIntent) -> dict[str, object]:
-    metadata, said = intent.metadata, intent.metadata.description
-    shares = {owner: sorted(fields) for owner, fields in said.owners.shares.items()}
-    return {
-        "document": intent.document,
-        "generation": metadata.generation,
-        "created": metadata.created,
-        "labels": dict(said.labels),
-        "annotations": dict(said.annotations),
-        "owners": shares if said.owners.sole is None else {said.owners.sole: None},
-    }
-
-
-def _load_intent(parts: Sequence[str], fields: _Intent) -> StoredIntent:
-    sole = next((owner for owner, share in fields.owners.items() if share is None), None)
-    shares = {owner: frozenset(share or ()) for owner, share in fields.owners.items()}
-    owners = Owners.of(shares) if sole is None else Owners(sole)
-    said = Description(fields.labels, fields.annotations, owners)
-    metadata = Metadata(fields.generation, fields.created, said)
-    return StoredIntent(_intent_key(parts), fields.document, metadata)
-
-
-def _link_path(link: Link) -> tuple[object, ...]:
-    return link.source.switch, link.source.port, link.destination.switch, link.destination.port
-
-
-def _cable_path(cable: Cable) -> tuple[object, ...]:
-    return cable.one.switch, cable.one.port, cable.other.switch, cable.other.port
-
-
-def _load_cable(parts: Sequence[str]) -> Cable:
-    return Cable.of(_port(*parts[:2]), _port(*parts[2:]))
-
-
-def _dump_drain(drain: Drain) -> dict[str, object]:
-    return {
-        "since": drain.since,
-        "wanted": drain.wanted,
-        "avoided": drain.avoided,
-        "wasAvoided": drain.was_avoided,
-    }
-
-
-def _load_drain(fields: _Drain) -> Drain:
-    return Drain(fields.since, fields.wanted, fields.avoided, fields.wasAvoided)
-
-
-_KINDS: Mapping[type[Any], _Kind[Any, Any]] = {
-    StoredIntent: _Kind[StoredIntent, _Intent](
-        INTENTS,
-        3,
-        _Intent,
-        lambda intent: _intent_path(intent.key),
-        _dump_intent,
-        _load_intent,
-    ),
-    GivenNumber: _Kind[GivenNumber, _Number](
-        "numbers/",
-        2,
-        _Number,
-        lambda number: (number.pool, number.number),
-        lambda number: {"owner": number.owner},
-        lambda parts, fields: GivenNumber(parts[0], int(parts[1]), fields.owner),
-    ),
-    RestingNumber: _Kind[RestingNumber, _Number](
-        "resting/",
-        2,
-        _Number,
-        lambda number: (number.pool, number.number),
-        lambda number: {"owner": number.owner},
-        lambda parts, fields: RestingNumber(parts[0], int(parts[1]), fields.owner),
-    ),
-    StoredHost: _Kind[StoredHost, _Host](
-        "hosts/",
-        4,
-        _Host,
-        lambda stored: (*_intent_path(stored.host.network), stored.host.mac),
-        _dump_host,
-        _load_host,
-    ),
-    Link: _Kind[Link, _Nothing](
-        "links/",
-        4,
-        _Nothing,
-        _link_path,
-        lambda link: {},
-        lambda parts, fields: Link(_port(*parts[:2]), _port(*parts[2:])),
-    ),
-    Cable: _Kind[Cable, _Nothing](
-        "cables/",
-        4,
-        _Nothing,
-        _cable_path,
-        lambda cable: {},
-        lambda parts, fields: _load_cable(parts),
-    ),
-    RulePlaces: _Kind[RulePlaces, _Places](
-        "places/",
-        3,
-        _Places,
-        lambda rules: _intent_path(rules.policy),
-        lambda rules: {"priority": rules.priority, "order": rules.order, "places": dict(rules.places)},
-        lambda parts, fields: RulePlaces(_intent_key(parts), fields.priority, fields.order, fields.places),
-    ),
-    DrainedSwitch: _Kind[DrainedSwitch, _Drain](
-        "drained-switches/",
-        1,
-        _Drain,
-        lambda drained: (drained.name,),
-        lambda drained: _dump_drain(drained.drain),
-        lambda parts, fields: DrainedSwitch(SwitchName(parts[0]), _load_drain(fields)),
-    ),
-    DrainedLink: _Kind[DrainedLink, _Drain](
-        "drained-links/",
-        4,
-        _Drain,
-        lambda drained: _cable_path(drained.cable),
-        lambda drained: _dump_drain(drained.drain),
-        lambda parts, fields: DrainedLink(_load_cable(parts), _load_drain(fields)),
-    ),
-    GoneSwitch: _Kind[GoneSwitch, _Gone](
-        "switches/gone/",
-        1,
-        _Gone,
-        lambda gone: (gone.name,),
-        lambda gone: {"declared": gone.declared},
-        lambda parts, fields: GoneSwitch(SwitchName(parts[0]), fields.declared),
-    ),
-    UnsettledSwitch: _Kind[UnsettledSwitch, _Unsettled](
-        "unsettled/",
-        1,
-        _Unsettled,
-        lambda unsettled: (unsettled.switch,),
-        lambda unsettled: {"entries": unsettled.entries},
-        lambda parts, fields: UnsettledSwitch(SwitchName(parts[0]), fields.entries),
-    ),
-}
-
-_BY_FIRST_PART = {kind.prefix.partition("/")[0]: kind for kind in _KINDS.values()}
+_BY_FIRST_PART = {kind.prefix.partition("/")[0]: kind for kind in KINDS.values()}
 
 
 def key_of(value: Value) -> str:
     """The key of a value's record."""
-    kind = _KINDS[type(value)]
+    kind = KINDS[type(value)]
     return kind.prefix + "/".join([_escaped(str(part)) for part in kind.path(value)])
 
 
 def encode(value: Value) -> bytes:
     """The value of its record: JSON in ASCII."""
-    return json.dumps(_KINDS[type(value)].dump(value), separators=(",", ":")).encode()
+    return json.dumps(KINDS[type(value)].dump(value), separators=(",", ":")).encode()
 
 
 def decode(record: Record) -> Stored[Value] | NotUnderstood | None:
@@ -407,6 +174,9 @@ class Contents:
     drained_links: tuple[Stored[DrainedLink], ...]
     gone: tuple[Stored[GoneSwitch], ...]
     unsettled: tuple[Stored[UnsettledSwitch], ...]
+    sessions: tuple[Stored[EstablishedSession], ...]
+    smfs: tuple[Stored[AssociatedSmf], ...]
+    upf_starts: tuple[Stored[UpfStart], ...]
     not_understood: tuple[NotUnderstood, ...]
     """What stays as it is; an operator should hear of it."""
 
@@ -423,11 +193,13 @@ class Contents:
             yield from more
         yield from self.drained_switches
         yield from self.drained_links
+        for sessions in (self.sessions, self.smfs, self.upf_starts):
+            yield from sessions
 
 
 def read(listing: Listing) -> Contents:
     """Sort a listing of everything; the time grows with the number of records, so not on an event loop."""
-    found: dict[type[Any], list[Stored[Any]]] = {kind: [] for kind in _KINDS}
+    found: dict[type[Any], list[Stored[Any]]] = {kind: [] for kind in KINDS}
     not_understood: list[NotUnderstood] = []
     for record in listing.records:
         stored = decode(record)
@@ -448,6 +220,9 @@ def read(listing: Listing) -> Contents:
         drained_links=tuple(found[DrainedLink]),
         gone=tuple(found[GoneSwitch]),
         unsettled=tuple(found[UnsettledSwitch]),
+        sessions=tuple(found[EstablishedSession]),
+        smfs=tuple(found[AssociatedSmf]),
+        upf_starts=tuple(found[UpfStart]),
         not_understood=tuple(not_understood),
     )
 

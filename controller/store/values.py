@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from p4fabric.controller.compiler.served import ServedSession, SessionKey, SmfKey
 from p4fabric.controller.intents.metadata import Metadata
+from p4fabric.controller.n4.node import Association
 from p4fabric.controller.names import IntentKey, SwitchName
 from p4fabric.controller.topology.drain import Drain
 from p4fabric.controller.topology.model import Cable, Host, Link
 
 __all__ = [
+    "AssociatedSmf",
     "DrainedLink",
     "DrainedSwitch",
+    "EstablishedSession",
     "GivenNumber",
     "GoneSwitch",
     "RestingNumber",
@@ -20,6 +24,7 @@ __all__ = [
     "StoredHost",
     "StoredIntent",
     "UnsettledSwitch",
+    "UpfStart",
     "Value",
 ]
 
@@ -109,6 +114,31 @@ class UnsettledSwitch:
     """That these changes touch: so many it may hold otherwise than follows from what is kept."""
 
 
+@dataclass(frozen=True, slots=True)
+class EstablishedSession:
+    """A session that an SMF established, as it stands."""
+
+    key: SessionKey
+    served: ServedSession
+
+
+@dataclass(frozen=True, slots=True)
+class AssociatedSmf:
+    """An SMF that controls sessions of a Upf."""
+
+    key: SmfKey
+    association: Association
+
+
+@dataclass(frozen=True, slots=True)
+class UpfStart:
+    """The recovery time stamp of a Upf: SMFs know by it whether its sessions are still there."""
+
+    upf: IntentKey
+    started: int
+    """In seconds since 1900."""
+
+
 Value = (
     StoredIntent
     | GivenNumber
@@ -121,4 +151,7 @@ Value = (
     | DrainedLink
     | GoneSwitch
     | UnsettledSwitch
+    | EstablishedSession
+    | AssociatedSmf
+    | UpfStart
 )

@@ -17,5 +17,7 @@ class Bmv2(Target):
     name: ClassVar[str] = "bmv2"
     max_receive_bytes: ClassVar[int] = 256 << 20
     """A wildcard read is answered in one message: 100,000 entries are 5 MB."""
+    has_clone_priorities: ClassVar[bool] = False
+    """It says "COS for clone sessions not supported yet"."""
     missing_entry: ClassVar[frozenset[grpc.StatusCode]] = frozenset({grpc.StatusCode.INVALID_ARGUMENT})
     """It says "Cannot map table entry to handle"."""

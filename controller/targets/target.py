@@ -43,6 +43,28 @@ class Target:
     port_number_leaf: ClassVar[str | None] = None
     """Where gNMI has a port's number: the leaf of an interface's state. None: the switch speaks no gNMI."""
 
+    drop_session_path: ClassVar[str | None] = None
+    """Where gNMI has the clone session of packets that found their queue full; None: the program is not given
+    them."""
+
+    has_queue_bins: ClassVar[bool] = False
+    """Whether the switch tells what its queues do, millisecond by millisecond."""
+
+    has_clone_priorities: ClassVar[bool] = True
+    """Whether copies may have a class of service of their own."""
+
+    @property
+    def queue_limits(self) -> tuple[str, ...]:
+        """What it cannot tell of its queues, or not as others do."""
+        found = []
+        if self.drop_session_path is None:
+            found.append(f"no tail-drop reports on {self.name}")
+        if not self.has_queue_bins:
+            found.append(f"no bins of queues on {self.name}")
+        if not self.has_clone_priorities:
+            found.append(f"no priority for reports on {self.name}")
+        return tuple(found)
+
     def device_config(self, artifact: bytes) -> bytes:
         """Encode what the P4 compiler's bmv2 back end wrote as this target's `p4_device_config`.
 

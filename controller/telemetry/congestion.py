@@ -11,25 +11,15 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 
 from p4fabric.controller.telemetry.flow import Flow
+from p4fabric.controller.telemetry.incidents.evidence import PacketEvidence
 from p4fabric.controller.telemetry.queue import Queue
-from p4fabric.pipelines.fabric.bindings import CongestionReport
 
-__all__ = ["CongestionMonitor", "Episode", "Turn", "flow_of"]
+__all__ = ["CongestionMonitor", "Episode", "Turn"]
 
-
-def flow_of(report: CongestionReport) -> Flow:
-    """The flow of the packet that met the queue."""
-    source: IPv4Address | IPv6Address | None = None
-    destination: IPv4Address | IPv6Address | None = None
-    if int(report.ipv4_src) or int(report.ipv4_dst):
-        source, destination = report.ipv4_src, report.ipv4_dst
-    elif int(report.ipv6_src) or int(report.ipv6_dst):
-        source, destination = report.ipv6_src, report.ipv6_dst
-    return Flow(report.protocol, source, destination, report.src_port, report.dst_port)
+_NS_PER_US = 1000
 
 
 @dataclass(frozen=True)
@@ -115,18 +105,19 @@ class CongestionMonitor:
         """Episodes that are over, the last one first."""
         return tuple(reversed(self._over))
 
-    def report(self, queue: Queue, report: CongestionReport, now: float) -> None:
-        """Take one report at a time that is not before the last one."""
+    def report(self, packet: PacketEvidence, now: float) -> None:
+        """Take a packet that met a queue that was too full, at a time that is not before the last one."""
         self.expire(now)
+        queue = packet.queue
         running = self._running.get(queue)
         if running is None:
             self._count += 1
-            episode = self._begun(queue, report, now)
+            episode = self._begun(packet, now)
             self._running[queue] = running = _Running(episode, now)
             heapq.heappush(self._deadlines, (self._deadline(queue, running), episode.number, queue))
             self._on_turn(Turn.ONSET, episode)
             return
-        running.episode = self._continued(running.episode, report, now)
+        running.episode = self._continued(running.episode, packet, now)
         if now - running.told_at >= self._tell_every:
             running.told_at = now
             self._on_turn(Turn.UPDATE, running.episode)
@@ -158,13 +149,14 @@ class CongestionMonitor:
         self._over.append(episode)
         self._on_turn(Turn.CLEARED, episode)
 
-    def _begun(self, queue: Queue, report: CongestionReport, now: float) -> Episode:
-        depth, delay = report.depth, report.delay
-        flows = MappingProxyType({flow_of(report): 1})
-        return Episode(self._count, queue, now, now, depth, delay, depth, delay, flows=flows)
+    def _begun(self, packet: PacketEvidence, now: float) -> Episode:
+        depth, delay = packet.depth, packet.wait_ns // _NS_PER_US
+        flows = MappingProxyType({packet.flow.flow: 1})
+        return Episode(self._count, packet.queue, now, now, depth, delay, depth, delay, flows=flows)
 
-    def _continued(self, episode: Episode, report: CongestionReport, now: float) -> Episode:
-        flow, flows, others = flow_of(report), dict(episode.flows), episode.reports_of_other_flows
+    def _continued(self, episode: Episode, packet: PacketEvidence, now: float) -> Episode:
+        flow, flows, others = packet.flow.flow, dict(episode.flows), episode.reports_of_other_flows
+        delay_us = packet.wait_ns // _NS_PER_US
         if flow in flows or len(flows) < self._most_flows:
             flows[flow] = flows.get(flow, 0) + 1
         else:
@@ -172,10 +164,10 @@ class CongestionMonitor:
         return replace(
             episode,
             last_report_at=now,
-            depth=report.depth,
-            delay_us=report.delay,
-            peak_depth=max(episode.peak_depth, report.depth),
-            peak_delay_us=max(episode.peak_delay_us, report.delay),
+            depth=packet.depth,
+            delay_us=delay_us,
+            peak_depth=max(episode.peak_depth, packet.depth),
+            peak_delay_us=max(episode.peak_delay_us, delay_us),
             reports=episode.reports + 1,
             flows=MappingProxyType(flows),
             reports_of_other_flows=others,

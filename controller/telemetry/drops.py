@@ -80,11 +80,11 @@ class DropPoint(NamedTuple):
         return IngressDrops(index) if self.direction is Direction.INGRESS else EgressDrops(index)
 
 
-_IN_EGRESS = (DropReason.FRAGMENT_REPLY,)
+_IN_EGRESS = (DropReason.CLOSED, DropReason.FRAGMENT_REPLY)
 """Also at ports with links, where replies leave in tunnels."""
 _AT_EVERY_PORT = (DropReason.CLOSED, DropReason.CONTROL_FRAME, DropReason.CHECKSUM)
 """Reasons that need no network: what is sent to a closed port, or comes damaged over a link."""
-_AT_EDGE_PORTS = tuple(reason for reason in DropReason if reason not in _IN_EGRESS)
+_AT_EDGE_PORTS = tuple(reason for reason in DropReason if reason is not DropReason.FRAGMENT_REPLY)
 
 
 class DropPoints:

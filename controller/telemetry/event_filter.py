@@ -89,6 +89,8 @@ def subject_of(event: e.Event) -> Subject:
             return Subject(incident.intents, switches, incident.tenants)
         case e.TrafficDropped() | e.TrafficDropsCleared():
             return Subject(switches=(event.point.port.switch,))
+        case e.SmfAssociated(upf) | e.SmfReleased(upf):
+            return Subject((upf,))
 
 
 def _of_host(host: Host, *more: str) -> Subject:

@@ -44,6 +44,8 @@ __all__ = [
     "LinkDown",
     "LinkDrainChanged",
     "LinkUp",
+    "SmfAssociated",
+    "SmfReleased",
     "SwitchConnected",
     "SwitchDisconnected",
     "SwitchDrainChanged",
@@ -64,6 +66,7 @@ class EventClass(StrEnum):
     CONGESTION = "congestion"
     INCIDENTS = "incidents"
     DROPS = "drops"
+    SMFS = "smfs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +294,28 @@ class TrafficDropsCleared:
     peak_rate: float
 
 
+@dataclass(frozen=True, slots=True)
+class SmfAssociated:
+    """An SMF has an association; it had none, or has begun again."""
+
+    upf: IntentKey
+    smf: IPv4Address
+    node_id: str
+    """How it names itself."""
+    sessions_ended: int
+    """That it had before."""
+
+
+@dataclass(frozen=True, slots=True)
+class SmfReleased:
+    """An SMF has no association any more: it has released it, or it or its Upf is gone."""
+
+    upf: IntentKey
+    smf: IPv4Address
+    node_id: str
+    sessions_ended: int
+
+
 Event = (
     FabricStatusChanged
     | IntentStatusChanged
@@ -317,6 +342,8 @@ Event = (
     | IncidentCleared
     | TrafficDropped
     | TrafficDropsCleared
+    | SmfAssociated
+    | SmfReleased
 )
 
 _CLASSES: Mapping[type[Event], EventClass] = {
@@ -345,6 +372,8 @@ _CLASSES: Mapping[type[Event], EventClass] = {
     IncidentCleared: EventClass.INCIDENTS,
     TrafficDropped: EventClass.DROPS,
     TrafficDropsCleared: EventClass.DROPS,
+    SmfAssociated: EventClass.SMFS,
+    SmfReleased: EventClass.SMFS,
 }
 
 

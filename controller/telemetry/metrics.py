@@ -27,9 +27,11 @@ from p4fabric.controller.telemetry.counters import Count
 from p4fabric.controller.telemetry.drop_counts import PointCount
 from p4fabric.controller.telemetry.events import EventClass
 from p4fabric.controller.telemetry.families import A_TURN
+from p4fabric.controller.telemetry.n4_metrics import N4Figures, n4_metrics
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.controller.telemetry.port_metrics import balance_metrics, port_metrics
 from p4fabric.controller.telemetry.queue_maxima import QueueMaxima
+from p4fabric.controller.telemetry.queue_waits import WaitCounts, wait_metrics
 from p4fabric.controller.telemetry.report_metrics import IncidentFigures, report_metrics
 from p4fabric.controller.turns import turn
 
@@ -108,6 +110,8 @@ class View(Protocol):
     @property
     def maxima(self) -> QueueMaxima: ...
     @property
+    def waits(self) -> WaitCounts: ...
+    @property
     def incidents(self) -> IncidentFigures: ...
     @property
     def now(self) -> float:
@@ -121,6 +125,10 @@ class View(Protocol):
 
     def peer_of(self, port: PortRef) -> PortRef | None:
         """The other end of a port's link."""
+
+    @property
+    def n4(self) -> N4Figures | None:
+        """What SMFs ask for; None: nobody may."""
 
     @property
     def ports(self) -> PortCounts: ...
@@ -236,6 +244,8 @@ class _FabricFamilies:
         view = self._view
         yield from port_metrics(view.ports, view.ports.unread, view.peer_of)
         yield from balance_metrics(view.balances())
+        if view.n4 is not None:
+            yield from n4_metrics(view.n4)
         events = CounterMetricFamily("p4fabric_events", "Events published.", labels=["class"])
         lost = CounterMetricFamily(
             "p4fabric_events_lost", "Events that slow subscribers lost.", labels=["class"]
@@ -367,6 +377,8 @@ class _FabricFamilies:
         connected = frozenset(switch.name for switch in view.switch_figures() if switch.connected)
         yield from congestion_metrics(view.watches(), view.congestion_series)
         yield from view.maxima.families(connected, view.now)
+        ports = (watched and watched.port for watched in view.watches())
+        yield from wait_metrics(ports, view.waits)
         yield from report_metrics(view.incidents)
 
     def _drops(self) -> Iterator[Metric | None]:

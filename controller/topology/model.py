@@ -15,9 +15,9 @@ from types import MappingProxyType
 
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName
 from p4fabric.controller.reasons import Code, Reason
-from p4fabric.pipelines.values import EcmpGroupId, MacAddress, Port
+from p4fabric.pipelines.values import EcmpGroupId, L4Port, MacAddress, Port
 
-__all__ = ["DEFAULT_PORTS", "Cable", "Host", "HostKey", "Link", "Role", "Switch", "Topology"]
+__all__ = ["DEFAULT_PORTS", "Cable", "Host", "HostKey", "Link", "ReportPath", "Role", "Switch", "Topology"]
 
 DEFAULT_PORTS = tuple(Port(number) for number in range(1, 33))
 """Taken for the ports of a switch where neither a configuration nor the switch says which there are."""
@@ -38,6 +38,19 @@ HIGHEST_DEVICE_ID = 0xFFFE
 
 
 @dataclass(frozen=True, slots=True, order=True)
+class ReportPath:
+    """The way of a switch's reports to a collector, over UDP."""
+
+    port: Port
+    """Where they leave the switch."""
+    next_hop: MacAddress
+    """The collector's, or that of the router on the way to it."""
+    source: IPv4Address
+    collector: IPv4Address
+    udp_port: L4Port
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class Switch:
     """One switch of the fabric; `connected` is about its control channel, not about its links."""
 
@@ -49,6 +62,12 @@ class Switch:
     """Those that it has; None where it does not say: then it is taken to have every port."""
     link_ports: tuple[Port, ...] | None = None
     """Those that may have links, if a configuration says so."""
+    queue_limits: tuple[str, ...] = ()
+    """What switches of its kind cannot tell of their queues, in words."""
+    has_clone_priorities: bool = True
+    """Whether reports may have a queue of their own."""
+    report_path: ReportPath | None = None
+    """None: its program hands reports over as packet-ins."""
 
     def __post_init__(self) -> None:
         """Refuse a device id that cannot number the paths towards this switch.

@@ -37,4 +37,17 @@ const drop_reason_t DROP_HEALTH_REPLY         = 25;  // more answers to health c
 // Counters are indexed by port and reason: 32 cells a port.
 const bit<32> DROP_COUNTER_SIZE = 16384;
 
+// Numbers of reasons in reports. Where SD-Fabric has one for the same, it is that; the others begin at 192.
+// controller/telemetry/drop_reasons.py has the same.
+typedef bit<8> reported_reason_t;
+const reported_reason_t REPORTED_NONE        = 0;
+const reported_reason_t REPORTED_TTL         = 26;
+const reported_reason_t REPORTED_NO_ROUTE    = 29;
+const reported_reason_t REPORTED_CLOSED      = 55;
+const reported_reason_t REPORTED_QUEUE_FULL  = 71;
+const reported_reason_t REPORTED_FIREWALL    = 80;
+const reported_reason_t REPORTED_TUNNEL      = 134;
+const reported_reason_t REPORTED_TUNNEL_PEER = 138;
+const reported_reason_t REPORTED_OTHERS      = 192;  // and the reason
+
 #endif

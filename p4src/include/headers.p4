@@ -73,9 +73,10 @@ const bit<10> IPV6_LINK_LOCAL = 0x3fa;            // fe80::/10
 
 // bmv2's simple_switch.h names these; v1model.p4 does not.
 const bit<32> INSTANCE_TYPE_NORMAL       = 0;
+const bit<32> INSTANCE_TYPE_INGRESS_CLONE = 1;
 const bit<32> INSTANCE_TYPE_EGRESS_CLONE = 2;
-const bit<32> INSTANCE_TYPE_RECIRCULATED = 4;
 const bit<32> INSTANCE_TYPE_REPLICATION  = 5;
+const bit<32> INSTANCE_TYPE_DEFLECTED    = 8;     // the embedded switch's own: a copy of what found its queue full
 
 @controller_header("packet_in")
 header packet_in_t {
@@ -225,9 +226,84 @@ header gtpu_pdu_session_t {
     bit<8> next_extension;
 }
 
+// Telemetry Report Format Specification v2.0 of P4.org, section 3: the group, and of the one report in it what all
+// reports here have. docs/reference/telemetry-reports.md says what the fields mean.
+header report_t {
+    bit<4>  version;
+    bit<6>  source;             // hw_id: which part of the switch reports
+    bit<22> sequence;
+    bit<32> node;
+    bit<4>  type_;
+    bit<4>  inner_type;
+    bit<8>  length;             // words behind this one
+    bit<8>  metadata_length;    // words of metadata
+    bit<8>  flags;
+    bit<16> metadata_bits;
+    bit<16> domain;
+    bit<16> domain_bits;
+    bit<16> domain_status;
+    bit<16> ingress_port;
+    bit<16> egress_port;
+}
+
+header report_latency_t {
+    bit<32> microseconds;
+}
+
+header report_queue_t {
+    bit<8>  priority;
+    bit<24> depth;
+}
+
+header report_time_t {
+    bit<64> nanoseconds;
+}
+
+header report_drop_t {
+    bit<8>  priority;
+    bit<8>  reason;
+    bit<16> padding;
+}
+
+header report_flow_t {
+    bit<8>  role;
+    bit<8>  flags;
+    bit<16> vlan_id;
+    bit<32> flow_bytes;
+    bit<32> queue_bytes;
+}
+
+header report_window_t {
+    bit<32> number;
+    bit<8>  log2;               // of its length in microseconds
+    bit<24> reserved;
+}
+
+header report_unreported_t {
+    bit<32> packets;
+}
+
+const bit<8> ROLE_NONE = 0;
+const bit<8> ROLE_CULPRIT = 1;
+const bit<8> ROLE_PARTICIPANT = 2;
+const bit<8> ROLE_VICTIM = 3;
+const bit<8> ROLE_DROPPED = 4;
+
 struct headers_t {
     packet_out_t         packet_out;
     packet_in_t          packet_in;
+    // A report, in front of the packet that it is about.
+    ethernet_t           report_ethernet;
+    ipv4_t               report_ipv4;
+    udp_t                report_udp;
+    report_t             report;
+    report_latency_t     report_latency;
+    report_queue_t       report_queue;
+    report_time_t        report_time;
+    report_drop_t        report_drop;
+    report_flow_t        report_flow;
+    report_window_t      report_window;
+    report_unreported_t  report_unreported;
     ethernet_t           ethernet;
     vlan_t               vlan;
     arp_t                arp;

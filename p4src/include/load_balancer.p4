@@ -40,6 +40,7 @@ control LoadBalancer(inout headers_t hdr, inout metadata_t meta) {
         }
         hdr.ipv4.dst_addr = address;
         meta.flow.dst_port = port;
+        meta.translated = true;
     }
 
     // A service: its pool is the group; a member's weight is its share of the connections. What turns a
@@ -69,10 +70,10 @@ control LoadBalancer(inout headers_t hdr, inout metadata_t meta) {
     }
 }
 
-control LoadBalancerReply(inout headers_t hdr, inout metadata_t meta, out bool dropped) {
+control LoadBalancerReply(inout headers_t hdr, inout metadata_t meta, out drop_reason_t reason) {
     // A later fragment, whose port 0 stands for: may be an answer, and would show the server's address.
     action deny_fragment() {
-        dropped = true;
+        reason = DROP_FRAGMENT_REPLY;
     }
 
     action from_virtual_ip(ipv4_address_t address, l4_port_t port) {
@@ -86,6 +87,7 @@ control LoadBalancerReply(inout headers_t hdr, inout metadata_t meta, out bool d
             hdr.udp.src_port = port;
         }
         hdr.ipv4.src_addr = address;
+        meta.translated = true;
     }
 
     // A pool member's port answers as its service: one entry a member, and one for its later fragments.
@@ -102,7 +104,7 @@ control LoadBalancerReply(inout headers_t hdr, inout metadata_t meta, out bool d
     }
 
     apply {
-        dropped = false;
+        reason = DROP_NONE;
         if (hdr.ipv4.isValid() && (meta.to_edge || meta.tunnel.required)) {
             virtual_ip_replies.apply();
         }

@@ -4,15 +4,28 @@
 #ifndef METADATA_P4
 #define METADATA_P4
 
-const bit<8> REPORT_FIELDS = 1;   // field list kept when a congestion report is cloned and recirculated
+const bit<8> REPORT_FIELDS = 1;     // the field list that a copy for a report keeps
 
-// The fields of a congestion report; written by CongestionWatch in egress.
-struct congestion_t {
-    @field_list(REPORT_FIELDS) bit<9>  port;
-    @field_list(REPORT_FIELDS) bit<8>  queue;
-    @field_list(REPORT_FIELDS) bit<32> depth;
-    @field_list(REPORT_FIELDS) bit<32> delay;
-    @field_list(REPORT_FIELDS) bit<48> timestamp;
+// What a report says of a packet; written by CongestionWatch, DropWatch or Postcards, and of deflected packets by Reports.
+struct reported_t {
+    @field_list(REPORT_FIELDS) bit<8>  reason;        // why it was dropped; 0: it was not
+    @field_list(REPORT_FIELDS) bit<1>  followed;      // Postcards: its flow is followed
+    @field_list(REPORT_FIELDS) bit<1>  opened;        // UpfUplink: it came in a tunnel, which was opened
+    @field_list(REPORT_FIELDS) bit<9>  ingress_port;
+    @field_list(REPORT_FIELDS) bit<9>  egress_port;
+    @field_list(REPORT_FIELDS) bit<8>  priority;      // of the queue
+    @field_list(REPORT_FIELDS) bit<24> depth;         // packets that were in the queue when this one left it
+    @field_list(REPORT_FIELDS) bit<32> wait;          // microseconds that this one waited
+    @field_list(REPORT_FIELDS) bit<48> time;          // microseconds since the switch started
+    @field_list(REPORT_FIELDS) bit<12> vlan_id;
+    @field_list(REPORT_FIELDS) bit<1>  translated;
+    @field_list(REPORT_FIELDS) bit<14> entropy;       // of the flow
+    @field_list(REPORT_FIELDS) bit<8>  role;          // of the flow, and with it
+    @field_list(REPORT_FIELDS) bit<32> flow_bytes;    // how much of the queue was its,
+    @field_list(REPORT_FIELDS) bit<32> queue_bytes;   // of how much,
+    @field_list(REPORT_FIELDS) bit<32> window;        // in the windows up to this one,
+    @field_list(REPORT_FIELDS) bit<8>  window_log2;   // which are so long
+    @field_list(REPORT_FIELDS) bit<32> unreported;    // packets like this one that were not reported before it
 }
 
 // What the parser found out about an IP packet.
@@ -42,6 +55,8 @@ struct network_t {
     ipv4_address_t ipv4_scope;
     ipv6_address_t ipv6_scope;
     bit<1>         any_ether_type;
+    bit<3>         priority;        // of its packets, and
+    bit<1>         by_dscp;         // higher ones by their DSCP
 }
 
 // The flow as firewall, load balancer and hashing see it; written by FlowKey.
@@ -83,7 +98,10 @@ struct metadata_t {
     bool           nd_reply;      // AddressResolution: the ICMPv6 checksum is to be computed
     flow_t         flow;
     tunnel_t       tunnel;
-    congestion_t   congestion;
+    bit<1>         followed;      // FollowedFlows
+    bool           translated;    // LoadBalancer; LoadBalancerReply
+    reported_t     reported;
+    bool           as_it_came;    // Reports: a dropped packet is shown with the checksum that it had
 }
 
 #endif

@@ -358,6 +358,17 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
 control FabricDeparser(packet_out packet, in headers_t hdr) {
     apply {
         packet.emit(hdr.packet_in);
+        packet.emit(hdr.report_ethernet);
+        packet.emit(hdr.report_ipv4);
+        packet.emit(hdr.report_udp);
+        packet.emit(hdr.report);
+        packet.emit(hdr.report_latency);
+        packet.emit(hdr.report_queue);
+        packet.emit(hdr.report_time);
+        packet.emit(hdr.report_drop);
+        packet.emit(hdr.report_flow);
+        packet.emit(hdr.report_window);
+        packet.emit(hdr.report_unreported);
         packet.emit(hdr.ethernet);
         packet.emit(hdr.vlan);
         packet.emit(hdr.arp);

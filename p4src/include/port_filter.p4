@@ -50,14 +50,18 @@ control PortFilter(inout headers_t hdr, inout metadata_t meta,
 
     // `ipv4_scope` and `ipv6_scope`: the addresses that the firewall takes for those that mean
     // everybody in this network. `flood_interval`: microseconds between flooded frames of an edge port.
+    // `priority`, `by_dscp`: see TrafficClass.
     action set_network(vrf_id_t vrf, mac_address_t router_mac, bit<32> flood_interval,
-                       ipv4_address_t ipv4_scope, ipv6_address_t ipv6_scope, bit<1> any_ether_type) {
+                       ipv4_address_t ipv4_scope, ipv6_address_t ipv6_scope, bit<1> any_ether_type,
+                       bit<3> priority, bit<1> by_dscp) {
         meta.vrf = vrf;
         meta.network.router_mac = router_mac;
         meta.network.flood_interval = flood_interval;
         meta.network.ipv4_scope = ipv4_scope;
         meta.network.ipv6_scope = ipv6_scope;
         meta.network.any_ether_type = any_ether_type;
+        meta.network.priority = priority;
+        meta.network.by_dscp = by_dscp;
     }
 
     // The networks that live on this switch, each in its tenant's VRF. Others are not let in.
@@ -79,13 +83,12 @@ control PortFilter(inout headers_t hdr, inout metadata_t meta,
 
 // Puts the network's tag on, takes it off, or drops what may not leave here.
 control EgressVlan(inout headers_t hdr, inout metadata_t meta,
-                   inout standard_metadata_t standard_metadata, out bool permitted) {
+                   inout standard_metadata_t standard_metadata, out drop_reason_t reason) {
     action deny() {
-        permitted = false;
+        reason = DROP_CLOSED;
     }
 
     action edge_untagged() {
-        permitted = true;
         meta.to_edge = true;
         if (hdr.vlan.isValid()) {
             hdr.ethernet.ether_type = hdr.vlan.ether_type;
@@ -93,28 +96,26 @@ control EgressVlan(inout headers_t hdr, inout metadata_t meta,
         }
     }
 
-    action push_tag(vlan_id_t tag) {
+    action push_tag(vlan_id_t tag, bit<3> priority, bit<1> followed) {
         if (!hdr.vlan.isValid()) {
             hdr.vlan.setValid();
-            hdr.vlan.priority = 0;
-            hdr.vlan.drop_eligible = 0;
             hdr.vlan.ether_type = hdr.ethernet.ether_type;
             hdr.ethernet.ether_type = ETHERTYPE_VLAN;
         }
         hdr.vlan.vlan_id = tag;
+        hdr.vlan.priority = priority;
+        hdr.vlan.drop_eligible = followed;
     }
 
     // The tag that the network has at this port, whatever its id on the fabric's links.
     action edge_tagged(vlan_id_t tag) {
-        permitted = true;
         meta.to_edge = true;
-        push_tag(tag);
+        push_tag(tag, 0, 0);
     }
 
     action fabric_tagged() {
-        permitted = true;
         meta.to_edge = false;
-        push_tag(meta.vlan_id);
+        push_tag(meta.vlan_id, standard_metadata.priority, meta.followed);
     }
 
     // One entry for each way out, the mirror of port_vlan.
@@ -129,7 +130,7 @@ control EgressVlan(inout headers_t hdr, inout metadata_t meta,
     }
 
     apply {
-        permitted = false;
+        reason = DROP_NONE;
         egress_vlan.apply();
     }
 }

@@ -29,8 +29,15 @@ const int UPF_INTERFACE_TABLE_SIZE = 64;          // N3 addresses
 const int UPF_SESSION_TABLE_SIZE = 65536;         // PDU sessions, each direction
 const int UPF_TUNNEL_PEER_TABLE_SIZE = 4096;      // gNBs
 const int CONGESTION_WATCH_TABLE_SIZE = 512;      // one entry a port
+const int REPORT_DESTINATION_TABLE_SIZE = 16;     // ports that reports leave at
 #define MAXIMUM_GROUP_SIZE 64                     // members of one selector group
 const bit<32> QUEUE_COUNT = 4096;                 // 512 ports of 8 queues
+const bit<32> QUEUE_WAIT_COUNTER_SIZE = 65536;    // 16 lengths of time for each queue
+const bit<32> QUEUE_REPORT_KINDS = 8192;          // two for each queue
+const bit<32> FLOW_CELLS = 2048;                  // of each window and row; see culprits.p4
+const bit<32> REPORTED_FLOW_CELLS = 4096;
+const int FOLLOWED_FLOW_TABLE_SIZE = 256;         // flows whose paths are told
+const bit<32> FOLLOWED_FLOW_CELLS = 1024;
 const bit<32> PORT_COUNT = 512;
 const bit<32> REPORT_POLICER_COUNT = 2048;        // 512 ports; ARP, Neighbor Discovery, answers to the fabric
 
@@ -41,8 +48,18 @@ const bit<48> REPORT_INTERVAL = 5000;             // 200 ARP and 200 ND reports 
 const bit<48> REPORT_TOLERANCE = 500000;
 const bit<48> HEALTH_REPLY_INTERVAL = 20000;      // 50 answers to health checks a second, 26 at once
 const bit<48> HEALTH_REPLY_TOLERANCE = 500000;
+const bit<48> DROP_REPORT_INTERVAL = 200000;      // of a port's drops for one reason 5 reports a second, 6 at once
+const bit<48> DROP_REPORT_TOLERANCE = 1000000;
+const bit<48> ALL_DROP_REPORTS_INTERVAL = 2000;   // of a switch 500 a second, 251 at once
+const bit<48> ALL_DROP_REPORTS_TOLERANCE = 500000;
+const bit<48> POSTCARD_INTERVAL = 50000;          // of a followed flow 20 reports a second, 11 at once
+const bit<48> POSTCARD_TOLERANCE = 500000;
+const bit<48> ALL_POSTCARDS_INTERVAL = 2000;      // of a switch 500 a second, 251 at once
+const bit<48> ALL_POSTCARDS_TOLERANCE = 500000;
 const bit<48> FLOOD_TOLERANCE = 100000;           // 100 ms' worth of the network's rate at once
 
-const bit<3> CONTROL_PRIORITY = 7;                // the queue of packet-outs and packet-ins; nothing else's
+// The queue of packet-outs and packet-ins; nothing else's. Reports have queue 6, by their clone session.
+const bit<3> CONTROL_PRIORITY = 7;
+const bit<3> HIGHEST_PRIORITY = 5;                // of everything else
 
 #endif

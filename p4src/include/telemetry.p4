@@ -1,47 +1,73 @@
 // SPDX-License-Identifier: Apache-2.0
-// Congestion: a packet that waited too long, or behind too many, tells the controller so. v1model
-// sends digests from ingress only, so the report rides on a clone of that packet: cloned in egress,
-// recirculated with the report's fields, turned into a digest in ingress, and dropped.
+// What queues do to packets: how long each packet of a watched port waited, as a histogram; whose bytes were in
+// the queue; and a copy of a packet that waited too long, or behind too many, for a report. A flow is reported once
+// in each window of time, as what it is: a culprit, a victim or neither.
 
 #ifndef TELEMETRY_P4
 #define TELEMETRY_P4
 
-// Enough for a tunnelled IPv6 TCP header; truncated here because bmv2's clone sessions cannot.
-const bit<32> REPORT_PACKET_LENGTH = 128;
-
-// The flow is that of the packet that met the queue; of a tunnelled packet, the inner one.
-struct congestion_report_t {
-    bit<9>   port;
-    bit<8>   queue;
-    bit<32>  depth;        // packets that were in the queue when this one left it
-    bit<32>  delay;        // microseconds that this one waited
-    bit<48>  timestamp;    // microseconds since the switch started
-    bit<8>   protocol;
-    bit<32>  ipv4_src;
-    bit<32>  ipv4_dst;
-    bit<128> ipv6_src;
-    bit<128> ipv6_dst;
-    bit<16>  src_port;
-    bit<16>  dst_port;
+// The logarithm of a time in microseconds, by halves: 0 is less than 16 of them, n from 8 << n to less than
+// 16 << n, and 15 at least 262,144.
+control LengthOfTime(in bit<32> time, out bit<32> length) {
+    apply {
+        bit<32> rest = time >> 4;
+        length = 0;
+        if (rest > 0x4000) {
+            rest = 0x4000;
+        }
+        if (rest != 0) {
+            length = 1;
+            if (rest >= 0x100) {
+                length = length + 8;
+                rest = rest >> 8;
+            }
+            if (rest >= 0x10) {
+                length = length + 4;
+                rest = rest >> 4;
+            }
+            if (rest >= 4) {
+                length = length + 2;
+                rest = rest >> 2;
+            }
+            if (rest >= 2) {
+                length = length + 1;
+            }
+        }
+    }
 }
 
-control CongestionWatch(inout metadata_t meta, inout standard_metadata_t standard_metadata) {
-    // Microseconds since start of the last report, one cell for each queue of each port.
-    register<bit<48>>(QUEUE_COUNT) last_report;
+control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_metadata, out bool report) {
+    // Packets by the time that they waited: cell 16 * (8 * port + priority) + n, by LengthOfTime.
+    counter(QUEUE_WAIT_COUNTER_SIZE, CounterType.packets) queue_waits;
+    // For each queue of each port: packets that were worth a report since the last one.
+    register<bit<32>>(QUEUE_COUNT) unreported;
+    // Flows that were reported: the number of the window, and the flow. Culprits have cells of their own.
+    register<bit<64>>(REPORTED_FLOW_CELLS) reported_flows;
+    // When the next report of a queue is due (see policer.p4), in microseconds since the switch started: for
+    // culprits, and for others.
+    register<bit<48>>(QUEUE_REPORT_KINDS) due;
+    Culprits() culprits;
+    LengthOfTime() length_of_time;
     bool watched;
     bit<32> depth_threshold;
-    bit<32> delay_threshold;
-    bit<48> shortest_interval;
+    bit<32> wait_threshold;
+    bit<8> window_log2;
+    bit<48> report_interval;
+    bit<48> report_tolerance;
 
-    action watch(bit<32> depth, bit<32> delay, bit<48> interval) {
+    action watch(bit<32> depth, bit<32> delay, bit<8> window, bit<48> interval, bit<48> tolerance) {
         watched = true;
         depth_threshold = depth;
-        delay_threshold = delay;
-        shortest_interval = interval;
+        wait_threshold = delay;
+        window_log2 = window;
+        report_interval = interval;
+        report_tolerance = tolerance;
     }
 
-    // Ports to be watched: report at `depth` packets or `delay` microseconds, at most one report
-    // every `interval` microseconds for each queue.
+    // Ports to be watched: report at `depth` packets or `delay` microseconds. Of each queue one culprit is reported
+    // every `interval` microseconds, and `tolerance` / `interval` more at once; likewise of other flows. A queue that
+    // is below half of both has all of its reports again. Bytes are counted in windows of 2 to the power of `window`
+    // microseconds, of which seven should be as long as packets may wait; four are a window of reports.
     table congestion_watch {
         key = { (port_t) standard_metadata.egress_port : exact @name("egress_port"); }
         actions = { watch; @defaultonly NoAction; }
@@ -50,64 +76,94 @@ control CongestionWatch(inout metadata_t meta, inout standard_metadata_t standar
     }
 
     apply {
+        report = false;
         watched = false;
         depth_threshold = 0;
-        delay_threshold = 0;
-        shortest_interval = 0;
+        wait_threshold = 0;
+        window_log2 = 0;
+        report_interval = 0;
+        report_tolerance = 0;
         congestion_watch.apply();
-        if (watched && (standard_metadata.deq_timedelta >= delay_threshold
-                        || (bit<32>) standard_metadata.deq_qdepth >= depth_threshold)) {
-            bit<32> queue = ((bit<32>) standard_metadata.egress_port) << 3
-                            | (bit<32>) standard_metadata.priority;
-            bit<48> last;
-            last_report.read(last, queue);
-            if (last == 0 || standard_metadata.egress_global_timestamp - last >= shortest_interval) {
-                last_report.write(queue, standard_metadata.egress_global_timestamp);
-                meta.congestion.port = standard_metadata.egress_port;
-                meta.congestion.queue = (bit<8>) standard_metadata.priority;
-                meta.congestion.depth = (bit<32>) standard_metadata.deq_qdepth;
-                meta.congestion.delay = standard_metadata.deq_timedelta;
-                meta.congestion.timestamp = standard_metadata.egress_global_timestamp;
-                clone_preserving_field_list(CloneType.E2E, REPORT_CLONE_SESSION, REPORT_FIELDS);
+        if (!watched) {
+            return;
+        }
+        bit<32> queue = ((bit<32>) standard_metadata.egress_port) << 3
+                        | (bit<32>) standard_metadata.priority;
+        bit<32> length;
+        length_of_time.apply(standard_metadata.deq_timedelta, length);
+        queue_waits.count(queue << 4 | length);
+
+        bit<48> now = standard_metadata.egress_global_timestamp;
+        bit<32> window = (bit<32>) (now >> window_log2);
+        // To the nearest border between two windows.
+        bit<48> half = (48w1 << window_log2) >> 1;
+        bit<32> first = (bit<32>) ((now - (bit<48>) standard_metadata.deq_timedelta + half) >> window_log2);
+        if (first > window) {
+            first = window;
+        }
+        bool is_congested = standard_metadata.deq_timedelta >= wait_threshold
+            || (bit<32>) standard_metadata.deq_qdepth >= depth_threshold;
+        bit<32> flow;
+        hash(flow, HashAlgorithm.crc32, (bit<32>) 0, { meta.flow.hash, meta.vlan_id, queue }, (bit<64>) 0x100000000);
+        bit<32> flow_bytes;
+        bit<32> queue_bytes;
+        culprits.apply(queue, flow, window, first, standard_metadata.packet_length, is_congested,
+                       flow_bytes, queue_bytes);
+        if (!is_congested) {
+            if (standard_metadata.deq_timedelta < wait_threshold >> 1
+                && (bit<32>) standard_metadata.deq_qdepth < depth_threshold >> 1) {
+                due.write(queue << 1, 0);
+                due.write(queue << 1 | 1, 0);
+            }
+            return;
+        }
+
+        // A tenth of the queue makes a culprit, less than a thirty-second part a victim.
+        bit<64> flow_share = (bit<64>) flow_bytes;
+        bit<64> whole = (bit<64>) queue_bytes;
+        bit<32> is_culprit = 0;
+        meta.reported.role = ROLE_PARTICIPANT;
+        if ((flow_share << 3) + (flow_share << 1) >= whole) {
+            is_culprit = 1;
+            meta.reported.role = ROLE_CULPRIT;
+        } else if ((flow_share << 5) < whole) {
+            meta.reported.role = ROLE_VICTIM;
+        }
+
+        bit<32> cell = is_culprit << 11 | (bit<32>) flow[10:0];
+        bit<64> before;
+        reported_flows.read(before, cell);
+        bit<64> this_one = (window >> 2) ++ flow;
+        reported_flows.write(cell, this_one);
+        if (before != this_one) {
+            bit<48> next;
+            bit<32> kind = queue << 1 | is_culprit;
+            due.read(next, kind);
+            if (next < now) {
+                next = now;
+            }
+            report = next - now <= report_tolerance;
+            if (report) {
+                due.write(kind, next + report_interval);
             }
         }
-    }
-}
-
-control CongestionReport(inout headers_t hdr, inout metadata_t meta) {
-    apply {
-        if (hdr.inner_ipv4.isValid()) {
-            meta.ip = meta.inner_ip;
-            hdr.ipv4 = hdr.inner_ipv4;
-            hdr.tcp = hdr.inner_tcp;
-            hdr.udp = hdr.inner_udp;
-        }
-        ipv4_address_t ipv4_src = (ipv4_address_t) 0;
-        ipv4_address_t ipv4_dst = (ipv4_address_t) 0;
-        ipv6_address_t ipv6_src = (ipv6_address_t) 0;
-        ipv6_address_t ipv6_dst = (ipv6_address_t) 0;
-        l4_port_t src_port = (l4_port_t) 0;
-        l4_port_t dst_port = (l4_port_t) 0;
-        if (hdr.ipv4.isValid()) {
-            ipv4_src = hdr.ipv4.src_addr;
-            ipv4_dst = hdr.ipv4.dst_addr;
-        } else if (hdr.ipv6.isValid()) {
-            ipv6_src = hdr.ipv6.src_addr;
-            ipv6_dst = hdr.ipv6.dst_addr;
-        }
-        if (hdr.tcp.isValid()) {
-            src_port = hdr.tcp.src_port;
-            dst_port = hdr.tcp.dst_port;
-        } else if (hdr.udp.isValid()) {
-            src_port = hdr.udp.src_port;
-            dst_port = hdr.udp.dst_port;
-        }
-        digest<congestion_report_t>(1, {
-            meta.congestion.port, meta.congestion.queue, meta.congestion.depth,
-            meta.congestion.delay, meta.congestion.timestamp,
-            (bit<8>) meta.ip.protocol, (bit<32>) ipv4_src, (bit<32>) ipv4_dst,
-            (bit<128>) ipv6_src, (bit<128>) ipv6_dst, (bit<16>) src_port, (bit<16>) dst_port
-        });
+        bit<32> others;
+        unreported.read(others, queue);
+        unreported.write(queue, report ? 0 : others + 1);
+        meta.reported.ingress_port = standard_metadata.ingress_port;
+        meta.reported.egress_port = standard_metadata.egress_port;
+        meta.reported.priority = (bit<8>) standard_metadata.priority;
+        meta.reported.depth = (bit<24>) standard_metadata.deq_qdepth;
+        meta.reported.wait = standard_metadata.deq_timedelta;
+        meta.reported.time = standard_metadata.egress_global_timestamp;
+        meta.reported.vlan_id = (bit<12>) meta.vlan_id;
+        meta.reported.translated = meta.translated ? 1w1 : 1w0;
+        meta.reported.entropy = meta.flow.hash[13:0];
+        meta.reported.unreported = others;
+        meta.reported.flow_bytes = flow_bytes;
+        meta.reported.queue_bytes = queue_bytes;
+        meta.reported.window = window >> 2;
+        meta.reported.window_log2 = window_log2 + 2;
     }
 }
 

@@ -47,6 +47,7 @@ control UpfUplink(inout headers_t hdr, inout metadata_t meta, in standard_metada
         hdr.inner_icmp.setInvalid();
         meta.vrf = vrf;
         meta.routed = true;
+        meta.reported.opened = 1;
         reason = DROP_NONE;
     }
 

@@ -9,7 +9,9 @@ from google.protobuf import text_format
 CPU_PORT = 510
 """`p4src/include/headers.p4`: where the controller is."""
 REPORT_CLONE_SESSION = 510
-"""`p4src/include/headers.p4`: where congestion reports are cloned to."""
+"""`p4src/include/headers.p4`: where packets are copied to that a report is about."""
+REPORT_PRIORITY = 6
+"""The queue of reports, at the port that they leave at: behind packet-ins, before all traffic."""
 
 _HERE = Path(__file__).resolve().parent
 

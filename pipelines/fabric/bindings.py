@@ -120,6 +120,8 @@ class SetNetwork(Action):
     ipv4_scope: IPv4Address
     ipv6_scope: IPv6Address
     any_ether_type: bool
+    priority: int
+    by_dscp: bool
     ID: ClassVar[int] = 18365423
     NAME: ClassVar[str] = "FabricIngress.port_filter.set_network"
     PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
@@ -129,6 +131,8 @@ class SetNetwork(Action):
         Parameter(4, "ipv4_scope", 32, IPv4Address),
         Parameter(5, "ipv6_scope", 128, IPv6Address),
         Parameter(6, "any_ether_type", 1, bool),
+        Parameter(7, "priority", 3, int),
+        Parameter(8, "by_dscp", 1, bool),
     )
 
 
@@ -246,6 +250,15 @@ class Decapsulate(Action):
     ID: ClassVar[int] = 20387980
     NAME: ClassVar[str] = "FabricIngress.upf_uplink.decapsulate"
     PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "vrf", 16, VrfId),)
+
+
+@dataclass(frozen=True, slots=True)
+class Follow(Action):
+    """`FabricIngress.followed_flows.follow`."""
+
+    ID: ClassVar[int] = 30175135
+    NAME: ClassVar[str] = "FabricIngress.followed_flows.follow"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,13 +472,39 @@ class Watch(Action):
 
     depth: int
     delay: int
+    window: int
     interval: int
+    tolerance: int
     ID: ClassVar[int] = 20715598
     NAME: ClassVar[str] = "FabricEgress.congestion_watch.watch"
     PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
         Parameter(1, "depth", 32, int),
         Parameter(2, "delay", 32, int),
-        Parameter(3, "interval", 48, int),
+        Parameter(3, "window", 8, int),
+        Parameter(4, "interval", 48, int),
+        Parameter(5, "tolerance", 48, int),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTo(Action):
+    """`FabricEgress.reports.report_to`."""
+
+    node: int
+    dst_mac: MacAddress
+    src_mac: MacAddress
+    dst_addr: IPv4Address
+    src_addr: IPv4Address
+    dst_port: L4Port
+    ID: ClassVar[int] = 23001182
+    NAME: ClassVar[str] = "FabricEgress.reports.report_to"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(1, "node", 32, int),
+        Parameter(2, "dst_mac", 48, MacAddress),
+        Parameter(3, "src_mac", 48, MacAddress),
+        Parameter(4, "dst_addr", 32, IPv4Address),
+        Parameter(5, "src_addr", 32, IPv4Address),
+        Parameter(6, "dst_port", 16, L4Port),
     )
 
 
@@ -739,6 +778,68 @@ class UpfUplinkSessions(TableEntry):
     HAS_PRIORITY: ClassVar[bool] = False
     HAS_SELECTOR: ClassVar[bool] = False
     HAS_COUNTER: ClassVar[bool] = True
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class FollowedIpv4(TableEntry):
+    """`FabricIngress.followed_flows.followed_ipv4`, 256 entries."""
+
+    vrf: VrfId
+    src_addr: Ternary[IPv4Address] | None
+    dst_addr: Ternary[IPv4Address] | None
+    protocol: Ternary[IpProtocol] | None
+    src_port: Ternary[L4Port] | None
+    dst_port: Ternary[L4Port] | None
+    priority: int
+    action: Follow
+    TABLE_ID: ClassVar[int] = 38530181
+    TABLE_NAME: ClassVar[str] = "FabricIngress.followed_flows.followed_ipv4"
+    SIZE: ClassVar[int] = 256
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vrf", 16, "exact", VrfId),
+        MatchField(2, "src_addr", 32, "ternary", IPv4Address),
+        MatchField(3, "dst_addr", 32, "ternary", IPv4Address),
+        MatchField(4, "protocol", 8, "ternary", IpProtocol),
+        MatchField(5, "src_port", 16, "ternary", L4Port),
+        MatchField(6, "dst_port", 16, "ternary", L4Port),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {Follow.ID: Follow}
+    HAS_PRIORITY: ClassVar[bool] = True
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class FollowedIpv6(TableEntry):
+    """`FabricIngress.followed_flows.followed_ipv6`, 256 entries."""
+
+    vrf: VrfId
+    src_addr: Ternary[IPv6Address] | None
+    dst_addr: Ternary[IPv6Address] | None
+    protocol: Ternary[IpProtocol] | None
+    src_port: Ternary[L4Port] | None
+    dst_port: Ternary[L4Port] | None
+    priority: int
+    action: Follow
+    TABLE_ID: ClassVar[int] = 44232503
+    TABLE_NAME: ClassVar[str] = "FabricIngress.followed_flows.followed_ipv6"
+    SIZE: ClassVar[int] = 256
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vrf", 16, "exact", VrfId),
+        MatchField(2, "src_addr", 128, "ternary", IPv6Address),
+        MatchField(3, "dst_addr", 128, "ternary", IPv6Address),
+        MatchField(4, "protocol", 8, "ternary", IpProtocol),
+        MatchField(5, "src_port", 16, "ternary", L4Port),
+        MatchField(6, "dst_port", 16, "ternary", L4Port),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {Follow.ID: Follow}
+    HAS_PRIORITY: ClassVar[bool] = True
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
     HAS_METER: ClassVar[bool] = False
     HAS_IDLE_TIMEOUT: ClassVar[bool] = False
 
@@ -1044,6 +1145,24 @@ class CongestionWatch(TableEntry):
     HAS_IDLE_TIMEOUT: ClassVar[bool] = False
 
 
+@dataclass(frozen=True)
+class ReportDestinations(TableEntry):
+    """`FabricEgress.reports.report_destinations`, 16 entries."""
+
+    egress_port: Port
+    action: ReportTo
+    TABLE_ID: ClassVar[int] = 39110290
+    TABLE_NAME: ClassVar[str] = "FabricEgress.reports.report_destinations"
+    SIZE: ClassVar[int] = 16
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (MatchField(1, "egress_port", 9, "exact", Port),)
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {ReportTo.ID: ReportTo}
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
 @dataclass(frozen=True, slots=True)
 class IngressDrops(CounterCell):
     """A cell of `FabricIngress.ingress_drops`, which has 16,384."""
@@ -1060,6 +1179,15 @@ class EgressDrops(CounterCell):
     COUNTER_ID: ClassVar[int] = 315799405
     COUNTER_NAME: ClassVar[str] = "FabricEgress.egress_drops"
     SIZE: ClassVar[int] = 16384
+
+
+@dataclass(frozen=True, slots=True)
+class QueueWaits(CounterCell):
+    """A cell of `FabricEgress.congestion_watch.queue_waits`, which has 65,536."""
+
+    COUNTER_ID: ClassVar[int] = 311897109
+    COUNTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.queue_waits"
+    SIZE: ClassVar[int] = 65536
 
 
 @dataclass(frozen=True)
@@ -1107,47 +1235,421 @@ class FloodPolicerDue(RegisterCell):
 
 
 @dataclass(frozen=True)
-class LastReport(RegisterCell):
-    """A cell of `FabricEgress.congestion_watch.last_report`, which has 4,096."""
+class FabricIngressDropWatchPolicerDue(RegisterCell):
+    """A cell of `FabricIngress.drop_watch.policer.due`, which has 16,384."""
 
     value: int
-    REGISTER_ID: ClassVar[int] = 369607928
-    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.last_report"
-    SIZE: ClassVar[int] = 4096
+    REGISTER_ID: ClassVar[int] = 382582052
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.drop_watch.policer.due"
+    SIZE: ClassVar[int] = 16384
     TYPE: ClassVar[DataType] = Bits(48)
 
 
-@dataclass(frozen=True, slots=True)
-class CongestionReport(DigestMessage):
-    """The digest `congestion_report_t`."""
+@dataclass(frozen=True)
+class FabricIngressDropWatchSwitchPolicerDue(RegisterCell):
+    """A cell of `FabricIngress.drop_watch.switch_policer.due`, which has 1."""
 
-    port: Port
-    queue: int
-    depth: int
-    delay: int
-    timestamp: int
-    protocol: IpProtocol
-    ipv4_src: IPv4Address
-    ipv4_dst: IPv4Address
-    ipv6_src: IPv6Address
-    ipv6_dst: IPv6Address
-    src_port: L4Port
-    dst_port: L4Port
-    DIGEST_ID: ClassVar[int] = 386273065
-    FIELDS: ClassVar[tuple[DataField, ...]] = (
-        DataField("port", Bits(9, Port)),
-        DataField("queue", Bits(8)),
-        DataField("depth", Bits(32)),
-        DataField("delay", Bits(32)),
-        DataField("timestamp", Bits(48)),
-        DataField("protocol", Bits(8, IpProtocol)),
-        DataField("ipv4_src", Bits(32, IPv4Address)),
-        DataField("ipv4_dst", Bits(32, IPv4Address)),
-        DataField("ipv6_src", Bits(128, IPv6Address)),
-        DataField("ipv6_dst", Bits(128, IPv6Address)),
-        DataField("src_port", Bits(16, L4Port)),
-        DataField("dst_port", Bits(16, L4Port)),
-    )
+    value: int
+    REGISTER_ID: ClassVar[int] = 369936347
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.drop_watch.switch_policer.due"
+    SIZE: ClassVar[int] = 1
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class FabricIngressDropWatchUnreported(RegisterCell):
+    """A cell of `FabricIngress.drop_watch.unreported`, which has 16,384."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 370851090
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.drop_watch.unreported"
+    SIZE: ClassVar[int] = 16384
+    TYPE: ClassVar[DataType] = Bits(32)
+
+
+@dataclass(frozen=True)
+class CongestionWatchUnreported(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.unreported`, which has 4,096."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 383825275
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.unreported"
+    SIZE: ClassVar[int] = 4096
+    TYPE: ClassVar[DataType] = Bits(32)
+
+
+@dataclass(frozen=True)
+class ReportedFlows(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.reported_flows`, which has 4,096."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 381478684
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.reported_flows"
+    SIZE: ClassVar[int] = 4096
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class CongestionWatchDue(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.due`, which has 8,192."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 374306987
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.due"
+    SIZE: ClassVar[int] = 8192
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class Row10(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.row_1_0`, which has 2,048."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 375068994
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.row_1_0"
+    SIZE: ClassVar[int] = 2048
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Row11(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.row_1_1`, which has 2,048."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 374599475
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.row_1_1"
+    SIZE: ClassVar[int] = 2048
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Row12(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.row_1_2`, which has 2,048."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 379175871
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.row_1_2"
+    SIZE: ClassVar[int] = 2048
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Row13(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.row_1_3`, which has 2,048."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 385208438
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.row_1_3"
+    SIZE: ClassVar[int] = 2048
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Row14(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.row_1_4`, which has 2,048."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 372520179
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.row_1_4"
+    SIZE: ClassVar[int] = 2048
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Row15(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.row_1_5`, which has 2,048."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 378640817
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.row_1_5"
+    SIZE: ClassVar[int] = 2048
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Row16(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.row_1_6`, which has 2,048."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 384105556
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.row_1_6"
+    SIZE: ClassVar[int] = 2048
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Row17(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.row_1_7`, which has 2,048."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 383495269
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.row_1_7"
+    SIZE: ClassVar[int] = 2048
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Row20(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.row_2_0`, which has 2,048."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 369955071
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.row_2_0"
+    SIZE: ClassVar[int] = 2048
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Row21(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.row_2_1`, which has 2,048."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 374001021
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.row_2_1"
+    SIZE: ClassVar[int] = 2048
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Row22(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.row_2_2`, which has 2,048."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 378133496
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.row_2_2"
+    SIZE: ClassVar[int] = 2048
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Row23(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.row_2_3`, which has 2,048."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 382448764
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.row_2_3"
+    SIZE: ClassVar[int] = 2048
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Row24(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.row_2_4`, which has 2,048."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 369459953
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.row_2_4"
+    SIZE: ClassVar[int] = 2048
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Row25(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.row_2_5`, which has 2,048."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 373391207
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.row_2_5"
+    SIZE: ClassVar[int] = 2048
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Row26(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.row_2_6`, which has 2,048."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 370459919
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.row_2_6"
+    SIZE: ClassVar[int] = 2048
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Row27(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.row_2_7`, which has 2,048."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 374481290
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.row_2_7"
+    SIZE: ClassVar[int] = 2048
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Queue0(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.queue_0`, which has 4,096."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 376238125
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.queue_0"
+    SIZE: ClassVar[int] = 4096
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Queue1(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.queue_1`, which has 4,096."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 377301071
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.queue_1"
+    SIZE: ClassVar[int] = 4096
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Queue2(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.queue_2`, which has 4,096."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 384421160
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.queue_2"
+    SIZE: ClassVar[int] = 4096
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Queue3(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.queue_3`, which has 4,096."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 371188116
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.queue_3"
+    SIZE: ClassVar[int] = 4096
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Queue4(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.queue_4`, which has 4,096."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 374113775
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.queue_4"
+    SIZE: ClassVar[int] = 4096
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Queue5(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.queue_5`, which has 4,096."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 382083810
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.queue_5"
+    SIZE: ClassVar[int] = 4096
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Queue6(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.queue_6`, which has 4,096."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 385861461
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.queue_6"
+    SIZE: ClassVar[int] = 4096
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Queue7(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.culprits.queue_7`, which has 4,096."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 373488603
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.culprits.queue_7"
+    SIZE: ClassVar[int] = 4096
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Told(RegisterCell):
+    """A cell of `FabricEgress.postcards.told`, which has 1,024."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 372703214
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.postcards.told"
+    SIZE: ClassVar[int] = 1024
+    TYPE: ClassVar[DataType] = Bits(64)
+
+
+@dataclass(frozen=True)
+class Untold(RegisterCell):
+    """A cell of `FabricEgress.postcards.untold`, which has 1,024."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 384744450
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.postcards.untold"
+    SIZE: ClassVar[int] = 1024
+    TYPE: ClassVar[DataType] = Bits(32)
+
+
+@dataclass(frozen=True)
+class FlowPolicerDue(RegisterCell):
+    """A cell of `FabricEgress.postcards.flow_policer.due`, which has 1,024."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 374623910
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.postcards.flow_policer.due"
+    SIZE: ClassVar[int] = 1024
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class PostcardsSwitchPolicerDue(RegisterCell):
+    """A cell of `FabricEgress.postcards.switch_policer.due`, which has 1."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 377859720
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.postcards.switch_policer.due"
+    SIZE: ClassVar[int] = 1
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class FabricEgressDropWatchPolicerDue(RegisterCell):
+    """A cell of `FabricEgress.drop_watch.policer.due`, which has 16,384."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 378338063
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.drop_watch.policer.due"
+    SIZE: ClassVar[int] = 16384
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class FabricEgressDropWatchSwitchPolicerDue(RegisterCell):
+    """A cell of `FabricEgress.drop_watch.switch_policer.due`, which has 1."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 375871944
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.drop_watch.switch_policer.due"
+    SIZE: ClassVar[int] = 1
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class FabricEgressDropWatchUnreported(RegisterCell):
+    """A cell of `FabricEgress.drop_watch.unreported`, which has 16,384."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 382259830
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.drop_watch.unreported"
+    SIZE: ClassVar[int] = 16384
+    TYPE: ClassVar[DataType] = Bits(32)
+
+
+@dataclass(frozen=True)
+class Sequence(RegisterCell):
+    """A cell of `FabricEgress.reports.sequence`, which has 4."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 382008396
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.reports.sequence"
+    SIZE: ClassVar[int] = 4
+    TYPE: ClassVar[DataType] = Bits(32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -1200,6 +1702,8 @@ BINDINGS = Bindings.of(
         HealthReplies,
         UpfInterfaces,
         UpfUplinkSessions,
+        FollowedIpv4,
+        FollowedIpv6,
         VirtualIps,
         FirewallIpv4,
         FirewallIpv6,
@@ -1212,10 +1716,54 @@ BINDINGS = Bindings.of(
         EgressVlan,
         VirtualIpReplies,
         CongestionWatch,
+        ReportDestinations,
     ),
-    digests=(CongestionReport, HostSeen),
-    counters=(IngressDrops, EgressDrops),
-    registers=(ProbePolicerDue, ReportPolicerDue, ReplyPolicerDue, FloodPolicerDue, LastReport),
+    digests=(HostSeen,),
+    counters=(IngressDrops, EgressDrops, QueueWaits),
+    registers=(
+        ProbePolicerDue,
+        ReportPolicerDue,
+        ReplyPolicerDue,
+        FloodPolicerDue,
+        FabricIngressDropWatchPolicerDue,
+        FabricIngressDropWatchSwitchPolicerDue,
+        FabricIngressDropWatchUnreported,
+        CongestionWatchUnreported,
+        ReportedFlows,
+        CongestionWatchDue,
+        Row10,
+        Row11,
+        Row12,
+        Row13,
+        Row14,
+        Row15,
+        Row16,
+        Row17,
+        Row20,
+        Row21,
+        Row22,
+        Row23,
+        Row24,
+        Row25,
+        Row26,
+        Row27,
+        Queue0,
+        Queue1,
+        Queue2,
+        Queue3,
+        Queue4,
+        Queue5,
+        Queue6,
+        Queue7,
+        Told,
+        Untold,
+        FlowPolicerDue,
+        PostcardsSwitchPolicerDue,
+        FabricEgressDropWatchPolicerDue,
+        FabricEgressDropWatchSwitchPolicerDue,
+        FabricEgressDropWatchUnreported,
+        Sequence,
+    ),
     packet_in=PacketInMetadata,
     packet_out=PacketOutMetadata,
 )

@@ -22,19 +22,21 @@ class Watched:
     """What is compiled again."""
 
     program: Path
-    include: Sequence[Path] = ()
-    define: Sequence[str] = ()
+    include: Sequence[Path]
+    define: Sequence[str]
+    sources: SourceWatch
+    """From before the program was first compiled: what is saved from then on counts."""
 
 
 async def follow(server: SoftSwitchServer, watched: Watched) -> None:
-    """Compile and run the program whenever one of its sources changes, until cancelled.
+    """Compile and run the program whenever one of its sources has changed since it was first compiled, until
+    cancelled.
 
     What does not compile, or is refused, leaves the program that runs; the log says so.
     """
-    sources = await asyncio.to_thread(SourceWatch, watched.program, watched.include)
     while True:
         await asyncio.sleep(INTERVAL)
-        if await asyncio.to_thread(sources.changed):
+        if await asyncio.to_thread(watched.sources.changed):
             await _push(server, watched)
 
 

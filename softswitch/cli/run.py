@@ -13,6 +13,7 @@ import typer
 from finsy.proto import p4r
 
 from p4fabric.pipelines.p4c import CompileError, is_p4_file
+from p4fabric.pipelines.watch import SourceWatch
 from p4fabric.softswitch.cli.follow import Watched
 from p4fabric.softswitch.cli.interrupt import ends_at_once
 from p4fabric.softswitch.cli.options import Define, Include
@@ -172,7 +173,7 @@ def run(
 def _watched(pipeline: Path | None, include: Sequence[Path], define: Sequence[str]) -> Watched:
     if pipeline is None or not is_p4_file(pipeline):
         raise BadOption("--watch is for P4 source: --pipeline x.p4")
-    return Watched(pipeline, include, define)
+    return Watched(pipeline, include, define, SourceWatch(pipeline, include))
 
 
 def _config(

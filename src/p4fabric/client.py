@@ -75,6 +75,7 @@ from p4fabric.controller.documents.preview import PreviewDocument
 from p4fabric.controller.documents.problems import FieldProblem, Problem
 from p4fabric.controller.documents.status import FabricStatusDocument, FindingDocument
 from p4fabric.controller.documents.telemetry import TelemetryDocument
+from p4fabric.controller.documents.upf import UpfAssociationDocument, UpfSessionDocument
 from p4fabric.controller.intents import KINDS
 from p4fabric.controller.intents import IntentDocument as Intent
 from p4fabric.controller.intents.errors import IntentError
@@ -82,6 +83,7 @@ from p4fabric.controller.intents.kinds.firewall import FirewallPolicy
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.service import Service
 from p4fabric.controller.intents.kinds.upf import UpfSession
+from p4fabric.controller.intents.kinds.upf_node import Upf
 from p4fabric.controller.intents.kinds.watch import TelemetryWatch
 from p4fabric.controller.names import IntentKey
 from p4fabric.controller.principals import Role
@@ -161,7 +163,10 @@ __all__ = [
     "TopDocument",
     "Unauthenticated",
     "UnexpectedAnswer",
+    "Upf",
+    "UpfAssociationDocument",
     "UpfSession",
+    "UpfSessionDocument",
     "WaitTimeout",
     "WatchedQueueDocument",
     "Writable",

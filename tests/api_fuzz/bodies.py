@@ -11,7 +11,7 @@ from typing import Any
 
 __all__ = ["KINDS", "body"]
 
-KINDS = ("Network", "FirewallPolicy", "Service", "UpfSession", "TelemetryWatch", "Nope")
+KINDS = ("Network", "FirewallPolicy", "Service", "UpfSession", "Upf", "TelemetryWatch", "Nope")
 INTENTS: tuple[dict[str, Any], ...] = (
     {
         "kind": "Network",

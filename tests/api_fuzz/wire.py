@@ -16,7 +16,7 @@ from tests.api_fuzz.world import INTENTS, ROLES, Fault, Fuzzed
 
 __all__ = ["Nonsense", "exchange", "send_nonsense", "watch"]
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds in which the controller must answer or close."""
 _ENDINGS = ("read", "stop sending", "reset")
 _STREAMS = (

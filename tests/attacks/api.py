@@ -125,7 +125,7 @@ def read_answer(connection: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + content
 
 
-def until(wanted: Callable[[], Any], seconds: float = 20) -> Any:
+def until(wanted: Callable[[], Any], seconds: float = 60) -> Any:
     """Wait until something is true."""
     deadline = time.monotonic() + seconds
     while not (found := wanted()):

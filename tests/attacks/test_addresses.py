@@ -12,6 +12,7 @@ from tests.fabric.api.conftest import Served, configured, controller
 from tests.unit.compiler.world import ACCESS, CLIENTS, DATA, POLICY, SERVERS, UE, WEB, intent
 
 HOSTS, SUBNETS, ROUTES, RULES = "a host's address", "a subnet", "a routed prefix", "a rule's prefix"
+SMFS = "an SMF's address"
 BAD: dict[str, tuple[str, ...]] = {
     HOSTS: (
         "0.0.0.0", "0.0.0.1", "127.0.0.1", "169.254.1.1", "224.0.0.1", "240.0.0.1", "255.255.255.255",
@@ -27,6 +28,7 @@ BAD: dict[str, tuple[str, ...]] = {
         "::ffff:0:0/96", "::ffff:10.0.1.0/120", "fe80::/64", "ff00::/8",
     ),
     RULES: ("::ffff:0:0/96", "::ffff:10.0.1.0/120"),
+    SMFS: ("0.0.0.0", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::1", "2001:db8::1"),
 }  # fmt: skip
 NETWORK = intent(
     "Network",
@@ -39,7 +41,16 @@ NETWORK = intent(
     routes=[{"prefix": "10.70.0.0/16", "via": "10.0.7.7"}],
 )
 RULE = {"name": "r", "action": "deny", "from": {"cidr": "10.0.1.0/24"}, "to": {"cidr": "10.0.2.0/24"}}
+FOLLOWED = intent("TelemetryWatch", "flows", flows=[{"from": "10.0.1.0/24", "to": "10.0.2.0/24"}])
 RULED = intent("FirewallPolicy", "rules", rules=[RULE])
+UPF = intent(
+    "Upf",
+    "edge",
+    smfs=["10.0.9.4"],
+    accessNetwork="access",
+    n3Address="10.0.3.3",
+    dataNetworks=[{"dnn": "internet", "network": "data", "uePools": ["10.46.0.0/16"]}],
+)
 FIELDS: list[tuple[str, str, str, dict[str, Any], list[str | int]]] = [
     ("Network", "spec.subnets", SUBNETS, NETWORK, ["subnets", 0]),
     ("Network", "spec.gateways", HOSTS, NETWORK, ["gateways", 0]),
@@ -48,8 +59,13 @@ FIELDS: list[tuple[str, str, str, dict[str, Any], list[str | int]]] = [
     ("Network", "spec.routes.via", HOSTS, NETWORK, ["routes", 0, "via"]),
     ("FirewallPolicy", "spec.rules.from.cidr", RULES, RULED, ["rules", 0, "from", "cidr"]),
     ("FirewallPolicy", "spec.rules.to.cidr", RULES, RULED, ["rules", 0, "to", "cidr"]),
+    ("TelemetryWatch", "spec.flows.from", RULES, FOLLOWED, ["flows", 0, "from"]),
+    ("TelemetryWatch", "spec.flows.to", RULES, FOLLOWED, ["flows", 0, "to"]),
     ("Service", "spec.virtualIp", HOSTS, WEB, ["virtualIp"]),
     ("Service", "spec.pool.address", HOSTS, WEB, ["pool", 0, "address"]),
+    ("Upf", "spec.smfs", SMFS, UPF, ["smfs", 0]),
+    ("Upf", "spec.n3Address", HOSTS, UPF, ["n3Address"]),
+    ("Upf", "spec.dataNetworks.uePools", SUBNETS, UPF, ["dataNetworks", 0, "uePools", 0]),
     ("UpfSession", "spec.n3Address", HOSTS, UE, ["n3Address"]),
     ("UpfSession", "spec.gnbAddress", HOSTS, UE, ["gnbAddress"]),
     ("UpfSession", "spec.ueAddress", HOSTS, UE, ["ueAddress"]),
@@ -91,7 +107,7 @@ async def test_no_field_takes_an_address_that_no_host_has_and_all_say_why(
 
 async def test_the_documents_are_accepted_as_they_are(tmp_path: Path) -> None:
     async with controller(configured(tmp_path)) as served:
-        for document in (WORLD, NETWORK, RULED, POLICY, WEB, UE):
+        for document in (WORLD, NETWORK, RULED, FOLLOWED, POLICY, WEB, UE, UPF):
             assert await post(served, document, False) == (200, [])
 
 

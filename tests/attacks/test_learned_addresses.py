@@ -60,7 +60,7 @@ def heard(wired: Wired, port: int) -> bool:
             return found
 
 
-async def until_the_mule_is_followed(wired: Wired, seconds: float = 10) -> None:
+async def until_the_mule_is_followed(wired: Wired, seconds: float = 60) -> None:
     """A host speaks for the first time; soon what is for it is not flooded any more, for it has entries."""
     async with asyncio.timeout(seconds):
         while True:

@@ -184,8 +184,8 @@ async def test_a_new_pipeline_does_not_empty_a_switch_for_a_store_that_knows_not
     await fill(tmp_path, wire)
     of = Pipeline.of
 
-    def of_next_version(*arguments: Any) -> Pipeline:
-        pipeline = of(*arguments)
+    def of_next_version(*arguments: Any, **named: Any) -> Pipeline:
+        pipeline = of(*arguments, **named)
         pipeline.config.cookie.cookie ^= 1
         return pipeline
 

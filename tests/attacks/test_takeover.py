@@ -140,7 +140,7 @@ class Watched:
     def heard(self, kind: type) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
 
-    async def until_heard(self, kind: type, seconds: float = 30) -> Any:
+    async def until_heard(self, kind: type, seconds: float = 60) -> Any:
         return (await self.served.until(lambda: self.heard(kind), seconds))[0]
 
     def turned_away(self) -> list[tuple[Location, PortRef]]:
@@ -284,7 +284,7 @@ async def test_a_silent_host_is_known_while_it_answers_and_forgotten_when_it_doe
         await victim_speaks(wired, found)
         # Only answers to these questions keep it known: a silent host is forgotten after four of them.
         asked = 0
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while asked < 6:
                 frames = wired.frames(1)
                 asked += sum((frame.src, frame.dst) == (str(ROUTER_MAC), VICTIM) for frame in frames)

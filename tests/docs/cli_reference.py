@@ -137,7 +137,9 @@ def _command(path: str, info: CommandInfo, level: int) -> Iterator[str]:
     text = inspect.cleandoc(info.help or info.callback.__doc__ or "")
     yield f"{'#' * level} `{path}`\n\n{text}\n"
     if path == _LAB:
-        yield f"```text\n{_lab_help()}```\n"
+        yield f"```text\n{_lab_help('lab.py')}```\n"
+        yield f"{'#' * (level + 1)} `{path} congestion`\n"
+        yield f"```text\n{_lab_help('congestion.py')}```\n"
         return
     arguments, options, usage = [], [], [path]
     for name, annotation, declared, default in _parameters(info.callback):
@@ -160,9 +162,9 @@ def _command(path: str, info: CommandInfo, level: int) -> Iterator[str]:
         yield "\n".join(["| option | default | |", "| --- | --- | --- |", *options]) + "\n"
 
 
-def _lab_help() -> str:
+def _lab_help(program: str) -> str:
     environment = {**os.environ, "COLUMNS": "100"}
-    asked = ["/usr/bin/python3", "mininet/lab.py", "--help"]
+    asked = ["/usr/bin/python3", f"mininet/{program}", "--help"]
     return subprocess.run(asked, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
 
 

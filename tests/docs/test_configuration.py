@@ -21,17 +21,19 @@ from p4fabric.controller.config import (
     FabricConfig,
     HostsConfig,
     LogConfig,
+    N4Config,
     StoreConfig,
     TablesConfig,
     TelemetryConfig,
 )
-from p4fabric.controller.switch_config import SwitchConfig, TlsConfig
+from p4fabric.controller.switch_config import ReportPathConfig, SwitchConfig, TlsConfig
 from p4fabric.controller.telemetry_config import IncidentsConfig, IpfixConfig, ReportsConfig
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/configuration.md").read_text()
 SECTIONS: dict[str, type[BaseModel]] = {
     "switches": SwitchConfig,
     "switches.tls": TlsConfig,
+    "switches.reports": ReportPathConfig,
     "api": ApiConfig,
     "api.tls": ApiTlsConfig,
     "api.clients": ClientConfig,
@@ -47,6 +49,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "telemetry.incidents": IncidentsConfig,
     "telemetry.ipfix": IpfixConfig,
     "log": LogConfig,
+    "n4": N4Config,
 }
 
 
@@ -93,10 +96,11 @@ def test_every_section_is_documented() -> None:
     assert "\n## links\n" in PAGE  # a list of pairs, without keys
 
 
-def test_the_example_is_a_configuration() -> None:
-    (example,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    config = FabricConfig.read(yaml.safe_load(example), Path("/etc/p4fabric/fabric.yaml"))
-    assert [switch.name for switch in config.switches] == ["leaf1", "spine1"]
+def test_the_examples_are_configurations() -> None:
+    examples = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    configs = [FabricConfig.read(yaml.safe_load(one), Path("/etc/p4fabric/fabric.yaml")) for one in examples]
+    named = [[switch.name for switch in config.switches] for config in configs]
+    assert named == [["leaf1", "spine1"], ["leaf1"]]
 
 
 def test_the_examples_of_giving_access_are_configurations() -> None:

@@ -33,7 +33,7 @@ class Script:
         """What it has printed."""
         return self._output.read_text()
 
-    def until(self, holds: Callable[[], Any], seconds: float = 30) -> None:
+    def until(self, holds: Callable[[], Any], seconds: float = 60) -> None:
         """Wait until something holds, which it brings about."""
         deadline = time.monotonic() + seconds
         while not holds():
@@ -56,7 +56,7 @@ class Script:
 
         self.until(there)
 
-    def finish(self, seconds: float = 30) -> str:
+    def finish(self, seconds: float = 60) -> str:
         """Wait for its end; its output."""
         assert self.process.wait(seconds) == 0, self.output
         return self.output
@@ -72,7 +72,7 @@ class Script:
             raise
 
 
-def exchange(switch: SoftSwitch, port: int, frame: SupportsBytes, seconds: float = 10) -> tuple[int, Ether]:
+def exchange(switch: SoftSwitch, port: int, frame: SupportsBytes, seconds: float = 60) -> tuple[int, Ether]:
     """Send a frame; what comes back by way of the controller, as port and frame."""
     found = switch.send(port, frame)
     deadline = time.monotonic() + seconds

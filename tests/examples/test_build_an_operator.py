@@ -82,6 +82,9 @@ def test_what_the_guide_says_is_what_happens(tmp_path: Path) -> None:
         for part in (
             '{"state": "active", "reasons": []}',
             "there  delivered: leaves the fabric at leaf1:",
-            "IntentDeleted        Service/acme/web",
         ):
             assert part in said, said
+        # The operator may be quicker than the switches: then it never was gone from all of them.
+        assert re.search(r"IntentDeleted +Service/acme/web|Service/acme/web generation 1 deleting", said), (
+            said
+        )

@@ -23,7 +23,7 @@ SERVERS = ["10.0.2.11", "10.0.2.12", "10.0.2.13"]
 NETWORKS = list(yaml.safe_load_all((EXAMPLES / "operator/networks.yaml").read_text()))
 
 
-def until(wanted: Callable[[], Any], seconds: float = 40) -> Any:
+def until(wanted: Callable[[], Any], seconds: float = 60) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := wanted()):
         assert time.monotonic() < deadline, "it did not come in time"

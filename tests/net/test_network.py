@@ -25,7 +25,7 @@ pytestmark = pytest.mark.root
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLE = REPOSITORY / "examples" / "networks" / "two-routers"
 PANEL = REPOSITORY / "examples" / "first-program" / "patch_panel.json"
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds, on a busy machine."""
 
 

@@ -78,7 +78,7 @@ def test_a_newcomer_gets_packets_through_a_program(checkout: Path, p4runtime_she
         )
     try:
         ask(shell, write_table)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while "5 received" not in (said := run(f"{ping.strip()} || true", checkout)):
             assert time.monotonic() < deadline, said + output.read_text()
         ask(shell, read_counter)

@@ -6,7 +6,7 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from tests.fabric.failures.bed import FabricBed
-from tests.ui.conftest import WATCH, WATCHED, go, sign_in
+from tests.ui.conftest import SECONDS, WATCH, WATCHED, go, sign_in
 from tests.ui.reporter import Reporter, limit
 
 BURST = [*range(0, 64, 2), *range(64, 0, -2)]
@@ -147,7 +147,9 @@ def test_what_mattered_most_is_listed(page: Page, reporter: Reporter) -> None:
 
 
 def test_a_tenant_sees_incidents_without_learning_why_there_are_none(stranger: Page, bed: FabricBed) -> None:
-    with httpx.Client(base_url=bed.url, headers={"Authorization": f"Bearer {bed.token}"}) as http:
+    with httpx.Client(
+        base_url=bed.url, timeout=SECONDS, headers={"Authorization": f"Bearer {bed.token}"}
+    ) as http:
         wanted = {"name": "initech-page", "role": "tenant", "tenant": "initech"}
         made = http.post("/api/v1/tokens", json=wanted).json()
     sign_in(stranger, made["token"])

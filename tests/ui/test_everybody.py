@@ -43,10 +43,22 @@ def test_texts_stand_out_from_their_ground(page: Page, scheme: str) -> None:
     for view in ("map", "switches/leaf1", "telemetry"):
         go(page, view)
         expect(page.locator("main .badge, main .node").first).to_be_visible()
+        page.evaluate(EVERY_KEY)
         assert page.evaluate(CONTRASTS) == []
     ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     assert ground == ("rgb(16, 21, 28)" if scheme == "dark" else "rgb(255, 255, 255)")
 
+
+EVERY_KEY = """() => {
+  const legend = document.querySelector("main").appendChild(document.createElement("p"));
+  legend.className = "legend";
+  for (const name of ["cool", "warm", "hot", "burning", "plain", "gone", "half"]) {
+    const key = legend.appendChild(document.createElement("span"));
+    key.className = `key ${name}`;
+    key.textContent = name;
+  }
+}"""
+"""A map's legend has these by what is known of links just then."""
 
 CONTRASTS = """() => {
   const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);

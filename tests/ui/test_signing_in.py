@@ -6,7 +6,7 @@ import httpx
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.fabric.failures.bed import FabricBed
-from tests.ui.conftest import sign_in
+from tests.ui.conftest import SECONDS, sign_in
 
 WRONG = "wrong-" * 8
 
@@ -55,7 +55,9 @@ def test_signing_out_forgets_the_token_and_all_that_was_shown(page: Page) -> Non
 
 
 def test_a_token_that_is_revoked_ends_the_session_at_once(stranger: Page, bed: FabricBed) -> None:
-    with httpx.Client(base_url=bed.url, headers={"Authorization": f"Bearer {bed.token}"}) as http:
+    with httpx.Client(
+        base_url=bed.url, timeout=SECONDS, headers={"Authorization": f"Bearer {bed.token}"}
+    ) as http:
         made = http.post("/api/v1/tokens", json={"name": "guest", "role": "reader"}).json()
         sign_in(stranger, made["token"])
         expect(stranger.get_by_text("guest (reader)")).to_be_visible()
@@ -67,7 +69,9 @@ def test_a_token_that_is_revoked_ends_the_session_at_once(stranger: Page, bed: F
 
 
 def test_a_tenant_sees_its_own_views_only(stranger: Page, bed: FabricBed) -> None:
-    with httpx.Client(base_url=bed.url, headers={"Authorization": f"Bearer {bed.token}"}) as http:
+    with httpx.Client(
+        base_url=bed.url, timeout=SECONDS, headers={"Authorization": f"Bearer {bed.token}"}
+    ) as http:
         wanted = {"name": "globex-page", "role": "tenant", "tenant": "globex"}
         made = http.post("/api/v1/tokens", json=wanted).json()
     sign_in(stranger, made["token"])

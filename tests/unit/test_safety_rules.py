@@ -56,7 +56,7 @@ def route(action: b.RouteTo | b.Unreachable, length: int = 32) -> b.RoutingIpv4:
             b.VirtualIps(VRF, ADDRESS, TCP, WEB, (Weighted(b.ToServer(OTHER, L4Port(8080))),)),
             [(b.VirtualIpReplies.TABLE_ID, 3, int(OTHER), 6, 8080, 0)],
         ),
-        (b.CongestionWatch(Port(1), b.Watch(1, 1, 1)), [("clone_session", 510)]),
+        (b.CongestionWatch(Port(1), b.Watch(1, 1, 1, 1, 0)), [("clone_session", 510)]),
     ],
 )
 def test_an_entry_refers_to_what_it_names(entity: Entity, keys: list[object]) -> None:

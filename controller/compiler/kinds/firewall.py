@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 from itertools import product
 
-from p4fabric.controller.compiler.entries import TRANSPORTS, EntityLists
+from p4fabric.controller.compiler.entries import PROTOCOLS, EntityLists, ipv4_match, ipv6_match
 from p4fabric.controller.compiler.meaning import meaning
 from p4fabric.controller.compiler.output import CounterSource, Output
 from p4fabric.controller.compiler.view import FabricView
@@ -20,14 +19,13 @@ from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.names import IntentKey, SwitchName
 from p4fabric.pipelines.entities import Ternary
 from p4fabric.pipelines.fabric import bindings as b
-from p4fabric.pipelines.values import IpProtocol, IPv4Address, IPv6Address, L4Port, VrfId
+from p4fabric.pipelines.values import IpProtocol, L4Port, VrfId
 
 __all__ = ["FirewallPart", "Sides", "compile_firewall", "port_matches"]
 
 Sides = tuple[tuple[IpPrefix, ...] | None, tuple[IpPrefix, ...] | None]
 """Source and destination prefixes of a rule; None is any address of any family."""
 
-_PROTOCOLS = {4: {**TRANSPORTS, "icmp": IpProtocol(1)}, 6: {**TRANSPORTS, "icmp": IpProtocol(58)}}
 _ACK, _RST = 0x10, 0x04
 _Seen = tuple[Ternary[L4Port] | None, Ternary[int] | None, Ternary[bool] | None]
 """Ports, flags, and whether they can be read."""
@@ -98,35 +96,22 @@ def _ways(
         sources, destinations = (_of_family(side, version) for side in sides)
         protocol = None
         if rule.protocol is not None:
-            protocol = Ternary.exact(_PROTOCOLS[version][rule.protocol], IpProtocol.BITS)
+            protocol = Ternary.exact(PROTOCOLS[version][rule.protocol], IpProtocol.BITS)
         for source, destination, (port, flag, fragment) in product(sources, destinations, seen):
             if version == 4:
                 yield b.FirewallIpv4(
-                    vrf, _ipv4(source), _ipv4(destination), protocol, None, port, flag, fragment, priority,
-                    b.AllowIpv4() if rule.action == "allow" else b.DenyIpv4(),
+                    vrf, ipv4_match(source), ipv4_match(destination), protocol, None, port, flag, fragment,
+                    priority, b.AllowIpv4() if rule.action == "allow" else b.DenyIpv4(),
                 )  # fmt: skip
             else:
                 yield b.FirewallIpv6(
-                    vrf, _ipv6(source), _ipv6(destination), protocol, None, port, flag, fragment, priority,
-                    b.AllowIpv6() if rule.action == "allow" else b.DenyIpv6(),
+                    vrf, ipv6_match(source), ipv6_match(destination), protocol, None, port, flag, fragment,
+                    priority, b.AllowIpv6() if rule.action == "allow" else b.DenyIpv6(),
                 )  # fmt: skip
 
 
 def _of_family(side: Sequence[IpPrefix] | None, version: int) -> list[IpPrefix | None]:
     return [None] if side is None else [prefix for prefix in side if prefix.version == version]
-
-
-def _ipv4(prefix: IpPrefix | None) -> Ternary[IPv4Address] | None:
-    """A prefix as a ternary match; the whole address space matches anything."""
-    if not isinstance(prefix, IPv4Network) or not prefix.prefixlen:
-        return None
-    return Ternary(prefix.network_address, int(prefix.netmask))
-
-
-def _ipv6(prefix: IpPrefix | None) -> Ternary[IPv6Address] | None:
-    if prefix is None or isinstance(prefix, IPv4Network) or not prefix.prefixlen:
-        return None
-    return Ternary(prefix.network_address, int(prefix.netmask))
 
 
 def port_matches(ports: PortRange) -> Iterator[Ternary[L4Port] | None]:

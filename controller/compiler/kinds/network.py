@@ -118,7 +118,16 @@ def _settings(part: NetworkPart) -> b.SetNetwork:
     ipv4_scope, ipv6_scope = scope_of(spec.subnets, 4), scope_of(spec.subnets, 6)
     assert isinstance(ipv4_scope, IPv4Address) and isinstance(ipv6_scope, IPv6Address)
     interval = _MICROSECONDS // spec.flood_rate
-    return b.SetNetwork(part.vrf, ROUTER_MAC, interval, ipv4_scope, ipv6_scope, not spec.subnets)
+    return b.SetNetwork(
+        part.vrf,
+        ROUTER_MAC,
+        interval,
+        ipv4_scope,
+        ipv6_scope,
+        not spec.subnets,
+        spec.priority,
+        spec.trust_dscp,
+    )
 
 
 def _way_in(attachment: Attachment, vlan: VlanId) -> b.PortVlan:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from p4fabric.controller.compiler.entries import EntityLists
+from p4fabric.controller.compiler.entries import PROTOCOLS, EntityLists, ipv4_match, ipv6_match
 from p4fabric.controller.compiler.meaning import meaning
 from p4fabric.controller.compiler.notes import not_part_of_fabric
 from p4fabric.controller.compiler.output import Output
 from p4fabric.controller.compiler.view import FabricView
-from p4fabric.controller.intents.kinds.watch import TelemetryWatch
+from p4fabric.controller.intents.kinds.watch import LONGEST_DELAY, FollowedFlow, TelemetryWatch, WatchSpec
 from p4fabric.controller.names import PortRef, SwitchName
-from p4fabric.controller.reasons import Reason
+from p4fabric.controller.reasons import Code, Reason
+from p4fabric.pipelines.entities import Ternary
 from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import IpProtocol, L4Port, VrfId
 
 __all__ = ["WatchPart", "compile_watch"]
 
@@ -30,6 +32,10 @@ class WatchPart:
     """Switches that it names and the fabric does not have."""
     lacking: tuple[Reason, ...] = ()
     """Ports that it names and their switches do not have."""
+    limits: tuple[Reason, ...] = ()
+    """What its switches cannot tell of their queues."""
+    flows: tuple[tuple[FollowedFlow, VrfId, tuple[SwitchName, ...]], ...] = ()
+    """What is followed: in which VRF, and where such packets enter."""
 
 
 @meaning(TelemetryWatch)
@@ -52,7 +58,24 @@ def watch(view: FabricView, intent: TelemetryWatch) -> Output:
         lacking = {port: lack for port, lack in lacking.items() if port.port not in found}
     absent = tuple(name for name in asked if name not in view.switches)
     notes = tuple(lack for _, lack in sorted(lacking.items()))
-    return compile_watch(WatchPart(intent, tuple(sorted(ports)), absent, notes))
+    limits = tuple(
+        Reason(Code.TARGET_LIMITS, f"{name}: {', '.join(view.switches[name].queue_limits)}", switch=name)
+        for name in sorted({port.switch for port in ports})
+        if view.switches[name].queue_limits
+    )
+    flows = tuple(
+        (flow, view.vrf(tenant), view.tenant_leaves(tenant))
+        for flow in spec.flows
+        for tenant in (intent.tenant_of(flow),)
+    )
+    return compile_watch(WatchPart(intent, tuple(sorted(ports)), absent, notes, limits, flows))
+
+
+def _window(spec: WatchSpec) -> int:
+    """The length of the windows that bytes are counted in, as the logarithm of microseconds: the shortest of
+    which seven last as long as a packet waits."""
+    longest = spec.longest_delay_microseconds or 4 * spec.queue_delay_microseconds
+    return ((min(longest, LONGEST_DELAY) + 6) // 7 - 1).bit_length()
 
 
 def _in_use(view: FabricView, switch: SwitchName) -> set[PortRef]:
@@ -61,13 +84,40 @@ def _in_use(view: FabricView, switch: SwitchName) -> set[PortRef]:
     return linked | {port for port in edge if view.lacks(port) is None}
 
 
+def _followed(flow: FollowedFlow, vrf: VrfId) -> b.FollowedIpv4 | b.FollowedIpv6:
+    protocol = None
+    if flow.protocol is not None:
+        protocol = Ternary.exact(PROTOCOLS[flow.version][flow.protocol], IpProtocol.BITS)
+    ports = _port(flow.source_port), _port(flow.destination_port)
+    source, destination = flow.source, flow.destination
+    if flow.version == 4:
+        return b.FollowedIpv4(
+            vrf, ipv4_match(source), ipv4_match(destination), protocol, *ports, priority=1, action=b.Follow()
+        )
+    return b.FollowedIpv6(
+        vrf, ipv6_match(source), ipv6_match(destination), protocol, *ports, priority=1, action=b.Follow()
+    )
+
+
+def _port(port: L4Port | None) -> Ternary[L4Port] | None:
+    return None if port is None else Ternary.exact(port, L4Port.BITS)
+
+
 def compile_watch(part: WatchPart) -> Output:
     """Report each queue that passes a threshold, no more often than asked."""
     spec = part.watch.spec
-    interval_us = spec.report_interval_milliseconds * 1000
-    watch = b.Watch(spec.queue_depth, spec.queue_delay_microseconds, interval_us)
+    interval_us = max(1, spec.report_interval_milliseconds * 1000 // spec.reports)
+    watch = b.Watch(
+        spec.queue_depth,
+        spec.queue_delay_microseconds,
+        _window(spec),
+        interval_us,
+        interval_us * (spec.reports - 1),
+    )
     entries = EntityLists()
     for port in part.ports:
         entries.add([port.switch], b.CongestionWatch(port.port, watch))
+    for flow, vrf, leaves in part.flows:
+        entries.add(leaves, _followed(flow, vrf))
     notes = tuple(not_part_of_fabric(SwitchName(name)) for name in part.absent)
-    return Output(entries.frozen(), notes + part.lacking)
+    return Output(entries.frozen(), notes + part.lacking + part.limits)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from p4fabric.controller.intents.addresses import edge_of, not_a_host, within
-from p4fabric.controller.intents.document import Claim, Fact, IntentDocument, Need, Part
+from p4fabric.controller.intents.document import Claim, Fact, IntentDocument, Need, Part, Precedence
 from p4fabric.controller.intents.errors import FieldError, field_path
 from p4fabric.controller.intents.fields import (
     Address,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from p4fabric.controller.intents.catalogue import Catalogue
 
 __all__ = [
+    "HIGHEST_PRIORITY",
     "ROUTER_MAC",
     "Attachment",
     "Network",
@@ -47,13 +48,14 @@ __all__ = [
     "Trust",
     "address_in",
     "address_resource",
+    "in_a_ue_pool",
 ]
 
 ROUTER_MAC = MacAddress.parse("02:00:5e:00:00:01")
 """The fabric's own address in every network, at every leaf: an anycast gateway."""
 
 # Subjects of facts; see `Network.facts`.
-SUBNET, ROUTE = "subnet", "route"
+SUBNET, ROUTE, UE_POOL = "subnet", "route", "pool of UE addresses"
 EDGE_PORT = "edge port"
 """A port: the networks that are open there, as (key, index of the attachment)."""
 EDGE_PORTS = "edge ports"
@@ -80,6 +82,8 @@ MOST_ATTACHMENTS = 4096
 MOST_ADDRESSES = 64
 """Of one attachment's host."""
 MOST_ROUTES = 1024
+HIGHEST_PRIORITY = 5
+"""The two above are for the fabric's own frames: reports, and those from and for the controller."""
 
 
 def address_resource(tenant: TenantName, address: IpAddress) -> tuple[object, ...]:
@@ -93,6 +97,12 @@ def address_in(resource: tuple[object, ...]) -> IpAddress:
     _, _, version, number = resource
     assert isinstance(number, int)
     return IPv4Address(number) if version == 4 else IPv6Address(number)
+
+
+def in_a_ue_pool(tenant: TenantName, address: IpAddress, catalogue: Catalogue) -> str | None:
+    """Why an address is no other's: UEs of a Upf may be given it; None: it is in no pool."""
+    found = catalogue.prefix_of(UE_POOL, tenant, address)
+    return None if found is None else f"{address} lies in {found[0]} of {found[1]}, which is for UEs"
 
 
 class Trust(StrEnum):
@@ -150,6 +160,12 @@ class NetworkSpec(Part):
     flood_rate: Annotated[int, Count(1, 1_000_000)] = Field(
         1000,
         description="broadcast, multicast and unknown unicast frames a second that a port may send",
+    )
+    priority: Annotated[int, Count(0, HIGHEST_PRIORITY)] = Field(
+        0, description="of the network's packets in the queues of ports; higher ones leave first"
+    )
+    trust_dscp: bool = Field(
+        False, description="whether packets whose DSCP stands for a higher priority have that"
     )
 
 
@@ -217,6 +233,14 @@ class Network(IntentDocument):
         for number, address in enumerate(attachment.addresses):
             field = where("addresses", number)
             yield Claim(address_resource(self.tenant, address), A_HOSTS_ADDRESS, field, address)
+
+    def precedences(self) -> Iterator[Precedence]:
+        """Its priority, and the highest one that a DSCP stands for."""
+        spec = self.spec
+        if spec.priority:
+            yield Precedence("spec.priority", spec.priority, spec.priority)
+        if spec.trust_dscp:
+            yield Precedence("spec.trustDscp", spec.trust_dscp, HIGHEST_PRIORITY)
 
     def relies_on(self) -> Iterator[IpAddress]:
         """The hosts that route for others."""

@@ -26,6 +26,7 @@ from p4fabric.controller.intents.kinds.network import (
     SUBNET,
     Network,
     address_resource,
+    in_a_ue_pool,
     vrf_need,
 )
 from p4fabric.controller.names import TenantName
@@ -148,6 +149,8 @@ class Service(IntentDocument):
                 yield FieldError("spec.virtualIp", address, message)
             if (edge := edge_of(address, subnet)) is not None:
                 yield FieldError("spec.virtualIp", address, edge)
+        if (why := in_a_ue_pool(self.tenant, address, catalogue)) is not None:
+            yield FieldError("spec.virtualIp", address, why, Code.ALREADY_CLAIMED)
         for index, member in enumerate(self.spec.pool):
             where = field_path(("spec", "pool", index, "address"))
             if (why := no_host_of(self.tenant, member.address, catalogue)) is not None:

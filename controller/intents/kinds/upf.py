@@ -7,6 +7,7 @@ packet of the UE; downlink, packets to the UE are wrapped for its gNB. IPv4 only
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -23,14 +24,16 @@ from p4fabric.controller.intents.kinds.network import (
     SUBNET,
     Network,
     address_resource,
+    in_a_ue_pool,
     vrf_need,
 )
+from p4fabric.controller.names import TenantName
 from p4fabric.controller.reasons import Code
 
 if TYPE_CHECKING:
     from p4fabric.controller.intents.catalogue import Catalogue
 
-__all__ = ["TUNNEL_PEER", "UpfSession", "UpfSpec", "peer_need"]
+__all__ = ["TUNNEL_PEER", "UpfSession", "UpfSpec", "peer_need", "tunnel_peer_need"]
 
 TUNNEL_PEER = "tunnel-peer"
 """The pool of numbers of gNBs."""
@@ -119,6 +122,8 @@ class UpfSession(IntentDocument):
         if (found := catalogue.prefix_of(SUBNET, self.tenant, spec.ue_address)) is not None:
             message = f"{spec.ue_address} lies in {found[0]} of {found[1]}, which is for hosts"
             yield FieldError("spec.ueAddress", spec.ue_address, message, Code.ALREADY_CLAIMED)
+        if (why := in_a_ue_pool(self.tenant, spec.ue_address, catalogue)) is not None:
+            yield FieldError("spec.ueAddress", spec.ue_address, why, Code.ALREADY_CLAIMED)
         resource = address_resource(self.tenant, spec.gnb_address)
         for role in catalogue.roles(resource):
             if role != A_HOSTS_ADDRESS:
@@ -144,7 +149,11 @@ class UpfSession(IntentDocument):
 
 
 def peer_need(session: UpfSession) -> Need:
-    """The number of a session's gNB, as reached from its N3 address; 4,096 fit a switch."""
+    """The number of a session's gNB, as reached from its N3 address."""
     spec = session.spec
-    key = f"{session.tenant}/{spec.access_network}/{spec.n3_address}/{spec.gnb_address}"
-    return Need(TUNNEL_PEER, key, 1, 4096, "tunnel peers")
+    return tunnel_peer_need(session.tenant, spec.access_network, spec.n3_address, spec.gnb_address)
+
+
+def tunnel_peer_need(tenant: TenantName, access_network: str, n3: IPv4Address, gnb: IPv4Address) -> Need:
+    """The number of a gNB, as reached from an N3 address; 4,096 fit a switch."""
+    return Need(TUNNEL_PEER, f"{tenant}/{access_network}/{n3}/{gnb}", 1, 4096, "tunnel peers")

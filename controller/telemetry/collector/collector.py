@@ -7,6 +7,7 @@ reports mean.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import ip_address
 
@@ -22,6 +23,7 @@ from p4fabric.controller.telemetry.reports import (
     ReportGroup,
     TruncatedReport,
     UnsupportedVersion,
+    datagram_of,
     decode,
 )
 
@@ -95,17 +97,33 @@ class Collector:
         if self._may_report is not None and not self._may_report(source):
             self.refused[Refused.SOURCE] += 1
             return False
-        try:
-            group = decode(datagram)
-        except UnsupportedVersion:
-            self.refused[Refused.VERSION] += 1
-        except TruncatedReport:
-            self.refused[Refused.TRUNCATED] += 1
-        except MalformedReport:
-            self.refused[Refused.MALFORMED] += 1
-        else:
-            return self._take_group(group, arrived)
-        return False
+        group = self._read(datagram)
+        if group is None:
+            return False
+        switch = self._nodes.get(group.node)
+        if switch is None:
+            self.refused[Refused.NODE] += 1
+            return False
+        return self._take_group(switch, group, arrived)
+
+    def take_frame(self, switch: SwitchName, frame: bytes, arrived: int) -> bool:
+        """Take a datagram in a frame that came by a switch's own connection, where it can only say who it is.
+
+        Args:
+            switch: the switch.
+            frame: an Ethernet frame.
+            arrived: when, in nanoseconds since 1970.
+
+        Returns:
+            Whether it counts.
+        """
+        group = self._read(frame, datagram_of)
+        if group is None:
+            return False
+        if self._nodes.get(group.node) != switch:
+            self.refused[Refused.NODE] += 1
+            return False
+        return self._take_group(switch, group, arrived)
 
     def exchanged(self, switch: SwitchName, sample: ClockSample) -> None:
         """A switch was asked for its time."""
@@ -129,11 +147,18 @@ class Collector:
         if estimate is not None and not isinstance(report, BinsReport):
             figures.lag.add((arrived - estimate(said)) / 1e9)
 
-    def _take_group(self, group: ReportGroup, arrived: int) -> bool:
-        switch = self._nodes.get(group.node)
-        if switch is None:
-            self.refused[Refused.NODE] += 1
-            return False
+    def _read(self, data: bytes, taken_out: Callable[[bytes], bytes] = bytes) -> ReportGroup | None:
+        try:
+            return decode(taken_out(data))
+        except UnsupportedVersion:
+            self.refused[Refused.VERSION] += 1
+        except TruncatedReport:
+            self.refused[Refused.TRUNCATED] += 1
+        except MalformedReport:
+            self.refused[Refused.MALFORMED] += 1
+        return None
+
+    def _take_group(self, switch: SwitchName, group: ReportGroup, arrived: int) -> bool:
         figures = self.nodes[switch]
         if group.reports:
             self._tell_time(figures, group.reports[-1], arrived)

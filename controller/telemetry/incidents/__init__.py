@@ -6,7 +6,6 @@ from p4fabric.controller.telemetry.incidents.evidence import (
     PacketEvidence,
     Thresholds,
     evidence_of,
-    evidence_of_digest,
     flow_of,
 )
 from p4fabric.controller.telemetry.incidents.machine import IncidentMachine
@@ -32,6 +31,5 @@ __all__ = [
     "Thresholds",
     "Turn",
     "evidence_of",
-    "evidence_of_digest",
     "flow_of",
 ]

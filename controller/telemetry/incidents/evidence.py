@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from p4fabric.controller.names import PortRef, SwitchName
-from p4fabric.controller.telemetry import congestion
 from p4fabric.controller.telemetry.drop_reasons import TAIL_DROP
 from p4fabric.controller.telemetry.flow import NOT_IP, FlowId, ethernet_flow, ipv4_flow, ipv6_flow
 from p4fabric.controller.telemetry.queue import Queue
@@ -22,7 +21,6 @@ from p4fabric.controller.telemetry.reports import (
     ReportGroup,
     Role,
 )
-from p4fabric.pipelines.fabric.bindings import CongestionReport
 from p4fabric.pipelines.values import Port
 
 __all__ = [
@@ -31,7 +29,6 @@ __all__ = [
     "PacketEvidence",
     "Thresholds",
     "evidence_of",
-    "evidence_of_digest",
     "flow_of",
 ]
 
@@ -110,17 +107,6 @@ def evidence_of(switch: SwitchName, group: ReportGroup) -> Iterator[Evidence]:
                 yield _tail_drop(switch, report, report.egress_port, report.egress_ns)
         elif report.congested:
             yield _met(switch, report, report.egress_port, report.egress_ns)
-
-
-def evidence_of_digest(switch: SwitchName, report: CongestionReport) -> PacketEvidence:
-    """What a digest says, which knows neither roles nor networks."""
-    return PacketEvidence(
-        Queue(PortRef(switch, report.port), report.queue),
-        report.timestamp * _US,
-        FlowId(0, congestion.flow_of(report)),
-        wait_ns=report.delay * _US,
-        depth=report.depth,
-    )
 
 
 def _met(switch: SwitchName, report: FlowReport, port: int, at: int) -> PacketEvidence:

@@ -15,6 +15,7 @@ from p4fabric.controller.telemetry.reports.errors import (
     TruncatedReport,
     UnsupportedVersion,
 )
+from p4fabric.controller.telemetry.reports.frame import datagram_of
 from p4fabric.controller.telemetry.reports.values import (
     Bin,
     BinsReport,
@@ -49,6 +50,7 @@ __all__ = [
     "TruncatedReport",
     "UnsupportedVersion",
     "Window",
+    "datagram_of",
     "decode",
     "encode",
 ]

@@ -50,6 +50,8 @@ const TEXTS = {
   IncidentCleared: (event) => `${event.number}: ${event.mergedInto ? `is part of ${event.mergedInto}` : event.summary}`,
   TrafficDropped: (event) => `${drop(event)}: ${whole(event.packets)} packets in ${event.seconds.toFixed(1)} s, ${Math.round(event.packetsPerSecond)}/s`,
   TrafficDropsCleared: (event) => `${drop(event)}: ${whole(event.packets)} packets, at most ${Math.round(event.peakPacketsPerSecond)}/s`,
+  SmfAssociated: smf,
+  SmfReleased: smf,
   EventsLost: (event) => (event.count === null ? "some events were lost" : `${count(event.count, "event")} about ${event.class} were lost`),
 };
 
@@ -88,6 +90,12 @@ function congestion(event) {
   const reported = event.flows.reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + one.reports, 0) + event.reportsOfOtherFlows;
   const most = first ? `, mostly ${flow(first)} (${percent(first.reports / Math.max(1, reported))} of reports)` : "";
   return `${port(place(event))} queue ${event.queue}: peak ${count(event.peakDepth, "packet")}, ${span(event.peakDelayUs * 1000)}${most}`;
+}
+
+/** @param {FabricEvent} event */
+function smf(event) {
+  const ended = event.sessionsEnded ? `, ${count(event.sessionsEnded, "session")} ended` : "";
+  return `${event.nodeId} at ${event.smf} of ${event.tenant}/${event.upf}${ended}`;
 }
 
 /** @param {FabricEvent} event */

@@ -28,6 +28,8 @@ from tests.fabric.api.conformance import Description
 from tests.switch.pipeline.harness import free_tcp_port
 
 TARGET = os.environ.get("P4FABRIC_TEST_SWITCH", "softswitch")
+PATIENCE = 60.0
+"""For how many seconds a test waits for what must come, on a busy machine too."""
 
 
 @dataclass
@@ -52,7 +54,7 @@ class Served:
         assert response.status_code == 200, response.text
         return response.json()
 
-    async def until(self, wanted: Callable[[], Any], seconds: float = 20) -> Any:
+    async def until(self, wanted: Callable[[], Any], seconds: float = PATIENCE) -> Any:
         """Wait until something (awaited if it can be) is true."""
         async with asyncio.timeout(seconds):
             while True:
@@ -63,7 +65,7 @@ class Served:
                     return found
                 await asyncio.sleep(0.02)
 
-    async def until_all(self, state: str, seconds: float = 20) -> None:
+    async def until_all(self, state: str, seconds: float = PATIENCE) -> None:
         """Wait until all intents are in a state."""
         await self.until(
             lambda: {view.status.state for view in self.fabric.intents.all()} == {state}, seconds
@@ -92,7 +94,7 @@ async def controller(
     headers = {"Authorization": f"Bearer {token}"}
     async with (
         running_fabric(config, **flags) as fabric,
-        httpx.AsyncClient(base_url=url, headers=headers) as http,
+        httpx.AsyncClient(base_url=url, timeout=PATIENCE, headers=headers) as http,
     ):
         access = await Access.load(config, fabric.store, token)
         app = create_app(
@@ -130,7 +132,7 @@ def switch_process(device_id: int = 1, interfaces: Sequence[str] = ()) -> Iterat
     if TARGET == "bmv2":
         command = ["simple_switch_grpc", "--no-p4", "--device-id", str(device_id), *ports]
         command += ["--thrift-port", str(free_tcp_port())]
-        command += ["--", "--grpc-server-addr", address, "--cpu-port", "510"]
+        command += ["--", "--grpc-server-addr", address, "--cpu-port", "510", "--priority-queues", "8"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=sys.stderr)
     try:
         _until_it_listens(process, address)
@@ -144,7 +146,7 @@ def _until_it_listens(process: subprocess.Popen[bytes], address: str) -> None:
     import socket
 
     host, port = address.split(":")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             socket.create_connection((host, int(port)), timeout=1).close()

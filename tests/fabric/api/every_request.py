@@ -34,7 +34,9 @@ _NAMES = {
 """By the part of the path before them."""
 VALUES: Mapping[str, tuple[str, ...]] = {
     "address": ("10.0.1.3", "10.0.1.7", "10.9.9.9"),
+    "dnn": ("internet", "nothing"),
     "from": ("leaf1",),
+    "gnb": ("10.0.1.3",),
     "intent": ("network/acme/clients", "network/globex/clients", "telemetrywatch/globex/queues"),
     "key": ("x",),
     "kind": ("network", "service", "telemetrywatch", "nonsense"),
@@ -51,12 +53,15 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "principal": ("operator", "ci"),
     "resource": ("Network/globex/clients",),
     "role": ("leaf", "spine"),
+    "seid": ("0x1", "1"),
     "since": ("1h", "2020-01-01T00:00:00Z"),
+    "smf": ("127.0.0.1",),
     "state": ("active", "degraded", "deleting"),
     "switch": ("leaf1", "leaf2"),
     "tenant": ("acme", "globex", "initech"),
     "to": ("leaf1",),
     "types": ("HostLearned", "IntentDeleted,FabricStatusChanged", "SwitchConnected"),
+    "ue": ("10.45.0.2",),
     "until": ("1s", "2020-01-01T00:00:00Z"),
 }
 """By the name of the parameter."""

@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from p4fabric.client import ApplyAdmitted, ApplyDone, ApplyProgress, Client, Conflict, Settings
-from tests.fabric.api.conftest import Served, configured, controller, network
+from tests.fabric.api.conftest import PATIENCE, Served, configured, controller, network
 from tests.fabric.api.test_resources import problem
 from tests.fabric.api.watching import WatchStream
 
@@ -25,7 +25,7 @@ async def applying(served: Served, documents: Any, **headers: str) -> AsyncItera
     """Apply, and hear of it while the body runs."""
     headers = {**STREAM, "Authorization": served.http.headers["Authorization"], **headers}
     async with (
-        httpx.AsyncClient(base_url=served.url, headers=headers) as http,
+        httpx.AsyncClient(base_url=served.url, timeout=PATIENCE, headers=headers) as http,
         http.stream("POST", INTENTS, json=documents) as answer,
     ):
         assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/event-stream")

@@ -155,7 +155,7 @@ async def test_what_changes_is_told_over_a_restart_of_the_controller(
                 seen.set()
 
     async def until(line: str) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while line not in told:
                 seen.clear()
                 await seen.wait()

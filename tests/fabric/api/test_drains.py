@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.fabric.api.conftest import Served, configured, controller, network
+from tests.fabric.api.conftest import PATIENCE, Served, configured, controller, network
 from tests.fabric.api.test_resources import problem
 
 LEAF, LINK = "/api/v1/switches/leaf1/drain", "/api/v1/links/leaf1/9/drain"
@@ -127,7 +127,7 @@ async def test_only_operators_drain(tmp_path: Path) -> None:
             body = {"name": role, "role": role} | ({"tenant": "acme"} if role == "tenant" else {})
             token = (await served.http.post("/api/v1/tokens", json=body)).json()["token"]
             headers = {"Authorization": f"Bearer {token}"}
-            async with httpx.AsyncClient(base_url=served.url, headers=headers) as other:
+            async with httpx.AsyncClient(base_url=served.url, timeout=PATIENCE, headers=headers) as other:
                 for path in (LEAF, LINK):
                     problem(await other.put(path), 403, "forbidden")
                     problem(await other.delete(path), 403, "forbidden")

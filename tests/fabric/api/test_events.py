@@ -39,7 +39,7 @@ class Stream:
         self.comments = 0
 
     async def next(self) -> Message:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             fields: dict[str, str] = {}
             async for line in self._lines:
                 if line.startswith(":"):

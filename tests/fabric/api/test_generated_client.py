@@ -103,6 +103,8 @@ def read(api: Generated) -> None:
     models = api.models
     assert [one.name for one in api.call("fabric", "list_switches").items] == ["leaf1"]
     assert api.call("fabric", "get_switch", "leaf1").connected
+    assert api.call("upf", "list_upf_sessions", gnb="10.0.3.10").items == []
+    assert api.call("upf", "get_upf_session", "0x1f").code == "not-found"
     assert api.call("fabric", "get_status").severity in ("ok", "at-risk", "degraded", "down")
     events = api.call("fabric", "list_events", follow=False, types="IntentStatusChanged")
     changed = {one.name for one in events.items if one.type_ == "IntentStatusChanged"}

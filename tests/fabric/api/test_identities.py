@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from p4fabric.client import Client, Settings
-from tests.fabric.api.conftest import Served, configured, controller
+from tests.fabric.api.conftest import PATIENCE, Served, configured, controller
 from tests.fabric.api.issuer import AUDIENCE, issuing
 from tests.fabric.api.test_access import TOKENS
 from tests.fabric.api.test_resources import INTENTS, problem
@@ -117,7 +117,7 @@ async def served_by_tls(authority: Authority, **api: Any) -> AsyncIterator[tuple
             context = ssl.create_default_context(cafile=authority.certificate)
             if pair is not None:
                 context.load_cert_chain(*pair)
-            return httpx.AsyncClient(base_url=url, verify=context, headers=headers)
+            return httpx.AsyncClient(base_url=url, timeout=PATIENCE, verify=context, headers=headers)
 
         yield served, connect
 
@@ -226,10 +226,10 @@ async def test_a_page_of_another_site_changes_nothing_by_a_browsers_certificate(
 
 
 async def test_a_certificates_stream_ends_with_the_certificate(authority: Authority) -> None:
-    pair = authority.sign("short", EXAMPLE, lasts=timedelta(seconds=4))
-    ends = time.time() + 4
-    async with served_by_tls(authority) as (_, connect), connect(pair) as http, asyncio.timeout(20):
-        async with http.stream("GET", "/api/v1/events") as stream:
+    async with served_by_tls(authority) as (_, connect), asyncio.timeout(60):
+        ends = time.time() + 8
+        pair = authority.sign("short", EXAMPLE, lasts=timedelta(seconds=8))
+        async with connect(pair) as http, http.stream("GET", "/api/v1/events") as stream:
             assert stream.status_code == 200
             async for _ in stream.aiter_lines():
                 pass
@@ -248,7 +248,7 @@ async def test_a_providers_tokens_let_in_with_roles_and_until_they_expire(tmp_pa
         }
         async with (
             controller(configured(tmp_path, api={"oidc": oidc, "loginFailures": 100})) as served,
-            httpx.AsyncClient(base_url=served.url) as http,
+            httpx.AsyncClient(base_url=served.url, timeout=PATIENCE) as http,
         ):
 
             async def answered(token: str, path: str = WHO) -> httpx.Response:
@@ -277,7 +277,7 @@ async def test_while_the_provider_is_away_its_tokens_wait_and_others_do_not(tmp_
         oidc = {"issuer": issuer.url, "audience": AUDIENCE, "roles": [role]}
         async with controller(configured(tmp_path, api={"oidc": oidc})) as served:
             shown = {"Authorization": f"Bearer {issuer.token(groups=['netops'])}"}
-            async with httpx.AsyncClient(base_url=served.url, headers=shown) as http:
+            async with httpx.AsyncClient(base_url=served.url, timeout=PATIENCE, headers=shown) as http:
                 refused = await http.get(WHO)
             problem(refused, 503, "busy")
             assert refused.headers["Retry-After"]

@@ -222,7 +222,7 @@ async def test_incidents_and_drops_are_exported(tmp_path: Path) -> None:
         collector.bind(("127.0.0.1", 0))
         collector.setblocking(False)
         ipfix = {"collector": f"127.0.0.1:{collector.getsockname()[1]}"}
-        async with reporting(tmp_path, ipfix=ipfix) as (_, leaf), asyncio.timeout(30):
+        async with reporting(tmp_path, ipfix=ipfix) as (_, leaf), asyncio.timeout(60):
             burst(leaf)
             leaf.send(Origin.DROPS, DropReport(1, 5, egress_ns=leaf.now(), drop_queue=0, reason=80))
             sets: set[int] = set()

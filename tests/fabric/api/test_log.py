@@ -28,14 +28,14 @@ class Logged:
         self.folder, self.url = folder, httpx.URL(url)
         self.token = (folder / "p4fabric.token").read_text().strip()
         headers = {"Authorization": f"Bearer {self.token}", "User-Agent": FORGED}
-        self.http = httpx.Client(base_url=url, headers=headers)
+        self.http = httpx.Client(base_url=url, timeout=60, headers=headers)
 
     def records(self) -> list[dict[str, Any]]:
         text = (self.folder / "log").read_text()
         return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
     def until(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             if found := [record for record in self.records() if wanted(record)]:
                 return found[-1]

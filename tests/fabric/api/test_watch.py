@@ -285,7 +285,7 @@ async def test_who_does_not_read_holds_nobody_up_and_is_told_that_it_was_too_slo
                 seen = int((await stream.next()).id or 0)
             assert seen >= int(version) + 300
         read = b""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while part := await loop.sock_recv(slow, 1 << 20):
                 read += part
                 if read.endswith(b"0\r\n\r\n"):
@@ -315,7 +315,10 @@ async def test_the_client_of_the_how_to_guide_keeps_a_picture(tmp_path: Path) ->
 
         def run() -> None:
             token = served.token_file.read_text().strip()
-            with httpx.Client(headers={"Authorization": f"Bearer {token}"}) as http, suppress(EOFError):
+            with (
+                httpx.Client(timeout=60, headers={"Authorization": f"Bearer {token}"}) as http,
+                suppress(EOFError),
+            ):
                 guide["follow"](http, show, labelSelector="app=web")
 
         async with asyncio.TaskGroup() as tasks:

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from tests.fabric.api.conftest import Served
+from tests.fabric.api.conftest import PATIENCE, Served
 
 __all__ = ["INTENTS", "Event", "Picture", "WatchStream", "key_of", "watching"]
 
@@ -44,7 +44,7 @@ class WatchStream:
     def __init__(self, chunks: AsyncIterator[str]) -> None:
         self._lines = chunks
 
-    async def next(self, seconds: float = 10) -> Event:
+    async def next(self, seconds: float = 60) -> Event:
         """The next one; EOFError where the server ends the stream."""
         async with asyncio.timeout(seconds):
             fields: dict[str, str] = {}
@@ -77,7 +77,7 @@ async def watching(
     transport = httpx.AsyncHTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)])
     headers |= {"Authorization": served.http.headers["Authorization"]}
     async with (
-        httpx.AsyncClient(base_url=served.http.base_url, transport=transport) as client,
+        httpx.AsyncClient(base_url=served.http.base_url, timeout=PATIENCE, transport=transport) as client,
         client.stream("GET", INTENTS, params=params, headers=headers) as response,
     ):
         assert response.headers["content-type"].startswith("text/event-stream"), await response.aread()

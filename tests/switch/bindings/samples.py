@@ -68,11 +68,12 @@ class Listener:
 
 @asynccontextmanager
 async def session_with(
-    program: Path, bindings: Bindings, listener: Listener | None = None
+    program: Path, bindings: Bindings, listener: Listener | None = None, *, drop_session: int | None = None
 ) -> AsyncIterator[tuple[SwitchSession, AsyncSoftSwitch]]:
     """A session that is primary at a switch of its own, which has the ports 1 and 2 in memory."""
     target = Softswitch()
-    pipeline = Pipeline.of(p4info_of(program), device_config_of(program), target, bindings)
+    p4info, artifact = p4info_of(program), device_config_of(program)
+    pipeline = Pipeline.of(p4info, artifact, target, bindings, drop_session=drop_session)
     async with AsyncSoftSwitch(interfaces={1: None, 2: None}) as switch:
         endpoint = Endpoint(SwitchName(program.name.partition(".")[0]), 1, switch.address)
         session = SwitchSession(

@@ -75,7 +75,7 @@ async def test_digests_and_packet_ins_of_both_are_decoded_by_their_own_bindings(
     translated.switch.inject(2, b"\0\1")
     for kind in (1, 2):
         signed.switch.inject(1, ASK.pack(kind, 0, 0, 0, 0, 0, -3, 0, 0, 9))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await translated.listener.messages.get() == t.Report("blue", 2)
         assert await signed.listener.messages.get() == s.Report(-3, 9)
         blue = await translated.listener.packets.get()

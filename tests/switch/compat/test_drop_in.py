@@ -102,7 +102,7 @@ class Shell:
         self, words: str, file: str = "switch.log", meanwhile: Callable[[], object] = lambda: None
     ) -> str:
         """The log, when it has these words; packets are logged from when the code that traces is compiled."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while words not in (
             said := (self.folder / file).read_text() if (self.folder / file).exists() else ""
         ):

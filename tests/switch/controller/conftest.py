@@ -84,7 +84,7 @@ class RealSwitch:
         if TARGET == "bmv2":
             command = ["simple_switch_grpc", "--no-p4", "--device-id", device_id, *self._interfaces]
             command += ["--thrift-port", str(free_tcp_port())]
-            command += ["--", "--grpc-server-addr", address, "--cpu-port", "510"]
+            command += ["--", "--grpc-server-addr", address, "--cpu-port", "510", "--priority-queues", "8"]
         self._process = subprocess.Popen(command, stdout=sys.stderr)
 
     def kill(self) -> None:

@@ -16,7 +16,7 @@ from tests.switch.bindings.test_groups import FABRIC
 
 async def test_a_session_hears_that_a_port_went_down_and_up_and_that_nobody_can_say_any_more() -> None:
     listener = Listener()
-    async with session_with(FABRIC, BINDINGS, listener) as (_, switch), asyncio.timeout(10):
+    async with session_with(FABRIC, BINDINGS, listener) as (_, switch), asyncio.timeout(60):
         assert await listener.ports.get() == {1, 2}
         up: dict[Port, bool | None] = {}
         while up != {1: True, 2: True}:  # they are down until the switch has its pipeline

@@ -63,8 +63,8 @@ def one_of_each(variant: int) -> dict[EntityKey, Entity]:
     servers = tuple(Weighted(b.ToServer(ip, L4Port(80 + variant)), 2) for ip in (B, A))
     return keyed(
         CloneSession(510, (Replica(510),)),
-        DigestConfig(b.HostSeen.DIGEST_ID, 0, 1, 1_000_000_000),
-        DigestConfig(b.CongestionReport.DIGEST_ID, 1_000_000 * variant, 16, 1_000_000_000),
+        DigestConfig(b.HostSeen.DIGEST_ID, 1_000_000 * variant, 16, 1_000_000_000),
+        b.ReportDestinations(Port(510), b.ReportTo(variant, MAC, MAC, A, B, L4Port(32766))),
         MulticastGroup(5, (Replica(1), Replica(1 + variant))),
         MulticastGroup(6, ()),
         b.PortVlan(Port(1), False, None, 1, any_host(VLAN)),
@@ -101,7 +101,7 @@ def one_of_each(variant: int) -> dict[EntityKey, Entity]:
         b.UpfUplinkSessions(A, B, Teid(256), B, b.Decapsulate(VRF)),
         b.UpfDownlinkSessions(VRF, B, b.Encapsulate(TunnelPeerId(1), Teid(variant), Qfi(9))),
         b.UpfTunnelPeers(TunnelPeerId(1), b.TunnelTo(VRF, A, B)),
-        b.CongestionWatch(Port(1), b.Watch(32, 5000 * variant, 100_000)),
+        b.CongestionWatch(Port(1), b.Watch(32, 5000 * variant, 12, 3_125, 96_875)),
     )  # fmt: skip
 
 

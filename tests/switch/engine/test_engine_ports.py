@@ -105,7 +105,7 @@ def test_a_vanished_interface_stops_no_other_and_is_found_again(wired: NativeEng
         return wired.port_stats()[port].up
 
     def eventually(port: int, up: bool) -> None:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while is_up(port) != up:
             assert time.monotonic() < deadline, f"port {port} did not become {'up' if up else 'down'}"
             time.sleep(0.05)
@@ -209,7 +209,7 @@ def test_an_xdp_program_goes_with_its_port_and_with_its_process() -> None:
             assert process.stdout is not None and process.stdout.readline() == "there\n"
             assert has_xdp_program("etest1")
             process.kill()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while has_xdp_program("etest1"):
             assert time.monotonic() < deadline
             time.sleep(0.05)

@@ -114,7 +114,7 @@ class Subscriber:
     async def send(self, request: gnmi.SubscribeRequest | None = None) -> None:
         await self.stream.write(request or self.request)
 
-    async def next(self, timeout: float = 30.0) -> dict[str, Any]:
+    async def next(self, timeout: float = 60.0) -> dict[str, Any]:
         """The next notification's leaves."""
         message = await self._read(timeout)
         assert message.HasField("update"), message
@@ -134,7 +134,7 @@ class Subscriber:
         return await self.until_sync()
 
     async def code(self) -> grpc.StatusCode:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             found: grpc.StatusCode = await self.stream.code()
         return found
 

@@ -26,7 +26,7 @@ def up(switch: finsy.Switch) -> set[str]:
 
 
 async def until(found: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not found():  # noqa: ASYNC110 - finsy has no event of it
             await asyncio.sleep(0.01)
 
@@ -106,7 +106,7 @@ async def test_pygnmi_reads_every_encoding(switch: AsyncSoftSwitch) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, script, *switch.address.rsplit(":", 1), stdout=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         said, _ = await process.communicate()
     assert process.returncode == 0
     found = json.loads(said)

@@ -106,7 +106,7 @@ class Running:
 
     def until(self, words: str, count: int = 1) -> str:
         """The log, once it has these words so often."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while (said := self.log.read_text()).count(words) < count:
             assert time.monotonic() < deadline and self.process.poll() is None, said
             time.sleep(0.02)

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from ipaddress import IPv4Address
 from types import TracebackType
 from typing import Self
 
@@ -28,10 +29,15 @@ from scapy.packet import Packet
 from p4fabric.pipelines import fabric
 from p4fabric.pipelines.entities import CloneSession, DigestConfig, Entity, Replica, TableEntry
 from p4fabric.pipelines.fabric import bindings
-from p4fabric.pipelines.values import Port
+from p4fabric.pipelines.values import L4Port, MacAddress, Port
 from tests.veth import make_pair, open_wire, receive, remove
 
 PORTS = (1, 2, 3, 4)
+NODE = 77
+"""The switch's number in its reports."""
+REPORT_TO = bindings.ReportTo(
+    NODE, MacAddress(1), MacAddress(2), IPv4Address("192.0.2.1"), IPv4Address("192.0.2.2"), L4Port(32766)
+)
 SLOW_PORT = 4
 """Leaves at 100 packets a second from a queue of 64, on every target."""
 
@@ -78,6 +84,7 @@ def switch_command(grpc_port: int, thrift_port: int) -> list[str]:
         return [
             binary, "--no-p4", "--device-id", "1", *interfaces, "--thrift-port", str(thrift_port),
             "--", "--grpc-server-addr", f"127.0.0.1:{grpc_port}", "--cpu-port", "510",
+            "--priority-queues", "8",
         ]  # fmt: skip
     return [
         sys.executable, "-m", "p4fabric.softswitch", "run", "--device-id", "1",
@@ -117,9 +124,9 @@ class PipelineUnderTest:
             cli = ["simple_switch_CLI", "--thrift-port", str(thrift_port)]
             subprocess.run(cli, input=command, text=True, check=True, stdout=subprocess.DEVNULL)
         self.insert(
-            CloneSession(510, (Replica(510),)),
+            CloneSession(fabric.REPORT_CLONE_SESSION, (Replica(fabric.CPU_PORT),), fabric.REPORT_PRIORITY),
+            bindings.ReportDestinations(Port(fabric.CPU_PORT), REPORT_TO),
             DigestConfig(bindings.HostSeen.DIGEST_ID, 0, 1, 1_000_000),
-            DigestConfig(bindings.CongestionReport.DIGEST_ID, 0, 1, 1_000_000),
         )
 
     def __exit__(
@@ -196,6 +203,12 @@ class PipelineUnderTest:
         (found,) = self.read(asked)
         return int(found.direct_counter_entry.data.packet_count)
 
+    def next_report(self, timeout: float = 3.0) -> Packet:
+        """The next report, as a frame."""
+        message = self.next_message("packet", timeout).packet
+        assert bindings.PacketInMetadata.decode(list(message.metadata)).ingress_port == fabric.CPU_PORT
+        return Ether(message.payload)
+
     def packet_out(self, port: int, frame: bytes) -> None:
         """Send a frame out of a port as the controller does."""
         request = p4r.StreamMessageRequest()
@@ -203,7 +216,7 @@ class PipelineUnderTest:
         request.packet.metadata.extend(bindings.PacketOutMetadata(Port(port)).encode())
         self._requests.put(request)
 
-    def next_message(self, kind: str, timeout: float = 3.0) -> p4r.StreamMessageResponse:
+    def next_message(self, kind: str, timeout: float = 60.0) -> p4r.StreamMessageResponse:
         """The next stream message of one kind; others are dropped."""
         deadline = time.monotonic() + timeout
         while True:

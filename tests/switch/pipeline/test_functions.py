@@ -7,17 +7,28 @@ from collections import Counter
 from ipaddress import IPv4Address
 from itertools import pairwise
 
-from finsy.proto import p4r
 from scapy.contrib.gtp import GTP_U_Header, GTPPDUSessionContainer
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 
+from p4fabric.controller.telemetry.drop_reasons import reason_label
+from p4fabric.controller.telemetry.drops import DropReason
+from p4fabric.controller.telemetry.reports import (
+    DropReport,
+    FlowReport,
+    Inner,
+    InnerType,
+    Origin,
+    Role,
+    decode,
+)
 from p4fabric.pipelines.entities import TableEntry, Ternary, Weighted
+from p4fabric.pipelines.fabric import CPU_PORT
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import IpProtocol, L4Port, Port, Qfi, Teid, TunnelPeerId
 
-from .harness import SLOW_PORT, PipelineUnderTest
+from .harness import NODE, SLOW_PORT, PipelineUnderTest
 from .test_connectivity import intact
 from .world import (
     ALICE,
@@ -144,7 +155,7 @@ def test_only_a_servers_answers_to_its_gateway_go_to_the_controller(switch: Pipe
     assert intact(switch.receive(3))[TCP].sport == 8080  # as it was before: to Carol, and to Bob
     assert intact(switch.receive(2))[IP].dst == str(RED_GATEWAY)
     switch.expect_silence(1, 2, 3, 4)
-    assert "packet" not in {message.WhichOneof("update") for message in _messages(switch)}
+    assert _handed_over(switch) == 0
 
 
 def test_a_port_sends_the_controller_no_more_answers_than_it_is_asked_for(switch: PipelineUnderTest) -> None:
@@ -155,14 +166,18 @@ def test_a_port_sends_the_controller_no_more_answers_than_it_is_asked_for(switch
     for _ in range(200):
         switch.send(1, answer)
     switch.expect_silence(1, 2, 3, 4)
-    taken = sum(message.HasField("packet") for message in _messages(switch))
+    taken = _handed_over(switch)
     assert 26 <= taken <= 26 + 50 * (time.monotonic() - began)
 
 
-def _messages(switch: PipelineUnderTest) -> list[p4r.StreamMessageResponse]:
-    found = []
+def _handed_over(switch: PipelineUnderTest) -> int:
+    """How many frames came to the controller; reports of what is dropped come, too."""
+    found = 0
     while not switch.messages.empty():
-        found.append(switch.messages.get())
+        message = switch.messages.get()
+        if message.HasField("packet"):
+            metadata = b.PacketInMetadata.decode(list(message.packet.metadata))
+            found += metadata.ingress_port != CPU_PORT
     return found
 
 
@@ -275,7 +290,11 @@ def test_tunnel_off_and_on_in_one_pass_connects_two_ues_and_a_ue_to_a_virtual_ip
 
 def test_a_full_queue_reports_port_queue_depth_delay_and_the_flow(switch: PipelineUnderTest) -> None:
     switch.insert(*fabric_entries())
-    switch.insert(b.CongestionWatch(Port(SLOW_PORT), b.Watch(depth=20, delay=100_000, interval=50_000)))
+    switch.insert(
+        b.CongestionWatch(
+            Port(SLOW_PORT), b.Watch(depth=20, delay=100_000, window=10, interval=50_000, tolerance=0)
+        )
+    )
     flow = IP(src=str(ALICE_IP), dst=str(DAVE_IP)) / UDP(sport=7000, dport=7001) / (b"x" * 400)
     for _ in range(5):
         switch.send(1, Ether(src=str(ALICE), dst=str(DAVE)) / flow)
@@ -286,26 +305,57 @@ def test_a_full_queue_reports_port_queue_depth_delay_and_the_flow(switch: Pipeli
     for _ in range(60):
         switch.send(1, Ether(src=str(ALICE), dst=str(DAVE)) / flow)
     reports = []
-    for _ in range(4):
-        (message,) = switch.next_message("digest").digest.data
-        reports.append(b.CongestionReport.decode(message))
+    for number in range(4):
+        frame = switch.next_report()
+        summed = IP(bytes(frame[IP]))
+        del summed.chksum
+        assert (frame[UDP].dport, IP(bytes(summed)).chksum) == (32766, frame[IP].chksum)
+        group = decode(bytes(frame[UDP].payload))
+        assert (group.node, group.hw_id, group.sequence) == (NODE, Origin.EGRESS, number)
+        (report,) = group.reports
+        assert isinstance(report, FlowReport)
+        reports.append(report)
     for report in reports:
-        assert report.port == Port(SLOW_PORT)
-        assert report.depth >= 20 or report.delay >= 100_000
-        assert (report.ipv4_src, report.ipv4_dst) == (ALICE_IP, DAVE_IP)
-        assert (report.protocol, report.src_port, report.dst_port) == (17, 7000, 7001)
-    assert max(report.delay for report in reports) >= 100_000
-    gaps = [later.timestamp - earlier.timestamp for earlier, later in pairwise(reports)]
-    assert all(gap >= 50_000 for gap in gaps), gaps
+        assert (report.ingress_port, report.egress_port, report.queue) == (1, SLOW_PORT, 0)
+        assert report.depth is not None and report.latency_us is not None and report.flow is not None
+        assert report.depth >= 20 or report.latency_us >= 100_000
+        assert report.congested and (report.flow.vlan, report.flow.role) == (RED, Role.CULPRIT)
+        assert report.flow.flow_bytes == report.flow.queue_bytes > 0
+        inner = IP(report.inner.data)
+        assert (inner.src, inner.dst) == (str(ALICE_IP), str(DAVE_IP))
+        assert (inner[UDP].sport, inner[UDP].dport, len(report.inner.data)) == (7000, 7001, 128)
+    assert max(report.latency_us or 0 for report in reports) >= 100_000
+    gaps = [(later.egress_ns or 0) - (earlier.egress_ns or 0) for earlier, later in pairwise(reports)]
+    assert all(gap >= 50_000_000 for gap in gaps), gaps
     delivered = 0
     while switch.receive(SLOW_PORT, 0.5) is not None:
         delivered += 1
     assert delivered == 60, "the reports' clones must not reach the wire, nor cost a packet"
 
 
+def test_a_dropped_packet_is_reported_with_its_reason_as_it_came(switch: PipelineUnderTest) -> None:
+    switch.insert(*fabric_entries())
+    nobody = IP(src=str(ALICE_IP), dst="10.9.9.9") / UDP(sport=7000, dport=7001) / (b"x" * 300)
+    switch.send(1, Ether(src=str(ALICE), dst=str(ROUTER)) / nobody)
+    group = decode(bytes(switch.next_report()[UDP].payload))
+    assert (group.node, group.hw_id, group.sequence) == (NODE, Origin.DROPS, 0)
+    (report,) = group.reports
+    assert isinstance(report, DropReport) and report.flow is not None
+    assert (report.ingress_port, report.flow.vlan, report.suppressed) == (1, RED, 0)
+    assert reason_label(report.reason or 0) == DropReason.NO_ROUTE.label
+    assert report.inner == Inner(InnerType.IPV4, bytes(nobody)[:128])
+    wrong = IP(src=str(ALICE_IP), dst=str(BOB_IP), chksum=1) / UDP() / (b"x" * 50)
+    switch.send(1, Ether(src=str(ALICE), dst=str(BOB)) / wrong)
+    (report,) = decode(bytes(switch.next_report()[UDP].payload)).reports
+    assert isinstance(report, DropReport)
+    assert reason_label(report.reason or 0) == DropReason.CHECKSUM.label
+    assert report.inner == Inner(InnerType.IPV4, bytes(wrong))
+    switch.expect_silence(1, 2, 3, 4)
+
+
 def test_a_queue_that_nobody_watches_reports_nothing(switch: PipelineUnderTest) -> None:
     switch.insert(*fabric_entries())
-    switch.insert(b.CongestionWatch(Port(2), b.Watch(depth=1, delay=1, interval=1)))
+    switch.insert(b.CongestionWatch(Port(2), b.Watch(depth=1, delay=1, window=0, interval=1, tolerance=0)))
     flow = IP(src=str(ALICE_IP), dst=str(DAVE_IP)) / UDP(sport=7000, dport=7001)
     for _ in range(40):
         switch.send(1, Ether(src=str(ALICE), dst=str(DAVE)) / flow)

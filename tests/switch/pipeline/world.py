@@ -40,7 +40,7 @@ def edge(port: int, vlan: VlanId) -> list[Entity]:
 def network(vlan: VlanId, ipv4: Lpm[IPv4Address], ipv6: Lpm[IPv6Address]) -> list[Entity]:
     """A network of both families; its hosts may send as any address of its subnets but the gateway's."""
     return [
-        b.Networks(vlan, b.SetNetwork(TENANT, ROUTER, 1000, ipv4.value, ipv6.value, False)),
+        b.Networks(vlan, b.SetNetwork(TENANT, ROUTER, 1000, ipv4.value, ipv6.value, False, 0, False)),
         b.SourceIpv4(vlan, ipv4, b.SourceOfSubnet()),
         b.SourceIpv4(vlan, Lpm(IPv4Address(0), 32), b.SourcePermitted()),
         b.SourceIpv4(vlan, Lpm(IPv4Address(int(ipv4.value) + 1), 32), b.SourceDenied()),

@@ -166,7 +166,7 @@ class Client:
     async def arbitration(self) -> p4r.MasterArbitrationUpdate:
         return (await self.receive("arbitration")).arbitration
 
-    async def receive(self, kind: str, timeout: float = 30.0) -> p4r.StreamMessageResponse:
+    async def receive(self, kind: str, timeout: float = 60.0) -> p4r.StreamMessageResponse:
         """The next message, which must be of this kind."""
         async with asyncio.timeout(timeout):
             message: p4r.StreamMessageResponse = await self.stream.read()

@@ -34,7 +34,7 @@ def _info(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def until(found: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not found():  # noqa: ASYNC110 - a log has no event
             await asyncio.sleep(0.02)
 

@@ -29,7 +29,7 @@ SOON = 3.0
 FRAME = b"\2" * 60
 
 
-def until(found: Callable[[], bool], seconds: float = 30.0) -> None:
+def until(found: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not found():
         assert time.monotonic() < deadline

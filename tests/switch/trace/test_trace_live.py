@@ -64,7 +64,7 @@ def test_a_client_follows_what_it_asks_for_until_it_goes_away(
     assert ask(channel, b"")[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
     traces.close()  # type: ignore[attr-defined]
     again: Iterator[object] | None = None
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while again is None:
         try:
             again = follow(channel, TraceFilter(), 1)

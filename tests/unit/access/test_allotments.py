@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -47,6 +48,19 @@ def test_nothing_that_is_shared_may_be_used_unless_it_is_allotted() -> None:
     assert refused(parse_intent(WATCH), ALL) == ["kind"]
     assert refused(parse_intent({**POLICY, "tenant": "globex"}), ALL) == ["tenant"]
     assert refused(parse_intent(POLICY)) == refused(parse_intent(SERVICE)) == []
+
+
+def test_a_tenants_packets_go_before_those_of_others_as_far_as_that_is_allotted() -> None:
+    def asking(**spec: Any) -> IntentDocument:
+        return parse_intent({**SERVERS, "spec": {**SERVERS["spec"], **spec}})
+
+    assert refused(asking(priority=0), ALL) == []
+    assert refused(asking(priority=1), ALL) == ["spec.priority"]
+    assert refused(asking(priority=3, trustDscp=True), {**ALL, "highestPriority": 3}) == ["spec.trustDscp"]
+    assert refused(asking(priority=3, trustDscp=True), {**ALL, "highestPriority": 5}) == []
+    standing = SimpleNamespace(intent=asking(priority=3))
+    assert refused(asking(priority=3), ALL, standing=standing) == [], "what it has, it may keep"
+    assert refused(asking(priority=4), ALL, standing=standing) == ["spec.priority"]
 
 
 @pytest.mark.parametrize(

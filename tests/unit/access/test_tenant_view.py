@@ -29,6 +29,8 @@ OF_FABRIC = {
     e.LinkDown,
     e.LinkDrainChanged,
     e.FabricStatusChanged,
+    e.SmfAssociated,
+    e.SmfReleased,
 }
 OF_PORTS = {e.HostLimitReached, e.CongestionOnset, e.CongestionUpdate, e.CongestionCleared, e.TrafficDropped,
             e.TrafficDropsCleared}  # fmt: skip

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,12 +21,23 @@ from p4fabric.controller.compiler.wanted import WantedEntities
 from p4fabric.controller.core import Core, IntentConflict, Outcome, PersistedRow
 from p4fabric.controller.intents import parse_intent
 from p4fabric.controller.intents.fields import PortRange
+from p4fabric.controller.intents.kinds.network import HIGHEST_PRIORITY
 from p4fabric.controller.names import IntentKey, SwitchName, TenantName
 from p4fabric.controller.state import Change
 from p4fabric.controller.topology.drain import Drain
-from p4fabric.pipelines.entities import Entity, EntityKey, MulticastGroup, TableEntry, Weighted
+from p4fabric.controller.topology.model import ReportPath, Topology
+from p4fabric.pipelines.entities import (
+    CloneSession,
+    Entity,
+    EntityKey,
+    MulticastGroup,
+    TableEntry,
+    Ternary,
+    Weighted,
+)
+from p4fabric.pipelines.fabric import CPU_PORT, REPORT_PRIORITY
 from p4fabric.pipelines.fabric import bindings as b
-from p4fabric.pipelines.values import IPv4Address, IPv6Address, L4Port, MacAddress, Port, VlanId
+from p4fabric.pipelines.values import IpProtocol, IPv4Address, IPv6Address, L4Port, MacAddress, Port, VlanId
 
 from .world import (
     ACCESS,
@@ -348,6 +362,21 @@ def test_an_edge_port_keeps_the_tag_that_it_was_asked_to_have() -> None:
     assert way_out.vlan_id is not None and way_out.vlan_id.value == way_in.action.vlan_id != 42
 
 
+def test_a_networks_packets_have_the_priority_that_it_asks_for_wherever_they_enter() -> None:
+    def settings(**spec: Any) -> set[tuple[int, bool]]:
+        desired = compiled(network("clients", 1, ("leaf1", 1), ("leaf3", 3), **spec))
+        found = [e.action for s in desired.entities for e in on(desired, s, b.Networks)]
+        return {(action.priority, action.by_dscp) for action in found}
+
+    assert settings() == {(0, False)}
+    assert settings(priority=HIGHEST_PRIORITY) == {(HIGHEST_PRIORITY, False)}
+    assert settings(trustDscp=True) == {(0, True)}
+    sizes = (Path(__file__).parents[3] / "p4src/include/sizes.p4").read_text()
+    of_program = {name: int(n) for name, n in re.findall(r"const bit<3> (\w+) = (\d);", sizes)}
+    assert of_program == {"CONTROL_PRIORITY": REPORT_PRIORITY + 1, "HIGHEST_PRIORITY": HIGHEST_PRIORITY}
+    assert HIGHEST_PRIORITY < REPORT_PRIORITY
+
+
 def test_a_watch_covers_the_ports_in_use_or_those_it_names() -> None:
     def watched(desired: Desired) -> set[tuple[str, int]]:
         return {(s, int(e.egress_port)) for s in desired.entities for e in on(desired, s, b.CongestionWatch)}
@@ -362,6 +391,32 @@ def test_a_watch_covers_the_ports_in_use_or_those_it_names() -> None:
     desired = compiled(named)
     assert watched(desired) == {("leaf1", 3)}
     assert desired.notes_of(key(named)) == ("switch leaf9 is not part of the fabric",)
+
+
+def test_flows_are_followed_where_their_tenants_packets_enter() -> None:
+    flows = [
+        {
+            "tenant": "acme",
+            "from": "10.0.1.7/32",
+            "to": "10.0.2.0/24",
+            "protocol": "tcp",
+            "destinationPort": 80,
+        },
+        {"tenant": "acme", "to": "2001:db8::/32", "protocol": "icmp"},
+        {"tenant": "nobody", "to": "10.0.0.0/8"},
+    ]
+    followed = intent("TelemetryWatch", "queues", "operations", flows=flows)
+    desired = compiled(CLIENTS, SERVERS, followed)
+    (four,) = {entry for leaf in LEAVES for entry in on(desired, leaf, b.FollowedIpv4)}
+    (vrf,) = {entry.action.vrf for entry in on(desired, "leaf1", b.Networks)}
+    assert four == b.FollowedIpv4(
+        vrf, Ternary(IPv4Address("10.0.1.7"), 2**32 - 1), Ternary(IPv4Address("10.0.2.0"), 0xFFFFFF00),
+        Ternary(IpProtocol(6), 0xFF), None, Ternary(L4Port(80), 0xFFFF), 1, b.Follow(),
+    )  # fmt: skip
+    (six,) = on(desired, "leaf3", b.FollowedIpv6)
+    assert (six.vrf, six.protocol) == (vrf, Ternary(IpProtocol(58), 0xFF))
+    assert [on(desired, spine, b.FollowedIpv4) for spine in SPINES] == [[], []]
+    assert desired.notes_of(key(followed)) == ()
 
 
 # The firewall: judged by what an entry matches, on packets made of a few values each.
@@ -483,6 +538,24 @@ def test_every_entry_has_a_form_on_the_wire_and_comes_back_the_same() -> None:
 
     for entry in entries():
         assert type(entry).decode(entry.encode().table_entry) == entry
+
+
+def test_reports_go_to_the_controller_or_by_the_way_that_a_switch_has_to_a_collector() -> None:
+    def reports(desired: Desired, switch: str) -> tuple[list[Any], list[int]]:
+        sessions = on(desired, switch, CloneSession)
+        return on(desired, switch, b.ReportDestinations), [r.port for one in sessions for r in one.replicas]
+
+    hop, source, collector = MacAddress(9), IPv4Address("192.0.2.21"), IPv4Address("192.0.2.9")
+    path = ReportPath(Port(48), hop, source, collector, L4Port(40000))
+    seen = topology()
+    switches = [replace(s, report_path=path if s.name == LEAVES[0] else None) for s in seen.switches.values()]
+    desired = compiled(seen=Topology.of(switches, seen.links, ()))
+    (destination,), ports = reports(desired, "leaf1")
+    own = MacAddress(0x02005E010001)
+    assert destination.action == b.ReportTo(1, hop, own, collector, source, L4Port(40000))
+    assert ports == [destination.egress_port] == [48]
+    (destination,), ports = reports(desired, "leaf2")
+    assert ports == [destination.egress_port] == [CPU_PORT] and destination.action.node == 2
 
 
 def test_switches_of_the_topology_are_all_there_even_with_nothing_to_hold_for_anybody() -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.topology.model import Role, Switch, Topology
-from p4fabric.pipelines.entities import MulticastGroup
+from p4fabric.pipelines.entities import CloneSession, MulticastGroup
+from p4fabric.pipelines.fabric import REPORT_PRIORITY
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import Port
 from tests.unit.compiler.world import HOSTS, LEAVES, SPINES, compiled, intent, key, network, on, topology
@@ -57,6 +58,31 @@ def test_a_network_is_not_opened_at_a_port_that_is_not_there_and_says_so() -> No
     assert 1 in {entry.ingress_port for entry in on(desired, "leaf1", b.PortVlan)}
 
 
+def test_a_watch_names_what_switches_with_watched_ports_cannot_tell() -> None:
+    seen = topology(*HOSTS)
+    limits = ("no tail-drop reports on bmv2", "no bins of queues on bmv2")
+    switches = [
+        replace(switch, queue_limits=limits if switch.name == LEAF1 else ())
+        for switch in seen.switches.values()
+    ]
+    seen = Topology.of(switches, seen.links, seen.hosts.values())
+    watch = intent("TelemetryWatch", "queues", switches=["leaf1", "leaf2"], ports=[3])
+    (reason,) = compiled(watch, seen=seen).notes_of(key(watch))
+    assert reason == "leaf1: no tail-drop reports on bmv2, no bins of queues on bmv2"
+    elsewhere = intent("TelemetryWatch", "queues", switches=["leaf2"], ports=[3])
+    assert compiled(elsewhere, seen=seen).notes_of(key(elsewhere)) == ()
+
+
+def test_reports_have_a_priority_where_copies_can_have_one() -> None:
+    seen = topology(*HOSTS)
+    switches = [
+        replace(switch, has_clone_priorities=switch.name != LEAF1) for switch in seen.switches.values()
+    ]
+    desired = compiled(BOTH, seen=Topology.of(switches, seen.links, seen.hosts.values()))
+    assert [one.class_of_service for one in on(desired, "leaf1", CloneSession)] == [0]
+    assert [one.class_of_service for one in on(desired, "leaf2", CloneSession)] == [REPORT_PRIORITY]
+
+
 def test_a_switch_that_does_not_say_is_taken_to_have_the_port() -> None:
     desired = compiled(BOTH, seen=topology(*HOSTS))
     assert desired.notes_of(key(BOTH)) == ()
@@ -92,3 +118,19 @@ def test_a_watch_on_all_switches_takes_those_that_have_the_port() -> None:
     assert watched(7) == ({PortRef(LEAF1, Port(7))}, ())
     found, notes = watched(9)
     assert found == set() and len(notes) == 5
+
+
+def test_seven_windows_of_a_watch_are_as_long_as_a_packet_may_wait_and_its_quota_is_for_the_interval() -> (
+    None
+):
+    def limits(**spec: int) -> b.Watch:
+        document = intent("TelemetryWatch", "queues", "operations", ports=[1], switches=["leaf1"], **spec)
+        (entry,) = on(compiled(document), "leaf1", b.CongestionWatch)
+        assert isinstance(entry.action, b.Watch)
+        return entry.action
+
+    assert limits() == b.Watch(depth=32, delay=5000, window=12, interval=3125, tolerance=96_875)
+    assert limits(reports=1, reportIntervalMilliseconds=50).tolerance == 0
+    for longest, window in ((1, 0), (7, 0), (8, 1), (14, 1), (15, 2), (7 << 17, 17)):
+        assert limits(longestDelayMicroseconds=longest).window == window
+    assert limits(queueDelayMicroseconds=4_000_000_000).window == 17

@@ -53,7 +53,7 @@ def beacon(view: FabricView, intent: Beacon) -> Output:
     switch = SwitchName(intent.spec.switch)
     if switch not in view.switches:
         return Output(notes=(f"switch {switch} is not part of the fabric",))
-    return Output({switch: (b.CongestionWatch(intent.spec.port, b.Watch(number, 1, 1)),)})
+    return Output({switch: (b.CongestionWatch(intent.spec.port, b.Watch(number, 1, 0, 1, 0)),)})
 '''
 SCRIPT = '''
 import json, sys
@@ -145,7 +145,7 @@ def test_a_kind_in_two_modules_is_admitted_numbered_compiled_and_described(tmp_p
 
 
 def watch(port: int, depth: int) -> str:
-    action = f"Watch(depth={depth}, delay=1, interval=1)"
+    action = f"Watch(depth={depth}, delay=1, window=0, interval=1, tolerance=0)"
     return f"CongestionWatch(egress_port=Port({port}), action={action})"
 
 

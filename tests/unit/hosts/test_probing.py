@@ -63,7 +63,7 @@ async def sent_by(world: World, stuck: Exception | None, wanted: int) -> list[tu
             enough.set()
 
     probing = HostProbing(world.directory, None, send, ask=never)
-    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(probing.run())
         await enough.wait()
         running.cancel()

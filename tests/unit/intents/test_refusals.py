@@ -35,6 +35,17 @@ def named(document: dict[str, Any], name: str, **spec: Any) -> dict[str, Any]:
     return {**changed(document, **spec), "name": name}
 
 
+UPF = intent(
+    "Upf", "edge", smfs=["10.0.9.4"], accessNetwork="access", n3Address="10.0.3.3",
+    dataNetworks=[{"dnn": "internet", "network": "data", "uePools": ["10.46.0.0/16"]}],
+)  # fmt: skip
+
+
+def served(**changes: Any) -> dict[str, Any]:
+    """A Upf whose data network is another one."""
+    return changed(UPF, dataNetworks=[{**UPF["spec"]["dataNetworks"][0], **changes}])
+
+
 def ports(*attachments: dict[str, Any]) -> dict[str, Any]:
     return network("other", 9, attachments=list(attachments))
 
@@ -78,6 +89,15 @@ BAD: list[tuple[Any, str, str]] = [
         "500",
     ),
     (changed(UE, uplinkTeid=0), "spec.uplinkTeid", "1"),
+    (changed(UPF, smfs=[]), "spec.smfs", "at least 1"),
+    (changed(UPF, smfs=["10.0.9.4", "10.0.9.4"]), "spec.smfs[1]", "already an SMF of a Upf"),
+    (changed(UPF, withoutEffect=["meters"]), "spec.withoutEffect[0]", "bitRates"),
+    (served(dnn="inter net"), "spec.dataNetworks[0].dnn", "a DNN such as internet"),
+    (served(dnn="ims..example"), "spec.dataNetworks[0].dnn", "labels"),
+    (served(dnn="i" * 64), "spec.dataNetworks[0].dnn", "at most 63 each"),
+    (served(dnn=".".join(["i" * 50] * 2)), "spec.dataNetworks[0].dnn", "at most 100 in all"),
+    (served(uePools=["2001:db8::/64"]), "spec.dataNetworks[0].uePools[0]", "IPv4"),
+    (served(uePools=["10.46.0.0/16", "10.46.1.0/24"]), "spec.dataNetworks[0].uePools[1]", "overlaps"),
     (changed(UE, qfi=64), "spec.qfi", "63"),
     (changed(UE, gnbAddress="10.0.3.2"), "spec.gnbAddress", "N3 address"),
     (intent("FirewallPolicy", "p", rules=[]), "spec.rules", "at least 1"),
@@ -92,6 +112,11 @@ BAD: list[tuple[Any, str, str]] = [
         "allow",
     ),
     (changed(WATCH, queueDepth=0), "spec.queueDepth", "1"),
+    (changed(WATCH, flows=[{"protocol": "tcp"}]), "spec.flows[0]", "from or to"),
+    (changed(WATCH, flows=[{"from": "10.0.0.0/8", "to": "fd00::/8"}]), "spec.flows[0].to", "families"),
+    (changed(WATCH, flows=[{"to": "10.0.0.1/32", "sourcePort": 7}]), "spec.flows[0].protocol", "tcp or udp"),
+    (changed(CLIENTS, priority=6), "spec.priority", "5"),
+    (changed(CLIENTS, trustDscp="ef"), "spec.trustDscp", "true or false"),
 ]
 
 
@@ -123,6 +148,13 @@ CLASHES: list[tuple[str, dict[str, Any], str, str]] = [
      ueAddress="10.0.1.77"), "spec.ueAddress", "for hosts"),
     ("an access network that is not there", named(UE, "ue2", uplinkTeid=0x102, downlinkTeid=0x202,
      ueAddress="10.45.0.3", accessNetwork="nowhere"), "spec.accessNetwork", "not a network"),
+    ("a Upf at the N3 address of a session", changed(UPF, n3Address="10.0.3.2"),
+     "spec.n3Address", "UpfSession/acme/ue1"),
+    ("a Upf that is not in its access network", changed(UPF, n3Address="10.0.4.2"),
+     "spec.n3Address", "in no subnet of network access"),
+    ("a Upf without a data network", served(network="nowhere"),
+     "spec.dataNetworks[0].network", "not a network"),
+    ("a pool among hosts", served(uePools=["10.0.0.0/16"]), "spec.dataNetworks[0].uePools[0]", "for hosts"),
     ("a port in use", network("more", 9, ("leaf1", 1)), "spec.attachments[0].port", "Network/acme/clients"),
     ("a port of another tenant", network("more", 9, ("leaf1", 1), tenant="other"),
      "spec.attachments[0].port", "Network/acme/clients"),
@@ -144,6 +176,38 @@ def test_a_document_that_cannot_stand_beside_the_others(document: Any, field: st
         core_with(*EVERYTHING).plan_apply([parse_intent(document)])
     found = {error.field: error.message for error in refusal.value.errors}
     assert field in found and said in found[field], found
+
+
+POOLED: list[tuple[str, dict[str, Any], str]] = [
+    ("a session", named(UE, "ue2", uplinkTeid=0x102, downlinkTeid=0x202, ueAddress="10.46.0.2"),
+     "spec.ueAddress"),
+    ("a virtual IP", named(WEB, "web2", virtualIp="10.46.0.2", pool=[{"address": "10.0.2.13", "port": 1}]),
+     "spec.virtualIp"),
+    ("another pool", {**changed(UPF, smfs=["10.0.9.5"], n3Address="10.0.3.4"), "name": "other"},
+     "spec.dataNetworks[0].uePools[0]"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("document", "field"), [c[1:] for c in POOLED], ids=[c[0] for c in POOLED])
+def test_nobody_else_has_addresses_of_a_pool_of_ues(document: Any, field: str) -> None:
+    with pytest.raises(IntentConflict) as refusal:
+        core_with(*EVERYTHING, UPF).plan_apply([parse_intent(document)])
+    found = {error.field: error.message for error in refusal.value.errors}
+    assert field in found and "Upf/acme/edge" in found[field], found
+
+
+def test_one_smf_controls_one_upf() -> None:
+    other = {**served(uePools=["10.47.0.0/16"]), "name": "other", "tenant": "other"}
+    others = [{**document, "tenant": "other"} for document in (network("access", 3), network("data", 4))]
+    with pytest.raises(IntentConflict, match=r"already an SMF of a Upf \(Upf/acme/edge\)"):
+        core_with(*EVERYTHING, UPF, *others).plan_apply([parse_intent(other)])
+
+
+def test_a_network_does_not_come_around_a_pool_of_ues() -> None:
+    with pytest.raises(IntentConflict, match="would break Upf/acme/edge"):
+        core_with(*EVERYTHING, UPF).plan_apply(
+            [parse_intent(network("more", 9, subnets=["10.46.1.0/24"], gateways=[]))]
+        )
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from p4fabric.controller.topology.model import Host, Link
 from p4fabric.pipelines.values import IpProtocol, L4Port, MacAddress, Port
 
 NET = IntentKey("Network", TenantName("acme"), "clients")
+UPF = IntentKey("Upf", TenantName("acme"), "edge")
 ADDRESS = IPv4Address("10.0.1.9")
 HERE, THERE = (PortRef(SwitchName(name), Port(1)) for name in ("leaf1", "leaf2"))
 HOST = Host(MacAddress(8), NET, HERE, frozenset({ADDRESS}))
@@ -70,6 +71,8 @@ EVERY_EVENT: list[e.Event] = [
     e.IncidentCleared(INCIDENT),
     e.TrafficDropped(POINT, 500, 1.0, 500.0),
     e.TrafficDropsCleared(POINT, 900, 3.0, 500.0),
+    e.SmfAssociated(UPF, IPv4Address("10.0.9.4"), "smf.example", 0),
+    e.SmfReleased(UPF, IPv4Address("10.0.9.4"), "smf.example", 3),
     e.IntentsStatusChanged("degraded", 6000, {"Network": 6000}, (AWAY,), (), (NET,)),
     e.FabricStatusChanged(Severity.AT_RISK, Severity.OK, (FINDING,), ()),
 ]

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from p4fabric.controller.names import PortRef, SwitchName
+from p4fabric.controller.p4runtime.cells import CellRequest, CellsRead
 from p4fabric.controller.p4runtime.port_samples import COUNTERS, QUEUE_LEAVES, PortSample, QueueSample
 from p4fabric.controller.severity import Severity
 from p4fabric.controller.telemetry.balance import balance_of
@@ -16,10 +17,12 @@ from p4fabric.controller.telemetry.drop_counts import PointCount
 from p4fabric.controller.telemetry.events import EventClass
 from p4fabric.controller.telemetry.incidents import IncidentMachine
 from p4fabric.controller.telemetry.metrics import Metrics
+from p4fabric.controller.telemetry.n4_metrics import NodeFigures
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.controller.telemetry.queue_maxima import QueueMaxima
+from p4fabric.controller.telemetry.queue_waits import WaitCounts, WaitPoint
 from p4fabric.pipelines.values import Port
-from tests.unit.northbound.every_event import EPISODE, NET, POINT
+from tests.unit.northbound.every_event import EPISODE, NET, POINT, UPF
 
 __all__ = ["every_metric"]
 
@@ -47,6 +50,11 @@ def _incidents() -> Any:
     )
 
 
+async def no_cells(switch: SwitchName, cells: CellRequest, unless: bytes | None) -> CellsRead | None:
+    """A switch that nothing is asked of."""
+    raise AssertionError(switch)
+
+
 async def every_metric() -> str:
     """The page with every metric that there is."""
     ports = _ports()
@@ -61,6 +69,8 @@ async def every_metric() -> str:
     maxima = QueueMaxima()
     maxima.reported(EPISODE.queue, 1, 1.0, 0.0)
     port = EPISODE.queue.port
+    waits = WaitCounts([_LEAF], lambda switch: (), no_cells)
+    waits.took(_LEAF, {WaitPoint(EPISODE.queue, number): number for number in range(16)}, 0, judge=True)
     view: Any = SimpleNamespace(
         status=lambda: status,
         ports=ports, events_lost={EventClass.HOSTS: 0}, events_published={EventClass.HOSTS: 1},
@@ -70,11 +80,15 @@ async def every_metric() -> str:
         intent_counts=lambda: [(NET, (Count("rule", 1, 100, {}, None),))],
         tenant_counts=lambda: [("Network", "acme", 1, 100)],
         watches=lambda: [Watched(port, 1, 1)], congestion_series=series, now=0.0,
-        maxima=maxima, incidents=_incidents(),
+        maxima=maxima, waits=waits, incidents=_incidents(),
         drops=lambda: [PointCount(POINT, 1, None)],
         balances=lambda: [balance_of(_LEAF, [Port(1), Port(2)], ports.of(_LEAF))],
         peer_of=lambda port: PortRef(SwitchName("spine1"), Port(1)),
         drains=lambda: {("switch", "drained"): 1},
+        n4=SimpleNamespace(
+            figures=lambda: [NodeFigures(UPF, 1, 2)],
+            answers=lambda: {("session_establishment", "request_accepted"): 2},
+        ),
     )  # fmt: skip
     metrics = Metrics(view)
     metrics.compiled(0.1)

@@ -85,7 +85,7 @@ async def test_closing_ends_subscribers_after_what_they_have_not_read() -> None:
     await asyncio.sleep(0)
     bus.publish(event(0))
     bus.close()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         assert len(await reader) == 1
 
 

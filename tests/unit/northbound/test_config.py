@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,8 @@ import pytest
 
 from p4fabric.controller.config import ConfigError, FabricConfig
 from p4fabric.controller.names import SwitchName
-from p4fabric.controller.topology.model import Role
+from p4fabric.controller.topology.model import ReportPath, Role
+from p4fabric.pipelines.values import L4Port, MacAddress, Port
 
 LEAF: dict[str, Any] = {"name": "leaf1", "deviceId": 1, "address": "127.0.0.1:9559", "role": "leaf"}
 TLS = {"certificate": "a.pem", "privateKey": "b.pem"}
@@ -19,6 +21,7 @@ SPINE: dict[str, Any] = {
     "ports": [1, 2],
 }
 
+REPORTS = {"port": 48, "nextHop": "02:00:00:00:00:09", "source": "192.0.2.21"}
 SAME_SOCKET = (("unix:/run/x.sock", "leaf1", 1), ("unix:///run/x.sock", "leaf2", 2))
 
 
@@ -59,6 +62,23 @@ def test_a_file_names_switches_and_its_paths_are_relative_to_it(tmp_path: Path) 
     assert config.store.path == tmp_path / "state/fabric.db"
     assert config.api.token_file == Path("/run/token")
     assert config.api.listen.host == "::1" and config.api.listen.is_loopback
+
+
+def test_reports_of_programs_go_to_a_collector_from_switches_that_say_by_which_way(tmp_path: Path) -> None:
+    document = {
+        "switches": [{**LEAF, "reports": REPORTS}, SPINE],
+        "telemetry": {"reports": {"collector": "192.0.2.9:40000"}},
+    }
+    config = FabricConfig.read(document, tmp_path / "fabric.yaml")
+    leaf, spine = (switch.switch(config.report_collector) for switch in config.switches)
+    assert leaf.report_path == ReportPath(
+        Port(48),
+        MacAddress(0x020000000009),
+        IPv4Address("192.0.2.21"),
+        IPv4Address("192.0.2.9"),
+        L4Port(40000),
+    )
+    assert spine.report_path is None
 
 
 def test_everything_but_the_switches_has_a_default_beside_the_file(tmp_path: Path) -> None:
@@ -110,6 +130,27 @@ def test_everything_but_the_switches_has_a_default_beside_the_file(tmp_path: Pat
         ({"switches": [{**LEAF, "target": "p4"}]}, "switches[0].target", "softswitch, bmv2"),
         ({"switches": [{**LEAF, "role": "core"}]}, "switches[0].role", "leaf, spine"),
         ({"switches": [{**LEAF, "ports": [1, 510]}]}, "switches[0].ports[1]", "1 to 509"),
+        ({"switches": [{**LEAF, "reports": REPORTS}]}, "switches[0].reports", "telemetry.reports.collector"),
+        (
+            {"switches": [{**LEAF, "reports": {**REPORTS, "port": 510}}]},
+            "switches[0].reports.port",
+            "1 to 509",
+        ),
+        (
+            {"switches": [{**LEAF, "reports": {**REPORTS, "nextHop": "01:00:5e:00:00:01"}}]},
+            "switches[0].reports.nextHop",
+            "MAC address of one host",
+        ),
+        (
+            {"switches": [{**LEAF, "reports": {**REPORTS, "source": "fd00::1"}}]},
+            "switches[0].reports.source",
+            "IPv4 address",
+        ),
+        (
+            {"telemetry": {"reports": {"collector": "[::1]:1"}}},
+            "telemetry.reports.collector",
+            "an IPv4 address and a port",
+        ),
         ({"switches": [LEAF, LEAF]}, "switches[1].name", "leaf1 is that of switches[0] already"),
         ({"switches": [LEAF, {**LEAF, "name": "x"}]}, "switches[1].deviceId", "switches[0]"),
         (
@@ -117,6 +158,9 @@ def test_everything_but_the_switches_has_a_default_beside_the_file(tmp_path: Pat
             "switches[0].tls",
             "certificate and privateKey must be given together",
         ),
+        ({"n4": {"listen": "0.0.0.0:8805"}}, "n4.listen", "must be an IPv4 address of this machine"),
+        ({"n4": {"listen": "[::1]:8805"}}, "n4.listen", "must be an IPv4 address of this machine"),
+        ({"n4": {}}, "n4.listen", "is required"),
         ({"links": [["leaf1:1"]]}, "links[0]", "two ports, such as [leaf1:31, spine1:2]"),
         ({"links": [["leaf1", "spine1:1"]]}, "links[0]", "switch:port twice"),
         ({"links": [["leaf1:0", "spine1:1"]]}, "links[0]", "1 to 509"),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address
 
-from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from p4fabric.controller.names import PortRef, SwitchName
-from p4fabric.controller.telemetry.congestion import CongestionMonitor, Episode, Turn, flow_of
+from p4fabric.controller.telemetry.congestion import CongestionMonitor, Episode, Turn
+from p4fabric.controller.telemetry.flow import Flow, FlowId
+from p4fabric.controller.telemetry.incidents import PacketEvidence
 from p4fabric.controller.telemetry.queue import Queue
-from p4fabric.pipelines.fabric.bindings import CongestionReport
 from p4fabric.pipelines.values import IpProtocol, L4Port, Port
 
 QUEUES = [Queue(PortRef(SwitchName("leaf1"), Port(port)), 0) for port in (1, 2)]
@@ -19,12 +19,10 @@ CLEAR_AFTER = {QUEUES[0]: 1.0, QUEUES[1]: 5.0}
 MOST_FLOWS = 3
 
 
-def report(queue: Queue, depth: int = 40, delay: int = 9000, source_port: int = 1) -> CongestionReport:
-    return CongestionReport(
-        queue.port.port, queue.queue, depth, delay, 0, IpProtocol(6),
-        IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2"), IPv6Address(0), IPv6Address(0),
-        L4Port(source_port), L4Port(80),
-    )  # fmt: skip
+def report(queue: Queue, depth: int = 40, delay_us: int = 9000, source_port: int = 1) -> PacketEvidence:
+    here, there = IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2")
+    flow = FlowId(100, Flow(IpProtocol(6), here, there, L4Port(source_port), L4Port(80)))
+    return PacketEvidence(queue, 0, flow, wait_ns=1000 * delay_us, depth=depth)
 
 
 class Congestion(RuleBasedStateMachine):
@@ -41,7 +39,7 @@ class Congestion(RuleBasedStateMachine):
             most_flows=MOST_FLOWS,
             history=5,
         )
-        self.reports: dict[Queue, list[tuple[float, CongestionReport]]] = {}
+        self.reports: dict[Queue, list[tuple[float, PacketEvidence]]] = {}
         self.ended: list[Queue] = []
 
     @rule(seconds=st.floats(0, 7))
@@ -62,7 +60,7 @@ class Congestion(RuleBasedStateMachine):
         self._expire_model()
         message = report(queue, depth, delay, port)
         self.reports.setdefault(queue, []).append((self.now, message))
-        self.monitor.report(queue, message, self.now)
+        self.monitor.report(message, self.now)
 
     def _expire_model(self) -> None:
         for queue, reports in list(self.reports.items()):
@@ -79,10 +77,11 @@ class Congestion(RuleBasedStateMachine):
             assert episode.reports == len(reports)
             assert (episode.started_at, episode.last_report_at) == (reports[0][0], reports[-1][0])
             assert episode.peak_depth == max(message.depth for _, message in reports)
-            assert episode.peak_delay_us == max(message.delay for _, message in reports)
-            assert (episode.depth, episode.delay_us) == (reports[-1][1].depth, reports[-1][1].delay)
+            assert episode.peak_delay_us == max(message.wait_ns for _, message in reports) // 1000
+            last = reports[-1][1]
+            assert (episode.depth, episode.delay_us) == (last.depth, last.wait_ns // 1000)
             assert sum(episode.flows.values()) + episode.reports_of_other_flows == len(reports)
-            assert len(episode.flows) == min(MOST_FLOWS, len({flow_of(message) for _, message in reports}))
+            assert len(episode.flows) == min(MOST_FLOWS, len({message.flow for _, message in reports}))
 
     @invariant()
     def each_onset_has_one_end_and_updates_keep_their_distance(self) -> None:
@@ -107,23 +106,6 @@ class Congestion(RuleBasedStateMachine):
 TestCongestion = Congestion.TestCase
 
 
-@given(st.binary(min_size=16, max_size=16), st.binary(min_size=4, max_size=4))
-def test_a_flow_is_of_the_family_that_was_reported(six: bytes, four: bytes) -> None:
-    zero4, zero6 = IPv4Address(0), IPv6Address(0)
-    message = CongestionReport(
-        Port(1), 0, 1, 1, 0, IpProtocol(17), IPv4Address(four), zero4, IPv6Address(six), zero6,
-        L4Port(1), L4Port(2),
-    )  # fmt: skip
-    flow = flow_of(message)
-    if any(four):
-        assert (flow.source, flow.destination) == (IPv4Address(four), zero4)
-    elif any(six):
-        assert (flow.source, flow.destination) == (IPv6Address(six), zero6)
-        assert str(flow) == f"udp [{IPv6Address(six)}]:1 > [::]:2"
-    else:
-        assert (flow.source, flow.destination) == (None, None) and str(flow) == "not IP"
-
-
 def test_a_report_looks_at_few_of_many_congested_queues() -> None:
     looked_at: list[Queue] = []
 
@@ -138,7 +120,7 @@ def test_a_report_looks_at_few_of_many_congested_queues() -> None:
     rounds = 50
     for turn in range(rounds):
         for number, queue in enumerate(queues):
-            monitor.report(queue, report(queue), turn / 10 + number / 1e6)
+            monitor.report(report(queue), turn / 10 + number / 1e6)
     assert len(monitor.active) == 4000
     assert len(looked_at) < 0.2 * rounds * len(queues)
     assert monitor.expire(100.0) is None and not monitor.active

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from finsy.proto import p4d, p4r
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.l2 import Ether
 
 from p4fabric.controller.config import FabricConfig
 from p4fabric.controller.fabric import Fabric, IntentState, running_fabric
@@ -22,6 +24,7 @@ from p4fabric.controller.intents.kinds.network import ROUTER_MAC
 from p4fabric.controller.names import SwitchName
 from p4fabric.controller.p4runtime import ReadResult, SwitchSession
 from p4fabric.controller.telemetry.bus import Published
+from p4fabric.controller.telemetry.collector import Refused
 from p4fabric.controller.telemetry.events import (
     AddressClaimRefused,
     CongestionCleared,
@@ -33,9 +36,11 @@ from p4fabric.controller.telemetry.events import (
     LinkUp,
     SwitchDisconnected,
 )
+from p4fabric.controller.telemetry.reports import FlowReport, Inner, InnerType, ReportGroup, encode
 from p4fabric.pipelines.entities import DigestMessage, encode_int
+from p4fabric.pipelines.fabric import CPU_PORT
 from p4fabric.pipelines.fabric import bindings as b
-from p4fabric.pipelines.values import IpProtocol, L4Port, MacAddress, Port, VlanId
+from p4fabric.pipelines.values import MacAddress, Port, VlanId
 from tests.unit.southbound.fake_switch import FakeSwitch
 
 HOST = MacAddress.parse("02:00:00:00:00:07")
@@ -50,7 +55,7 @@ def network(**spec: Any) -> dict[str, Any]:
 
 
 def watch(milliseconds: int) -> dict[str, Any]:
-    spec = {"ports": [1], "reportIntervalMilliseconds": milliseconds}
+    spec = {"ports": [1], "reportIntervalMilliseconds": milliseconds, "reports": 1}
     return {"kind": "TelemetryWatch", "name": "queues", "tenant": "acme", "spec": spec}
 
 
@@ -70,13 +75,20 @@ def host_seen(port: int, address: str = "10.0.1.7") -> p4r.StreamMessageResponse
     return digest(b.HostSeen(Port(port), VLAN, HOST, IPv4Address(address), IPv6Address(0)))
 
 
-def congestion(depth: int = 40) -> p4r.StreamMessageResponse:
-    here, there, none = IPv4Address("10.0.1.7"), IPv4Address("10.0.1.8"), IPv6Address(0)
-    return digest(
-        b.CongestionReport(
-            Port(1), 0, depth, 9000, 0, IpProtocol(6), here, there, none, none, L4Port(999), L4Port(80)
-        )
-    )
+def congestion(depth: int = 40, *, node: int = 1, number: int = 0) -> p4r.StreamMessageResponse:
+    """A report in a packet-in, as the program makes it."""
+    met = Inner(InnerType.IPV4, bytes(IP(src="10.0.1.7", dst="10.0.1.8") / TCP(sport=999, dport=80)))
+    report = FlowReport(1, 1, 9000, 0, depth, egress_ns=10**9, inner=met, congested=True)
+    datagram = encode(ReportGroup(node, 0, number, (report,)))
+    return handed_over(bytes(Ether() / IP() / UDP(dport=32766) / datagram))
+
+
+def handed_over(frame: bytes) -> p4r.StreamMessageResponse:
+    """A frame that the switch has from no port."""
+    response = p4r.StreamMessageResponse()
+    response.packet.payload = frame
+    response.packet.metadata.extend(b.PacketInMetadata(Port(CPU_PORT)).encode())
+    return response
 
 
 class Running:
@@ -90,7 +102,7 @@ class Running:
                 assert isinstance(item, Published)
                 self.events.append(item.event)
 
-    async def until(self, wanted: Callable[[], Any], seconds: float = 10) -> Any:
+    async def until(self, wanted: Callable[[], Any], seconds: float = 60) -> Any:
         async with asyncio.timeout(seconds):
             while not (found := wanted()):  # noqa: ASYNC110 - what is waited for has no event
                 await asyncio.sleep(0.01)
@@ -104,9 +116,11 @@ class Running:
 
 
 @asynccontextmanager
-async def running(folder: Path, *switches: FakeSwitch, **telemetry: Any) -> AsyncIterator[Running]:
+async def running(
+    folder: Path, *switches: FakeSwitch, target: str = "softswitch", **telemetry: Any
+) -> AsyncIterator[Running]:
     listed = [
-        {"name": f"s{n}", "deviceId": n, "address": switch.address, "role": "leaf"}
+        {"name": f"s{n}", "deviceId": n, "address": switch.address, "role": "leaf", "target": target}
         for n, switch in enumerate(switches, 1)
     ]
     config = FabricConfig.read({"switches": listed, "telemetry": telemetry}, folder / "fabric.yaml")
@@ -179,7 +193,7 @@ async def test_a_host_is_asked_at_its_port_with_the_tag_that_it_has_there(tmp_pa
 
 async def next_question(fake: FakeSwitch) -> tuple[int, bytes]:
     """The next frame that the switch was told to send but link probes: by which port, and what."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             message = await fake.received.get()
             if message.HasField("packet") and message.packet.payload[12:14] != b"\x88\xcc":
@@ -240,19 +254,39 @@ async def test_a_hundred_hosts_at_once_are_compiled_in_a_few_passes(tmp_path: Pa
         assert len(fake.writes) <= 12
 
 
+async def test_on_bmv2_a_watch_says_what_is_not_told_and_reports_what_is(tmp_path: Path) -> None:
+    async with fake_switch() as fake, running(tmp_path, fake, target="bmv2", clearAfter=0.3) as found:
+        await found.fabric.intents.apply([network(), watch(milliseconds=10)])
+        await found.until_in_sync()
+        states = {one.key.kind: one.status for one in found.fabric.intents.all()}
+        assert states["Network"].state is IntentState.ACTIVE
+        assert states["TelemetryWatch"].state is IntentState.DEGRADED
+        (reason,) = states["TelemetryWatch"].reasons
+        assert (
+            reason
+            == "s1: no tail-drop reports on bmv2, no bins of queues on bmv2, no priority for reports on bmv2"
+        )
+        assert reason.as_dict()["code"] == "target-limits"
+        fake.say(congestion(40))
+        await found.until(lambda: found.heard(CongestionOnset))
+
+
 async def test_reports_become_an_episode_that_ends_with_silence(tmp_path: Path) -> None:
     async with fake_switch() as fake, running(tmp_path, fake, clearAfter=0.3) as found:
         await found.fabric.intents.apply([network(), watch(milliseconds=10)])
         await found.until_in_sync()
         fake.say(congestion(40))
         await found.until(lambda: found.heard(CongestionOnset))
-        fake.say(congestion(90))
+        fake.say(congestion(90, number=1))
         await found.until(lambda: found.fabric.congestion.active[0].peak_depth == 90)
         (cleared,) = await found.until(lambda: found.heard(CongestionCleared))
         episode = cleared.episode
         assert (episode.queue.port.switch, episode.queue.port.port) == ("s1", 1)
         assert (episode.peak_depth, episode.peak_delay_us, episode.reports) == (90, 9000, 2)
         assert [str(flow) for flow in episode.flows] == ["tcp 10.0.1.7:999 > 10.0.1.8:80"]
+        (incident,) = found.fabric.incidents.machine.active
+        root = incident.root
+        assert (root.peak_depth, root.peak_wait_ns, root.reports) == (90, 9_000_000, 2)
         page = (await found.fabric.metrics.page()).decode()
         assert 'p4fabric_queue_depth_packets_max{port="1",priority="0",switch="s1"} 90.0' in page
         assert 'p4fabric_congestion_episodes_total{port="1",priority="0",switch="s1"} 1.0' in page
@@ -264,11 +298,25 @@ async def test_a_queue_that_is_asked_to_report_rarely_is_not_called_clear_betwee
     async with fake_switch() as fake, running(tmp_path, fake, clearAfter=0.1) as found:
         await found.fabric.intents.apply([network(), watch(milliseconds=500)])
         await found.until_in_sync()
-        for _ in range(3):
-            fake.say(congestion())
+        for number in range(3):
+            fake.say(congestion(number=number))
             await asyncio.sleep(0.5)
         assert len(found.heard(CongestionOnset)) == 1 and not found.heard(CongestionCleared)
         await found.until(lambda: found.heard(CongestionCleared))
+
+
+async def test_a_switch_reports_as_itself_only_and_what_else_it_hands_over_as_a_report_is_refused(
+    tmp_path: Path,
+) -> None:
+    async with fake_switch() as fake, fake_switch() as other, running(tmp_path, fake, other) as found:
+        fake.say(congestion(node=2))
+        fake.say(handed_over(bytes(Ether() / IP() / TCP())))
+        fake.say(handed_over(b"short"))
+        fake.say(congestion(number=2))
+        collector = found.fabric.incidents.collector
+        await found.until(lambda: collector.nodes[SwitchName("s1")].reports == 1)
+        assert collector.nodes[SwitchName("s2")].reports == 0
+        assert collector.refused == {Refused.NODE: 1, Refused.MALFORMED: 1, Refused.TRUNCATED: 1}
 
 
 async def test_links_found_by_probes_are_kept_over_a_restart(tmp_path: Path) -> None:

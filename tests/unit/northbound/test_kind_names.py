@@ -21,7 +21,8 @@ from p4fabric.controller.intents import KINDS
         ("policy", "FirewallPolicy"), ("policies", "FirewallPolicy"),
         ("services", "Service"), ("sessions", "UpfSession"), ("upfsession", "UpfSession"),
         ("watches", "TelemetryWatch"), ("watch", "TelemetryWatch"),
-        ("net", "Network"), ("fw", "FirewallPolicy"), ("svc", "Service"), ("upf", "UpfSession"),
+        ("net", "Network"), ("fw", "FirewallPolicy"), ("svc", "Service"), ("ue", "UpfSession"),
+        ("upf", "Upf"), ("upfs", "Upf"),
     ],
 )  # fmt: skip
 def test_a_kind_is_known_by_its_name_its_last_word_and_their_plurals(text: str, kind: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,19 +10,17 @@ from p4fabric.controller.p4runtime.port_samples import PortSample, QueueSample
 from p4fabric.controller.telemetry.balance import Balance, balance_of
 from p4fabric.controller.telemetry.congestion import CongestionMonitor, Episode, Turn
 from p4fabric.controller.telemetry.congestion_series import CongestionSeries
+from p4fabric.controller.telemetry.flow import NOT_IP, FlowId
+from p4fabric.controller.telemetry.incidents import PacketEvidence
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.controller.telemetry.queue_maxima import SLOT, QueueMaxima
 from p4fabric.controller.telemetry.recent_rate import RecentRate
-from p4fabric.pipelines.fabric.bindings import CongestionReport
-from p4fabric.pipelines.values import IpProtocol, L4Port, Port
+from p4fabric.pipelines.values import Port
 
 LEAF = SwitchName("leaf1")
 QUEUE = Queue(PortRef(LEAF, Port(1)), 0)
-NONE4, NONE6 = IPv4Address(0), IPv6Address(0)
-REPORT = CongestionReport(
-    Port(1), 0, 40, 900, 0, IpProtocol(17), NONE4, NONE4, NONE6, NONE6, L4Port(1), L4Port(2)
-)
+REPORT = PacketEvidence(QUEUE, 0, FlowId(0, NOT_IP), wait_ns=900_000, depth=40)
 
 
 class Ports:
@@ -111,7 +107,7 @@ def test_the_time_in_congestion_grows_with_each_report_and_leaves_silence_out() 
     monitor = CongestionMonitor(turned, clear_after=lambda queue: 1.0)
     grown = []
     for now in (10.0, 10.5, 11.25, 20.0, 20.5, 30.0):
-        monitor.report(QUEUE, REPORT, now)
+        monitor.report(REPORT, now)
         series.reported(QUEUE, now)
         grown.append((series.episodes(QUEUE), series.seconds(QUEUE)))
     assert grown == [(1, 0.0), (1, 0.5), (1, 1.25), (2, 1.25), (2, 1.75), (3, 1.75)]

@@ -73,7 +73,7 @@ async def running(*things: Callable[[], Awaitable[None]]) -> AsyncIterator[None]
     """Run things while the body does, and see that they end when cancelled."""
     tasks = [asyncio.ensure_future(thing()) for thing in things]
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             yield
     finally:
         for task in tasks:

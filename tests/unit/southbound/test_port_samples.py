@@ -75,7 +75,7 @@ async def follow(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
         gnmi_grpc.add_gNMIServicer_to_server(fake, server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel, asyncio.timeout(20):
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel, asyncio.timeout(60):
             await follow_samples(channel, LEAF, leaf, FRONT_PORTS, watcher, interval=0.1, timeout=0.5)
         return fake, watcher
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from finsy.proto import p4r, rpc_code
 
@@ -23,10 +25,10 @@ DESIRED = keyed(*WANTED)
 
 
 def reconciler_of(
-    fake: FakeSwitch, desired: dict[EntityKey, Entity], election_id: int = 1
+    fake: FakeSwitch, desired: dict[EntityKey, Entity], election_id: int = 1, timing: Timing = QUICK
 ) -> tuple[SwitchSession, Reconciler, Board]:
     session, board = session_to(fake, Listener(), election_id), Board()
-    reconciler = Reconciler(session, FabricRules(), Barrier(), board, timing=QUICK)
+    reconciler = Reconciler(session, FabricRules(), Barrier(), board, timing=timing)
     reconciler.begin(desired, 1)
     return session, reconciler, board
 
@@ -96,7 +98,7 @@ async def test_a_switch_that_answers_as_before_is_not_decoded(fake: FakeSwitch) 
 async def test_of_what_a_switch_answers_only_what_is_new_is_decoded(
     fake: FakeSwitch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session, reconciler, board = reconciler_of(fake, DESIRED)
+    session, reconciler, board = reconciler_of(fake, DESIRED, timing=replace(QUICK, audit=3600))
     async with running(session.run, reconciler.run):
         await eventually(lambda: board.in_sync)
         read = await session.read()

@@ -110,7 +110,7 @@ async def test_few_connect_at_a_time_and_one_that_gets_nowhere_holds_up_nobody(f
             assert first.state.phase is Phase.DISCONNECTED
             # The turn is over with the first read, or after the patience.
             await second.read()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 (await gate.enter()).end()
     finally:
         await away.stop()
@@ -260,6 +260,24 @@ async def test_a_port_that_floods_the_controller_does_not_keep_others_from_being
         while (await listener.packets.get()).header != b.PacketInMetadata(Port(2)):
             pass
         assert session.dropped_messages > 2500
+
+
+async def test_what_the_program_says_itself_is_not_limited_as_a_ports_frames_are(fake: FakeSwitch) -> None:
+    listener = Listener()
+    session = session_to(fake, listener)
+    async with running(session.run):
+        await session.wait_until(is_primary)
+        before = asyncio.get_running_loop().time()
+        for number in range(2000):
+            packet = p4r.StreamMessageResponse()
+            packet.packet.payload = number.to_bytes(2, "big")
+            packet.packet.metadata.add(metadata_id=1, value=encode_int(510))
+            fake.say(packet)
+        for number in range(2000):
+            own = b.PacketInMetadata(Port(510))
+            assert await listener.packets.get() == PacketIn(own, number.to_bytes(2, "big"))
+        assert session.dropped_messages == 0
+        assert session.heard_all(before), "what hosts say was not drowned"
 
 
 async def test_a_frame_that_waits_was_not_heard_yet(fake: FakeSwitch) -> None:

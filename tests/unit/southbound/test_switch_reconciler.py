@@ -765,7 +765,7 @@ async def test_protectors_stay_until_what_they_protect_is_closed() -> None:
 
 @without_waiting
 async def test_what_refers_goes_before_what_it_refers_to() -> None:
-    watch = b.CongestionWatch(Port(1), b.Watch(1, 1, 1))
+    watch = b.CongestionWatch(Port(1), b.Watch(1, 1, 1, 1, 0))
     copies = CloneSession(510, (Replica(510),))
     bench = Bench()
     bench.begin(group(3, 1), bridging(1), watch, copies)

@@ -18,6 +18,19 @@ def test_targets_are_found_by_name() -> None:
         target_named("tofino")
 
 
+def test_what_a_target_cannot_tell_of_its_queues_it_says_by_its_name() -> None:
+    limits = {name: target_named(name).queue_limits for name in TARGET_NAMES}
+    assert limits == {
+        "softswitch": (),
+        "bmv2": (
+            "no tail-drop reports on bmv2",
+            "no bins of queues on bmv2",
+            "no priority for reports on bmv2",
+        ),
+        "stratum-tofino": ("no tail-drop reports on stratum-tofino", "no bins of queues on stratum-tofino"),
+    }
+
+
 def test_software_switches_take_the_artifact_as_it_is_under_one_cookie() -> None:
     pipelines = [
         Pipeline.of(fabric.p4info(), fabric.device_config(), target_named(name), BINDINGS)

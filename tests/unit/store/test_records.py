@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import json
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from p4fabric.controller.compiler.served import SmfKey
 from p4fabric.controller.intents.metadata import Description, Metadata
 from p4fabric.controller.intents.owners import Owners
+from p4fabric.controller.n4.node import Association
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.store.errors import StoreConflict
 from p4fabric.controller.store.known import KnownRevisions
@@ -16,6 +18,7 @@ from p4fabric.controller.store.records import NotUnderstood, Stored, decode, enc
 from p4fabric.controller.store.revisions import LONGEST_KEY, Listing, Record, Transaction
 from p4fabric.controller.store.sqlite_store import SqliteStore
 from p4fabric.controller.store.values import (
+    AssociatedSmf,
     DrainedLink,
     DrainedSwitch,
     GivenNumber,
@@ -25,6 +28,7 @@ from p4fabric.controller.store.values import (
     StoredHost,
     StoredIntent,
     UnsettledSwitch,
+    UpfStart,
     Value,
 )
 from p4fabric.controller.topology.drain import Drain
@@ -32,6 +36,7 @@ from p4fabric.controller.topology.model import Cable, Host, Link
 from p4fabric.pipelines.values import MacAddress, Port
 
 NETWORK = IntentKey("Network", TenantName("acme"), "clients")
+UPF = IntentKey("Upf", TenantName("acme"), "edge")
 POLICY = IntentKey("FirewallPolicy", TenantName("acme"), "a/b")
 HERE, THERE = PortRef(SwitchName("leaf1"), Port(9)), PortRef(SwitchName("spine1"), Port(1))
 HOST = Host(MacAddress(2), NETWORK, HERE, frozenset({ip_address("10.0.0.2"), ip_address("2001:db8::2")}))
@@ -92,6 +97,16 @@ INTENT = StoredIntent(NETWORK, DOCUMENT, Metadata(3, 1.5, Description({"app": "w
         ),
         (GoneSwitch(SwitchName("leaf2"), 1700000000.0), "switches/gone/leaf2", {"declared": 1700000000.0}),
         (UnsettledSwitch(SwitchName("leaf2"), 40), "unsettled/leaf2", {"entries": 40}),
+        (UpfStart(UPF, 3_900_000_000), "upf-starts/Upf/acme/edge", {"started": 3_900_000_000}),
+        (
+            AssociatedSmf(SmfKey(UPF, IPv4Address("10.0.9.4")), Association("smf.example", 7, 1_700_000_000)),
+            "upf-smfs/Upf/acme/edge/10.0.9.4",
+            {
+                "association": {
+                    "Association": {"node_id": "smf.example", "recovery": 7, "since": 1_700_000_000}
+                }
+            },
+        ),
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, str | dict) else "",
 )

@@ -143,7 +143,7 @@ async def test_incidents_are_written_without_being_asked_for(tmp_path: Path) -> 
     async with IncidentArchive.opened(path, most_bytes=1 << 24, most_age=1e6, clock=clock) as kept:
         task = asyncio.create_task(kept.run())
         kept.put(incident(1))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await written.wait()
         task.cancel()
     async with archive(path) as again:

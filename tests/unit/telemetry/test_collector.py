@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from contextlib import suppress
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scapy.layers.inet import IP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
 
 from p4fabric.controller.names import SwitchName
 from p4fabric.controller.telemetry.collector import (
@@ -19,7 +25,15 @@ from p4fabric.controller.telemetry.collector import (
     exchange_clocks,
     open_endpoint,
 )
-from p4fabric.controller.telemetry.reports import FlowReport, Origin, ReportGroup, encode
+from p4fabric.controller.telemetry.reports import (
+    FlowReport,
+    Origin,
+    ReportError,
+    ReportGroup,
+    TruncatedReport,
+    datagram_of,
+    encode,
+)
 
 LEAF = SwitchName("leaf1")
 NODES = {1: LEAF, 2: SwitchName("leaf2")}
@@ -39,7 +53,7 @@ class Heard:
         self.news.set()
 
     async def wait(self, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.groups) < count:
                 self.news.clear()
                 await self.news.wait()
@@ -64,7 +78,7 @@ async def test_what_is_sent_to_its_port_is_handed_on_with_the_time_of_its_arriva
     heard = Heard()
     settings = CollectorSettings(NODES, port=0)
     collector = Collector(settings, heard)
-    async with open_endpoint(settings, collector) as address, asyncio.timeout(20):
+    async with open_endpoint(settings, collector) as address, asyncio.timeout(60):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             # The kernel begins to keep times a moment after it is asked; until then it gives those of reads.
             is_kept = False
@@ -120,6 +134,31 @@ def test_only_known_nodes_are_heard() -> None:
     collector.take(encode(group(node=2)), "10.0.0.1", NOW)
     assert [switch for switch, _, _ in heard.groups] == ["leaf2"]
     assert collector.refused == {Refused.NODE: 1}
+
+
+def test_a_switch_that_hands_reports_over_is_heard_as_itself_only_whatever_sources_are_named() -> None:
+    heard = Heard()
+    collector = collector_of(heard, sources=[ip_network("192.0.2.0/24")])
+
+    def frame(datagram: bytes) -> bytes:
+        return bytes(Ether() / IP() / UDP() / datagram)
+
+    assert collector.take_frame(LEAF, frame(encode(group(5))), NOW)
+    assert not collector.take_frame(LEAF, frame(encode(group(6, node=2))), NOW)
+    assert not collector.take_frame(LEAF, frame(encode(group(7)))[:-1], NOW)
+    assert not collector.take_frame(LEAF, bytes(Ether() / IPv6() / UDP() / encode(group(8))), NOW)
+    assert [(switch, one.sequence) for switch, one, _ in heard.groups] == [(LEAF, 5)]
+    assert collector.refused == {Refused.NODE: 1, Refused.TRUNCATED: 1, Refused.MALFORMED: 1}
+
+
+@given(st.binary(max_size=80), st.binary(max_size=20), st.integers(0, 60))
+def test_a_frame_holds_its_datagram_or_is_no_report(data: bytes, padding: bytes, cut: int) -> None:
+    frame = bytes(Ether(dst="02:00:00:00:00:01") / IP() / UDP() / data)
+    assert datagram_of(frame + padding) == data
+    with pytest.raises(TruncatedReport):
+        datagram_of(frame[: max(0, len(frame) - 1 - cut)])
+    with suppress(ReportError):
+        assert len(datagram_of(data)) <= len(data)
 
 
 def test_only_named_sources_are_heard() -> None:
@@ -181,7 +220,7 @@ async def test_switches_are_asked_for_their_time_in_turns_also_when_one_fails() 
         return ClockSample(NOW, 5, NOW + 10)
 
     task = asyncio.create_task(exchange_clocks(collector, exchange, list(NODES.values()), interval=0.001))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await again.wait()
     task.cancel()
     assert collector.clock(LEAF, NOW) is None

@@ -32,7 +32,7 @@ async def test_what_came_to_the_process_comes_to_the_controller(tmp_path: Path) 
     outer = Collector(settings, lambda switch, group, arrived: None)
     sender = FeedSender(tmp_path / "feed", lambda: {one.value: n for one, n in outer.refused.items()})
     collector, heard = controller_side()
-    async with asyncio.timeout(30), open_endpoint(settings, outer, sender.keep) as address:
+    async with asyncio.timeout(60), open_endpoint(settings, outer, sender.keep) as address:
         tasks = [
             asyncio.create_task(serve_feed(tmp_path / "feed", collector)),
             asyncio.create_task(sender.run()),
@@ -60,7 +60,7 @@ async def test_what_finds_no_room_is_lost_by_its_number(
     for number in range(150):
         sender.keep(encode(group(number)), number)
     collector, heard = controller_side()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         tasks = [
             asyncio.create_task(serve_feed(tmp_path / "feed", collector)),
             asyncio.create_task(sender.run()),
@@ -75,7 +75,7 @@ async def test_what_finds_no_room_is_lost_by_its_number(
 async def test_a_feed_of_nonsense_is_closed_and_harms_nobody(tmp_path: Path) -> None:
     collector, _ = controller_side()
     task = asyncio.create_task(serve_feed(tmp_path / "feed", collector))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not (tmp_path / "feed").exists():  # noqa: ASYNC110 - nor is a socket
             await asyncio.sleep(0.01)
         for nonsense in (

@@ -77,7 +77,7 @@ def waiting_at(port: int) -> int | None:
 
 
 def until(wanted: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not wanted():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -1,0 +1,106 @@
+"""`p4fabric upf`: SMFs and their sessions, as tables, JSON, YAML or names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from p4fabric.controller.cli.connection import Connection
+from p4fabric.controller.cli.tables import Output, as_api, console, print_json, print_yaml, state_text, table
+
+__all__ = ["associations", "sessions"]
+
+Item = Mapping[str, Any]
+
+
+def associations(connection: Connection, smf: str | None, output: Output) -> int:
+    """Show SMFs; returns the exit status."""
+    with connection.open() as client:
+        items = [as_api(one) for one in client.upf_associations(smf=smf)]
+    match output:
+        case "json":
+            print_json(items)
+        case "yaml":
+            print_yaml(items)
+        case "name":
+            for item in items:
+                print(item["smf"])
+        case _:
+            console().print(_association_table(items, output == "wide"))
+    return 0
+
+
+def sessions(
+    connection: Connection, seids: Sequence[str], filters: Mapping[str, str | None], output: Output
+) -> int:
+    """Show sessions; returns the exit status."""
+    with connection.open() as client:
+        found = [client.upf_session(one) for one in seids] if seids else client.upf_sessions(**filters)
+        items = [as_api(one) for one in found]
+    match output:
+        case "json":
+            print_json(items[0] if len(seids) == 1 else items)
+        case "yaml":
+            print_yaml(items)
+        case "name":
+            for item in items:
+                print(item["seid"])
+        case _:
+            console().print(_session_table(items, output == "wide"))
+    return 0
+
+
+def _association_table(items: Sequence[Item], wide: bool) -> Table:
+    """SMFs; wide: with recovery time stamps."""
+    more = ["RECOVERY", "UPF'S RECOVERY"] if wide else []
+    made = table(None, "TENANT", "UPF", "SMF", "NODE ID", "STATE", "SINCE", "#SESSIONS", *more)
+    for item in items:
+        is_there = item["state"] == "associated"
+        made.add_row(
+            item["tenant"],
+            item["upf"],
+            item["smf"],
+            item["nodeId"] or "-",
+            Text(item["state"], "green" if is_there else "yellow"),
+            item["since"] or "-",
+            str(item["sessions"]),
+            *([item["recoveryTime"] or "-", item["upfRecoveryTime"]] if wide else []),
+        )
+    return made
+
+
+def _session_table(items: Sequence[Item], wide: bool) -> Table:
+    """Sessions; wide: with what becomes of packets of each PDR."""
+    more = ["SMF", "SMF'S SEID", "#ENTRIES", "PDRS"] if wide else []
+    made = table(None, "SEID", "UPF", "DNN", "UE", "GNB", "STATE", "UPLINK", "DOWNLINK", *more, "REASONS")
+    for item in items:
+        wider = []
+        if wide:
+            entries = f"{item['entriesAcknowledged']}/{item['entries']}"
+            told = " ".join(f"{way['pdr']}:{way['dropped'] or 'active'}" for way in item["ways"])
+            wider = [item["smf"], item["smfFSeid"]["seid"], entries, told]
+        made.add_row(
+            item["seid"],
+            f"{item['tenant']}/{item['upf']}",
+            item["dnn"] or "-",
+            " ".join(item["ueAddresses"]) or "-",
+            " ".join(item["gnbs"]) or "-",
+            state_text(item["state"]),
+            _direction(item, "uplink"),
+            _direction(item, "downlink"),
+            *wider,
+            Text("; ".join(reason["message"] for reason in item["reasons"])),
+        )
+    return made
+
+
+def _direction(item: Item, direction: str) -> Text:
+    """The TEID of a direction's packets, or why they are dropped: of the first PDR that takes any."""
+    ways = [way for way in item["ways"] if way["direction"] == direction]
+    way = next((one for one in ways if one["active"]), ways[0] if ways else None)
+    if way is None:
+        return Text("-")
+    return Text(f"{way['teid']:#x}") if way["active"] else Text(str(way["dropped"]), "yellow")

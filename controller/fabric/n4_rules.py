@@ -1,0 +1,48 @@
+"""What a `Upf` and its networks say of sessions, as the N4 node understands it."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network
+
+from p4fabric.controller.intents.kinds.network import Network
+from p4fabric.controller.intents.kinds.upf_node import Upf
+from p4fabric.controller.n4.user_plane import DataNetwork, NodeRules
+from p4fabric.controller.names import IntentKey
+
+__all__ = ["access_of", "is_same_node", "rules_of"]
+
+
+def rules_of(upf: Upf, access: Network | None) -> NodeRules:
+    """What sessions may be like.
+
+    Args:
+        upf: theirs.
+        access: the network where gNBs are, as it is now; None: there is none, so there are no gNBs.
+    """
+    spec = upf.spec
+    where: list[IPv4Network] = []
+    gateways: frozenset[IPv4Address] = frozenset()
+    if access is not None:
+        prefixes = (*access.spec.subnets, *(route.prefix for route in access.spec.routes))
+        where = [prefix for prefix in prefixes if isinstance(prefix, IPv4Network)]
+        gateways = frozenset(one for one in access.spec.gateways if isinstance(one, IPv4Address))
+    networks = {
+        one.dnn: DataNetwork(one.dnn, tuple(pool for pool in one.ue_pools if isinstance(pool, IPv4Network)))
+        for one in spec.data_networks
+    }
+    return NodeRules(spec.n3_address, networks, tuple(where), gateways, frozenset(spec.without_effect))
+
+
+def access_of(upf: Upf) -> IntentKey:
+    """The network where gNBs are."""
+    return IntentKey(Network.__name__, upf.tenant, upf.spec.access_network)
+
+
+def is_same_node(before: Upf, now: Upf) -> bool:
+    """Whether sessions of one may stand at the other."""
+    one, other = before.spec, now.spec
+    return (one.access_network, one.n3_address, one.data_networks) == (
+        other.access_network,
+        other.n3_address,
+        other.data_networks,
+    )

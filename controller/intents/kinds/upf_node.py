@@ -1,0 +1,185 @@
+"""Upf: a user plane function that SMFs control with PFCP (3GPP TS 29.244).
+
+The intent says who may control it and what sessions may use; sessions themselves come from SMFs, and are not
+intents. Where the controller listens is a matter of its machine, and stands in its configuration (`n4`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from p4fabric.controller.intents.addresses import edge_of, within
+from p4fabric.controller.intents.document import Claim, Fact, IntentDocument, Need, Part
+from p4fabric.controller.intents.errors import FieldError, field_path
+from p4fabric.controller.intents.fields import AtMost, IpPrefix, Ipv4, Label, Subnet, Text
+from p4fabric.controller.intents.kinds.firewall import unknown_network
+from p4fabric.controller.intents.kinds.network import (
+    A_GATEWAY,
+    AN_N3_ADDRESS,
+    SUBNET,
+    UE_POOL,
+    Network,
+    address_resource,
+    vrf_need,
+)
+from p4fabric.controller.intents.kinds.upf import ACCESS
+from p4fabric.controller.intents.prefixes import prefix_facts
+from p4fabric.controller.n4.without_effect import WithoutEffect
+from p4fabric.controller.reasons import Code
+
+if TYPE_CHECKING:
+    from p4fabric.controller.intents.catalogue import Catalogue
+
+__all__ = ["ServedNetwork", "Upf", "UpfNodeSpec"]
+
+MOST_SMFS = 64
+MOST_DATA_NETWORKS = 64
+MOST_POOLS = 16
+_LABEL = r"[A-Za-z0-9](?:[-A-Za-z0-9]{0,61}[A-Za-z0-9])?"
+_DNN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+"""A network identifier (TS 23.003, clause 9.1)."""
+_LONGEST_DNN = 100
+
+
+def _dnn(text: str) -> str:
+    if not _DNN.fullmatch(text) or len(text) > _LONGEST_DNN:
+        raise ValueError(
+            "must be a DNN such as internet: labels of letters, digits and hyphens, at most 63 each, "
+            f"with dots between them, at most {_LONGEST_DNN} in all"
+        )
+    return text
+
+
+def _smf_address(text: str) -> IPv4Address:
+    """An SMF may run on the controller's machine: a loopback address is one as well."""
+    try:
+        address = IPv4Address(text)
+    except AddressValueError:
+        raise ValueError("must be an IPv4 address such as 10.0.9.4") from None
+    if address.is_unspecified or address.is_multicast or address.is_reserved:
+        raise ValueError("must be the address of one SMF, such as 10.0.9.4")
+    return address
+
+
+Dnn = Annotated[str, Text(_dnn, "a DNN", {"pattern": f"^{_DNN.pattern}$", "maxLength": _LONGEST_DNN})]
+SmfAddress = Annotated[IPv4Address, Text(_smf_address, "an IPv4 address", {"format": "ipv4"})]
+
+
+class ServedNetwork(Part):
+    """A DNN, the network that it is, and the addresses of its UEs."""
+
+    dnn: Dnn = Field(description="as SMFs call it")
+    network: Label = Field(description="the network that UEs are given; it needs an IPv4 gateway")
+    ue_pools: Annotated[tuple[Subnet, ...], AtMost(MOST_POOLS)] = Field(
+        min_length=1,
+        description="which addresses UEs may have, whoever chooses them; those that an SMF leaves to the "
+        "fabric are taken from here",
+    )
+
+
+class UpfNodeSpec(Part):
+    """Who controls the user plane function, and what its sessions may use."""
+
+    smfs: Annotated[tuple[SmfAddress, ...], AtMost(MOST_SMFS)] = Field(
+        min_length=1, description="addresses of SMFs that may control it; nobody else may"
+    )
+    access_network: Label = Field(description="the network where gNBs are")
+    n3_address: Ipv4 = Field(description="its end of all tunnels, in the access network; no other's")
+    data_networks: Annotated[tuple[ServedNetwork, ...], AtMost(MOST_DATA_NETWORKS)] = Field(min_length=1)
+    without_effect: tuple[WithoutEffect, ...] = Field(
+        (), description="what SMFs may ask for although it is not done; what is not named here is refused"
+    )
+
+
+class Upf(IntentDocument):
+    """Be a user plane function for SMFs."""
+
+    kind: Literal["Upf"]
+    spec: UpfNodeSpec
+
+    def claims(self) -> Iterator[Claim]:
+        """Its SMFs and its N3 address."""
+        spec, tenant = self.spec, self.tenant
+        for index, smf in enumerate(spec.smfs):
+            where = field_path(("spec", "smfs", index))
+            yield Claim(("smf", int(smf)), "an SMF of a Upf", where, smf)
+        shared = frozenset({A_GATEWAY})
+        resource = address_resource(tenant, spec.n3_address)
+        yield Claim(resource, AN_N3_ADDRESS, "spec.n3Address", spec.n3_address, shared)
+        # Its TEIDs are chosen without regard to others', and uplink sessions are found by both alone.
+        yield Claim(
+            ("n3", int(spec.n3_address)), "the N3 address of a Upf", "spec.n3Address", spec.n3_address
+        )
+        for index, network in enumerate(spec.data_networks):
+            where = field_path(("spec", "dataNetworks", index, "dnn"))
+            yield Claim(("dnn", self.key, network.dnn), "a DNN of this Upf", where, network.dnn)
+
+    def needs(self) -> Iterator[Need]:
+        """The tenant's VRF; what sessions need, they are given as they come."""
+        yield vrf_need(self.tenant)
+
+    def facts(self) -> Iterator[Fact]:
+        """Which network gNBs are in, and the pools."""
+        yield (ACCESS, self.tenant), self.spec.access_network
+        yield (ACCESS, self.tenant, self.spec.access_network), True
+        for pool, _ in self._pools():
+            yield from prefix_facts(UE_POOL, self.tenant, pool, self.key, inside=True)
+
+    def check(self) -> Iterator[FieldError]:
+        """Pools of one family, each address in one of them."""
+        seen: list[IpPrefix] = []
+        for pool, where in self._pools():
+            if not isinstance(pool, IPv4Network):
+                yield FieldError(where, pool, "must be an IPv4 prefix: UEs have IPv4 addresses only")
+                continue
+            other = next((one for one in seen if within(pool, one) or within(one, pool)), None)
+            if other is not None:
+                yield FieldError(where, pool, f"overlaps {other}, which is a pool already", Code.GIVEN_TWICE)
+            seen.append(pool)
+
+    def check_among(self, catalogue: Catalogue) -> Iterator[FieldError]:
+        """Networks that do not exist or do not fit, addresses that lie in the wrong place."""
+        spec = self.spec
+        access = catalogue.named(Network, self.tenant, spec.access_network)
+        if access is None:
+            yield unknown_network("spec.accessNetwork", spec.access_network, self)
+        else:
+            yield from self._check_n3(access)
+        for index, served in enumerate(spec.data_networks):
+            where = field_path(("spec", "dataNetworks", index, "network"))
+            network = catalogue.named(Network, self.tenant, served.network)
+            if network is None:
+                yield unknown_network(where, served.network, self)
+            elif not network.has_gateway(4):
+                message = f"{served.network} has no IPv4 gateway, so its hosts cannot answer UEs"
+                yield FieldError(where, served.network, message)
+        for pool, where in self._pools():
+            yield from self._check_pool(catalogue, pool, where)
+
+    def _check_n3(self, access: Network) -> Iterator[FieldError]:
+        address = self.spec.n3_address
+        subnet = access.subnet_of(address)
+        if subnet is None:
+            message = f"{address} is in no subnet of network {access.name}"
+            yield FieldError("spec.n3Address", address, message, Code.NOT_THERE)
+        elif (edge := edge_of(address, subnet)) is not None:
+            yield FieldError("spec.n3Address", address, edge)
+
+    def _check_pool(self, catalogue: Catalogue, pool: IpPrefix, where: str) -> Iterator[FieldError]:
+        for what, said in ((SUBNET, "which is for hosts"), (UE_POOL, "which is its own")):
+            prefixes = catalogue.prefixes(what, self.tenant)
+            for found, owner in (*prefixes.around(pool), *prefixes.inside(pool)):
+                if owner != self.key:
+                    message = f"{pool} overlaps {found} of {owner}, {said}"
+                    yield FieldError(where, pool, message, Code.ALREADY_CLAIMED, owner)
+                    return
+
+    def _pools(self) -> Iterator[tuple[IpPrefix, str]]:
+        for index, network in enumerate(self.spec.data_networks):
+            for number, pool in enumerate(network.ue_pools):
+                yield pool, field_path(("spec", "dataNetworks", index, "uePools", number))

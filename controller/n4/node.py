@@ -1,0 +1,369 @@
+"""A user plane function as its SMFs see it: associations, sessions, and what a message makes of them.
+
+    prepared = node.prepare(address, header, message)      # or MessageRefused: nothing has changed
+    …                                                      # switches are told, and acknowledge
+    node.done(prepared)                                    # or node.take_back(prepared)
+
+What is prepared counts at once: the next message finds it. What sessions let go of is given to others when it
+is done. The caller prepares one message of a peer at a time, and takes back in reverse order. No I/O.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address
+
+from p4fabric.controller.n4.pfcp import Cause, FailedRule, Header, IeType, Message, MessageRefused, RuleKind
+from p4fabric.controller.n4.pfcp import messages as m
+from p4fabric.controller.n4.pfcp.flags import SourceInterface, UpFeatures
+from p4fabric.controller.n4.pfcp.octets import labels
+from p4fabric.controller.n4.pfcp.values import FSeid, NodeId, OuterHeaderCreation, UpIpResource
+from p4fabric.controller.n4.sessions import Limits, Session, ended, establish, modify
+from p4fabric.controller.n4.sessions.choices import Stock
+from p4fabric.controller.n4.stock import NodeStock
+from p4fabric.controller.n4.user_plane import NodeRules, UserPlane, user_plane
+
+__all__ = ["MOST_SESSIONS", "Association", "Kept", "Node", "Prepared"]
+
+MOST_SESSIONS = 65_536
+"""Of a node: as many as fit a switch's tables."""
+_NO_STOCK = Stock()
+
+
+@dataclass(frozen=True, slots=True)
+class Association:
+    """An SMF that controls sessions of the node.
+
+    Attributes:
+        node_id: how it names itself.
+        recovery: its recovery time stamp: another one says that it has lost its sessions.
+        since: when it was set up, in seconds since 1970.
+    """
+
+    node_id: NodeId
+    recovery: int
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A session, the SMF that controls it, and what it comes to in tables.
+
+    Attributes:
+        smf: the address of its SMF.
+    """
+
+    smf: IPv4Address
+    session: Session
+    plane: UserPlane
+
+    @property
+    def at_smf(self) -> tuple[IPv4Address, int]:
+        """Which session it is at its SMF."""
+        return self.smf, self.session.cp.seid
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a message comes to.
+
+    Attributes:
+        response: says so, once that is done; None: nobody asked.
+        seid: of the session at the SMF, for the header of the response.
+        sessions: as they are now, and as they were; None: there is none.
+        associations: likewise, by the SMF's address.
+        taken: of the stock.
+        released: of the stock.
+        left: tunnels on which no more packets follow, which is to be said there.
+    """
+
+    response: Message | None
+    seid: int | None = None
+    sessions: Mapping[int, tuple[Kept | None, Kept | None]] = field(default_factory=dict)
+    associations: Mapping[IPv4Address, tuple[Association | None, Association | None]] = field(
+        default_factory=dict
+    )
+    taken: Stock = _NO_STOCK
+    released: tuple[Stock, ...] = ()
+    left: tuple[OuterHeaderCreation, ...] = ()
+
+    @property
+    def only_ends(self) -> bool:
+        """Whether sessions end by it, and none is made or changed: it cannot fail."""
+        return all(now is None for now, _ in self.sessions.values())
+
+
+class Node:
+    """One user plane function. Event loop only."""
+
+    def __init__(
+        self,
+        address: IPv4Address,
+        recovery: int,
+        rules: NodeRules,
+        stock: NodeStock,
+        new_seid: Callable[[], int],
+        clock: Callable[[], float],
+    ) -> None:
+        """Make it without SMFs and sessions.
+
+        Args:
+            address: where SMFs find it; it is its node ID as well.
+            recovery: its recovery time stamp.
+            rules: what its sessions may be like; they may be replaced.
+            stock: what it gives sessions.
+            new_seid: makes SEIDs, which nobody should guess.
+            clock: tells seconds since 1970.
+        """
+        self.address, self.recovery, self.rules = address, recovery, rules
+        self.associations: dict[IPv4Address, Association] = {}
+        self.sessions: dict[int, Kept] = {}
+        self._by_cp: dict[tuple[IPv4Address, int], frozenset[int]] = {}
+        """By their SMFs' F-SEIDs; an SMF may say of several that they are the same."""
+        self._counts: Counter[IPv4Address] = Counter()
+        """Sessions, by their SMFs."""
+        self._stock, self._new_seid, self._clock = stock, new_seid, clock
+        self._limits = Limits(ipv6=False)
+
+    def restore(self, associations: Mapping[IPv4Address, Association], sessions: Mapping[int, Kept]) -> None:
+        """Take up what was kept."""
+        self.associations.update(associations)
+        for seid, kept in sessions.items():
+            self._stock.restore(kept.session)
+            self._put(seid, None, kept)
+
+    def prepare(self, smf: IPv4Address, header: Header, message: Message) -> Prepared:
+        """What a request of an SMF comes to.
+
+        Raises:
+            MessageRefused: nothing has changed.
+        """
+        match message:
+            case m.AssociationSetupRequest():
+                return self._set_up(smf, message)
+            case m.AssociationUpdateRequest():
+                return self._update(smf, message)
+            case m.AssociationReleaseRequest():
+                return self._release(smf, message)
+            case m.SessionEstablishmentRequest():
+                return self._establish(smf, message)
+            case m.SessionModificationRequest():
+                return self._modify(smf, header, message)
+            case m.SessionDeletionRequest():
+                return self._delete(smf, header)
+            case _:
+                raise MessageRefused(Cause.SERVICE_NOT_SUPPORTED, f"{message.TYPE.name} is not carried out")
+
+    def done(self, prepared: Prepared) -> None:
+        """What a message came to is so, and no switch holds what it ended."""
+        for stock in prepared.released:
+            stock.give_back(self._stock)
+
+    def take_back(self, prepared: Prepared) -> None:
+        """What a message came to is not so after all."""
+        prepared.taken.give_back(self._stock)
+        for seid, (now, before) in prepared.sessions.items():
+            self._put(seid, now, before)
+            if before is not None:
+                self._stock.restore(before.session)
+        for smf, (_, association) in prepared.associations.items():
+            self._associate(smf, association)
+
+    def seid_at(self, smf: IPv4Address, seid: int) -> int | None:
+        """How an SMF names one of its sessions; None: it has no such session."""
+        found = self.sessions.get(seid)
+        return found.session.cp.seid if found is not None and found.smf == smf else None
+
+    def sessions_of(self, smf: IPv4Address) -> int:
+        """How many sessions an SMF has."""
+        return self._counts[smf]
+
+    # Associations.
+
+    def _set_up(self, smf: IPv4Address, request: m.AssociationSetupRequest) -> Prepared:
+        """An SMF begins, or begins again: it knows of none of the sessions that it had."""
+        for other, association in self.associations.items():
+            if association.node_id == request.node_id and other != smf:
+                raise MessageRefused(
+                    Cause.REQUEST_REJECTED, f"{other} has the node ID {request.node_id} already"
+                )
+        if request.session_retention is not None and smf in self.associations:
+            raise MessageRefused(Cause.SERVICE_NOT_SUPPORTED, "sessions are not retained")
+        response = m.AssociationSetupResponse(
+            node_id=self.address,
+            cause=Cause.REQUEST_ACCEPTED,
+            recovery_time_stamp=self.recovery,
+            up_features=UpFeatures.FTUP | UpFeatures.EMPU | UpFeatures.UEIP,
+            ip_resources=tuple(
+                UpIpResource(self.rules.n3, None, labels(name), SourceInterface.ACCESS)
+                for name in sorted(self.rules.data_networks)
+            ),
+        )
+        now = Association(request.node_id, request.recovery_time_stamp, int(self._clock()))
+        return self._without_sessions(smf, now, response)
+
+    def _update(self, smf: IPv4Address, request: m.AssociationUpdateRequest) -> Prepared:
+        self._associated(smf, request.node_id)
+        response = m.AssociationUpdateResponse(node_id=self.address, cause=Cause.REQUEST_ACCEPTED)
+        return Prepared(response)
+
+    def _release(self, smf: IPv4Address, request: m.AssociationReleaseRequest) -> Prepared:
+        self._associated(smf, request.node_id)
+        response = m.AssociationReleaseResponse(node_id=self.address, cause=Cause.REQUEST_ACCEPTED)
+        return self._without_sessions(smf, None, response)
+
+    def _without_sessions(
+        self, smf: IPv4Address, association: Association | None, response: Message | None
+    ) -> Prepared:
+        gone = {seid: kept for seid, kept in self.sessions.items() if kept.smf == smf}
+        before = self.associations.get(smf)
+        for seid, kept in gone.items():
+            self._put(seid, kept, None)
+        self._associate(smf, association)
+        return Prepared(
+            response,
+            None,
+            {seid: (None, kept) for seid, kept in gone.items()},
+            {smf: (association, before)},
+            released=tuple(ended(kept.session) for kept in gone.values()),
+        )
+
+    def removed(self, smf: IPv4Address) -> Prepared:
+        """What it comes to that an SMF may control the node no more."""
+        return self._without_sessions(smf, None, None)
+
+    def _associated(self, smf: IPv4Address, node_id: NodeId) -> None:
+        association = self.associations.get(smf)
+        if association is None or association.node_id != node_id:
+            raise MessageRefused(Cause.NO_ESTABLISHED_ASSOCIATION, f"{node_id} has no association from {smf}")
+
+    # Sessions.
+
+    def _establish(self, smf: IPv4Address, request: m.SessionEstablishmentRequest) -> Prepared:
+        self._associated(smf, request.node_id)
+        if len(self.sessions) >= MOST_SESSIONS:
+            raise MessageRefused(Cause.NO_RESOURCES_AVAILABLE, f"{MOST_SESSIONS} sessions stand")
+        # Who was not answered, since the controller was restarted, asks again: its F-SEID is that session's.
+        stale = self._by_cp.get((smf, request.cp_f_seid.seid))
+        if stale:
+            return self._replace(smf, request, self.sessions[min(stale)])
+        return self._new(smf, request)
+
+    def _replace(self, smf: IPv4Address, request: m.SessionEstablishmentRequest, stale: Kept) -> Prepared:
+        """A new session in the place of one that its SMF does not know."""
+        self._put(stale.session.seid, stale, None)
+        ended(stale.session).give_back(self._stock)
+        try:
+            made = self._new(smf, request)
+        except MessageRefused:
+            self._stock.restore(stale.session)
+            self._put(stale.session.seid, None, stale)
+            raise
+        return replace(made, sessions={**made.sessions, stale.session.seid: (None, stale)})
+
+    def _new(self, smf: IPv4Address, request: m.SessionEstablishmentRequest) -> Prepared:
+        seid = self._new_seid()
+        while not seid or seid in self.sessions:
+            seid = self._new_seid()
+        changed = establish(request, seid, self._stock, self._limits)
+        kept = self._served(smf, changed.session, None, changed.taken)
+        response = m.SessionEstablishmentResponse(
+            node_id=self.address,
+            cause=Cause.REQUEST_ACCEPTED,
+            up_f_seid=FSeid(seid, self.address),
+            created_pdrs=changed.created_pdrs,
+        )
+        self._put(seid, None, kept)
+        return Prepared(response, kept.session.cp.seid, {seid: (kept, None)}, taken=changed.taken)
+
+    def _modify(self, smf: IPv4Address, header: Header, request: m.SessionModificationRequest) -> Prepared:
+        before = self._session(smf, header)
+        changed = modify(before.session, request, self._stock, self._limits)
+        kept = self._served(smf, changed.session, before, changed.taken)
+        response = m.SessionModificationResponse(
+            cause=Cause.REQUEST_ACCEPTED,
+            created_pdrs=changed.created_pdrs,
+            updated_pdrs=changed.updated_pdrs,
+        )
+        seid = before.session.seid
+        self._put(seid, before, kept)
+        return Prepared(
+            response,
+            kept.session.cp.seid,
+            {seid: (kept, before)},
+            taken=changed.taken,
+            released=(changed.released,),
+            left=tuple(one.tunnel for one in changed.end_markers),
+        )
+
+    def _delete(self, smf: IPv4Address, header: Header) -> Prepared:
+        before = self._session(smf, header)
+        self._put(before.session.seid, before, None)
+        return Prepared(
+            m.SessionDeletionResponse(cause=Cause.REQUEST_ACCEPTED),
+            before.session.cp.seid,
+            {before.session.seid: (None, before)},
+            released=(ended(before.session),),
+        )
+
+    def _session(self, smf: IPv4Address, header: Header) -> Kept:
+        """The session that a message is about; those of other SMFs are not there."""
+        if smf not in self.associations:
+            raise MessageRefused(Cause.NO_ESTABLISHED_ASSOCIATION, f"{smf} has no association")
+        found = self.sessions.get(header.seid or 0)
+        if found is None or found.smf != smf:
+            raise MessageRefused(Cause.SESSION_CONTEXT_NOT_FOUND, f"{smf} has no session {header.seid:#x}")
+        return found
+
+    def _served(self, smf: IPv4Address, session: Session, before: Kept | None, taken: Stock) -> Kept:
+        """A session with what it comes to.
+
+        Raises:
+            MessageRefused: it needs what cannot be done; what was taken for it is given back.
+        """
+        try:
+            plane = user_plane(session, self.rules)
+            for ue in sorted(plane.ues):
+                if self._stock.owner(ue) not in (None, session.seid):
+                    raise MessageRefused(
+                        Cause.RULE_CREATION_MODIFICATION_FAILURE,
+                        f"another session has {ue}",
+                        offending_ie=IeType.UE_IP_ADDRESS,
+                        failed_rule=_telling(session, ue),
+                    )
+        except MessageRefused:
+            taken.give_back(self._stock)
+            raise
+        return Kept(smf, session, plane)
+
+    def _put(self, seid: int, before: Kept | None, now: Kept | None) -> None:
+        self._stock.own(seid, before.plane.ues if before else (), now.plane.ues if now else ())
+        if before is not None:
+            self._counts[before.smf] -= 1
+            left = self._by_cp[before.at_smf] - {seid}
+            if left:
+                self._by_cp[before.at_smf] = left
+            else:
+                del self._by_cp[before.at_smf]
+        if now is None:
+            self.sessions.pop(seid, None)
+        else:
+            self.sessions[seid] = now
+            self._counts[now.smf] += 1
+            self._by_cp[now.at_smf] = self._by_cp.get(now.at_smf, frozenset()) | {seid}
+
+    def _associate(self, smf: IPv4Address, association: Association | None) -> None:
+        if association is None:
+            self.associations.pop(smf, None)
+        else:
+            self.associations[smf] = association
+
+
+def _telling(session: Session, ue: IPv4Address) -> FailedRule | None:
+    """The first PDR that tells an address of the UE."""
+    telling: Iterable[int] = (
+        pdr_id for pdr_id, pdr in sorted(session.pdrs.items()) if any(one.ipv4 == ue for one in pdr.ue)
+    )
+    return next((FailedRule(RuleKind.PDR, one) for one in telling), None)

@@ -1,0 +1,42 @@
+"""Types of messages (TS 29.244, table 7.3-1)."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+__all__ = ["MessageType"]
+
+_FIRST_OF_SESSIONS = 50
+
+
+class MessageType(IntEnum):
+    """By the names of the specification; those of sessions have a SEID in their header."""
+
+    HEARTBEAT_REQUEST = 1
+    HEARTBEAT_RESPONSE = 2
+    PFD_MANAGEMENT_REQUEST = 3
+    PFD_MANAGEMENT_RESPONSE = 4
+    ASSOCIATION_SETUP_REQUEST = 5
+    ASSOCIATION_SETUP_RESPONSE = 6
+    ASSOCIATION_UPDATE_REQUEST = 7
+    ASSOCIATION_UPDATE_RESPONSE = 8
+    ASSOCIATION_RELEASE_REQUEST = 9
+    ASSOCIATION_RELEASE_RESPONSE = 10
+    VERSION_NOT_SUPPORTED_RESPONSE = 11
+    NODE_REPORT_REQUEST = 12
+    NODE_REPORT_RESPONSE = 13
+    SESSION_SET_DELETION_REQUEST = 14
+    SESSION_SET_DELETION_RESPONSE = 15
+    SESSION_ESTABLISHMENT_REQUEST = 50
+    SESSION_ESTABLISHMENT_RESPONSE = 51
+    SESSION_MODIFICATION_REQUEST = 52
+    SESSION_MODIFICATION_RESPONSE = 53
+    SESSION_DELETION_REQUEST = 54
+    SESSION_DELETION_RESPONSE = 55
+    SESSION_REPORT_REQUEST = 56
+    SESSION_REPORT_RESPONSE = 57
+
+    @property
+    def is_of_a_session(self) -> bool:
+        """Whether its header has a SEID."""
+        return self >= _FIRST_OF_SESSIONS

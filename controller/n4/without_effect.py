@@ -1,0 +1,20 @@
+"""What SMFs ask for that the tables of today cannot do."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["WithoutEffect"]
+
+
+class WithoutEffect(StrEnum):
+    """What may be accepted all the same, if the operator of the node says so."""
+
+    BIT_RATES = "bitRates"
+    """MBR and GBR of QERs: rates are not limited."""
+    UPLINK_QFI = "uplinkQfi"
+    """QFIs of uplink PDRs: a session's uplink packets are taken with any QFI."""
+    BUFFERING = "buffering"
+    """Packets to an idle UE are dropped, and the SMF is not told of them."""
+    USAGE_REPORTS = "usageReports"
+    """URRs: usage is not reported."""

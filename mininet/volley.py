@@ -1,0 +1,106 @@
+"""Datagrams from several hosts to one, begun at one moment, and what came of them. To be run inside hosts.
+
+    volley.py send 10.0.2.10 7000 --from-port 40001 --count 80      as fast as the link takes them
+    volley.py send 10.0.2.10 7000 --from-port 40002 --rate 50 --seconds 2 --size 60
+    volley.py receive 7000            until standard input is closed
+
+A sender says that it is ready and waits for a line: when to begin, in nanoseconds of the machine's monotonic
+clock. Each datagram carries when it was sent. What was seen is said as one line of JSON.
+This program knows sockets. It does not know what should happen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import select
+import socket
+import struct
+import sys
+import time
+
+_HEAD = struct.Struct("!Q")
+_SENT_AHEAD = 32 * 1024
+"""Bytes that wait at the sender's own link at most: a full socket holds the program up, and loses nothing."""
+_ROOM = 32 * 1024 * 1024
+"""Bytes that wait for a receiver which the machine does not let run."""
+_SO_RCVBUFFORCE = 33
+
+
+def say(what: object) -> None:
+    """Print a line of JSON."""
+    print(json.dumps(what), flush=True)
+
+
+def send(arguments: argparse.Namespace) -> None:
+    """Send so many datagrams, or for so long; at a rate, or as fast as the link takes them."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_AHEAD)
+    sock.bind(("", arguments.from_port))
+    sock.connect((arguments.address, arguments.port))
+    padding = bytes(max(0, arguments.size - _HEAD.size))
+    say({"ready": True})
+    begin = int(sys.stdin.readline())
+    time.sleep(max(0, begin - time.monotonic_ns()) / 1e9)
+    interval = round(1e9 / arguments.rate) if arguments.rate else 0
+    started, number = time.monotonic_ns(), 0
+    while True:
+        now = time.monotonic_ns()
+        if number == arguments.count or (arguments.seconds and now - started >= arguments.seconds * 1e9):
+            break
+        sock.send(_HEAD.pack(now) + padding)
+        number += 1
+        if interval:
+            # Who was kept waiting does not make up for it: that would be a burst.
+            time.sleep(interval / 1e9)
+    say({"sent": number})
+
+
+def receive(arguments: argparse.Namespace) -> None:
+    """Count what comes from whom, and how long it was on its way."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _ROOM)
+    sock.bind(("0.0.0.0", arguments.port))
+    say({"ready": True})
+    received: dict[str, int] = {}
+    longest: dict[str, int] = {}
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    poll.register(sys.stdin, select.POLLIN | select.POLLHUP)
+    ended = False
+    while not ended:
+        ended = sys.stdin.fileno() in {descriptor for descriptor, _ in poll.poll()}
+        while True:
+            try:
+                datagram, (address, port) = sock.recvfrom(0xFFFF, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                break
+            flow = f"{address}:{port}"
+            took = time.monotonic_ns() - _HEAD.unpack_from(datagram)[0]
+            received[flow] = received.get(flow, 0) + 1
+            longest[flow] = max(took, longest.get(flow, 0))
+    say({flow: {"received": received[flow], "longestMs": longest[flow] / 1e6} for flow in received})
+
+
+def main() -> None:
+    """Read the command line and do it."""
+    parser = argparse.ArgumentParser(prog="volley.py")
+    commands = parser.add_subparsers(required=True)
+    sender = commands.add_parser("send")
+    sender.set_defaults(act=send)
+    sender.add_argument("address")
+    sender.add_argument("port", type=int)
+    sender.add_argument("--from-port", type=int, required=True)
+    sender.add_argument("--size", type=int, default=1400, help="bytes of each")
+    sender.add_argument("--count", type=int, help="how many")
+    sender.add_argument("--seconds", type=float, help="how long")
+    sender.add_argument("--rate", type=float, help="datagrams a second; by default as the link takes them")
+    receiver = commands.add_parser("receive")
+    receiver.set_defaults(act=receive)
+    receiver.add_argument("port", type=int)
+    arguments = parser.parse_args()
+    arguments.act(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""What sessions of SMFs come to on switches, and the numbers that their gNBs are given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address
+from typing import Any
+
+import pytest
+
+from p4fabric.controller.compiler.served import ServedSession, SessionKey, SmfKey
+from p4fabric.controller.core import Capacity, Core, IntentConflict, PersistedRow, Plan
+from p4fabric.controller.core.capacity import TableLimit
+from p4fabric.controller.intents import parse_intent
+from p4fabric.controller.intents.numbers import NumberKey
+from p4fabric.controller.n4.node import Association, Kept
+from p4fabric.controller.n4.pfcp.values import FSeid
+from p4fabric.controller.n4.sessions import Session
+from p4fabric.controller.n4.user_plane import Downlink, Uplink, UserPlane
+from p4fabric.controller.names import IntentKey, TenantName
+from p4fabric.controller.state import Change
+from p4fabric.pipelines.fabric import bindings as b
+from tests.unit.compiler.world import (
+    ACCESS,
+    CLIENTS,
+    DATA,
+    HOSTS,
+    UE,
+    Desired,
+    core_with,
+    key,
+    new_core,
+    on,
+    rows_of,
+    topology,
+)
+from tests.unit.intents.test_refusals import UPF, changed
+
+N3, SMF = IPv4Address("10.0.3.3"), IPv4Address("10.0.9.4")
+GNB, OTHER_GNB = IPv4Address("10.0.3.10"), IPv4Address("10.0.3.11")
+EDGE = IntentKey("Upf", TenantName("acme"), "edge")
+TABLES = (b.UpfUplinkSessions, b.UpfDownlinkSessions, b.UpfTunnelPeers)
+
+
+def served(number: int, gnb: IPv4Address = GNB) -> ServedSession:
+    """Session NUMBER, with its UE at 10.46.0.NUMBER."""
+    ue = IPv4Address("10.46.0.0") + number
+    plane = UserPlane(
+        (Uplink(N3, gnb, 0x1000 + number, ue),), (Downlink(ue, N3, gnb, 0x2000 + number, 9),), frozenset({ue})
+    )
+    return ServedSession(Kept(SMF, Session(number, FSeid(number, SMF), SMF), plane), "access")
+
+
+def put(core: Core, *sessions: tuple[int, ServedSession | None]) -> Plan:
+    table = core.view.upf_sessions
+    return core.plan_sessions(
+        EDGE, [Change(table, SessionKey(EDGE, number), one) for number, one in sessions]
+    )
+
+
+def world(*documents: Any) -> Core:
+    return core_with(CLIENTS, ACCESS, DATA, UPF, *documents)
+
+
+def held(core: Core) -> dict[str, Sequence[Any]]:
+    """Entries of sessions, by switch."""
+    desired = Desired.of(core)
+    return {name: on(desired, name, *TABLES) for name in desired.entities if on(desired, name, *TABLES)}
+
+
+def peers(core: Core) -> dict[str, int]:
+    return {one.key: number for one, number in core.view.numbers.given.rows() if one.pool == "tunnel-peer"}
+
+
+def test_uplink_is_where_gnbs_are_and_downlink_where_packets_are_routed() -> None:
+    core = world()
+    put(core, (2, served(2)))
+    found = held(core)
+    assert found.keys() == {"leaf1", "leaf3"}
+    assert {type(one) for one in found["leaf1"]} == {b.UpfDownlinkSessions, b.UpfTunnelPeers}
+    (up,) = (one for one in found["leaf3"] if isinstance(one, b.UpfUplinkSessions))
+    assert (up.n3_address, up.gnb_address, up.teid, up.ue_address) == (
+        N3,
+        GNB,
+        0x1002,
+        IPv4Address("10.46.0.2"),
+    )
+    put(core, (2, None))
+    assert held(core) == {} and peers(core) == {}
+
+
+def test_sessions_at_one_gnb_share_its_number_until_the_last_of_them_goes() -> None:
+    core = world()
+    put(core, (2, served(2)), (3, served(3)))
+    assert peers(core) == {"acme/access/10.0.3.3/10.0.3.10": 1}
+    put(core, (2, served(2, OTHER_GNB)))
+    assert sorted(peers(core).values()) == [1, 2]
+    put(core, (3, None))
+    assert peers(core) == {"acme/access/10.0.3.3/10.0.3.11": 2}
+    resting = [
+        number.number for number, _ in core.view.numbers.resting.rows() if number.pool == "tunnel-peer"
+    ]
+    assert resting == [1]
+
+
+def test_a_number_that_an_intent_gives_back_stays_a_sessions() -> None:
+    core = world(UE)
+    table = core.view.upf_sessions
+    # The same tunnel as that of the intent, which only a number has in common with it.
+    same = ServedSession(
+        Kept(SMF, Session(9, FSeid(9, SMF), SMF), UserPlane((Uplink(IPv4Address("10.0.3.2"), GNB, 9, N3),))),
+        "access",
+    )
+    core.plan_sessions(EDGE, [Change(table, SessionKey(EDGE, 9), same)])
+    before = peers(core)
+    core.plan_delete([key(UE)])
+    assert peers(core) == before and len(before) == 1
+
+
+def test_a_deleted_upf_takes_all_with_it() -> None:
+    core = world()
+    empty = {name: dict(entries) for name, entries in core.compiler.wanted.entities.items()}
+    core.plan_delete([EDGE])
+    without = {name: dict(entries) for name, entries in core.compiler.wanted.entities.items()}
+    core.plan_apply([parse_intent(UPF)])
+    assert {name: dict(entries) for name, entries in core.compiler.wanted.entities.items()} == empty
+    view = core.view
+    core.plan_sessions(
+        EDGE,
+        [
+            Change(view.upf_sessions, SessionKey(EDGE, 2), served(2)),
+            Change(view.smfs, SmfKey(EDGE, SMF), Association(SMF, 1, 0)),
+            Change(view.upf_starts, EDGE, 7),
+        ],
+    )
+    plan = core.plan_delete([EDGE])
+    assert {row.table for row in plan.rows} >= {"upf sessions", "smfs", "upf starts", "numbers"}
+    assert not len(view.upf_sessions) and not len(view.smfs) and not len(view.upf_starts)
+    assert {name: dict(entries) for name, entries in core.compiler.wanted.entities.items()} == without
+    with pytest.raises(IntentConflict, match="does not exist"):
+        put(core, (2, served(2)))
+    assert peers(core) == {}
+
+
+def test_sessions_come_to_nothing_at_a_upf_that_has_moved() -> None:
+    core = world()
+    put(core, (2, served(2)))
+    core.plan_apply([parse_intent(changed(UPF, n3Address="10.0.3.4"))])
+    assert held(core) == {}
+    core.plan_apply([parse_intent(UPF)])
+    assert held(core).keys() == {"leaf1", "leaf3"}
+    core.plan_no_sessions(EDGE, 9)
+    assert held(core) == {} and core.view.upf_starts.get(EDGE) == 9 and peers(core) == {}
+
+
+def test_a_session_that_has_no_room_changes_nothing() -> None:
+    core = Core(Capacity({b.UpfDownlinkSessions.TABLE_ID: TableLimit("upf_downlink_sessions", 2)}))
+    core.plan_apply([parse_intent(document) for document in (CLIENTS, ACCESS, DATA, UPF)])
+    core.plan(rows_of(core, topology(*HOSTS)))
+    put(core, (2, served(2)), (3, served(3)))
+    before, numbers = held(core), peers(core)
+    with pytest.raises(IntentConflict, match="upf_downlink_sessions"):
+        put(core, (4, served(4, OTHER_GNB)))
+    assert held(core) == before and peers(core) == numbers
+
+
+def test_sessions_in_one_change_come_to_the_same_as_one_after_the_other() -> None:
+    core, other = world(), world()
+    put(core, *((number, served(number)) for number in range(2, 9)))
+    for number in reversed(range(2, 9)):
+        put(other, (number, served(number)))
+    assert Desired.of(core).entities == Desired.of(other).entities
+
+
+def test_a_state_that_is_loaded_wants_what_it_wanted() -> None:
+    core = world()
+    rows = [*put(core, (2, served(2)), (3, served(3, OTHER_GNB))).rows]
+    kept = [row for row in rows if row.value is not None]
+    numbers = [(one, number) for one, number in core.view.numbers.given.rows()]
+    again = new_core()
+    again.load(
+        [*kept, *(PersistedRow("numbers", NumberKey(*one), number) for one, number in numbers)],
+        {key(one): one for one in (CLIENTS, ACCESS, DATA, UPF)},
+    )
+    again.plan(rows_of(again, topology(*HOSTS)))
+    assert Desired.of(again).entities == Desired.of(core).entities
