@@ -33,7 +33,15 @@ from p4fabric.controller.reasons import Code
 if TYPE_CHECKING:
     from p4fabric.controller.intents.catalogue import Catalogue
 
-__all__ = ["TUNNEL_PEER", "UpfSession", "UpfSpec", "peer_need", "tunnel_peer_need"]
+__all__ = [
+    "TUNNEL_PEER",
+    "UpfSession",
+    "UpfSpec",
+    "check_data_network",
+    "check_n3",
+    "peer_need",
+    "tunnel_peer_need",
+]
 
 TUNNEL_PEER = "tunnel-peer"
 """The pool of numbers of gNBs."""
@@ -113,12 +121,7 @@ class UpfSession(IntentDocument):
             yield unknown_network("spec.accessNetwork", spec.access_network, self)
         else:
             yield from self._check_access(access)
-        data = catalogue.named(Network, self.tenant, spec.data_network)
-        if data is None:
-            yield unknown_network("spec.dataNetwork", spec.data_network, self)
-        elif not data.has_gateway(4):
-            message = f"{spec.data_network} has no IPv4 gateway, so its hosts cannot answer UEs"
-            yield FieldError("spec.dataNetwork", spec.data_network, message)
+        yield from check_data_network(self, spec.data_network, "spec.dataNetwork", catalogue)
         if (found := catalogue.prefix_of(SUBNET, self.tenant, spec.ue_address)) is not None:
             message = f"{spec.ue_address} lies in {found[0]} of {found[1]}, which is for hosts"
             yield FieldError("spec.ueAddress", spec.ue_address, message, Code.ALREADY_CLAIMED)
@@ -133,12 +136,7 @@ class UpfSession(IntentDocument):
 
     def _check_access(self, access: Network) -> Iterator[FieldError]:
         spec = self.spec
-        subnet = access.subnet_of(spec.n3_address)
-        if subnet is None:
-            message = f"{spec.n3_address} is in no subnet of network {spec.access_network}"
-            yield FieldError("spec.n3Address", spec.n3_address, message, Code.NOT_THERE)
-        elif (edge := edge_of(spec.n3_address, subnet)) is not None:
-            yield FieldError("spec.n3Address", spec.n3_address, edge)
+        yield from check_n3(access, spec.n3_address)
         behind = any(spec.gnb_address in route.prefix for route in access.spec.routes)
         subnet = access.subnet_of(spec.gnb_address)
         if subnet is None and not behind:
@@ -146,6 +144,27 @@ class UpfSession(IntentDocument):
             yield FieldError("spec.gnbAddress", spec.gnb_address, message, Code.NOT_THERE)
         elif subnet is not None and (edge := edge_of(spec.gnb_address, subnet)) is not None:
             yield FieldError("spec.gnbAddress", spec.gnb_address, edge)
+
+
+def check_n3(access: Network, address: IPv4Address) -> Iterator[FieldError]:
+    """An N3 address that does not lie in a subnet of the access network."""
+    subnet = access.subnet_of(address)
+    if subnet is None:
+        message = f"{address} is in no subnet of network {access.name}"
+        yield FieldError("spec.n3Address", address, message, Code.NOT_THERE)
+    elif (edge := edge_of(address, subnet)) is not None:
+        yield FieldError("spec.n3Address", address, edge)
+
+
+def check_data_network(
+    intent: IntentDocument, name: str, where: str, catalogue: Catalogue
+) -> Iterator[FieldError]:
+    """A data network that is not there, or whose hosts could not answer UEs; `where` names it."""
+    network = catalogue.named(Network, intent.tenant, name)
+    if network is None:
+        yield unknown_network(where, name, intent)
+    elif not network.has_gateway(4):
+        yield FieldError(where, name, f"{name} has no IPv4 gateway, so its hosts cannot answer UEs")
 
 
 def peer_need(session: UpfSession) -> Need:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from p4fabric.controller.intents.addresses import edge_of, within
+from p4fabric.controller.intents.addresses import within
 from p4fabric.controller.intents.document import Claim, Fact, IntentDocument, Need, Part
 from p4fabric.controller.intents.errors import FieldError, field_path
 from p4fabric.controller.intents.fields import AtMost, IpPrefix, Ipv4, Label, Subnet, Text
@@ -27,7 +27,7 @@ from p4fabric.controller.intents.kinds.network import (
     address_resource,
     vrf_need,
 )
-from p4fabric.controller.intents.kinds.upf import ACCESS
+from p4fabric.controller.intents.kinds.upf import ACCESS, check_data_network, check_n3
 from p4fabric.controller.intents.prefixes import prefix_facts
 from p4fabric.controller.n4.without_effect import WithoutEffect
 from p4fabric.controller.reasons import Code
@@ -149,26 +149,12 @@ class Upf(IntentDocument):
         if access is None:
             yield unknown_network("spec.accessNetwork", spec.access_network, self)
         else:
-            yield from self._check_n3(access)
+            yield from check_n3(access, spec.n3_address)
         for index, served in enumerate(spec.data_networks):
             where = field_path(("spec", "dataNetworks", index, "network"))
-            network = catalogue.named(Network, self.tenant, served.network)
-            if network is None:
-                yield unknown_network(where, served.network, self)
-            elif not network.has_gateway(4):
-                message = f"{served.network} has no IPv4 gateway, so its hosts cannot answer UEs"
-                yield FieldError(where, served.network, message)
+            yield from check_data_network(self, served.network, where, catalogue)
         for pool, where in self._pools():
             yield from self._check_pool(catalogue, pool, where)
-
-    def _check_n3(self, access: Network) -> Iterator[FieldError]:
-        address = self.spec.n3_address
-        subnet = access.subnet_of(address)
-        if subnet is None:
-            message = f"{address} is in no subnet of network {access.name}"
-            yield FieldError("spec.n3Address", address, message, Code.NOT_THERE)
-        elif (edge := edge_of(address, subnet)) is not None:
-            yield FieldError("spec.n3Address", address, edge)
 
     def _check_pool(self, catalogue: Catalogue, pool: IpPrefix, where: str) -> Iterator[FieldError]:
         for what, said in ((SUBNET, "which is for hosts"), (UE_POOL, "which is its own")):
