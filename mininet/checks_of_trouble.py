@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from control import in_sync
 from processes import output_of
 from report import Check
 from scene import Scene
@@ -204,8 +205,7 @@ def controller_restart(scene: Scene) -> Check:
 
 
 def _all_in_sync(found: dict[str, Any]) -> bool:
-    switches = found["items"]
-    return bool(switches) and all(switch["connected"] and switch["inSync"] for switch in switches)
+    return bool(found["items"]) and in_sync(found)
 
 
 def _all_active(found: dict[str, Any]) -> bool:

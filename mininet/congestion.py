@@ -13,18 +13,16 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from lab import Lab, Made
-from machine import CannotRun, check_machine, only_lab
+from machine import CannotRun, check_machine, end_when_told, only_lab
 from processes import Ended, output_of
 
 try:
@@ -37,6 +35,7 @@ except ImportError:
 
 from acts import ACTS, FRAME_HEAD, Act, Stream
 from congestion_verdict import Place, Seen, faults, lines, shown
+from control import in_sync
 from p4runtime_switch import SwitchFailed
 from plan import ONE_SLOW_PORT
 from report import Check, Report
@@ -76,7 +75,7 @@ class Congestion:
         self._until("/api/v1/links", lambda found: len(found["items"]) == DIRECTED_LINKS, "links are missing")
         self._until(
             "/api/v1/switches",
-            lambda found: all(one["connected"] and one["inSync"] for one in found["items"]),
+            in_sync,
             "not all switches hold what is desired",
         )
         # All at once: a host at another leaf is routed to when it has said something.
@@ -255,13 +254,7 @@ def main() -> int:
     parser.set_defaults(switch="softswitch")
     options = parser.parse_args()
     setLogLevel("error")
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        # Mininet's prompt would take a KeyboardInterrupt for one of its user's.
-        raise SystemExit("congestion: stopped; clearing up")
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+    end_when_told("congestion")
     try:
         check_machine(options.switch)
         with only_lab():

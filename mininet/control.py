@@ -23,7 +23,7 @@ from p4runtime_switch import P4RuntimeSwitch
 from plan import FIRST_UPLINK
 from processes import P4FABRIC, Ended, dies_with_us, end, output_of
 
-__all__ = ["Controller", "Events"]
+__all__ = ["Controller", "Events", "in_sync"]
 
 _PATIENCE = 30.0
 
@@ -179,6 +179,11 @@ class Controller:
             yield events
         finally:
             events.close()
+
+
+def in_sync(switches: Mapping[str, Any]) -> bool:
+    """Whether all of `/api/v1/switches` are connected and hold what is desired of them."""
+    return all(switch["connected"] and switch["inSync"] for switch in switches["items"])
 
 
 class Events:

@@ -21,10 +21,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import IO, Any
 
-from machine import CannotRun, check_machine, free_ports, only_lab, remove_interfaces, remove_leftovers
+from machine import (
+    CannotRun,
+    check_machine,
+    end_when_told,
+    free_ports,
+    only_lab,
+    remove_interfaces,
+    remove_leftovers,
+)
 from processes import INTENTS, P4FABRIC, Ended, end
 
 try:
@@ -37,7 +44,7 @@ except ImportError:
 import checks_of_intents as entries
 import checks_of_reach as reach
 import checks_of_trouble as trouble
-from control import Controller
+from control import Controller, in_sync
 from p4runtime_switch import SWITCHES, P4RuntimeSwitch, SwitchFailed
 from plan import EDGE_DATA_CENTRE, Plan
 from report import Check, Report
@@ -247,10 +254,7 @@ def fabric_found(scene: Scene) -> Check:
     links = scene.controller.wait_until("/api/v1/links", lambda found: len(found["items"]) == DIRECTED_LINKS)[
         "items"
     ]
-    switches = scene.controller.wait_until(
-        "/api/v1/switches",
-        lambda found: all(switch["connected"] and switch["inSync"] for switch in found["items"]),
-    )["items"]
+    switches = scene.controller.wait_until("/api/v1/switches", in_sync)["items"]
     ready = [switch["name"] for switch in switches if switch["connected"] and switch["inSync"]]
     return Check(
         "pipelines_and_links",
@@ -284,13 +288,7 @@ def main() -> int:
     parser.add_argument("--report", type=Path, help="write the results as JSON")
     options = parser.parse_args()
     setLogLevel("error")
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        # Mininet's prompt would take a KeyboardInterrupt for one of its user's.
-        raise SystemExit("lab: stopped; clearing up")
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+    end_when_told("lab")
     try:
         check_machine(options.switch)
         with only_lab():

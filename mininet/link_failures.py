@@ -19,17 +19,15 @@ import contextlib
 import itertools
 import json
 import math
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-from machine import CannotRun, check_machine, only_lab
+from machine import CannotRun, check_machine, end_when_told, only_lab
 from processes import INTENTS, Ended, output_of
 
 try:
@@ -39,6 +37,7 @@ except ImportError:
         "link_failures: Mininet is not there for this Python; `apt-get install mininet` and /usr/bin/python3"
     )
 
+from control import in_sync
 from lab import DIRECTED_LINKS, Lab
 from lateness import Lateness
 from p4runtime_switch import SWITCHES, SwitchFailed
@@ -223,17 +222,13 @@ class LinkFailures:
         """
         controller = self._scene.controller
         links = controller.wait_until("/api/v1/links", _are_all, SETTLED_S)
-        switches = controller.wait_until("/api/v1/switches", _in_sync, SETTLED_S)
-        if not (_are_all(links) and _in_sync(switches)):
+        switches = controller.wait_until("/api/v1/switches", in_sync, SETTLED_S)
+        if not (_are_all(links) and in_sync(switches)):
             raise Ended(f"after {SETTLED_S:.0f} s there are {len(links['items'])} of {DIRECTED_LINKS} links")
 
 
 def _are_all(links: dict[str, Any]) -> bool:
     return len(links["items"]) == DIRECTED_LINKS
-
-
-def _in_sync(switches: dict[str, Any]) -> bool:
-    return all(switch["connected"] and switch["inSync"] for switch in switches["items"])
 
 
 def _interface(switch: str, other: str) -> str:
@@ -287,12 +282,7 @@ def main() -> int:
     parser.add_argument("--report", type=Path, help="write all that was seen as JSON")
     options = parser.parse_args()
     setLogLevel("error")
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise SystemExit("link_failures: stopped; clearing up")
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+    end_when_told("link_failures")
     lab = Lab(options, Report("link failures under traffic"))
     try:
         check_machine(options.switch)

@@ -9,15 +9,25 @@ import contextlib
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import FrameType
 
 from hosts import ALIAS
 from processes import P4FABRIC
 
-__all__ = ["CannotRun", "check_machine", "free_ports", "only_lab", "remove_interfaces", "remove_leftovers"]
+__all__ = [
+    "CannotRun",
+    "check_machine",
+    "end_when_told",
+    "free_ports",
+    "only_lab",
+    "remove_interfaces",
+    "remove_leftovers",
+]
 
 _LOCK = Path("/run/lock/p4fabric-lab")
 _PROGRAMS = ("mnexec", "ip", "tc", "ethtool", "ping", "iperf3", "ifconfig")
@@ -45,6 +55,17 @@ def check_machine(switch: str) -> None:
         missing.append("simple_switch_grpc (bmv2) on PATH, for --switch bmv2")
     if missing:
         raise CannotRun("missing here:\n  " + "\n  ".join(missing))
+
+
+def end_when_told(name: str) -> None:
+    """Have SIGTERM and SIGHUP end the program with all that it must clear up."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        # Mininet's prompt would take a KeyboardInterrupt for one of its user's.
+        raise SystemExit(f"{name}: stopped; clearing up")
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
 
 
 @contextlib.contextmanager

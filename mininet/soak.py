@@ -19,7 +19,6 @@ import contextlib
 import itertools
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -27,10 +26,17 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-from machine import CannotRun, check_machine, free_ports, only_lab, remove_interfaces, remove_leftovers
+from machine import (
+    CannotRun,
+    check_machine,
+    end_when_told,
+    free_ports,
+    only_lab,
+    remove_interfaces,
+    remove_leftovers,
+)
 from processes import INTENTS, Ended, dies_with_us, end, output_of
 
 try:
@@ -39,7 +45,7 @@ try:
 except ImportError:
     sys.exit("soak: Mininet is not there for this Python; `apt-get install mininet` and /usr/bin/python3")
 
-from control import Controller
+from control import Controller, in_sync
 from lateness import Lateness
 from p4runtime_switch import SWITCHES, P4RuntimeSwitch, SwitchFailed
 from plan import EDGE_DATA_CENTRE, REFERENCE
@@ -227,11 +233,6 @@ def change(controller: Controller, method: str, path: str, body: object = None) 
         raise Ended(f"{method} {path}: {error}") from None
 
 
-def in_sync(found: dict[str, Any]) -> bool:
-    """Whether all switches hold what is desired of them."""
-    return all(switch["connected"] and switch["inSync"] for switch in found["items"])
-
-
 def settle(controller: Controller) -> None:
     """Wait until a change is on all switches.
 
@@ -276,12 +277,7 @@ def main() -> int:
     parser.add_argument("--report", type=Path, help="write all that was seen as JSON")
     options = parser.parse_args()
     setLogLevel("error")
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise SystemExit("soak: stopped; clearing up")
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+    end_when_told("soak")
     try:
         check_machine("softswitch")
         with only_lab(), contextlib.ExitStack() as stack:
