@@ -192,12 +192,9 @@ class N4Endpoint(asyncio.DatagramProtocol):
                 requests.append(queue.get_nowait())
             node = self._node(requests[0].smf)
             answers: list[bytes | None] = [None] * len(requests)
-            recent = [n for n, one in enumerate(requests) if self._now() - one.at < _GIVEN_UP]
             try:
                 if node is not None:
-                    said = await self._answers_to(node, [requests[number] for number in recent])
-                    for number, answer in zip(recent, said, strict=True):
-                        answers[number] = answer
+                    answers = await self._answers_to(node, requests)
             except Exception:  # Who is not answered asks again; others are to be answered.
                 _log.exception("requests of %s could not be answered", requests[0].smf)
             for request, answer in zip(requests, answers, strict=True):
@@ -209,6 +206,8 @@ class N4Endpoint(asyncio.DatagramProtocol):
         said: dict[int, Answer | MessageRefused] = {}
         asked: dict[int, Asked] = {}
         async for number, request in in_turns(enumerate(requests)):
+            if self._now() - request.at >= _GIVEN_UP:
+                continue
             try:
                 asked[number] = Asked(request.header, decode_body(request.header, request.datagram))
             except MessageRefused as error:
@@ -219,7 +218,10 @@ class N4Endpoint(asyncio.DatagramProtocol):
         except Exception:
             _log.exception("requests of %s could not be carried out", requests[0].smf)
             said.update(dict.fromkeys(asked, MessageRefused(Cause.SYSTEM_FAILURE, "a fault here")))
-        return [self._encoded(node, request, said[number]) for number, request in enumerate(requests)]
+        return [
+            self._encoded(node, request, said[number]) if number in said else None
+            for number, request in enumerate(requests)
+        ]
 
     def _encoded(self, node: Node, request: _Request, said: Answer | MessageRefused) -> bytes | None:
         if isinstance(said, MessageRefused):

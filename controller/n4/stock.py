@@ -92,13 +92,14 @@ class NodeStock:
         network = self._network(network_instance)
         total = sum(pool.num_addresses for pool in network.pools)
         begin = self._next_ue.get(network.name, 0)
-        for number in range(begin, begin + min(total, _MOST_LOOKS)):
+        end = begin + min(total, _MOST_LOOKS)
+        for number in range(begin, end):
             found = _address(network, number % total)
             if found is not None and found not in self._chosen and found not in self._owners:
                 self._next_ue[network.name] = number % total + 1
                 self._chosen.add(found)
                 return UeIpAddress(found)
-        self._next_ue[network.name] = (begin + min(total, _MOST_LOOKS)) % total
+        self._next_ue[network.name] = end % total
         raise NotAvailable(Cause.ALL_DYNAMIC_ADDRESSES_ARE_OCCUPIED, f"{network.name} has no UE address left")
 
     def release_ue_address(self, address: UeIpAddress) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from tests.fabric.api.conftest import network, switch_process
+from tests.fabric.api.conftest import PATIENCE, network, switch_process
 from tests.fabric.api.test_cli import P4FABRIC, configuration
 from tests.switch.pipeline.harness import free_tcp_port
 
@@ -28,7 +28,7 @@ class Logged:
         self.folder, self.url = folder, httpx.URL(url)
         self.token = (folder / "p4fabric.token").read_text().strip()
         headers = {"Authorization": f"Bearer {self.token}", "User-Agent": FORGED}
-        self.http = httpx.Client(base_url=url, timeout=60, headers=headers)
+        self.http = httpx.Client(base_url=url, timeout=PATIENCE, headers=headers)
 
     def records(self) -> list[dict[str, Any]]:
         text = (self.folder / "log").read_text()

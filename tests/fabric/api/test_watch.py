@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.fabric.api.conftest import Served, configured, controller, network, switch_process
+from tests.fabric.api.conftest import PATIENCE, Served, configured, controller, network, switch_process
 from tests.fabric.api.test_resources import named, problem
 from tests.fabric.api.watching import INTENTS, Picture, watching
 
@@ -316,7 +316,7 @@ async def test_the_client_of_the_how_to_guide_keeps_a_picture(tmp_path: Path) ->
         def run() -> None:
             token = served.token_file.read_text().strip()
             with (
-                httpx.Client(timeout=60, headers={"Authorization": f"Bearer {token}"}) as http,
+                httpx.Client(timeout=PATIENCE, headers={"Authorization": f"Bearer {token}"}) as http,
                 suppress(EOFError),
             ):
                 guide["follow"](http, show, labelSelector="app=web")
