@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def run_operator(
     except BadKubeconfig as error:
         raise Usage(str(error)) from None
     set_up(log_level, log_format)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each request
     if cluster.token is not None:
         hide(cluster.token)
     asyncio.run(_run(connection, cluster, owner))

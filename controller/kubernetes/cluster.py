@@ -102,7 +102,8 @@ class _Kubeconfig:
     """A file as kubectl reads it (Kubernetes, "kubeconfig (v1)")."""
 
     def __init__(self, path: Path, content: object) -> None:
-        self._path, self._content = path, self._mapping(content, "the file")
+        self._path = path
+        self._content = self._mapping(content, "the file")
 
     def cluster(self, context: str | None) -> Cluster:
         named = context or self._text(self._content, "current-context", "the file")

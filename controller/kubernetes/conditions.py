@@ -10,6 +10,14 @@ from p4fabric.controller.intents.life import IntentState
 
 __all__ = ["Told", "status_of"]
 
+_UNEXPLAINED = {
+    None: "it was refused",
+    IntentState.ACCEPTED: "the controller has stored it",
+    IntentState.INSTALLING: "it is on its way to the switches",
+    IntentState.ACTIVE: "every switch concerned has acknowledged all of it",
+    IntentState.DEGRADED: "it does not do all it should",
+    IntentState.DELETING: "it is on its way out of the switches",
+}
 REFUSED = "refused"
 """A state that no intent has: there is none."""
 _LONGEST_MESSAGE = 1024
@@ -29,7 +37,7 @@ class Told:
 
 
 def status_of(told: Told, generation: int, before: object, now: str) -> dict[str, Any] | None:
-    """What to write; None if it stands there already.
+    """What to write, as a merge patch; None if it stands there already.
 
     Args:
         told: what there is to say.
@@ -41,19 +49,18 @@ def status_of(told: Told, generation: int, before: object, now: str) -> dict[str
     message = _message(told.reasons)
     reason = _camel(told.reasons[0][0]) if told.reasons else _camel(told.state or REFUSED)
     is_accepted, is_ready = told.state is not None, told.state is IntentState.ACTIVE
+    accepted = ("Accepted", "the fabric has an intent of it") if is_accepted else (reason, message)
     conditions = [
-        _condition(old, "Accepted", is_accepted, "Accepted" if is_accepted else reason, message, now),
-        _condition(old, "Ready", is_ready, reason, message, now),
+        _condition(old, "Accepted", is_accepted, *accepted, now),
+        _condition(old, "Ready", is_ready, reason, message or _UNEXPLAINED[told.state], now),
     ]
-    if is_accepted:
-        conditions[0]["message"] = ""
     for condition in conditions:
         condition["observedGeneration"] = generation
     found = {
         "observedGeneration": generation,
         "tenant": told.tenant,
         "state": told.state or REFUSED,
-        "message": message,
+        "message": message or None,
         "conditions": conditions,
     }
     return None if found == {key: old.get(key) for key in found} else found

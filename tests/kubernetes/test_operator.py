@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,27 +33,32 @@ RULES = [
 ]
 
 
-def kubectl(server: ApiServer, *words: str, stdin: str | None = None) -> str:
-    """What people type."""
-    command = ("kubectl", "--kubeconfig", str(server.kubeconfig(ADMIN)), *words)
-    return subprocess.run(command, input=stdin, check=True, stdout=subprocess.PIPE, text=True).stdout
+def kubectl(server: ApiServer, *words: str) -> str:
+    """What people type; with nothing in mind of what the server had before."""
+    with tempfile.TemporaryDirectory() as cache:
+        command = ("kubectl", "--kubeconfig", str(server.kubeconfig(ADMIN)), "--cache-dir", cache, *words)
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 class Cluster:
     """All of it."""
 
-    def __init__(self, server: ApiServer, fabric: SyncClient, environment: dict[str, str]) -> None:
-        self.server, self.fabric, self._environment = server, fabric, environment
+    def __init__(self, server: ApiServer, fabric: SyncClient, environment: dict[str, str], log: Path) -> None:
+        self.server, self.fabric, self._environment, self._log = server, fabric, environment, log
 
     @contextmanager
-    def operator(self) -> Iterator[subprocess.Popen[str]]:
+    def operator(self) -> Iterator[None]:
         command = [sys.executable, "-m", "p4fabric", "kubernetes", "operator"]
-        with subprocess.Popen(
-            command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as process:
+        with (
+            self._log.open("ab") as log,
+            subprocess.Popen(command, env=self._environment, stdout=log, stderr=log) as process,
+        ):
             try:
-                yield process
-                assert process.poll() is None, process.communicate()
+                yield
+                assert process.poll() is None, "the operator has ended"
+            except BaseException:
+                print(self._log.read_text())
+                raise
             finally:
                 process.kill()
 
@@ -124,7 +130,7 @@ def cluster(server: ApiServer, tmp_path: Path) -> Iterator[Cluster]:
                 for namespace in ("acme", "blue"):
                     if server.get(f"/api/v1/namespaces/{namespace}") is None:
                         server.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
-                yield Cluster(server, fabric, environment)
+                yield Cluster(server, fabric, environment, tmp_path / "operator.log")
 
 
 def test_the_manifests_have_the_definitions_that_the_kinds_make() -> None:
@@ -143,6 +149,8 @@ def test_objects_come_change_and_go(cluster: Cluster) -> None:
         cluster.is_state("active", "FirewallPolicy", "ssh")
         ready = cluster.condition("Ready", "FirewallPolicy", "ssh")
         assert (ready["status"], ready["reason"]) == ("True", "Active")
+        assert "ssh" in (shown := kubectl(cluster.server, "get", "p4fabric", "-n", "acme")), shown
+        assert "active" in kubectl(cluster.server, "get", "p4net", "-n", "acme", "web")
         network = cluster.fabric.get(Network, "acme", "web")
         assert network.metadata.owners == ["kubernetes"]
         assert network.annotations["p4fabric.io/namespace"] == "acme"

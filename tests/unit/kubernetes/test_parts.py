@@ -60,7 +60,7 @@ def test_a_status_is_written_when_it_says_something_else_and_keeps_since_when() 
         ("Ready", "False", "Installing"),
     ]
     active = status_of(Told("acme", IntentState.ACTIVE), 3, installing, LATER)
-    assert active is not None and (active["state"], active["message"]) == ("active", "")
+    assert active is not None and (active["state"], active["message"]) == ("active", None)
     assert [one["lastTransitionTime"] for one in active["conditions"]] == [NOW, LATER]
     assert status_of(Told("acme", IntentState.ACTIVE), 3, active, LATER) is None
     assert status_of(Told("acme", IntentState.ACTIVE), 4, active, LATER) is not None
