@@ -33,7 +33,7 @@ LAB_PACKAGES := mininet iproute2 ethtool net-tools iputils-ping iperf3 tshark tc
 TEST_PACKAGES := systemd openssl nfdump prometheus prometheus-alertmanager chromium node-typescript
 # Tests of Kubernetes need an API server, which Debian has as source only: built once for a machine.
 KUBERNETES_PACKAGES := dpkg-dev etcd-server golang-go golang-github-json-iterator-go-dev \
-    golang-github-modern-go-reflect2-dev kubernetes-client openssl rsync
+    golang-github-modern-go-reflect2-dev openssl rsync $(if $(shell command -v kubectl),,kubernetes-client)
 export KUBERNETES ?= /var/cache/p4fabric/kubernetes
 PACKAGES := $(BASE_PACKAGES) $(LAB_PACKAGES)
 

@@ -87,8 +87,8 @@ async def test_a_key_is_worked_on_once_at_a_time_and_what_comes_meanwhile_is_not
     assert await waiting == "a"
     queue.done("a", failed=True)
     queue.done("b", failed=False)
-    assert queue.waiting == ("a",)
+    assert list(queue.waiting) == ["a"]
     async with asyncio.timeout(60):
         assert await queue.take() == "a"
-    assert queue.waiting == ()
+    assert not queue.waiting
     queue.close()
