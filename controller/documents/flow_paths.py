@@ -44,8 +44,8 @@ class FlowPathDocument(NamedFlow):
     summary: str = Field(description="the way in a line")
     latency_us: int = Field(description="at all switches together; links are not counted")
     hops: list[FlowHopDocument] = Field(description="in the order in which packets pass them")
-    before: list[FlowStepDocument] = Field(description="the way that it took before; empty: none")
-    ways: int = Field(description="how many ways it was seen to take, one after the other")
+    before: list[FlowStepDocument] = Field(description="the last whole way that it took before; empty: none")
+    ways: int = Field(description="how many whole ways it was seen to take, one after the other")
     first_seen_at: Time
     changed_at: Time = Field(description="since when it takes this way")
     last_seen_at: Time

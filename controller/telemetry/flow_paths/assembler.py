@@ -22,6 +22,7 @@ from p4fabric.controller.telemetry.flow_paths.values import (
     PathChange,
     PathNames,
     Step,
+    Way,
 )
 from p4fabric.controller.telemetry.incidents.evidence import flow_of
 from p4fabric.controller.telemetry.reports import FlowReport
@@ -74,6 +75,10 @@ class _Followed:
         self.told: FlowPath | None = None
         """With what is known since."""
         self.steps_told: tuple[int, ...] = ()
+        self.before: Way = ()
+        self.whole_way: Way = ()
+        """The last that was told whole, and the one before it."""
+        self.whole_ways = 0
         self.told_at = 0
         self.settles_at: int | None = None
         """When a path that is not whole is told."""
@@ -258,7 +263,9 @@ class PathAssembler:
     def _tell(self, flow: _Followed, hops: tuple[Hop, ...], is_whole: bool, now: int) -> None:
         told, flow.settles_at = flow.told, None
         way = tuple(hop.step for hop in hops)
-        is_another = told is not None and told.way != way
+        if is_whole and way != flow.whole_way:
+            flow.whole_ways += 1
+            flow.before, flow.whole_way = flow.whole_way, way
         path = FlowPath(
             flow.number,
             flow.flow,
@@ -267,10 +274,10 @@ class PathAssembler:
             is_whole,
             now - flow.heard < _SILENT,
             flow.first_seen,
-            now if told is None or is_another else told.changed,
+            told.changed if told is not None and told.way == way else now,
             flow.heard,
-            1 if told is None else told.ways + is_another,
-            () if told is None else told.way if is_another else told.before,
+            flow.whole_ways,
+            flow.before if is_whole else flow.whole_way,
         )
         self._sent(flow, PathChange.NEW if told is None else PathChange.PATH, path, now)
 

@@ -131,9 +131,9 @@ class FlowPath:
     """Since when it takes this way."""
     last_seen: int
     ways: int
-    """How many ways it was seen to take, one after the other."""
+    """How many whole ways it was seen to take, one after the other."""
     before: Way = ()
-    """The way that it took before this one."""
+    """The last whole way that it took before this one."""
 
     @property
     def way(self) -> Way:

@@ -1,0 +1,218 @@
+"""Paths of followed flows on a leaf-spine fabric: the way that packets really took, and news when it changes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
+
+from tests.fabric.api.conftest import TARGET, Served, controller, network
+from tests.fabric.api.spine_world import HOST_PORT, Cables, spine_config, spine_world
+from tests.fabric.api.test_switches import apply, until_in_sync
+
+pytestmark = pytest.mark.skipif(TARGET != "softswitch", reason="frames are put into memory ports")
+
+MACS = {"h1": "02:00:00:00:00:07", "h2": "02:00:00:00:00:08"}
+HOSTS = [
+    {
+        "switch": leaf,
+        "port": HOST_PORT,
+        "host": host,
+        "mac": MACS[host],
+        "addresses": [address],
+    }
+    for leaf, host, address in (("leaf1", "h1", "10.0.1.7"), ("leaf2", "h2", "10.0.1.8"))
+]
+CLIENTS = network(subnets=["10.0.1.0/24"], attachments=HOSTS)
+FOLLOW = {
+    "kind": "TelemetryWatch",
+    "name": "paths",
+    "tenant": "operations",
+    "spec": {"flows": [{"tenant": "acme", "from": "10.0.1.7/32", "protocol": "udp"}]},
+}
+WATCH = {"kind": "TelemetryWatch", "tenant": "operations", "name": "paths"}
+
+
+class Sender:
+    """Host h1 sends marked datagrams to h2, of one flow."""
+
+    def __init__(self, cables: Cables) -> None:
+        self._cables, self._numbers = cables, count(1)
+        self.marks: list[bytes] = []
+
+    def send(self, port: int = 2000) -> bytes:
+        mark = b"mark%08d" % next(self._numbers)
+        self.marks.append(mark)
+        packet = IP(src="10.0.1.7", dst="10.0.1.8") / UDP(sport=1000, dport=port) / Raw(mark + bytes(200))
+        self._cables.send(("leaf1", HOST_PORT), bytes(Ether(dst=MACS["h2"], src=MACS["h1"]) / packet))
+        return mark
+
+    async def go_on(self) -> None:
+        while True:
+            self.send()
+            await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def followed(folder: Path, **sections: Any) -> AsyncIterator[tuple[Served, Cables]]:
+    async with spine_world() as (cables, addresses):
+        carrying = asyncio.create_task(cables.carry())
+        try:
+            async with controller(spine_config(folder, addresses, **sections)) as served:
+                await served.until(lambda: served.fabric.links_up == 8 or carrying.done())
+                assert not carrying.done(), carrying
+                await apply(served, [CLIENTS, FOLLOW])
+                await served.until_all("active")
+                await until_in_sync(served)
+                yield served, cables
+        finally:
+            carrying.cancel()
+
+
+def steps(hops: list[dict[str, Any]]) -> list[tuple[str, int, int]]:
+    return [(hop["switch"], hop["ingressPort"], hop["egressPort"]) for hop in hops]
+
+
+async def only_path(served: Served, **query: str) -> dict[str, Any] | None:
+    items = (await served.get("/api/v1/flow-paths", **query))["items"]
+    assert len(items) <= 1, items
+    return items[0] if items else None
+
+
+async def whole(served: Served, passes: str = "") -> dict[str, Any]:
+    async def is_whole() -> dict[str, Any] | None:
+        path = await only_path(served)
+        through = path is not None and (not passes or passes in {hop["switch"] for hop in path["hops"]})
+        return path if path is not None and path["complete"] and through else None
+
+    found: dict[str, Any] = await served.until(is_whole)
+    return found
+
+
+async def events(served: Served) -> list[dict[str, Any]]:
+    query = {"types": "FlowPathChanged,FlowPathSilent", "follow": "false"}
+    found: list[dict[str, Any]] = (await served.get("/api/v1/events", **query))["items"]
+    return found
+
+
+async def test_a_path_is_the_way_that_packets_took_and_a_lost_link_makes_another(tmp_path: Path) -> None:
+    async with followed(tmp_path) as (served, cables):
+        sender = Sender(cables)
+        sending = asyncio.create_task(sender.go_on())
+        first = await whole(served)
+        way = cables.way(sender.marks[0])
+        assert len(way) == 3 and steps(first["hops"]) == way
+        assert [first[name] for name in ("source", "destination", "sourcePort", "destinationPort")] == [
+            "10.0.1.7",
+            "10.0.1.8",
+            1000,
+            2000,
+        ]
+        assert (first["tenant"], first["active"], first["watches"]) == ("acme", True, [WATCH])
+        assert first["sourceName"] == "host h1 at leaf1:5" and first["before"] == []
+        assert first["latencyUs"] == sum(hop["latencyUs"] for hop in first["hops"])
+        # Each clock was compared with ours, so hops are in order as far as that is known.
+        await served.until(lambda: clocks_known(served))
+
+        (spine,) = {name for name, _, _ in way if name.startswith("spine")}
+        other = "spine2" if spine == "spine1" else "spine1"
+        number = 1 if spine == "spine1" else 2
+        cables.cut.add(("leaf1", number))
+        second = await whole(served, other)
+        sending.cancel()
+        last = next(mark for mark in reversed(sender.marks) if len(cables.way(mark)) == 3)
+        assert steps(second["hops"]) == cables.way(last) != way
+        assert steps(second["before"]) == way
+        assert second["number"] == first["number"] and second["changedAt"] > first["changedAt"]
+
+        told = [one for one in await events(served) if one.get("change") in ("new", "path")]
+        assert steps(told[0]["hops"]) == way and told[0]["change"] == "new"
+        assert any(steps(one["hops"]) == cables.way(last) and one["complete"] for one in told[1:])
+        # No half of two ways is told as a whole one.
+        assert {tuple(steps(one["hops"])) for one in told if one["complete"]} == {
+            tuple(way),
+            tuple(cables.way(last)),
+        }
+
+        async def silent() -> bool:
+            return (await events(served))[-1]["type"] == "FlowPathSilent"
+
+        await served.until(silent)
+        assert (await only_path(served) or {})["active"] is False
+
+
+async def clocks_known(served: Served) -> bool:
+    switches = (await served.get("/api/v1/telemetry"))["switches"]
+    return all(one["clockErrorSeconds"] is not None for one in switches)
+
+
+async def test_paths_are_found_by_what_people_call_their_ends(tmp_path: Path) -> None:
+    async with followed(tmp_path) as (served, cables):
+        sender = Sender(cables)
+
+        async def all_told() -> bool:
+            for port in (2000, 2001):
+                sender.send(port)
+            await asyncio.sleep(0.1)
+            items = (await served.get("/api/v1/flow-paths"))["items"]
+            return len(items) == 2 and all(one["complete"] for one in items)
+
+        await served.until(all_told)
+        for query in (
+            {"from": "h1", "to": "h2", "destinationPort": "2000"},
+            {"from": "10.0.1.7", "to": "10.0.1.0/24", "protocol": "udp", "destinationPort": "2000"},
+            {"from": "clients/h1", "destinationPort": "2000", "sourcePort": "1000"},
+            {"from": "leaf1:5", "to": MACS["h2"], "destinationPort": "2000"},
+            {"watch": "operations/paths", "destinationPort": "2000", "switch": "leaf2", "active": "true"},
+        ):
+            found = await only_path(served, **query)
+            assert found is not None and found["destinationPort"] == 2000, query
+            assert await served.get(f"/api/v1/flow-paths/{found['number']}")
+        for nothing in ({"from": "h2"}, {"protocol": "tcp"}, {"tenant": "umbrella"}, {"watch": "a/b"}):
+            assert await only_path(served, **nothing) is None, nothing
+        page = await served.get("/api/v1/flow-paths", limit="1")
+        rest = await served.get("/api/v1/flow-paths", limit="1", **{"continue": page["continue"]})
+        assert [one["destinationPort"] for one in (*page["items"], *rest["items"])] == [2001, 2000]
+        for wrong in ({"from": "nobody"}, {"protocol": "gre"}, {"watch": "paths"}):
+            answer = await served.http.get("/api/v1/flow-paths", params=wrong)
+            assert answer.status_code == 422 and next(iter(wrong)) in answer.text
+        assert (await served.http.get("/api/v1/flow-paths/99")).status_code == 404
+
+
+async def test_the_stream_goes_on_where_a_reader_left_it(tmp_path: Path) -> None:
+    async with followed(tmp_path) as (served, cables):
+        Sender(cables).send()
+        await whole(served)
+        query = {"types": "FlowPathChanged", "intent": "TelemetryWatch/operations/paths", "since": "1m"}
+        async with served.http.stream("GET", "/api/v1/events", params=query) as stream:
+            last, heard = "", {}
+            async for line in stream.aiter_lines():
+                if line.startswith("id:"):
+                    last = line[3:].strip()
+                if line.startswith("data:"):
+                    heard = json.loads(line[5:])
+                if last and heard:
+                    break
+        assert heard["type"] == "FlowPathChanged" and heard["change"] == "new"
+        Sender(cables).send(2001)
+        async with served.http.stream(
+            "GET",
+            "/api/v1/events",
+            params={"types": "FlowPathChanged", "tenant": "acme"},
+            headers={"Last-Event-ID": last},
+        ) as stream:
+            async for line in stream.aiter_lines():
+                if line.startswith("data:"):
+                    following = json.loads(line[5:])
+                    if following.get("destinationPort") == 2001:
+                        break
+        assert following["change"] == "new"
