@@ -220,7 +220,7 @@ def run(options: argparse.Namespace) -> int:
     report = Report("p4fabric lab congestion: 2 spines, 2 leaves, 4 clients, a server at 20 Mbit/s")
     reports = f"127.0.0.1:{free_udp_port()}"
     sections = {"telemetry": {"portInterval": 1.0, "reports": {"listen": reports}}}
-    lab = Lab(options, report, Made(OneSlowPort, ONE_SLOW_PORT, sections, {"report_to": reports}))
+    lab = Lab(options, report, Made(OneSlowPort, ONE_SLOW_PORT, sections))
     with contextlib.ExitStack() as stack:
         stack.callback(lab.clear)
         scene = lab.make()

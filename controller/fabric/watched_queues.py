@@ -72,10 +72,10 @@ class WatchedQueues:
             for watch in watches_of(switch)
         }
         collector, reason = "", "telemetry.reports.listen is not set"
-        if ports and self._collector is not None:
-            collector = self._collector
-        elif ports and (at := self._listening_at()) is not None:
+        if ports and (at := self._listening_at()) is not None:
             collector, reason = collector_for(*at, switch.config.address)
+        if ports and not collector and self._collector is not None:
+            collector = self._collector
         switch.bins.want(BinsWanted(ports, collector, "" if collector else reason))
 
 
