@@ -1,9 +1,11 @@
-"""Paths of followed flows on a leaf-spine fabric: the way that packets really took, and news when it changes."""
+"""Paths of followed flows on a leaf-spine fabric: the way that packets took, and news when it changes."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -15,8 +17,10 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
-from tests.fabric.api.conftest import TARGET, Served, controller, network
+from p4fabric.client import Client, Settings
+from tests.fabric.api.conftest import PATIENCE, TARGET, Served, controller, network
 from tests.fabric.api.spine_world import HOST_PORT, Cables, spine_config, spine_world
+from tests.fabric.api.test_access import client, made
 from tests.fabric.api.test_switches import apply, until_in_sync
 
 pytestmark = pytest.mark.skipif(TARGET != "softswitch", reason="frames are put into memory ports")
@@ -216,3 +220,88 @@ async def test_the_stream_goes_on_where_a_reader_left_it(tmp_path: Path) -> None
                     if following.get("destinationPort") == 2001:
                         break
         assert following["change"] == "new"
+
+
+async def command(served: Served, *words: str) -> asyncio.subprocess.Process:
+    environment = {
+        **os.environ,
+        "P4FABRIC_API": served.url,
+        "P4FABRIC_TOKEN_FILE": str(served.token_file),
+    }
+    return await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("p4fabric")), "path", *words,
+        env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+
+
+async def said(served: Served, *words: str) -> tuple[int | None, str, str]:
+    process = await command(served, *words)
+    async with asyncio.timeout(PATIENCE):
+        out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_the_command_line_shows_paths_and_goes_on(tmp_path: Path) -> None:
+    async with followed(tmp_path) as (served, cables):
+        sender = Sender(cables)
+        flow = ("--from", "h1", "--to", "h2", "--udp", "2000")
+        status, out, err = await said(served, *flow)
+        assert (status, out) == (1, "") and "`flows` of a TelemetryWatch" in err
+        live = await command(served, "--from", "h1", "--watch", "-o", "json")
+        sender.send()
+        path = await whole(served)
+        way = cables.way(sender.marks[0])
+        status, out, _ = await said(served, *flow)
+        assert status == 0 and "udp 10.0.1.7:1000 > 10.0.1.8:2000" in out and "in all" in out
+        lines = [line.split() for line in out.splitlines()]
+        rows = [words for words in lines if words and words[0] in {step[0] for step in way}]
+        assert [(words[0], int(words[1]), int(words[2])) for words in rows] == way
+        status, out, _ = await said(served, str(path["number"]), "-o", "json")
+        assert json.loads(out)[0]["hops"] == path["hops"]
+        status, out, _ = await said(served, *flow, "-o", "yaml")
+        assert status == 0 and "ingressPort: 5" in out
+
+        assert live.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            first = json.loads(await live.stdout.readline())
+            assert steps(first["hops"]) == way
+            sender.send(2001)
+            while (news := json.loads(await live.stdout.readline()))["destinationPort"] != 2001:
+                pass
+        assert (news["type"], news["change"]) == ("FlowPathChanged", "new")
+        live.terminate()
+        await live.wait()
+
+        async with Client(Settings(served.url, served.token_file.read_text().strip())) as asked:
+            (found,) = [one async for one in asked.flow_paths(source="h1", destination_port=2000)]
+            assert [(hop.switch, hop.ingress_port, hop.egress_port) for hop in found.hops] == way
+            assert (await asked.flow_path(found.number)).number == found.number
+
+
+async def test_tenants_see_their_own_flows_and_not_what_is_between(tmp_path: Path) -> None:
+    edge = [{"switch": leaf, "ports": [HOST_PORT]} for leaf in ("leaf1", "leaf2")]
+    tenants = [{"name": "acme", "attachments": edge}, {"name": "globex"}]
+    async with followed(tmp_path, tenants=tenants) as (served, cables):
+        sender = Sender(cables)
+        sender.send()
+        path = await whole(served)
+        number = path["number"]
+        async with client(served, await made(served, "a", "tenant", "acme")) as acme:
+            (mine,) = (await acme.get("/api/v1/flow-paths")).json()["items"]
+            assert [(one["switch"], one["ingressPort"], one["egressPort"]) for one in mine["hops"]] == [
+                ("leaf1", HOST_PORT, None),
+                (None, None, None),
+                ("leaf2", None, HOST_PORT),
+            ]
+            assert [one["depth"] is None for one in mine["hops"]] == [True, True, False]
+            assert [one["latencyUs"] for one in mine["hops"]] == [one["latencyUs"] for one in path["hops"]]
+            assert mine["watches"] == [] and "spine" not in json.dumps(mine)
+            assert (await acme.get(f"/api/v1/flow-paths/{number}")).status_code == 200
+            query = {"follow": "false", "types": "FlowPathChanged"}
+            told = (await acme.get("/api/v1/events", params=query)).json()["items"]
+            assert told and "spine" not in json.dumps(told)
+        async with client(served, await made(served, "g", "tenant", "globex")) as globex:
+            assert (await globex.get("/api/v1/flow-paths")).json()["items"] == []
+            assert (await globex.get("/api/v1/flow-paths", params={"tenant": "acme"})).json()["items"] == []
+            assert (await globex.get(f"/api/v1/flow-paths/{number}")).status_code == 404
+            assert (await globex.get("/api/v1/events", params=query)).json()["items"] == []

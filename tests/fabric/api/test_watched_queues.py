@@ -1,4 +1,4 @@
-"""The controller has switches keep bins of the queues that are watched, and send them to it; and asks their time."""
+"""The controller has switches keep bins of watched queues, and send them to it; and asks their time."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def test_ports_of_a_watch_are_kept_in_bins_after_a_restart_too_and_no_long
         async with switch_at(port):
             await apply(served, [watch(ports=[2, 3], queueDepth=10, queueDelayMicroseconds=600)])
             await until_in_sync(served)
-            here = "127.0.0.1:{}".format((await served.until(lambda: served.fabric.incidents.address))[1])
+            here = f"127.0.0.1:{(await served.until(lambda: served.fabric.incidents.address))[1]}"
             await served.until(lambda: is_set({2, 3, BY_HAND}, here))
             depths = await values(address, f"{CONFIG}/report-depth")
             waits = await values(address, f"{CONFIG}/report-wait")
