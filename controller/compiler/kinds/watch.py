@@ -88,8 +88,8 @@ def _shorter_windows(
 ) -> tuple[dict[SwitchName, int], list[Reason]]:
     """Where others need shorter windows, and that it is so.
 
-    Flows of all ports of a switch share the cells in which bytes are counted, and a cell counts for one window:
-    with windows of two lengths, ports would take each other's cells for old ones, and empty them.
+    Flows of all ports of a switch share the cells in which bytes are counted, and a cell counts for one
+    window: with windows of two lengths, ports would take each other's cells for old ones, and empty them.
     """
     mine = _window(intent.spec)
     windows: dict[SwitchName, int] = {}
