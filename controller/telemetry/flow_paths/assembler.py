@@ -80,6 +80,8 @@ class _Followed:
         """The last that was told whole, and the one before it."""
         self.whole_ways = 0
         self.told_at = 0
+        self.latency_waits = False
+        """There are latencies that were told too lately to be told already."""
         self.settles_at: int | None = None
         """When a path that is not whole is told."""
         self.tenant: TenantName | None = None
@@ -88,7 +90,7 @@ class _Followed:
         """Whether there may be something to tell though no postcard came."""
         if self.settles_at is not None:
             return now >= self.settles_at
-        return self.told is not None and self.told.steps != self.steps_told
+        return self.latency_waits
 
 
 class PathAssembler:
@@ -251,13 +253,17 @@ class PathAssembler:
         )
         if is_resumed:
             self._sent(flow, PathChange.RESUMED, path, now)
-        elif path.steps != flow.steps_told and now - flow.told_at >= _LATENCY_PAUSE:
+        elif path.steps == flow.steps_told:
+            flow.latency_waits = False
+        elif now - flow.told_at >= _LATENCY_PAUSE:
             self._sent(flow, PathChange.LATENCY, path, now)
+        else:
+            flow.latency_waits = True
 
     def _sent(self, flow: _Followed, change: PathChange, path: FlowPath, now: int) -> None:
         first = path.hops[0]
         flow.told = replace(path, names=self._name(path.flow, first.came_by, first.translated))
-        flow.steps_told, flow.told_at = path.steps, now
+        flow.steps_told, flow.told_at, flow.latency_waits = path.steps, now, False
         self._sink.changed(change, flow.told)
 
     def _tell(self, flow: _Followed, hops: tuple[Hop, ...], is_whole: bool, now: int) -> None:

@@ -148,7 +148,7 @@ async def test_a_path_is_the_way_that_packets_took_and_a_lost_link_makes_another
         }
 
         async def silent() -> bool:
-            return (await events(served))[-1]["type"] == "FlowPathSilent"
+            return bool((await events(served))[-1]["type"] == "FlowPathSilent")
 
         await served.until(silent)
         assert (await only_path(served) or {})["active"] is False
