@@ -51,7 +51,9 @@ def flow_path_routes(fabric: Fabric, access: Access) -> APIRouter:
         destination_port: Annotated[PortQuery, Query(alias="destinationPort")] = None,
         tenant: Annotated[str | None, Query(description="only flows of this tenant")] = None,
         switch: Annotated[str | None, Query(description="only those that pass this switch")] = None,
-        watch: Annotated[str | None, Query(description="only those of a TelemetryWatch: tenant/name")] = None,
+        telemetry_watch: Annotated[
+            str | None, Query(alias="telemetryWatch", description="only those of one: tenant/name")
+        ] = None,
         active: Annotated[bool | None, Query(description="only those that go on, or are silent")] = None,
         limit: Limit = _PAGE,
         continue_: Continue = None,
@@ -68,7 +70,7 @@ def flow_path_routes(fabric: Fabric, access: Access) -> APIRouter:
             "destinationPort": destination_port,
             "tenant": tenant,
             "switch": switch,
-            "watch": watch,
+            "telemetryWatch": telemetry_watch,
             "active": active,
         }
         cursor, tenant_view = Cursor.read(continue_, 1, **filters), access.tenant_view(fabric, asking)
@@ -80,7 +82,7 @@ def flow_path_routes(fabric: Fabric, access: Access) -> APIRouter:
             _protocols(protocol),
             asked,
             switch,
-            _watch(watch),
+            _watch(telemetry_watch),
             active,
         )
         found = [
@@ -129,7 +131,7 @@ def _watch(text: str | None) -> IntentKey | None:
         return None
     tenant, _, name = text.partition("/")
     if not tenant or not name or "/" in name:
-        raise IntentError([FieldError("watch", text, "must be tenant/name")])
+        raise IntentError([FieldError("telemetryWatch", text, "must be tenant/name")])
     return IntentKey("TelemetryWatch", TenantName(tenant), name)
 
 

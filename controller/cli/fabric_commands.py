@@ -216,7 +216,7 @@ def path(
         "source_port": source_port,
         "destination_port": port,
         "switch": switch,
-        "watch": telemetry_watch,
+        "telemetry_watch": telemetry_watch,
     }
     return run(connection, number, question, output, watch)
 

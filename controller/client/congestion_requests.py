@@ -62,7 +62,7 @@ class CongestionRequests(Requests):
         destination_port: int | None = None,
         tenant: str | None = None,
         switch: str | None = None,
-        watch: str | None = None,
+        telemetry_watch: str | None = None,
         active: bool | None = None,
     ) -> AsyncGenerator[FlowPathDocument, None]:
         """The ways that packets of followed flows took, the newest flows first.
@@ -76,7 +76,7 @@ class CongestionRequests(Requests):
             destination_port: likewise.
             tenant: only flows of this tenant.
             switch: only those that pass this switch.
-            watch: only those of a TelemetryWatch: `tenant/name`.
+            telemetry_watch: only those of a TelemetryWatch: `tenant/name`.
             active: only those that go on, or are silent.
         """
         query = {
@@ -87,7 +87,7 @@ class CongestionRequests(Requests):
             "destinationPort": destination_port,
             "tenant": tenant,
             "switch": switch,
-            "watch": watch,
+            "telemetryWatch": telemetry_watch,
             "active": active,
         }
         async for item in self._items(path_of("flow-paths"), query):

@@ -295,7 +295,7 @@ class SyncClient:
         destination_port: int | None = None,
         tenant: str | None = None,
         switch: str | None = None,
-        watch: str | None = None,
+        telemetry_watch: str | None = None,
         active: bool | None = None,
     ) -> Iterator[FlowPathDocument]:
         """The ways that packets of followed flows took, the newest flows first."""
@@ -308,7 +308,7 @@ class SyncClient:
                 destination_port=destination_port,
                 tenant=tenant,
                 switch=switch,
-                watch=watch,
+                telemetry_watch=telemetry_watch,
                 active=active,
             )
         )

@@ -176,17 +176,27 @@ async def test_paths_are_found_by_what_people_call_their_ends(tmp_path: Path) ->
             {"from": "10.0.1.7", "to": "10.0.1.0/24", "protocol": "udp", "destinationPort": "2000"},
             {"from": "clients/h1", "destinationPort": "2000", "sourcePort": "1000"},
             {"from": "leaf1:5", "to": MACS["h2"], "destinationPort": "2000"},
-            {"watch": "operations/paths", "destinationPort": "2000", "switch": "leaf2", "active": "true"},
+            {
+                "telemetryWatch": "operations/paths",
+                "destinationPort": "2000",
+                "switch": "leaf2",
+                "active": "true",
+            },
         ):
             found = await only_path(served, **query)
             assert found is not None and found["destinationPort"] == 2000, query
             assert await served.get(f"/api/v1/flow-paths/{found['number']}")
-        for nothing in ({"from": "h2"}, {"protocol": "tcp"}, {"tenant": "umbrella"}, {"watch": "a/b"}):
+        for nothing in (
+            {"from": "h2"},
+            {"protocol": "tcp"},
+            {"tenant": "umbrella"},
+            {"telemetryWatch": "a/b"},
+        ):
             assert await only_path(served, **nothing) is None, nothing
         page = await served.get("/api/v1/flow-paths", limit="1")
         rest = await served.get("/api/v1/flow-paths", limit="1", **{"continue": page["continue"]})
         assert [one["destinationPort"] for one in (*page["items"], *rest["items"])] == [2001, 2000]
-        for wrong in ({"from": "nobody"}, {"protocol": "gre"}, {"watch": "paths"}):
+        for wrong in ({"from": "nobody"}, {"protocol": "gre"}, {"telemetryWatch": "paths"}):
             answer = await served.http.get("/api/v1/flow-paths", params=wrong)
             assert answer.status_code == 422 and next(iter(wrong)) in answer.text
         assert (await served.http.get("/api/v1/flow-paths/99")).status_code == 404
