@@ -25,7 +25,8 @@ from tests.fabric.api.test_switches import apply, until_in_sync
 
 pytestmark = pytest.mark.skipif(TARGET != "softswitch", reason="frames are put into memory ports")
 
-MACS = {"h1": "02:00:00:00:00:07", "h2": "02:00:00:00:00:08"}
+ROUTER = "02:00:5e:00:00:01"
+MACS = {"h1": "02:00:00:00:00:07", "h2": "02:00:00:00:00:08", "s1": "02:00:00:00:00:04"}
 HOSTS = [
     {
         "switch": leaf,
@@ -315,3 +316,61 @@ async def test_tenants_see_their_own_flows_and_not_what_is_between(tmp_path: Pat
             assert (await globex.get("/api/v1/flow-paths", params={"tenant": "acme"})).json()["items"] == []
             assert (await globex.get(f"/api/v1/flow-paths/{number}")).status_code == 404
             assert (await globex.get("/api/v1/events", params=query)).json()["items"] == []
+
+
+SERVERS = {
+    "kind": "Network",
+    "tenant": "acme",
+    "name": "servers",
+    "spec": {
+        "subnets": ["10.0.2.0/24"],
+        "gateways": ["10.0.2.1"],
+        "attachments": [
+            {"switch": "leaf2", "port": 6, "host": "s1", "mac": MACS["s1"], "addresses": ["10.0.2.4"]}
+        ],
+    },
+}
+WEB = {
+    "kind": "Service",
+    "tenant": "acme",
+    "name": "web",
+    "spec": {
+        "virtualIp": "10.0.100.1",
+        "protocol": "udp",
+        "port": 53,
+        "pool": [{"address": "10.0.2.4", "port": 5353}],
+    },
+}
+
+
+async def test_a_flow_to_a_service_and_its_answer_are_each_one_path(tmp_path: Path) -> None:
+    async with followed(tmp_path) as (served, cables):
+        routed = network(subnets=["10.0.1.0/24"], gateways=["10.0.1.1"], attachments=HOSTS)
+        flows = [
+            {"tenant": "acme", "from": "10.0.1.7/32", "to": "10.0.100.1/32", "destinationPort": 53},
+            {"tenant": "acme", "from": "10.0.2.4/32"},
+        ]
+        flows[0]["protocol"] = "udp"
+        await apply(served, [routed, SERVERS, WEB, {**FOLLOW, "spec": {"flows": flows}}])
+        await served.until_all("active")
+        await until_in_sync(served)
+        there = IP(src="10.0.1.7", dst="10.0.100.1") / UDP(sport=1000, dport=53) / Raw(b"mark-request")
+        back = IP(src="10.0.2.4", dst="10.0.1.7") / UDP(sport=5353, dport=1000) / Raw(b"mark-answers")
+
+        async def both() -> list[dict[str, Any]] | None:
+            for at, mac, packet in ((("leaf1", 5), MACS["h1"], there), (("leaf2", 6), MACS["s1"], back)):
+                cables.send(at, bytes(Ether(dst=ROUTER, src=mac) / packet))
+            await asyncio.sleep(0.2)
+            items: list[dict[str, Any]] = (await served.get("/api/v1/flow-paths"))["items"]
+            return items if len(items) == 2 and all(one["complete"] for one in items) else None
+
+        found = await served.until(both)
+        to_web = await only_path(served, **{"from": "h1", "to": "web", "destinationPort": "53"})
+        from_web = await only_path(served, **{"from": "web", "to": "h1"})
+        assert to_web is not None and from_web is not None and to_web["number"] != from_web["number"]
+        assert steps(to_web["hops"]) == cables.way(b"mark-request")[:3]
+        assert steps(from_web["hops"]) == cables.way(b"mark-answers")[:3]
+        assert (to_web["destination"], to_web["destinationPort"]) == ("10.0.2.4", 5353)
+        assert [hop["translated"] for hop in to_web["hops"]] == [True, False, False]
+        assert [hop["translated"] for hop in from_web["hops"]] == [False, False, True]
+        assert from_web["source"] == "10.0.2.4" and [one["watches"] for one in found] == [[WATCH], [WATCH]]
