@@ -110,11 +110,14 @@ class QueueBins:
         self._has_collector = True
         while True:
             self._news.clear()
-            pause = _LOOK_AGAIN
+            pause: float | None = _LOOK_AGAIN
             try:
                 if may_set():
                     await self._set(channel, leaf, timeout)
                     self.problem = self.wanted.reason or None
+                    if not self.wanted.ports:
+                        # What others do with its queues is their business.
+                        pause = None
             except (P4RuntimeError, ValueError) as error:
                 if str(error) != self.problem:
                     _log.warning("%s: its queues cannot be watched by bins: %s", switch, error)

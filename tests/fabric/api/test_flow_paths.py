@@ -346,11 +346,8 @@ WEB = {
 async def test_a_flow_to_a_service_and_its_answer_are_each_one_path(tmp_path: Path) -> None:
     async with followed(tmp_path) as (served, cables):
         routed = network(subnets=["10.0.1.0/24"], gateways=["10.0.1.1"], attachments=HOSTS)
-        flows = [
-            {"tenant": "acme", "from": "10.0.1.7/32", "to": "10.0.100.1/32", "destinationPort": 53},
-            {"tenant": "acme", "from": "10.0.2.4/32"},
-        ]
-        flows[0]["protocol"] = "udp"
+        to_service = {"from": "10.0.1.7/32", "to": "10.0.100.1/32", "protocol": "udp", "destinationPort": 53}
+        flows = [{"tenant": "acme", **to_service}, {"tenant": "acme", "from": "10.0.2.4/32"}]
         await apply(served, [routed, SERVERS, WEB, {**FOLLOW, "spec": {"flows": flows}}])
         await served.until_all("active")
         await until_in_sync(served)
