@@ -224,7 +224,6 @@ class SoftSwitch(P4RuntimeSwitch):
         log_packets: bool = False,
         grpc_port: int | None = None,
         listen: str | None = None,
-        report_to: str | None = None,
         **params: Any,
     ) -> None:
         """Make the node; nothing runs yet.
@@ -240,7 +239,6 @@ class SoftSwitch(P4RuntimeSwitch):
             log_packets: log every packet with its tables, actions and drops.
             grpc_port: of other switches; this one takes `listen`.
             listen: HOST:PORT instead of the Unix socket.
-            report_to: ADDRESS:PORT that bins of queues are sent to by UDP, where the link has a bandwidth.
             params: those of P4RuntimeSwitch.
 
         Raises:
@@ -254,7 +252,6 @@ class SoftSwitch(P4RuntimeSwitch):
         self._cpu_port = cpu_port
         self._log_packets = log_packets
         self._listen = listen
-        self._report_to = report_to
         if self._entries and program is None:
             raise SwitchFailed(f"{name}: entries need a program")
 
@@ -290,10 +287,6 @@ class SoftSwitch(P4RuntimeSwitch):
             if bandwidth := getattr(intf, "bandwidth", None):
                 depth = getattr(intf, "queue_size", None) or self.queue_depth
                 words += ["--queue", f"{number}:rate={round(bandwidth * 1000)}kbit,depth={depth}"]
-                if self._report_to is not None:
-                    words += ["--watch-queues", str(number)]
-        if self._report_to is not None:
-            words += ["--report-to", self._report_to]
         if self._pcap is not None:
             Path(self._pcap).mkdir(parents=True, exist_ok=True)
             words += ["--pcap", str(self._pcap)]
