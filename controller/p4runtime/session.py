@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -25,13 +24,10 @@ from p4fabric.controller.p4runtime.counter_reads import TakeCounter, WantedCount
 from p4fabric.controller.p4runtime.current_state import CONNECTING, STOPPED, CurrentState
 from p4fabric.controller.p4runtime.errors import NotPrimary, P4RuntimeError, PipelineLost, SwitchUnavailable
 from p4fabric.controller.p4runtime.gate import ConnectGate, Turn
-from p4fabric.controller.p4runtime.gnmi import number
-from p4fabric.controller.p4runtime.gnmi_get import get_leaves
-from p4fabric.controller.p4runtime.gnmi_set import set_number
+from p4fabric.controller.p4runtime.gnmi_services import GnmiServices
 from p4fabric.controller.p4runtime.keeper import PipelineKeeper
 from p4fabric.controller.p4runtime.pipeline import Pipeline
-from p4fabric.controller.p4runtime.port_samples import PortWatcher, follow_samples
-from p4fabric.controller.p4runtime.ports import follow_ports
+from p4fabric.controller.p4runtime.port_samples import PortWatcher
 from p4fabric.controller.p4runtime.push import running_cookie
 from p4fabric.controller.p4runtime.queue_bins import QueueBins
 from p4fabric.controller.p4runtime.read import Decoded, Read, ReadResult, read_all, read_call
@@ -129,11 +125,21 @@ class SwitchSession:
         self._pipeline = pipeline
         self._listener = listener
         self._timing = timing or Timing()
-        self._watcher, self._sample_interval, self._bins = watcher, sample_interval, bins
         self._arbitration = Arbitration(endpoint.device_id, election_id)
         self._state = CurrentState(endpoint.name, listener)
         self._keeper = PipelineKeeper(
             pipeline, endpoint, self._arbitration, self._state, self._timing, push_objection
+        )
+        self._gnmi = GnmiServices(
+            endpoint.name,
+            target,
+            pipeline,
+            self._state,
+            self._timing.answer,
+            listener,
+            watcher,
+            sample_interval,
+            bins,
         )
         self._reports = Reports(endpoint.name, pipeline, listener, self._complain)
         self._gate = gate or ConnectGate()
@@ -313,16 +319,8 @@ class SwitchSession:
             P4RuntimeError: the switch did not answer.
             ValueError: what came is no time.
         """
-        path = self._target.clock_path
-        if path is None:
-            return None
         with self._request(Phase.PRIMARY, Phase.BACKUP) as connection:
-            asked = time.time_ns()
-            answer = await get_leaves(connection.channel, path, timeout=self._timing.answer)
-            received = time.time_ns()
-        for _, update in answer:
-            return asked, number(update.val), received
-        raise ValueError(f"{path} has no value")
+            return await self._gnmi.clock(connection.channel)
 
     @property
     def pushes(self) -> int:
@@ -434,18 +432,12 @@ class SwitchSession:
                 tasks.create_task(self._reports.deliver(stream))
                 self._see_standing()
                 tasks.create_task(self._keeper.run(stub))
-                tasks.create_task(self._follow_ports(channel))
-                tasks.create_task(self._ask_for_drops(channel))
-                if self._bins is not None:
-                    tasks.create_task(self._keep_bins(channel, self._bins))
-                if self._watcher is not None:
-                    tasks.create_task(self._sample_ports(channel, self._watcher))
+                self._gnmi.start(tasks, channel)
         except BaseExceptionGroup as failures:
             raise _first(failures) from None
         finally:
             self._connection = None
-            if self._watcher is not None:
-                self._watcher.ports_unread(self.name, "not connected")
+            self._gnmi.ended()
             if stream is not None:
                 stream.close()
             self._reports.clear()
@@ -453,43 +445,6 @@ class SwitchSession:
             self._end_turn()
             if channel is not None:
                 await channel.close()
-
-    async def _follow_ports(self, channel: grpc.aio.Channel) -> None:
-        """Tell which ports there are, and which are up, where the switch says so."""
-        leaf = self._target.port_number_leaf
-        if leaf is not None:
-            ports, answer = self._pipeline.front_ports, self._timing.answer
-            await follow_ports(channel, self.name, leaf, ports, self._listener, timeout=answer)
-
-    async def _ask_for_drops(self, channel: grpc.aio.Channel) -> None:
-        """Have the program given what finds its queue full, where program and switch can do that."""
-        path, session = self._target.drop_session_path, self._pipeline.drop_session
-        if path is None or session is None:
-            return
-        await self._state.wait_until(lambda state: state.phase is Phase.PRIMARY)
-        try:
-            await set_number(channel, path, session, timeout=self._timing.answer)
-        except P4RuntimeError as error:
-            _log.warning("%s: packets that find their queue full are not reported: %s", self.name, error)
-
-    async def _keep_bins(self, channel: grpc.aio.Channel, bins: QueueBins) -> None:
-        """Have the switch keep bins of queues, while nobody else is primary."""
-        await self._state.wait_until(lambda state: state.phase is Phase.PRIMARY)
-        await bins.keep(
-            channel, self.name, lambda: self._state.phase is Phase.PRIMARY, timeout=self._timing.answer
-        )
-
-    async def _sample_ports(self, channel: grpc.aio.Channel, watcher: PortWatcher) -> None:
-        """Tell what ports have counted, where the switch says so; say why not elsewhere."""
-        leaf, interval = self._target.port_number_leaf, self._sample_interval
-        if leaf is None:
-            reason = f"{self._target.name} does not serve port counters by gNMI"
-            watcher.ports_unread(self.name, reason)
-        elif not interval:
-            watcher.ports_unread(self.name, "telemetry.portInterval is 0")
-        else:
-            ports, answer = self._pipeline.front_ports, self._timing.answer
-            await follow_samples(channel, self.name, leaf, ports, watcher, interval=interval, timeout=answer)
 
     async def _first_answer(self, stream: Stream) -> None:
         """Wait until the switch has said who is primary."""
