@@ -42,12 +42,16 @@ class Mix:
         self._owed += self._load * ns / 8e9
         burst = self._random.randrange(len(self._sizes)) if self._random.random() < 0.2 else None
         while self._owed > 0:
-            (flow,) = self._random.choices(range(len(self._sizes)), self._weights)
-            if burst is not None and self._random.random() < 0.5:
-                flow = burst
-            packet = frame(flow, self._sizes[flow])
+            packet = self.packet(burst)
             self._owed -= len(packet)
             yield packet
+
+    def packet(self, burst: int | None = None) -> bytes:
+        """The next one."""
+        (flow,) = self._random.choices(range(len(self._sizes)), self._weights)
+        if burst is not None and self._random.random() < 0.5:
+            flow = burst
+        return frame(flow, self._sizes[flow])
 
 
 class Incast:

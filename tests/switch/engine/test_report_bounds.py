@@ -15,7 +15,8 @@ from p4fabric.softswitch.engine.api import Exact, Ternary, WriteEntry
 from tests.oracle import Fate
 
 from .queueing import MS, Held, S
-from .test_reports import EGRESS, INGRESS, WATCH, fabric, groups, told
+from .test_culprits import Mix
+from .test_reports import EGRESS, IN, INGRESS, OUT, WATCH, fabric, groups, left, told, watch
 
 PORTS = (2, 3, 4, 5)
 FLOWS, TURNS = 12, 1000
@@ -95,3 +96,28 @@ def test_one_port_leaves_room_for_others() -> None:
             world.go(MS)
             said += len(told(world))
     assert OF_A_PORT - 20 < said <= OF_A_PORT
+
+
+def test_reports_are_little_beside_what_is_forwarded() -> None:
+    """Of a port of 100 Mbit/s, with as many as intents have that say nothing."""
+    rate_bps, interval_us = 10**8, 3125
+    with fabric() as world:
+        world.go(S)
+        world.engine.set_queue(OUT, rate_bps=rate_bps, depth=256)
+        watch(world, 128, 5000, 12, interval_us, 31 * interval_us)
+        found = []
+        for load in (0.5, 1.3):
+            mix, owed, forwarded, reported = Mix(7, rate_bps), 0.0, 0, 0
+            for _ in range(5000):
+                owed += load * rate_bps / 8 / 10_000
+                while owed > 0:
+                    packet = mix.packet()
+                    owed -= len(packet)
+                    assert world.engine.inject(IN, packet)
+                world.go(MS // 10)
+                world.engine.collect()
+                reported += sum(len(one) for one in told(world))
+                forwarded += sum(one.length for one in left(world.oracle.take()))
+            found.append(reported / forwarded)
+    print(found)
+    assert found[0] == 0 and 0.005 < found[1] < 0.02
