@@ -158,7 +158,9 @@ def incident_routes(fabric: Fabric, access: Access) -> APIRouter:
         span = Span.read(from_, to, step, time.time())
         service = fabric.incidents
         points = service.recorder.points(Queue(ref, priority), span.first, span.until, span.step)
-        return series_document(service, Queue(ref, priority), span, [one async for one in in_turns(points)])
+        limits = fabric.topology.switches[name].queue_limits
+        found = [one async for one in in_turns(points)]
+        return series_document(service, Queue(ref, priority), span, found, limits)
 
     @router.get("/top", responses=problems(422))
     async def get_top(

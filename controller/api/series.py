@@ -50,9 +50,9 @@ class Span:
 
 
 def series_document(
-    service: IncidentService, queue: Queue, span: Span, points: Sequence[Point]
+    service: IncidentService, queue: Queue, span: Span, points: Sequence[Point], limits: Sequence[str]
 ) -> SeriesDocument:
-    """Write a series, and why some of it is not known."""
+    """Write a series, and why some of it is not known; `limits` are what the kind of switch cannot tell."""
     switch = queue.port.switch
     clock = service.clock(switch, span.until)
     error = None if clock is None or clock.error is None else clock.error / _SECOND
@@ -73,24 +73,29 @@ def series_document(
         late=[one.late for one in points],
         clock_error_seconds=error,
         reports_lost=service.lost(switch),
-        notes=_notes(service, queue, points),
+        notes=_notes(service, queue, points, limits),
     )
 
 
-def _notes(service: IncidentService, queue: Queue, points: Sequence[Point]) -> list[str]:
+def _notes(
+    service: IncidentService, queue: Queue, points: Sequence[Point], limits: Sequence[str]
+) -> list[str]:
     """Why something is not known, the most general reason first."""
     if all(point.known in (Known.BINS, Known.CALM) for point in points):
         return []
     if not service.is_listening:
-        return ["reports are not taken: telemetry.reports.listen is not set"]
+        return [*limits, "reports are not taken: telemetry.reports.listen is not set"]
     figures = service.collector.nodes[queue.port.switch]
     if figures.heard_at is None:
-        return [f"{queue.port.switch} has sent no reports yet"]
+        return [*limits, f"{queue.port.switch} has sent no reports yet"]
     if queue not in service.recorder.queues:
-        return [f"{queue.port.switch} has sent nothing of {queue}: it is not watched, or was never used"]
+        return [
+            *limits,
+            f"{queue.port.switch} has sent nothing of {queue}: it is not watched, or was never used",
+        ]
     lost = service.lost(queue.port.switch)
     notes = [f"{lost} datagrams of {queue.port.switch} were lost"] if lost else []
-    return [*notes, f"{queue.port.switch} was heard last at {_time(figures.heard_at)}"]
+    return [*limits, *notes, f"{queue.port.switch} was heard last at {_time(figures.heard_at)}"]
 
 
 def _time(nanoseconds: int) -> str:

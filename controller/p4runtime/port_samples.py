@@ -21,6 +21,7 @@ from p4fabric.controller.names import SwitchName
 from p4fabric.controller.p4runtime.gnmi import MOST_INTERFACES, interface_of, is_up, key_of, number, subscribe
 from p4fabric.controller.p4runtime.gnmi_follow import follow, responses
 from p4fabric.controller.shown import shorten
+from p4fabric.controller.turns import in_turns
 from p4fabric.pipelines.values import Port
 
 __all__ = ["COUNTERS", "QUEUE_LEAVES", "PortSample", "PortWatcher", "QueueSample", "follow_samples"]
@@ -120,7 +121,7 @@ async def follow_samples(
             try:
                 async with aclosing(_notifications(channel, request, longest)) as notifications:
                     async for notification in notifications:
-                        gone, changed = ports.take(notification)
+                        gone, changed = await ports.take(notification)
                         if gone:
                             watcher.ports_gone(switch, gone)
                         if changed or not is_read:
@@ -224,7 +225,7 @@ class _Ports:
         """Whether any interface is there, if only for management."""
         return bool(self._interfaces)
 
-    def take(self, notification: gnmi.Notification) -> tuple[list[Port], list[PortSample]]:
+    async def take(self, notification: gnmi.Notification) -> tuple[list[Port], list[PortSample]]:
         """Take what came; returns the ports that are gone, and samples of those that it spoke of.
 
         Raises:
@@ -232,7 +233,8 @@ class _Ports:
         """
         gone = [port for path in notification.delete if (port := self._delete(notification.prefix, path))]
         changed: dict[str, None] = {}
-        for update in notification.update:
+        # A switch with all of its ports has thousands of them.
+        async for update in in_turns(notification.update):
             name = interface_of(notification.prefix, update.path)
             self._update(name, notification.prefix, update)
             changed[name] = None

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Hashable
+import time
+from collections.abc import AsyncIterator, Callable, Hashable
+from typing import TypeVar
 
 from finsy.proto import p4r
 
@@ -18,6 +20,7 @@ from p4fabric.controller.names import SwitchName
 from p4fabric.controller.p4runtime.pipeline import Pipeline
 from p4fabric.controller.p4runtime.state import PacketIn, SessionListener
 from p4fabric.controller.p4runtime.stream import Stream
+from p4fabric.controller.turns import turn
 
 __all__ = ["Reports"]
 
@@ -25,10 +28,34 @@ _log = logging.getLogger(__name__)
 
 _WAITING_MESSAGES = 1024
 _WAITING_OWN = 4096
+_TURN = 0.003
+"""Seconds after which others have their turn."""
 _PACKETS_A_SECOND, _PACKETS_AT_ONCE = 50.0, 100
 """Of one port: a host may send LLDP frames as fast as it likes, and the fabric's own must come through."""
 _REPORTS_A_SECOND, _REPORTS_AT_ONCE = 500.0, 250
 """Packet-ins and digests that a switch sends without losing any. Who causes more drowns what others say."""
+
+
+T = TypeVar("T")
+
+
+async def _each(waiting: asyncio.Queue[T]) -> AsyncIterator[T]:
+    """What comes, for ever.
+
+    Neither a queue that is not empty nor a listener that waits for nothing lets others go on, so these
+    have their turn now and then.
+    """
+    until = time.perf_counter() + _TURN
+    while True:
+        if waiting.empty():
+            item = await waiting.get()
+            until = time.perf_counter() + _TURN
+        else:
+            item = waiting.get_nowait()
+        yield item
+        if time.perf_counter() > until:
+            await turn()
+            until = time.perf_counter() + _TURN
 
 
 class Reports:
@@ -120,8 +147,7 @@ class Reports:
         return now
 
     async def _deliver_packets(self, packets: asyncio.Queue[PacketIn]) -> None:
-        while True:
-            packet = await packets.get()
+        async for packet in _each(packets):
             try:
                 await self._listener.packet_in(self._switch, packet)
             except Exception:
@@ -129,8 +155,7 @@ class Reports:
 
     async def _deliver_digests(self, stream: Stream) -> None:
         """Acknowledges each list after the listener has had it."""
-        while True:
-            digests = await self._digests.get()
+        async for digests in _each(self._digests):
             try:
                 await self._listener.digests(self._switch, self._pipeline.digest_messages(digests))
             except ValueError as error:

@@ -11,40 +11,63 @@
 #ifndef CULPRITS_P4
 #define CULPRITS_P4
 
-// Adds to the current window or reads another one, if it is not older than `first`.
+// Adds to the current window or reads another one.
 #define WINDOW_CELL(REGISTER, CELL, N, BYTES)                                          \
     {                                                                                  \
         bit<64> cell;                                                                  \
         REGISTER##_##N.read(cell, CELL);                                               \
-        if (window[2:0] == N) {                                                        \
-            BYTES = cell[63:32] == window ? cell[31:0] + length : length;              \
+        BYTES = cell[63:32] == this_window ? cell[31:0] : 0;                           \
+        if (age == 0) {                                                                \
+            BYTES = BYTES + length;                                                    \
             REGISTER##_##N.write(CELL, window ++ BYTES);                               \
-        } else {                                                                       \
-            BYTES = cell[63:32] - oldest <= window - oldest ? cell[31:0] : 0;          \
         }                                                                              \
     }
 
 #define WINDOW(N)                                                                      \
-    if (is_asked || window[2:0] == N) {                                                \
+    age = window[2:0] - N;                                                             \
+    if (is_asked || age == 0) {                                                        \
+        this_window = window - (bit<32>) age;                                          \
         bit<32> one;                                                                   \
         bit<32> other;                                                                 \
         bit<32> all;                                                                   \
         WINDOW_CELL(row_1, (bit<32>) flow[10:0], N, one)                               \
         WINDOW_CELL(row_2, (bit<32>) flow[26:16], N, other)                            \
         WINDOW_CELL(queue, queue_number, N, all)                                       \
-        flow_bytes = flow_bytes + (one < other ? one : other);                         \
-        queue_bytes = queue_bytes + all;                                               \
+        one = one < other ? one : other;                                               \
+        if ((bit<32>) age < waited || age == 0) {                                      \
+            flow_bytes = flow_bytes + one;                                             \
+            queue_bytes = queue_bytes + all;                                           \
+        } else if ((bit<32>) age == waited) {                                          \
+            flow_bytes = flow_bytes + one - part_of(one, quarters);                    \
+            queue_bytes = queue_bytes + all - part_of(all, quarters);                  \
+        }                                                                              \
+        if (age <= (bit<3>) window[1:0]) {                                             \
+            flow_left = flow_left + one;                                               \
+            queue_left = queue_left + all;                                             \
+        } else if (age - 1 - (bit<3>) window[1:0] < 4) {                               \
+            flow_before = flow_before + one;                                           \
+            queue_before = queue_before + all;                                         \
+        }                                                                              \
     }
 
+// What left in so many quarters of a window of which all is known.
+bit<32> part_of(in bit<32> bytes, in bit<2> quarters) {
+    return (quarters[1:1] == 1 ? bytes >> 1 : 0) + (quarters[0:0] == 1 ? bytes >> 2 : 0);
+}
+
 // Counts a packet that leaves a queue; and, if that is asked for, tells what the queue held in front of it (and
-// with it) when it came.
+// with it) when it came; what has left in this window of reports, which is four of those here; and what left in the
+// one before it. Of each, how much was the flow's.
 control Culprits(in bit<32> queue_number,    // of all queues of the switch
                  in bit<32> flow,            // a hash, also of the queue
                  in bit<32> window,          // the number of the current one
-                 in bit<32> first,           // and of that in which the packet came
+                 in bit<32> first,           // and of that in which the packet came,
+                 in bit<2> quarters,         // when so many of its quarters were over
                  in bit<32> length,
                  in bool is_asked,
-                 out bit<32> flow_bytes, out bit<32> queue_bytes) {
+                 out bit<32> flow_bytes, out bit<32> queue_bytes,
+                 out bit<32> flow_left, out bit<32> queue_left,
+                 out bit<32> flow_before, out bit<32> queue_before) {
     register<bit<64>>(FLOW_CELLS) row_1_0;
     register<bit<64>>(FLOW_CELLS) row_1_1;
     register<bit<64>>(FLOW_CELLS) row_1_2;
@@ -73,8 +96,14 @@ control Culprits(in bit<32> queue_number,    // of all queues of the switch
     apply {
         flow_bytes = 0;
         queue_bytes = 0;
+        flow_left = 0;
+        queue_left = 0;
+        flow_before = 0;
+        queue_before = 0;
         // Of a longer wait, the end is looked at.
-        bit<32> oldest = window - first > 7 ? window - 7 : first;
+        bit<32> waited = window - first;
+        bit<3> age;
+        bit<32> this_window;
         WINDOW(0)
         WINDOW(1)
         WINDOW(2)

@@ -283,6 +283,13 @@ header report_unreported_t {
     bit<32> packets;
 }
 
+header report_left_t {
+    bit<32> flow_bytes;
+    bit<32> queue_bytes;
+    bit<32> flow_before;        // in the window before
+    bit<32> queue_before;
+}
+
 const bit<8> ROLE_NONE = 0;
 const bit<8> ROLE_CULPRIT = 1;
 const bit<8> ROLE_PARTICIPANT = 2;
@@ -304,6 +311,7 @@ struct headers_t {
     report_flow_t        report_flow;
     report_window_t      report_window;
     report_unreported_t  report_unreported;
+    report_left_t        report_left;
     ethernet_t           ethernet;
     vlan_t               vlan;
     arp_t                arp;

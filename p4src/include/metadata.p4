@@ -24,7 +24,11 @@ struct reported_t {
     @field_list(REPORT_FIELDS) bit<32> flow_bytes;    // how much of the queue was its,
     @field_list(REPORT_FIELDS) bit<32> queue_bytes;   // of how much,
     @field_list(REPORT_FIELDS) bit<32> window;        // in the windows up to this one,
-    @field_list(REPORT_FIELDS) bit<8>  window_log2;   // which are so long
+    @field_list(REPORT_FIELDS) bit<8>  window_log2;   // which are so long;
+    @field_list(REPORT_FIELDS) bit<32> flow_left;     // in the last of them, so far: how much of what left was its,
+    @field_list(REPORT_FIELDS) bit<32> queue_left;    // of how much;
+    @field_list(REPORT_FIELDS) bit<32> flow_before;   // and likewise in the one before it
+    @field_list(REPORT_FIELDS) bit<32> queue_before;
     @field_list(REPORT_FIELDS) bit<32> unreported;    // packets like this one that were not reported before it
 }
 

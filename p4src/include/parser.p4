@@ -369,6 +369,7 @@ control FabricDeparser(packet_out packet, in headers_t hdr) {
         packet.emit(hdr.report_flow);
         packet.emit(hdr.report_window);
         packet.emit(hdr.report_unreported);
+        packet.emit(hdr.report_left);
         packet.emit(hdr.ethernet);
         packet.emit(hdr.vlan);
         packet.emit(hdr.arp);

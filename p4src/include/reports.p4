@@ -41,6 +41,7 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
     const bit<16> BIT_FLOW = 0x8000;
     const bit<16> BIT_WINDOW = 0x4000;
     const bit<16> BIT_UNREPORTED = 0x2000;
+    const bit<16> BIT_LEFT = 0x0800;
     const bit<8> TRANSLATED = 0x01;
     const bit<8> TUNNELLED = 0x02;
     const bit<6> DSCP_CS2 = 16;             // operations, administration and management (RFC 4594, section 3.3)
@@ -171,7 +172,8 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
         inner_bytes = inner_bytes <= most ? inner_bytes : most;
 
         // What is said of it.
-        // Ports, queue, time in two words; latency or drop; the flow in three, its window in two, what is unreported.
+        // Ports, queue, time in two words; latency or drop; the flow in three, its window in two, what is unreported, what left in
+        // four.
         bit<16> metadata_words;
         if (source != REPORT_OF_DROP) {
             hdr.report_queue.setValid();
@@ -221,8 +223,13 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
             hdr.report_window.log2 = meta.reported.window_log2;
             hdr.report_window.reserved = 0;
             hdr.report.metadata_bits = BIT_PORTS | BIT_LATENCY | BIT_QUEUE | BIT_EGRESS_TIME;
-            hdr.report.domain_bits = BIT_FLOW | BIT_WINDOW | BIT_UNREPORTED;
-            metadata_words = 11;
+            hdr.report_left.setValid();
+            hdr.report_left.flow_bytes = meta.reported.flow_left;
+            hdr.report_left.queue_bytes = meta.reported.queue_left;
+            hdr.report_left.flow_before = meta.reported.flow_before;
+            hdr.report_left.queue_before = meta.reported.queue_before;
+            hdr.report.domain_bits = BIT_FLOW | BIT_WINDOW | BIT_UNREPORTED | BIT_LEFT;
+            metadata_words = 15;
         }
         hdr.report.domain = DOMAIN;
         hdr.report.domain_status = 0;

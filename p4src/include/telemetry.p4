@@ -46,6 +46,10 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
     // When the next report of a queue is due (see policer.p4), in microseconds since the switch started: for
     // culprits, and for others.
     register<bit<48>>(QUEUE_REPORT_KINDS) due;
+    // A queue that is full and empty in turns has all of its reports again each time: these bound what comes of it,
+    // and leave room for other ports.
+    Policer(PORT_COUNT) port_policer;
+    Policer(1) switch_policer;
     Culprits() culprits;
     LengthOfTime() length_of_time;
     bool watched;
@@ -95,20 +99,21 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
 
         bit<48> now = standard_metadata.egress_global_timestamp;
         bit<32> window = (bit<32>) (now >> window_log2);
-        // To the nearest border between two windows.
-        bit<48> half = (48w1 << window_log2) >> 1;
-        bit<32> first = (bit<32>) ((now - (bit<48>) standard_metadata.deq_timedelta + half) >> window_log2);
-        if (first > window) {
-            first = window;
-        }
+        bit<48> came = now - (bit<48>) standard_metadata.deq_timedelta;
+        bit<32> first = (bit<32>) (came >> window_log2);
+        bit<2> quarters = (bit<2>) (came << 2 >> window_log2);
         bool is_congested = standard_metadata.deq_timedelta >= wait_threshold
             || (bit<32>) standard_metadata.deq_qdepth >= depth_threshold;
         bit<32> flow;
         hash(flow, HashAlgorithm.crc32, (bit<32>) 0, { meta.flow.hash, meta.vlan_id, queue }, (bit<64>) 0x100000000);
         bit<32> flow_bytes;
         bit<32> queue_bytes;
-        culprits.apply(queue, flow, window, first, standard_metadata.packet_length, is_congested,
-                       flow_bytes, queue_bytes);
+        bit<32> flow_left;
+        bit<32> queue_left;
+        bit<32> flow_before;
+        bit<32> queue_before;
+        culprits.apply(queue, flow, window, first, quarters, standard_metadata.packet_length, is_congested,
+                       flow_bytes, queue_bytes, flow_left, queue_left, flow_before, queue_before);
         if (!is_congested) {
             if (standard_metadata.deq_timedelta < wait_threshold >> 1
                 && (bit<32>) standard_metadata.deq_qdepth < depth_threshold >> 1) {
@@ -118,33 +123,47 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
             return;
         }
 
-        // A tenth of the queue makes a culprit, less than a thirty-second part a victim.
+        // A tenth of the queue makes a culprit, less than a thirty-second part a victim; a little more of both, as others'
+        // bytes and whole windows only add to what is counted of a flow.
         bit<64> flow_share = (bit<64>) flow_bytes;
         bit<64> whole = (bit<64>) queue_bytes;
         bit<32> is_culprit = 0;
         meta.reported.role = ROLE_PARTICIPANT;
-        if ((flow_share << 3) + (flow_share << 1) >= whole) {
+        if ((flow_share << 3) + flow_share + (flow_share >> 1) + (flow_share >> 2) >= whole) {
             is_culprit = 1;
             meta.reported.role = ROLE_CULPRIT;
-        } else if ((flow_share << 5) < whole) {
+        } else if ((flow_share << 5) - (flow_share << 2) < whole) {
             meta.reported.role = ROLE_VICTIM;
         }
 
         bit<32> cell = is_culprit << 11 | (bit<32>) flow[10:0];
         bit<64> before;
         reported_flows.read(before, cell);
-        bit<64> this_one = (window >> 2) ++ flow;
-        reported_flows.write(cell, this_one);
-        if (before != this_one) {
+        bit<41> this_one = window[21:2] ++ flow[31:11];
+        // In units of 64 bytes.
+        bit<23> left = (bit<23>) (flow_left >> 6);
+        bit<23> grown = before[63:23] == this_one ? left - before[22:0] : 0;
+        // A culprit is told of again when an eighth of the queue more has left, as long as that leaves a quarter of the
+        // reports that may come at once for what is new.
+        bool is_new = before[63:23] != this_one;
+        if (is_new || (is_culprit == 1 && ((bit<64>) grown << 9) >= whole)) {
             bit<48> next;
             bit<32> kind = queue << 1 | is_culprit;
             due.read(next, kind);
             if (next < now) {
                 next = now;
             }
-            report = next - now <= report_tolerance;
+            report = next - now <= (is_new ? report_tolerance : report_tolerance - (report_tolerance >> 2));
+            if (report) {
+                port_policer.apply((bit<32>) standard_metadata.egress_port, now, PORT_QUEUE_REPORT_INTERVAL,
+                                   PORT_QUEUE_REPORT_TOLERANCE, report);
+            }
+            if (report) {
+                switch_policer.apply(0, now, ALL_QUEUE_REPORTS_INTERVAL, ALL_QUEUE_REPORTS_TOLERANCE, report);
+            }
             if (report) {
                 due.write(kind, next + report_interval);
+                reported_flows.write(cell, this_one ++ left);
             }
         }
         bit<32> others;
@@ -164,6 +183,10 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
         meta.reported.queue_bytes = queue_bytes;
         meta.reported.window = window >> 2;
         meta.reported.window_log2 = window_log2 + 2;
+        meta.reported.flow_left = flow_left;
+        meta.reported.queue_left = queue_left;
+        meta.reported.flow_before = flow_before;
+        meta.reported.queue_before = queue_before;
     }
 }
 

@@ -1301,6 +1301,28 @@ class CongestionWatchDue(RegisterCell):
 
 
 @dataclass(frozen=True)
+class PortPolicerDue(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.port_policer.due`, which has 512."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 380116187
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.port_policer.due"
+    SIZE: ClassVar[int] = 512
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class CongestionWatchSwitchPolicerDue(RegisterCell):
+    """A cell of `FabricEgress.congestion_watch.switch_policer.due`, which has 1."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 372449971
+    REGISTER_NAME: ClassVar[str] = "FabricEgress.congestion_watch.switch_policer.due"
+    SIZE: ClassVar[int] = 1
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
 class Row10(RegisterCell):
     """A cell of `FabricEgress.congestion_watch.culprits.row_1_0`, which has 2,048."""
 
@@ -1731,6 +1753,8 @@ BINDINGS = Bindings.of(
         CongestionWatchUnreported,
         ReportedFlows,
         CongestionWatchDue,
+        PortPolicerDue,
+        CongestionWatchSwitchPolicerDue,
         Row10,
         Row11,
         Row12,

@@ -17,6 +17,7 @@ from p4fabric.controller.telemetry.reports import (
     FlowReport,
     Inner,
     InnerType,
+    Left,
     Origin,
     ReportGroup,
     Role,
@@ -76,6 +77,8 @@ class PacketEvidence:
     queue_bytes: int = 0
     window: int | None = None
     """The number of the window that bytes were counted in."""
+    left: Left | None = None
+    """What has left the queue in it, and in the one before."""
     drops: int = 0
     """Packets dropped: this one, and those that were not reported before it."""
     unreported: int = 0
@@ -121,6 +124,7 @@ def _met(switch: SwitchName, report: FlowReport, port: int, at: int) -> PacketEv
         flow_bytes=0 if words is None else words.flow_bytes,
         queue_bytes=0 if words is None else words.queue_bytes,
         window=None if report.window is None else report.window.number,
+        left=report.left,
         unreported=report.suppressed or 0,
     )
 

@@ -9,11 +9,10 @@ is summed up.
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 
-from p4fabric.controller.telemetry.flow import FlowId
 from p4fabric.controller.telemetry.incidents.evidence import PacketEvidence, Thresholds
 from p4fabric.controller.telemetry.incidents.tally import Tally
+from p4fabric.controller.telemetry.incidents.windows import WindowBytes
 from p4fabric.controller.telemetry.reports import Bin
 
 __all__ = ["BIN_NS", "JOIN_GAP_NS", "QueueSpells", "join"]
@@ -23,15 +22,6 @@ JOIN_GAP_NS = 20_000_000
 _KEPT_NS = 64_000_000
 """How long evidence is kept apart: a switch sends bins a few milliseconds after they are over."""
 _MOST_CELLS = 1024
-_MOST_WINDOWS = 64
-
-
-@dataclass(slots=True)
-class _Window:
-    """What is counted of one window already."""
-
-    queue_bytes: int
-    flows: set[FlowId]
 
 
 def join(tallies: list[Tally], calm: list[int], gap: int) -> list[Tally]:
@@ -73,7 +63,7 @@ class QueueSpells:
         """Evidence by millisecond."""
         self._calm: set[int] = set()
         """When calm bins begin."""
-        self._windows: dict[int, _Window] = {}
+        self._bytes = WindowBytes()
         self._settled_at = 0
         """The time of the evidence when the old was summed up last."""
         self._spells: list[Tally] | None = []
@@ -81,7 +71,7 @@ class QueueSpells:
 
     def packet(self, packet: PacketEvidence) -> None:
         """Take a packet that met congestion."""
-        uncounted = self._uncounted(packet)
+        uncounted = self._bytes.more(packet)
         cell = self._cells.get(packet.at // BIN_NS)
         if cell is None:
             self._put(packet.at, Tally.of_packet(packet, *uncounted))
@@ -142,19 +132,3 @@ class QueueSpells:
             old = sorted(self._cells)[: _MOST_CELLS // 2]
         self._old = join([*self._old, *(self._cells.pop(key) for key in old)], sorted(self._calm), self._gap)
         self._calm = {start for start in self._calm if start >= horizon} if not is_full else set()
-
-    def _uncounted(self, packet: PacketEvidence) -> tuple[int, int]:
-        """Bytes of flow and queue that were not counted before: each counts once in a window."""
-        if packet.window is None or not packet.queue_bytes:
-            return packet.flow_bytes, packet.queue_bytes
-        window = self._windows.get(packet.window)
-        if window is None:
-            if len(self._windows) >= _MOST_WINDOWS:
-                del self._windows[next(iter(self._windows))]
-            window = self._windows[packet.window] = _Window(0, set())
-        more = max(0, packet.queue_bytes - window.queue_bytes)
-        window.queue_bytes += more
-        if packet.flow in window.flows:
-            return 0, more
-        window.flows.add(packet.flow)
-        return packet.flow_bytes, more

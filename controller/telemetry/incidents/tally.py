@@ -27,9 +27,10 @@ class FlowTally:
     role: Role = Role.NONE
     reports: int = 0
     bytes: int = 0
-    """In the queue, summed over windows."""
+    """That left the queue while it was congested."""
     max_wait_ns: int = 0
     drops: int = 0
+    """Its packets that were reported as dropped."""
 
     def add(self, other: FlowTally) -> None:
         """Add what another one says."""
@@ -57,7 +58,7 @@ class Tally:
     unreported: int = 0
     """Packets that the switch says it did not report."""
     queue_bytes: int = 0
-    """Bytes in the queue, summed over the windows that flows' bytes are known of."""
+    """Bytes that left it while it was congested, as far as reports say so."""
     reported_drops: int = 0
     """By reports, with those that the switch counted and did not report."""
     bins: int = 0
@@ -99,12 +100,14 @@ class Tally:
         self.unreported += packet.unreported
         self.queue_bytes += queue_bytes
         self.reported_drops += packet.drops
+        # The others that were dropped are of nobody knows which flow.
+        dropped = 1 if packet.drops else 0
         flow = self.flows.get(packet.flow)
         if flow is None:
             if len(self.flows) >= MOST_FLOWS:
                 self.other_flows += 1
                 return
-            self.flows[packet.flow] = FlowTally(packet.role, 1, flow_bytes, wait, packet.drops)
+            self.flows[packet.flow] = FlowTally(packet.role, 1, flow_bytes, wait, dropped)
             return
         if _RANK[packet.role] > _RANK[flow.role]:
             flow.role = packet.role
@@ -112,7 +115,7 @@ class Tally:
         flow.bytes += flow_bytes
         if wait > flow.max_wait_ns:
             flow.max_wait_ns = wait
-        flow.drops += packet.drops
+        flow.drops += dropped
 
     @classmethod
     def of_bin(cls, one: Bin, length: int) -> Tally:

@@ -39,12 +39,12 @@ class FlowFigures:
     role: Role
     names: FlowNames
     bytes: int
-    """In the queue, summed over windows; 0 where switches do not say."""
+    """That left the queue while it was congested; 0 where switches do not say."""
     share: float
-    """Of the queue's bytes in these windows: 0 to 1."""
+    """Of all bytes that did: 0 to 1."""
     max_wait_ns: int
     drops: int
-    """Packets of it that are known to be dropped."""
+    """Packets of it that were reported as dropped; of what was dropped besides, nobody knows whose it was."""
     reports: int
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from p4fabric.controller.names import SwitchName
-from p4fabric.controller.telemetry.flow import FlowId
+from p4fabric.controller.telemetry.flow import NOT_IP, FlowId
 from p4fabric.controller.telemetry.incidents import flow_of
 from p4fabric.controller.telemetry.reports import DropReport, ReportGroup
 from p4fabric.pipelines.values import Port
@@ -25,6 +25,10 @@ class _Key(NamedTuple):
     reason: int
 
 
+UNKNOWN = FlowId(0, NOT_IP)
+"""Stands for the flows of packets that switches counted and did not report: they may be anybody's."""
+
+
 @dataclass(slots=True)
 class DroppedFlow:
     """Packets of one flow that one switch dropped for one reason."""
@@ -39,7 +43,6 @@ class DroppedFlow:
     last: int
     reports: int = 0
     packets: int = 0
-    """With those that the switch counted and did not report."""
 
 
 class DroppedFlows:
@@ -60,15 +63,20 @@ class DroppedFlows:
             if max(ingress, egress) > _HIGHEST_PORT:
                 continue
             key = _Key(switch, ingress, egress, flow_of(report), report.reason or 0)
-            found = self._flows.get(key)
-            if found is None:
-                if len(self._flows) >= _MOST_FLOWS:
-                    self.refused += 1
-                    continue
-                found = self._flows[key] = DroppedFlow(*key, arrived, arrived)
-            found.last = arrived
-            found.reports += 1
-            found.packets += 1 + (report.suppressed or 0)
+            self._count(key, arrived, 1)
+            if report.suppressed:
+                self._count(key._replace(flow=UNKNOWN), arrived, report.suppressed)
+
+    def _count(self, key: _Key, arrived: int, packets: int) -> None:
+        found = self._flows.get(key)
+        if found is None:
+            if len(self._flows) >= _MOST_FLOWS:
+                self.refused += 1
+                return
+            found = self._flows[key] = DroppedFlow(*key, arrived, arrived)
+        found.last = arrived
+        found.reports += 1
+        found.packets += packets
 
     def take(self) -> list[DroppedFlow]:
         """What was added since the last time."""

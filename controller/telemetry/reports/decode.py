@@ -20,6 +20,7 @@ from p4fabric.controller.telemetry.reports.values import (
     FlowWords,
     Inner,
     InnerType,
+    Left,
     Report,
     ReportGroup,
     Window,
@@ -99,6 +100,7 @@ class _Domain(NamedTuple):
     flow: FlowWords | None = None
     window: Window | None = None
     suppressed: int | None = None
+    left: Left | None = None
 
 
 _NOTHING = _Domain()
@@ -146,6 +148,7 @@ def _int(data: bytes, at: int, stop: int, inner_type: int, md_words: int, flags:
             is_congested,
             is_tracked,
             is_intermediate,
+            ours.left,
             base.drop_queue,
             base.reason,
         )
@@ -164,6 +167,7 @@ def _int(data: bytes, at: int, stop: int, inner_type: int, md_words: int, flags:
         is_congested,
         is_tracked,
         is_intermediate,
+        ours.left,
     )
 
 
@@ -200,7 +204,7 @@ def _baseline(data: bytes, at: int, bits: int) -> _Baseline:
 
 def _domain(data: bytes, at: int, stop: int, bits: int) -> _Domain:
     """Our words from `at` to `stop`; bits that a newer switch may set stand for words behind them."""
-    flow = window = suppressed = None
+    flow = window = suppressed = left = None
     _check_room(at, stop, bits)
     if bits & wire.FLOW_WORDS:
         role, flags, vlan, flow_bytes, queue_bytes = wire.FLOW.unpack_from(data, at)
@@ -212,7 +216,10 @@ def _domain(data: bytes, at: int, stop: int, bits: int) -> _Domain:
         at += wire.WINDOW.size
     if bits & wire.SUPPRESSED:
         (suppressed,) = _ONE.unpack_from(data, at)
-    return _Domain(flow, window, suppressed)
+        at += wire.WORD
+    if bits & wire.LEFT_WORDS:
+        left = Left(*wire.LEFT.unpack_from(data, at))
+    return _Domain(flow, window, suppressed, left)
 
 
 def _bins(data: bytes, at: int, stop: int, bits: int, base: _Baseline, flags: int) -> BinsReport:
@@ -248,4 +255,5 @@ def _words_size(bits: int) -> int:
     """Bytes of our words before any bins."""
     size = wire.FLOW.size if bits & wire.FLOW_WORDS else 0
     size += wire.WINDOW.size if bits & wire.WINDOW_WORDS else 0
-    return size + (wire.WORD if bits & wire.SUPPRESSED else 0)
+    size += wire.WORD if bits & wire.SUPPRESSED else 0
+    return size + (wire.LEFT.size if bits & wire.LEFT_WORDS else 0)

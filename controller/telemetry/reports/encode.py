@@ -105,6 +105,9 @@ def _domain(report: FlowReport) -> tuple[int, bytes]:
     if report.suppressed is not None:
         bits |= wire.SUPPRESSED
         words += pack("!I", report.suppressed)
+    if report.left is not None:
+        bits |= wire.LEFT_WORDS
+        words += wire.LEFT.pack(*report.left)
     return bits, words
 
 

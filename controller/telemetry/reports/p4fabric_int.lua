@@ -58,6 +58,10 @@ local f = {
     queue_bytes = ProtoField.uint32("p4fabric_int.flow.queue_bytes", "Bytes of the queue"),
     window = ProtoField.uint32("p4fabric_int.window", "Window number"),
     window_log2 = ProtoField.uint8("p4fabric_int.window_log2_us", "Window length (log2 of us)"),
+    flow_left = ProtoField.uint32("p4fabric_int.left.flow", "Bytes of the flow that left in the window"),
+    queue_left = ProtoField.uint32("p4fabric_int.left.queue", "Bytes that left in the window"),
+    flow_before = ProtoField.uint32("p4fabric_int.left.flow_before", "Bytes of the flow in the window before"),
+    queue_before = ProtoField.uint32("p4fabric_int.left.queue_before", "Bytes in the window before"),
     suppressed = ProtoField.uint32("p4fabric_int.suppressed", "Packets not reported since the last report"),
     foreign = ProtoField.bytes("p4fabric_int.foreign", "Words that are not known"),
 
@@ -137,10 +141,18 @@ local function window_words(tree, at)
     tree:add(f.window_log2, at(4, 1))
 end
 
+local function left_words(tree, at)
+    tree:add(f.flow_left, at(0, 4))
+    tree:add(f.queue_left, at(4, 4))
+    tree:add(f.flow_before, at(8, 4))
+    tree:add(f.queue_before, at(12, 4))
+end
+
 local DOMAIN_WORDS = {
     {0x8000, 12, flow_words},
     {0x4000, 8, window_words},
     {0x2000, 4, function(tree, at) tree:add(f.suppressed, at) end},
+    {0x0800, 16, left_words},
 }
 
 -- Adds what bits announce; returns where it ends, or nil if that is behind `stop`.

@@ -101,6 +101,17 @@ class Window(NamedTuple):
     """Its length is 2 to the power of it, in microseconds."""
 
 
+class Left(NamedTuple):
+    """Bytes that left the queue: of this flow, and of all."""
+
+    flow: int
+    """Since the window began."""
+    queue: int
+    flow_before: int
+    """In the window before."""
+    queue_before: int
+
+
 @dataclass(frozen=True, slots=True)
 class FlowReport:
     """A packet that met a congested queue (`congested`), or one of a watched flow (`tracked`).
@@ -129,6 +140,7 @@ class FlowReport:
     tracked: bool = False
     intermediate: bool = False
     """Sent on the way by a transit node, of a packet that carries its own metadata."""
+    left: Left | None = None
 
 
 @dataclass(frozen=True, slots=True)

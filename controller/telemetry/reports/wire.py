@@ -46,7 +46,7 @@ TWO_WORDS = INGRESS_TIME | EGRESS_TIME | WIDE_INTERFACES
 DOMAIN = 0x5034
 """p4fabric's Domain Specific ID: "P4"."""
 # DSMdBits of the domain.
-FLOW_WORDS, WINDOW_WORDS, SUPPRESSED, BINS = 0x8000, 0x4000, 0x2000, 0x1000
+FLOW_WORDS, WINDOW_WORDS, SUPPRESSED, BINS, LEFT_WORDS = 0x8000, 0x4000, 0x2000, 0x1000, 0x0800
 
 FLOW = Struct("!BBHII")
 """Role, flags, VLAN id, bytes of the flow in the queue, bytes of the queue in the same windows."""
@@ -54,6 +54,8 @@ TRANSLATED, TUNNELLED = 0x01, 0x02
 """Flags of a flow."""
 WINDOW = Struct("!IBxxx")
 """Window number, log2 of the window's length in microseconds."""
+LEFT = Struct("!IIII")
+"""Bytes of the flow, and of the queue, that left since the window began; the same of the window before it."""
 BINS_HEAD = Struct("!HBB")
 """How many bins, the queue's priority, flags."""
 BIN = Struct("!QIIIIII")

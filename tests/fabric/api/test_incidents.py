@@ -17,6 +17,7 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 
 from p4fabric.controller.cli.fabric_tables import incident_table
+from p4fabric.controller.config import FabricConfig
 from p4fabric.controller.names import SwitchName
 from p4fabric.controller.telemetry.reports import (
     Bin,
@@ -278,6 +279,20 @@ async def test_an_empty_series_says_why(tmp_path: Path) -> None:
     async with controller(configured(tmp_path, "127.0.0.1:1")) as served:
         (note,) = (await served.get(path))["notes"]
         assert note == "reports are not taken: telemetry.reports.listen is not set"
+
+
+async def test_on_bmv2_a_series_says_what_that_switch_does_not_tell(tmp_path: Path) -> None:
+    leaf = {"name": "leaf1", "deviceId": 1, "address": "127.0.0.1:1", "role": "leaf", "target": "bmv2"}
+    document = {
+        "switches": [leaf],
+        "api": {"listen": "127.0.0.1:0"},
+        "telemetry": {"reports": {"listen": "127.0.0.1:0"}},
+    }
+    async with controller(FabricConfig.read(document, tmp_path / "fabric.yaml")) as served:
+        await served.until(lambda: served.fabric.incidents.address)
+        notes = (await served.get("/api/v1/queues/leaf1/5/0/series"))["notes"]
+    assert notes[:2] == ["no tail-drop reports on bmv2", "no bins of queues on bmv2"]
+    assert notes[-1] == "leaf1 has sent no reports yet"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from p4fabric.controller.telemetry.reports import FlowReport, Role
 from tests.oracle import Seen
 
 from .queueing import MS, Held, S
-from .test_reports import IN, OUT, bridged, fabric, groups, left, told, watch
+from .test_reports import IN, OUT, bridged, fabric, groups, left, told, unbound, watch
 
 LOG2_US = 10
 """Windows of reports: 1.024 ms."""
@@ -25,6 +25,8 @@ TRIGGER_US = 500
 
 class Mix:
     """Flows with shares of their own that come in bursts, faster than the port sends."""
+
+    BYTES = 600
 
     def __init__(self, seed: int, rate_bps: int) -> None:
         self._random = random.Random(seed)
@@ -40,12 +42,44 @@ class Mix:
         self._owed += self._load * ns / 8e9
         burst = self._random.randrange(len(self._sizes)) if self._random.random() < 0.2 else None
         while self._owed > 0:
-            (flow,) = self._random.choices(range(len(self._sizes)), self._weights)
-            if burst is not None and self._random.random() < 0.5:
-                flow = burst
-            packet = frame(flow, self._sizes[flow])
+            packet = self.packet(burst)
             self._owed -= len(packet)
             yield packet
+
+    def packet(self, burst: int | None = None) -> bytes:
+        """The next one."""
+        (flow,) = self._random.choices(range(len(self._sizes)), self._weights)
+        if burst is not None and self._random.random() < 0.5:
+            flow = burst
+        return frame(flow, self._sizes[flow])
+
+
+class Incast:
+    """Senders that answer at about one time, each with a block of its own, and are silent then."""
+
+    BYTES = 1000
+
+    def __init__(self, seed: int, rate_bps: int) -> None:
+        self._random = random.Random(seed)
+        self._senders, self._block_ns = self._random.randint(2, 24), self._random.randint(1, 4) * MS
+        self._rate_bps, self._ns = rate_bps, 0
+        self._waiting: list[tuple[int, bytes]] = []
+
+    def arrivals(self, ns: int) -> Iterator[bytes]:
+        """What comes in so much time: blocks begin each 10 ms, three times as fast as the port sends."""
+        if self._ns % (10 * MS) == 0:
+            begun = self._ns
+            length = 3 * self._rate_bps * self._block_ns // 8_000_000_000
+            for flow in range(self._senders):
+                start, left_of_it = begun + self._random.randrange(self._block_ns), length // self._senders
+                while left_of_it > 0:
+                    packet = frame(flow, self._random.choice((200, 1400)))
+                    self._waiting.append((start + self._random.randrange(self._block_ns // 2), packet))
+                    left_of_it -= len(packet)
+            self._waiting.sort()
+        self._ns += ns
+        while self._waiting and self._waiting[0][0] < self._ns:
+            yield self._waiting.pop(0)[1]
 
 
 @cache
@@ -97,18 +131,19 @@ def reported_roles(world: Held) -> Found:
     return found
 
 
-def run(world: Held, depth: int, seed: int) -> tuple[Found, Found]:
-    """30 ms of a mix, and what was said of it: (truth, reports)."""
+def run(world: Held, depth: int, seed: int, kind: type[Mix | Incast]) -> tuple[Found, Found]:
+    """30 ms of a load, and what was said of it: (truth, reports)."""
     # Of packets of the middle size, the longest wait is what switches count bytes for.
-    rate_bps = depth * 600 * 8 * 10**6 // (7 * WINDOW_US // 4)
+    rate_bps = depth * kind.BYTES * 8 * 10**6 // (7 * WINDOW_US // 4)
     world.engine.set_queue(OUT, rate_bps=rate_bps, depth=depth)
     world.oracle.take()
     told(world)
-    mix, step = Mix(seed, rate_bps), MS // 10
+    load, step = kind(seed, rate_bps), MS // 10
     said: Found = defaultdict(set)
     for _ in range(30 * MS // step):
-        for packet in mix.arrivals(step):
+        for packet in load.arrivals(step):
             assert world.engine.inject(IN, packet)
+        unbound(world)
         world.go(step)
         world.engine.collect()
         for role, which in reported_roles(world).items():
@@ -119,21 +154,22 @@ def run(world: Held, depth: int, seed: int) -> tuple[Found, Found]:
     return true_roles(left(world.oracle.take())), said
 
 
+@pytest.mark.parametrize("kind", [Mix, Incast])
 @pytest.mark.parametrize("depth", [64, 256, 1024])
-def test_culprits_and_victims_are_those_of_the_oracle(depth: int) -> None:
+def test_culprits_and_victims_are_those_of_the_oracle(depth: int, kind: type[Mix | Incast]) -> None:
     with fabric() as world:
         world.go(S)
         watch(world, depth=1 << 31, delay_us=TRIGGER_US, window_log2=LOG2_US - 2)
         right, said, were = Counter[Role](), Counter[Role](), Counter[Role]()
-        for seed in range(8):
-            truth, reports = run(world, depth, seed)
+        for seed in range(8 if kind is Mix else 24):
+            truth, reports = run(world, depth, seed, kind)
             for role in (Role.CULPRIT, Role.VICTIM):
                 right[role] += len(truth[role] & reports[role])
                 said[role] += len(reports[role])
                 were[role] += len(truth[role])
     precision = {role: right[role] / said[role] for role in right}
     recall = {role: right[role] / were[role] for role in right}
-    print(f"depth {depth}: precision {precision}, recall {recall}, of {dict(were)}")
-    assert were[Role.CULPRIT] > 200 and were[Role.VICTIM] > 200
+    print(f"depth {depth}, {kind.__name__}: precision {precision}, recall {recall}, of {dict(were)}")
+    assert were[Role.CULPRIT] > 200 and were[Role.VICTIM] > (200 if kind is Mix else 20)
     assert precision[Role.CULPRIT] >= 0.95 and recall[Role.CULPRIT] >= 0.95
     assert recall[Role.VICTIM] >= 0.95

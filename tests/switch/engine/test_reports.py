@@ -29,6 +29,7 @@ from p4fabric.controller.telemetry.reports import (
     FlowWords,
     Inner,
     InnerType,
+    Left,
     Origin,
     ReportGroup,
     Role,
@@ -48,6 +49,7 @@ from p4fabric.softswitch.engine.api import (
     Replica,
     WriteCloneSession,
     WriteEntry,
+    WriteRegister,
 )
 from tests.oracle import Fate, Oracle, Seen
 
@@ -60,6 +62,11 @@ DST, SRC, PORT = 0xC0000201, 0xC0000202, 32766
 CUT = 128
 EGRESS, INGRESS = "FabricEgress", "FabricIngress"
 WATCH = f"{EGRESS}.congestion_watch.congestion_watch"
+BOUNDS = (
+    (f"{EGRESS}.congestion_watch.port_policer.due", OUT),
+    (f"{EGRESS}.congestion_watch.switch_policer.due", 0),
+)
+PORT_QUEUE_REPORT_INTERVAL, ALL_QUEUE_REPORTS_INTERVAL, TOLERANCE_US = 1000, 500, 250_000
 FRAME = (
     Ether(dst="02:00:5e:00:00:01", src="02:00:00:00:00:0a")
     / IP(src="10.0.1.10", dst="10.0.2.11", ttl=64)
@@ -113,6 +120,12 @@ def watch(
     assert not outcome.status, outcome
 
 
+def unbound(world: Held) -> None:
+    """Port and switch may send as many reports as if they had sent none."""
+    outcomes = world.engine.apply([WriteRegister(name, cell, 0) for name, cell in BOUNDS])
+    assert not any(one.status for one in outcomes), outcomes
+
+
 def told(world: Held) -> list[Packet]:
     """Reports, as they left: each is handed over with the ingress port that no frame has."""
     frames: list[Packet] = []
@@ -141,15 +154,17 @@ def test_a_report_is_byte_for_byte_what_the_format_has_for_what_the_oracle_saw(s
     switch.go(10 * MS)
     sent = {frame[50]: frame for _, frame in switch.engine.collect()}
     # The first finds an idle port and leaves at once; behind the second there are three, and so on.
-    deep = left(switch.oracle.take())[1:3]
+    gone = left(switch.oracle.take())
+    deep = gone[1:3]
     for number, (frame, one) in enumerate(zip(told(switch), deep, strict=True)):
-        # Each leaves in a window of its own; of those in front of it, all left while it waited.
-        held = one.length * (number + 2)
+        cells = cells_until(gone, one, 8)
+        held = held_by(cells, one, 8)
         flow = FlowWords(Role.CULPRIT, NETWORK, held, held)
         window = Window(one.at_ns // 1000 >> 10, 10)
         report = FlowReport(
             IN, OUT, one.waited_ns // 1000, 0, 3 - number, None, one.at_ns // 1000 * 1000, flow,
             window, 0, Inner(InnerType.IPV4, sent[number + 1][14 : 14 + CUT]), congested=True,
+            left=left_of(cells, one),
         )  # fmt: skip
         datagram = encode(ReportGroup(NODE, Origin.EGRESS, number, (report,)))
         expected = (
@@ -171,6 +186,54 @@ def world() -> Iterator[Held]:
 def bucket(waited_us: int) -> int:
     """Less than 16 us, less than 32, ... and at least 262,144."""
     return min(15, max(0, waited_us.bit_length() - 4))
+
+
+class Bounds:
+    """How many reports a port and a switch send, whatever the queues may: as the program has it."""
+
+    def __init__(self, world: Held) -> None:
+        self.due = [world.engine.read_registers(name, cell, 1)[0] for name, cell in BOUNDS]
+
+    def allow(self, at_us: int) -> bool:
+        for number, interval in enumerate((PORT_QUEUE_REPORT_INTERVAL, ALL_QUEUE_REPORTS_INTERVAL)):
+            due = max(self.due[number], at_us)
+            if due - at_us > TOLERANCE_US:
+                return False
+            self.due[number] = due + interval
+        return True
+
+
+def left_in(cells: Counter[int], window: int) -> int:
+    """Bytes that left in a window of reports, which is four cells."""
+    return sum(cells[number] for number in range(4 * window, 4 * window + 4))
+
+
+def cells_until(gone: Sequence[Seen], one: Seen, log2_us: int) -> Counter[int]:
+    """Bytes that have left with a packet, by the windows that the program counts them in."""
+    cells: Counter[int] = Counter()
+    for other in gone[: gone.index(one) + 1]:
+        cells[other.at_ns // 1000 >> log2_us] += other.length
+    return cells
+
+
+def held_by(cells: Counter[int], one: Seen, log2_us: int) -> int:
+    """What was in the queue when a packet came, with itself: of the window in which it came, so many quarters
+    as were left of it."""
+    at_us, waited_us = one.at_ns // 1000, one.waited_ns // 1000
+    cell, came = at_us >> log2_us, at_us - waited_us
+    first = came >> log2_us
+    found = sum(cells[number] for number in range(max(first, cell - 7), cell + 1))
+    quarters = came << 2 >> log2_us & 3
+    if first < cell and first >= cell - 7:
+        found -= (cells[first] >> 1) * (quarters >> 1) + (cells[first] >> 2) * (quarters & 1)
+    return found
+
+
+def left_of(cells: Counter[int], one: Seen) -> Left:
+    """What the report of a packet says of the one flow that there was, with windows of 1,024 us."""
+    window = one.at_ns // 1000 >> 10
+    so_far, before = left_in(cells, window), left_in(cells, window - 1)
+    return Left(so_far, so_far, before, before)
 
 
 STEPS = st.lists(
@@ -206,28 +269,39 @@ def test_waits_are_counted_exactly_and_reports_with_what_they_left_out_are_all_t
     before = [one.packets for one in world.engine.read_counters(waits, QUEUE << 4, 16)]
     (due,) = world.engine.read_registers(f"{EGRESS}.congestion_watch.due", QUEUE << 1 | 1, 1)
     (unreported,) = world.engine.read_registers(f"{EGRESS}.congestion_watch.unreported", QUEUE, 1)
+    bounds = Bounds(world)
     for gap, count, length in steps:
         world.go(gap)
         world.send(*[bytes(FRAME / Raw(bytes(length)))] * count)
     world.drain(OUT)
 
     seen = left(world.oracle.take())
-    expected, window = [], -1
+    expected: list[tuple[int, int, int, Left]] = []
+    cells: Counter[int] = Counter()
+    last, told_of = -1, 0
     for one in seen:
         at_us, waited_us = one.at_ns // 1000, one.waited_ns // 1000
+        cell = at_us >> log2_us
+        cells[cell] += one.length
         if waited_us < delay_us:
             if waited_us < delay_us // 2:
                 due = 0
             continue
-        begins_window, window = at_us >> log2_us + 2 != window, at_us >> log2_us + 2
-        if begins_window and max(due, at_us) - at_us <= tolerance_us:
+        window = cell >> 2
+        so_far = left_in(cells, window)
+        is_due = window != last or (so_far // 64 - told_of) * 64 * 8 >= held_by(cells, one, log2_us)
+        early_us = tolerance_us if window != last else tolerance_us - tolerance_us // 4
+        if is_due and max(due, at_us) - at_us <= early_us and bounds.allow(at_us):
             due = max(due, at_us) + interval_us
-            expected.append((at_us * 1000, waited_us, unreported))
+            last, told_of = window, so_far // 64
+            before_it = left_in(cells, window - 1)
+            expected.append((at_us * 1000, waited_us, unreported, Left(so_far, so_far, before_it, before_it)))
             unreported = 0
         else:
             unreported += 1
     reports = [report for group in groups(told(world)) for report in group]
-    assert [(one.egress_ns, one.latency_us, one.suppressed) for one in reports] == expected  # type: ignore[union-attr]
+    said = [(one.egress_ns, one.latency_us, one.suppressed, one.left) for one in reports]  # type: ignore[union-attr]
+    assert said == expected
     after = [one.packets for one in world.engine.read_counters(waits, QUEUE << 4, 16)]
     counted = Counter(bucket(one.waited_ns // 1000) for one in seen)
     assert [new - old for new, old in zip(after, before, strict=True)] == [counted[n] for n in range(16)]

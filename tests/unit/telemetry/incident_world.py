@@ -18,7 +18,7 @@ from p4fabric.controller.telemetry.incidents import (
     Turn,
 )
 from p4fabric.controller.telemetry.queue import Queue
-from p4fabric.controller.telemetry.reports import Bin, Role
+from p4fabric.controller.telemetry.reports import Bin, Left, Role
 from p4fabric.pipelines.values import IpProtocol, L4Port, Port
 
 MS, SECOND = 1_000_000, 1_000_000_000
@@ -54,13 +54,14 @@ def packet(
     depth: int = 40,
     share: tuple[int, int] = (0, 0),
     window: int | None = None,
+    left: Left | None = None,
     drops: int = 0,
 ) -> PacketEvidence:
     """A packet that left a queue at a moment."""
     where = where or queue()
     moment = at(where.port.switch, ms)
     return PacketEvidence(
-        where, moment, flow(who), role, int(wait_ms * MS), depth, *share, window, drops=drops
+        where, moment, flow(who), role, int(wait_ms * MS), depth, *share, window, left, drops=drops
     )
 
 

@@ -11,6 +11,7 @@ from p4fabric.controller.telemetry.reports import (
     FlowReport,
     FlowWords,
     Inner,
+    Left,
     ReportGroup,
     Role,
     Window,
@@ -32,6 +33,7 @@ flow_words = st.builds(
     FlowWords, st.sampled_from(Role), bits(16), bits(32), bits(32), st.booleans(), st.booleans()
 )
 windows = st.builds(Window, bits(32), bits(8))
+lefts = st.builds(Left, bits(32), bits(32), bits(32), bits(32))
 
 
 @st.composite
@@ -51,12 +53,13 @@ def _packet_reports(draw: st.DrawFn) -> FlowReport:
         "egress_ns": draw(_maybe(bits(64))),
         "suppressed": draw(_maybe(bits(32))),
     }
-    more = {
+    more: dict[str, object] = {
         "congested": draw(st.booleans()),
         "tracked": draw(st.booleans()),
         "intermediate": draw(st.booleans()),
     }
     words = {"flow": draw(st.none() | flow_words), "window": draw(st.none() | windows), "inner": draw(inners)}
+    more["left"] = draw(st.none() | lefts)
     if draw(st.booleans()):
         return FlowReport(**said, **more, **words)  # type: ignore[arg-type]
     names = {"drop_queue": None if drop is None else drop[0], "reason": None if drop is None else drop[1]}

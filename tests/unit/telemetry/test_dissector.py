@@ -89,6 +89,8 @@ def of_packet(report: FlowReport) -> dict[str, Any]:
             "flow.bytes": flow.flow_bytes,
             "flow.queue_bytes": flow.queue_bytes,
         }
+    if report.left is not None:
+        expected |= {f"left.{name}": value for name, value in report.left._asdict().items()}
     return {name: value for name, value in expected.items() if value is not None}
 
 

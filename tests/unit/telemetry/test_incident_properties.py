@@ -12,11 +12,18 @@ from p4fabric.controller.telemetry.incidents import Evidence, Incident, PacketEv
 from p4fabric.controller.telemetry.incidents.spells import JOIN_GAP_NS, QueueSpells, join
 from p4fabric.controller.telemetry.incidents.tally import Tally
 from p4fabric.controller.telemetry.queue import Queue
-from p4fabric.controller.telemetry.reports import Role
+from p4fabric.controller.telemetry.reports import Left, Role
 from tests.unit.telemetry.incident_world import OFFSETS, THRESHOLDS, World, bin_of, packet, queue
 
 SWITCHES = tuple(OFFSETS)
 moments = st.integers(0, 1200).map(lambda tenths: tenths / 10)
+
+
+@st.composite
+def lefts(draw: st.DrawFn) -> Left:
+    """Of two windows in which there was more than the flow."""
+    flow, others, flow_before, others_before = (draw(st.integers(0, 60)) for _ in range(4))
+    return Left(flow, flow + others, flow_before, flow_before + others_before)
 
 
 @st.composite
@@ -31,6 +38,7 @@ def packets(draw: st.DrawFn) -> PacketEvidence:
         depth=draw(st.integers(0, 64)),
         share=(draw(st.integers(0, 50)), 50 + window),
         window=window,
+        left=draw(st.none() | lefts()),
         drops=draw(st.integers(0, 1)),
     )
 

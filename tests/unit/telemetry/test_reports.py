@@ -122,7 +122,7 @@ def test_words_of_another_domain_are_skipped_and_the_rest_is_read() -> None:
 
 def test_words_that_a_newer_switch_adds_are_skipped() -> None:
     metadata = ON_THE_WIRE[20:64] + b"newwords"
-    newer = bytes.fromhex("130f0d4074005034e8000000") + metadata
+    newer = bytes.fromhex("130f0d4074005034e4000000") + metadata
     assert decode(raw(2, newer)).reports[0] == decode(raw(2, bytes.fromhex(
         "130d0b40740050 34e0000000") + ON_THE_WIRE[20:64])).reports[0]  # fmt: skip
 
