@@ -110,7 +110,7 @@ def main() -> None:
             title,
             "ratio",
             found[name],
-            limit=None if name == "program" else PROMISED,
+            limit=PROMISED,
         )
         for name, title, *_ in cases
     ]

@@ -97,13 +97,24 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
         length_of_time.apply(standard_metadata.deq_timedelta, length);
         queue_waits.count(queue << 4 | length);
 
+        bool is_congested = standard_metadata.deq_timedelta >= wait_threshold
+            || (bit<32>) standard_metadata.deq_qdepth >= depth_threshold;
+        if (!is_congested
+            && standard_metadata.deq_timedelta < wait_threshold >> 1
+            && (bit<32>) standard_metadata.deq_qdepth < depth_threshold >> 1) {
+            due.write(queue << 1, 0);
+            due.write(queue << 1 | 1, 0);
+            // Nobody waited for a packet that came to an empty queue and leaves an empty one.
+            if ((bit<32>) standard_metadata.enq_qdepth == 0 && (bit<32>) standard_metadata.deq_qdepth == 0) {
+                return;
+            }
+        }
+
         bit<48> now = standard_metadata.egress_global_timestamp;
         bit<32> window = (bit<32>) (now >> window_log2);
         bit<48> came = now - (bit<48>) standard_metadata.deq_timedelta;
         bit<32> first = (bit<32>) (came >> window_log2);
         bit<2> quarters = (bit<2>) (came << 2 >> window_log2);
-        bool is_congested = standard_metadata.deq_timedelta >= wait_threshold
-            || (bit<32>) standard_metadata.deq_qdepth >= depth_threshold;
         bit<32> flow;
         hash(flow, HashAlgorithm.crc32, (bit<32>) 0, { meta.flow.hash, meta.vlan_id, queue }, (bit<64>) 0x100000000);
         bit<32> flow_bytes;
@@ -115,11 +126,6 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
         culprits.apply(queue, flow, window, first, quarters, standard_metadata.packet_length, is_congested,
                        flow_bytes, queue_bytes, flow_left, queue_left, flow_before, queue_before);
         if (!is_congested) {
-            if (standard_metadata.deq_timedelta < wait_threshold >> 1
-                && (bit<32>) standard_metadata.deq_qdepth < depth_threshold >> 1) {
-                due.write(queue << 1, 0);
-                due.write(queue << 1 | 1, 0);
-            }
             return;
         }
 
