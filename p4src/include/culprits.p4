@@ -38,8 +38,8 @@
             flow_bytes = flow_bytes + one;                                             \
             queue_bytes = queue_bytes + all;                                           \
         } else if ((bit<32>) age == waited) {                                          \
-            flow_bytes = flow_bytes + one - part_of(one, quarters);                    \
-            queue_bytes = queue_bytes + all - part_of(all, quarters);                  \
+            flow_bytes = flow_bytes + one - part_of(one, sixteenths);                    \
+            queue_bytes = queue_bytes + all - part_of(all, sixteenths);                  \
         }                                                                              \
         if (age <= (bit<3>) window[1:0]) {                                             \
             flow_left = flow_left + one;                                               \
@@ -50,9 +50,10 @@
         }                                                                              \
     }
 
-// What left in so many quarters of a window of which all is known.
-bit<32> part_of(in bit<32> bytes, in bit<2> quarters) {
-    return (quarters[1:1] == 1 ? bytes >> 1 : 0) + (quarters[0:0] == 1 ? bytes >> 2 : 0);
+// What left in so many sixteenths of a window of which all is known.
+bit<32> part_of(in bit<32> bytes, in bit<4> sixteenths) {
+    return (sixteenths[3:3] == 1 ? bytes >> 1 : 0) + (sixteenths[2:2] == 1 ? bytes >> 2 : 0)
+        + (sixteenths[1:1] == 1 ? bytes >> 3 : 0) + (sixteenths[0:0] == 1 ? bytes >> 4 : 0);
 }
 
 // Counts a packet that leaves a queue; and, if that is asked for, tells what the queue held in front of it (and
@@ -62,7 +63,7 @@ control Culprits(in bit<32> queue_number,    // of all queues of the switch
                  in bit<32> flow,            // a hash, also of the queue
                  in bit<32> window,          // the number of the current one
                  in bit<32> first,           // and of that in which the packet came,
-                 in bit<2> quarters,         // when so many of its quarters were over
+                 in bit<4> sixteenths,       // when so many of its sixteenths were over
                  in bit<32> length,
                  in bool is_asked,
                  out bit<32> flow_bytes, out bit<32> queue_bytes,

@@ -114,7 +114,7 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
         bit<32> window = (bit<32>) (now >> window_log2);
         bit<48> came = now - (bit<48>) standard_metadata.deq_timedelta;
         bit<32> first = (bit<32>) (came >> window_log2);
-        bit<2> quarters = (bit<2>) (came << 2 >> window_log2);
+        bit<4> sixteenths = (bit<4>) (came << 4 >> window_log2);
         bit<32> flow;
         hash(flow, HashAlgorithm.crc32, (bit<32>) 0, { meta.flow.hash, meta.vlan_id, queue }, (bit<64>) 0x100000000);
         bit<32> flow_bytes;
@@ -123,19 +123,19 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
         bit<32> queue_left;
         bit<32> flow_before;
         bit<32> queue_before;
-        culprits.apply(queue, flow, window, first, quarters, standard_metadata.packet_length, is_congested,
+        culprits.apply(queue, flow, window, first, sixteenths, standard_metadata.packet_length, is_congested,
                        flow_bytes, queue_bytes, flow_left, queue_left, flow_before, queue_before);
         if (!is_congested) {
             return;
         }
 
-        // A tenth of the queue makes a culprit, less than a thirty-second part a victim; a little more of both, as others'
-        // bytes and whole windows only add to what is counted of a flow.
+        // A tenth of the queue makes a culprit, less than a thirty-second part a victim; a little more of the latter, as
+        // others' bytes only add to what is counted of a flow.
         bit<64> flow_share = (bit<64>) flow_bytes;
         bit<64> whole = (bit<64>) queue_bytes;
         bit<32> is_culprit = 0;
         meta.reported.role = ROLE_PARTICIPANT;
-        if ((flow_share << 3) + flow_share + (flow_share >> 1) + (flow_share >> 2) >= whole) {
+        if ((flow_share << 3) + (flow_share << 1) >= whole) {
             is_culprit = 1;
             meta.reported.role = ROLE_CULPRIT;
         } else if ((flow_share << 5) - (flow_share << 2) < whole) {

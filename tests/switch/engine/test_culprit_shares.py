@@ -154,7 +154,7 @@ def test_equal_senders_have_equal_shares() -> None:
         tally, flows = tally_of(world)
     shares = {flow: tally.share(which) for flow, which in flows.items()}
     print(were, shares)
-    assert all(abs(shares[flow] - share) < 0.08 for flow, share in were.items())
+    assert all(abs(shares[flow] - share) < 0.1 for flow, share in were.items())
 
 
 @pytest.mark.parametrize(("rate_bps", "depth"), [(10**8, 256), (10**9, 1024)])

@@ -26,7 +26,8 @@ TRIGGER_US = 500
 class Mix:
     """Flows with shares of their own that come in bursts, faster than the port sends."""
 
-    BYTES = 600
+    BYTES = 1000
+    """Of a packet, such that hardly one waits longer than the windows that are kept."""
 
     def __init__(self, seed: int, rate_bps: int) -> None:
         self._random = random.Random(seed)

@@ -211,21 +211,30 @@ def left_in(cells: Counter[int], window: int) -> int:
 def cells_until(gone: Sequence[Seen], one: Seen, log2_us: int) -> Counter[int]:
     """Bytes that have left with a packet, by the windows that the program counts them in."""
     cells: Counter[int] = Counter()
-    for other in gone[: gone.index(one) + 1]:
-        cells[other.at_ns // 1000 >> log2_us] += other.length
+    for number, other in enumerate(gone[: gone.index(one) + 1]):
+        if not is_alone(gone, number):
+            cells[other.at_ns // 1000 >> log2_us] += other.length
     return cells
 
 
+def is_alone(gone: Sequence[Seen], number: int) -> bool:
+    """Whether a packet came to an empty queue and left an empty one."""
+    before, one, after = gone[max(0, number - 1)], gone[number], gone[min(len(gone) - 1, number + 1)]
+    return (before is one or before.at_ns <= one.enqueued_ns) and (
+        after is one or after.enqueued_ns >= one.at_ns
+    )
+
+
 def held_by(cells: Counter[int], one: Seen, log2_us: int) -> int:
-    """What was in the queue when a packet came, with itself: of the window in which it came, so many quarters
-    as were left of it."""
+    """What was in the queue when a packet came, with itself: of the window in which it came, so many
+    sixteenths as were left of it."""
     at_us, waited_us = one.at_ns // 1000, one.waited_ns // 1000
     cell, came = at_us >> log2_us, at_us - waited_us
     first = came >> log2_us
     found = sum(cells[number] for number in range(max(first, cell - 7), cell + 1))
-    quarters = came << 2 >> log2_us & 3
+    sixteenths = came << 4 >> log2_us & 15
     if first < cell and first >= cell - 7:
-        found -= (cells[first] >> 1) * (quarters >> 1) + (cells[first] >> 2) * (quarters & 1)
+        found -= sum(cells[first] >> 4 - bit for bit in range(4) if sixteenths >> bit & 1)
     return found
 
 
@@ -279,12 +288,14 @@ def test_waits_are_counted_exactly_and_reports_with_what_they_left_out_are_all_t
     expected: list[tuple[int, int, int, Left]] = []
     cells: Counter[int] = Counter()
     last, told_of = -1, 0
-    for one in seen:
+    for number, one in enumerate(seen):
         at_us, waited_us = one.at_ns // 1000, one.waited_ns // 1000
         cell = at_us >> log2_us
-        cells[cell] += one.length
+        is_calm = waited_us < delay_us // 2
+        if not (is_calm and is_alone(seen, number)):
+            cells[cell] += one.length
         if waited_us < delay_us:
-            if waited_us < delay_us // 2:
+            if is_calm:
                 due = 0
             continue
         window = cell >> 2
