@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf_node import Upf
-from p4fabric.controller.n4.user_plane import DataNetwork, NodeRules
+from p4fabric.controller.n4.node_rules import DataNetwork, NodeRules
 from p4fabric.controller.names import IntentKey
 
 __all__ = ["access_of", "is_same_node", "rules_of"]

@@ -29,11 +29,11 @@ from p4fabric.controller.fabric.n4_rules import access_of, is_same_node, rules_o
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf_node import Upf
 from p4fabric.controller.n4.node import Node, Prepared
+from p4fabric.controller.n4.node_rules import NodeRules
 from p4fabric.controller.n4.pfcp import Cause, MessageRefused
 from p4fabric.controller.n4.pfcp.values import OuterHeaderCreation
 from p4fabric.controller.n4.stamps import stamp_of
 from p4fabric.controller.n4.stock import NodeStock
-from p4fabric.controller.n4.user_plane import NodeRules
 from p4fabric.controller.names import IntentKey
 from p4fabric.controller.p4runtime.backoff import Backoff
 from p4fabric.controller.state import Change

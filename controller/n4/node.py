@@ -15,15 +15,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
+from p4fabric.controller.n4.node_rules import NodeRules
 from p4fabric.controller.n4.pfcp import Cause, FailedRule, Header, IeType, Message, MessageRefused, RuleKind
 from p4fabric.controller.n4.pfcp import messages as m
 from p4fabric.controller.n4.pfcp.flags import SourceInterface, UpFeatures
 from p4fabric.controller.n4.pfcp.octets import labels
 from p4fabric.controller.n4.pfcp.values import FSeid, NodeId, OuterHeaderCreation, UpIpResource
+from p4fabric.controller.n4.plane import UserPlane
 from p4fabric.controller.n4.sessions import Limits, Session, ended, establish, modify
 from p4fabric.controller.n4.sessions.choices import Stock
 from p4fabric.controller.n4.stock import NodeStock
-from p4fabric.controller.n4.user_plane import NodeRules, UserPlane, user_plane
+from p4fabric.controller.n4.user_plane import user_plane
 
 __all__ = ["MOST_SESSIONS", "Association", "Kept", "Node", "Prepared"]
 
@@ -324,7 +326,9 @@ class Node:
             MessageRefused: it needs what cannot be done; what was taken for it is given back.
         """
         try:
-            plane = user_plane(session, self.rules)
+            plane = (
+                user_plane(session, self.rules, before.plane) if before else user_plane(session, self.rules)
+            )
             for ue in sorted(plane.ues):
                 if self._stock.owner(ue) not in (None, session.seid):
                     raise MessageRefused(

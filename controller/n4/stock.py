@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from ipaddress import IPv4Address
 
+from p4fabric.controller.n4.node_rules import DataNetwork
 from p4fabric.controller.n4.pfcp import Cause
 from p4fabric.controller.n4.pfcp.flags import SourceInterface
 from p4fabric.controller.n4.pfcp.values import FTeid, UeIpAddress
 from p4fabric.controller.n4.sessions import NotAvailable, Session
-from p4fabric.controller.n4.user_plane import DataNetwork
 
 __all__ = ["NodeStock"]
 

@@ -11,6 +11,7 @@ from p4fabric.controller.n4 import kept
 from p4fabric.controller.n4.answers import cp_seid, refusal
 from p4fabric.controller.n4.node import Kept
 from p4fabric.controller.n4.node import Node as RealNode
+from p4fabric.controller.n4.node_rules import DataNetwork, NodeRules
 from p4fabric.controller.n4.pfcp import (
     Header,
     MessageDiscarded,
@@ -23,7 +24,6 @@ from p4fabric.controller.n4.pfcp import (
 from p4fabric.controller.n4.pfcp import messages as m
 from p4fabric.controller.n4.stock import NodeStock
 from p4fabric.controller.n4.transactions import Answers, Peer, Verdict
-from p4fabric.controller.n4.user_plane import DataNetwork, NodeRules
 from p4fabric.controller.n4.without_effect import WithoutEffect
 
 _STARTED = 3_900_000_000

@@ -15,8 +15,8 @@ from p4fabric.controller.intents import parse_intent
 from p4fabric.controller.intents.numbers import NumberKey
 from p4fabric.controller.n4.node import Association, Kept
 from p4fabric.controller.n4.pfcp.values import FSeid
+from p4fabric.controller.n4.plane import Downlink, Uplink, UserPlane
 from p4fabric.controller.n4.sessions import Session
-from p4fabric.controller.n4.user_plane import Downlink, Uplink, UserPlane
 from p4fabric.controller.names import IntentKey, TenantName
 from p4fabric.controller.state import Change
 from p4fabric.pipelines.fabric import bindings as b

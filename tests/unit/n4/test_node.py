@@ -13,13 +13,14 @@ import pytest
 
 from p4fabric.controller.n4 import kept
 from p4fabric.controller.n4.node import Association, Kept, Node, Prepared
+from p4fabric.controller.n4.node_rules import DataNetwork, NodeRules
 from p4fabric.controller.n4.pfcp import Cause, IeType, MessageRefused, decode_body, decode_header
 from p4fabric.controller.n4.pfcp import messages as m
 from p4fabric.controller.n4.pfcp.flags import SourceInterface, UpFeatures
 from p4fabric.controller.n4.pfcp.values import FTeid, UeIpAddress
+from p4fabric.controller.n4.plane import Downlink, Uplink
 from p4fabric.controller.n4.sessions import NotAvailable
 from p4fabric.controller.n4.stock import NodeStock
-from p4fabric.controller.n4.user_plane import DataNetwork, Downlink, NodeRules, Uplink
 from p4fabric.controller.n4.without_effect import WithoutEffect
 from tests.unit.n4.vectors import octets
 
@@ -204,8 +205,7 @@ def test_a_gnb_is_a_host_of_the_access_network(gnb: str) -> None:
 @pytest.mark.parametrize(
     ("lacking", "name", "offending"),
     [
-        (WithoutEffect.BIT_RATES, "open5gs_establishment", IeType.MBR),
-        (WithoutEffect.UPLINK_QFI, "open5gs_establishment", IeType.QFI),
+        (WithoutEffect.GUARANTEED_BIT_RATES, "open5gs_dedicated_flow", IeType.GBR),
         (WithoutEffect.USAGE_REPORTS, "open5gs_establishment", IeType.MEASUREMENT_METHOD),
         (WithoutEffect.USAGE_REPORTS, "free5gc_establishment", IeType.MEASUREMENT_METHOD),
         (WithoutEffect.BUFFERING, "open5gs_idle", IeType.APPLY_ACTION),
@@ -219,18 +219,13 @@ def test_what_is_not_done_is_refused_unless_it_may_be_without_effect(
         bed.do("open5gs_association_setup")
     else:
         bed.attached()
-    bed.node.rules = replace(RULES, without_effect=RULES.without_effect - {lacking})
+    # Who gives all rates up gives guaranteed ones up, too.
+    given_up = RULES.without_effect - {lacking, WithoutEffect.BIT_RATES}
+    bed.node.rules = replace(RULES, without_effect=given_up)
     with bed.refused(Cause.SERVICE_NOT_SUPPORTED, offending):
         bed.prepare(name, None if "establishment" in name else 1)
     bed.node.rules = RULES
     bed.do(name, None if "establishment" in name else 1)
-
-
-def test_flows_of_a_ue_are_not_told_apart() -> None:
-    bed = Bed()
-    bed.attached()
-    with bed.refused(Cause.SERVICE_NOT_SUPPORTED, IeType.SDF_FILTER):
-        bed.prepare("open5gs_dedicated_flow", 1)
 
 
 def test_a_closed_gate_lets_nothing_through_in_its_direction() -> None:
