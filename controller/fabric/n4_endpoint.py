@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import AddressValueError, IPv4Address
 from typing import NamedTuple, cast
 
+from p4fabric.controller.fabric.n4_requests import RequestsToSmfs
 from p4fabric.controller.limit import RateLimit
 from p4fabric.controller.n4.answers import cp_seid, refusal
 from p4fabric.controller.n4.node import Node
@@ -32,7 +33,7 @@ from p4fabric.controller.n4.pfcp import messages as m
 from p4fabric.controller.n4.transactions import Answers, Peer, Verdict
 from p4fabric.controller.turns import in_turns
 
-__all__ = ["MOST_TOGETHER", "MOST_WAITING", "Answer", "Asked", "N4Endpoint"]
+__all__ = ["MOST_TOGETHER", "MOST_WAITING", "SMF_PORT", "Answer", "Asked", "N4Endpoint"]
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ MOST_WAITING = 256
 """Requests of one SMF."""
 MOST_TOGETHER = 64
 """Of them that are carried out in one change."""
+SMF_PORT = 8805
+"""Where SMFs listen for requests (TS 29.244, clause 4.3.2)."""
 _GIVEN_UP = 10.0
 """Seconds after which an SMF asks no more for what it has not been answered (T1, N1)."""
 _STRANGERS_A_SECOND = 100
@@ -84,6 +87,7 @@ class N4Endpoint(asyncio.DatagramProtocol):
         node: Callable[[IPv4Address], Node | None],
         carry_out: CarryOut,
         answered: Answered,
+        smf_port: int = SMF_PORT,
     ) -> None:
         """Make it; nothing is received before `open`.
 
@@ -93,10 +97,13 @@ class N4Endpoint(asyncio.DatagramProtocol):
             node: finds what an SMF controls; None: it is no SMF of ours.
             carry_out: does what requests of one SMF ask for; what is said to each.
             answered: counts.
+            smf_port: where SMFs listen.
         """
         self._address, self._started = address, started
         self._node, self._carry_out, self._answered = node, carry_out, answered
         self._answers = Answers()
+        self.requests = RequestsToSmfs(self._send, smf_port)
+        """Of ours, to SMFs."""
         self._transport: asyncio.DatagramTransport | None = None
         self._queues: dict[IPv4Address, asyncio.Queue[_Request]] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -123,7 +130,7 @@ class N4Endpoint(asyncio.DatagramProtocol):
         """Carry requests out, for ever. Ends by cancellation only."""
         try:
             async with asyncio.TaskGroup() as self._tasks:
-                await asyncio.get_running_loop().create_future()
+                await self.requests.run()
         finally:
             self._tasks = None
             if self._transport is not None:
@@ -153,6 +160,8 @@ class N4Endpoint(asyncio.DatagramProtocol):
             return
         if header.kind in m.REQUESTS:
             self._requested(_Request(Peer(*addr), smf, header, data, self._now()))
+        else:
+            self.requests.heard(Peer(*addr), header, data)
 
     def _requested(self, request: _Request) -> None:
         node, header = self._node(request.smf), request.header

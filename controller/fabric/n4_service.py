@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
+from p4fabric.controller.compiler.served import SessionKey
 from p4fabric.controller.config import N4Config
 from p4fabric.controller.core import Core, IntentConflict, Plan
 from p4fabric.controller.fabric.acknowledged import Acknowledgements
@@ -24,6 +25,7 @@ from p4fabric.controller.fabric.end_markers import EndMarkers
 from p4fabric.controller.fabric.given_back import GivenBack
 from p4fabric.controller.fabric.n4_counts import RequestCounts
 from p4fabric.controller.fabric.n4_endpoint import Answer, Asked, N4Endpoint
+from p4fabric.controller.fabric.n4_reports import Reported, SessionReports
 from p4fabric.controller.fabric.n4_rows import ends_of, events_of, reversed_of, rows_of, take_back
 from p4fabric.controller.fabric.n4_rules import access_of, is_same_node, rules_of
 from p4fabric.controller.intents.kinds.network import Network
@@ -110,6 +112,7 @@ class N4Service:
         """Upfs that are others than those that are served; None: gone."""
         self._news = asyncio.Event()
         self._endpoint: N4Endpoint | None = None
+        self._reports: SessionReports | None = None
         self._given_back = GivenBack(acknowledgements)
         self._opened, self._settled = asyncio.Event(), asyncio.Event()
 
@@ -146,6 +149,22 @@ class N4Service:
         assert self._endpoint is not None
         return self._endpoint.port
 
+    async def reports(self) -> SessionReports:
+        """What tells SMFs of their sessions, once it can."""
+        await self._opened.wait()
+        assert self._reports is not None
+        return self._reports
+
+    def _reported(self, session: SessionKey) -> Reported | None:
+        served = self._served.get(session.upf)
+        kept = None if served is None else served.node.sessions.get(session.seid)
+        if served is None or kept is None:
+            return None
+        # An SMF may want reports elsewhere than where its requests come from, but at no stranger's.
+        told = kept.session.cp.ipv4
+        smf = told if told is not None and told in served.upf.spec.smfs else kept.smf
+        return Reported(smf, kept.session.cp.seid)
+
     def nodes(self) -> Iterator[tuple[Upf, Node]]:
         """Those that are served now."""
         return ((one.upf, one.node) for one in self._served.values())
@@ -165,8 +184,8 @@ class N4Service:
 
     async def run(self) -> None:
         """Serve SMFs, for ever. Ends by cancellation only."""
-        started, answered = stamp_of(time.time()), self._requests.answered
-        endpoint = N4Endpoint(self._address, started, self._node, self._carry_out, answered)
+        started, answered, port = stamp_of(time.time()), self._requests.answered, self._config.smf_port
+        endpoint = N4Endpoint(self._address, started, self._node, self._carry_out, answered, port)
         await self._open(endpoint)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(endpoint.run(), name="N4 endpoint")
@@ -183,6 +202,7 @@ class N4Service:
                 await asyncio.sleep(backoff.next())
                 continue
             self._endpoint = endpoint
+            self._reports = SessionReports(self._reported, endpoint.requests)
             self._opened.set()
             return
 

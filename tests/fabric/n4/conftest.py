@@ -118,7 +118,8 @@ class Bed:
 async def controlled(folder: Path, switch: AsyncSoftSwitch, smf: Smf) -> AsyncIterator[Bed]:
     """A controller, whose store is in a folder, while the body runs."""
     leaf = {"name": "leaf1", "deviceId": 1, "address": switch.address, "role": "leaf"}
-    config = FabricConfig.read({"switches": [leaf], "n4": {"listen": "127.0.0.1:0"}}, folder / "fabric.yaml")
+    n4 = {"listen": "127.0.0.1:0", "smfPort": smf.own_port}
+    config = FabricConfig.read({"switches": [leaf], "n4": n4}, folder / "fabric.yaml")
     async with running_fabric(config) as fabric:
         assert fabric.n4 is not None
         smf.port = await fabric.n4.port()
