@@ -60,7 +60,7 @@ class RequestsToSmfs:
         async with self._room.setdefault(smf, asyncio.Semaphore(MOST_ON_THE_WAY)):
             sequence = self._requests.number(peer)
             datagram = encode(message, sequence, seid)
-            answer = asyncio.get_running_loop().create_future()
+            answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
             self._requests.sent(peer, sequence, message.TYPE, datagram, answer, self._now())
             self._news.set()
             self._send(peer, datagram)

@@ -16,7 +16,7 @@ from ipaddress import IPv4Address, IPv4Network
 from p4fabric.controller.n4.flows import Flow
 from p4fabric.controller.n4.pfcp import Cause, FailedRule, IeType, MessageRefused, RuleKind
 from p4fabric.controller.n4.pfcp.flags import ApplyAction, DestinationInterface, Gate, SourceInterface
-from p4fabric.controller.n4.pfcp.values import OuterHeaderCreation, RemovedHeader
+from p4fabric.controller.n4.pfcp.values import NodeId, OuterHeaderCreation, RemovedHeader
 from p4fabric.controller.n4.sessions import Far, Filter, Pdr, Session
 from p4fabric.controller.n4.sessions.values import Qer
 from p4fabric.controller.n4.without_effect import WithoutEffect
@@ -50,6 +50,8 @@ class NodeRules:
         access: prefixes in which gNBs have their addresses.
         not_gnbs: addresses in them that are no gNB's.
         without_effect: what is accepted though it cannot be done.
+        smfs: who may control it; nobody else names itself by one of these addresses.
+        node_ids: how some of them name themselves, and nobody else does.
     """
 
     n3: IPv4Address
@@ -57,6 +59,8 @@ class NodeRules:
     access: tuple[IPv4Network, ...] = ()
     not_gnbs: frozenset[IPv4Address] = frozenset()
     without_effect: frozenset[WithoutEffect] = frozenset()
+    smfs: frozenset[IPv4Address] = frozenset()
+    node_ids: Mapping[IPv4Address, NodeId] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,8 @@ class _Plane:
             forwarding = far.forwarding
             if forwarding is not None and forwarding.marking is not None:
                 raise _not_done("is not marked", IeType.TRANSPORT_LEVEL_MARKING, _of(far))
+            if forwarding is not None and forwarding.destination is DestinationInterface.ACCESS:
+                self._check_tunnel(forwarding.tunnel, _of(far))
 
     def _check_qer(self, qer: Qer) -> None:
         rule = FailedRule(RuleKind.QER, qer.qer_id)
@@ -236,10 +242,12 @@ class _Plane:
             where = far.forwarding.destination.name
             raise _not_done(f"nothing is led to {where}", IeType.DESTINATION_INTERFACE, _of(far))
         if tunnel is not None:
-            self._check_tunnel(tunnel, _of(far))
             self._qfi(pdr)
 
-    def _check_tunnel(self, tunnel: OuterHeaderCreation, rule: FailedRule) -> None:
+    def _check_tunnel(self, tunnel: OuterHeaderCreation | None, rule: FailedRule) -> None:
+        """Also of a FAR that does not forward: End Markers are sent there."""
+        if tunnel is None:
+            return
         node, gnb = self.node, tunnel.ipv4
         if tunnel.teid is None or gnb is None or tunnel.c_tag or tunnel.s_tag:
             raise _not_done("must be GTP-U over UDP and IPv4", IeType.OUTER_HEADER_CREATION, rule)
