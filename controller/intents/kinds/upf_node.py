@@ -170,16 +170,14 @@ class Upf(IntentDocument):
     def check(self) -> Iterator[FieldError]:
         """Pools of one family, each address in one of them; one node ID for an SMF, and one SMF for it."""
         for index, one in enumerate(self.spec.node_ids):
-            where = ("spec", "nodeIds", index)
+            smf, name = (field_path(("spec", "nodeIds", index, part)) for part in ("smf", "nodeId"))
             if one.smf not in self.spec.smfs:
-                yield FieldError(field_path((*where, "smf")), one.smf, "must be one of spec.smfs")
+                yield FieldError(smf, one.smf, "must be one of spec.smfs")
             others = self.spec.node_ids[:index]
             if any(one.smf == other.smf for other in others):
-                text = "has a node ID already"
-                yield FieldError(field_path((*where, "smf")), one.smf, text, Code.GIVEN_TWICE)
+                yield FieldError(smf, one.smf, "has a node ID already", Code.GIVEN_TWICE)
             if any(one.node_id == other.node_id for other in others):
-                text = "is another SMF's already"
-                yield FieldError(field_path((*where, "nodeId")), one.node_id, text, Code.GIVEN_TWICE)
+                yield FieldError(name, one.node_id, "is another SMF's already", Code.GIVEN_TWICE)
         seen: list[IpPrefix] = []
         for pool, where in self._pools():
             if not isinstance(pool, IPv4Network):
