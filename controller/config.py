@@ -152,6 +152,8 @@ class N4Config(Section):
 
     listen: Annotated[ListenAddress, BeforeValidator(_n4_address)]
     """An IPv4 address of this machine, which SMFs know it by, and a UDP port; PFCP's is 8805."""
+    smf_port: int = Field(8805, ge=1, le=0xFFFF)
+    """The UDP port at which SMFs listen for this machine's requests."""
 
 
 class FabricConfig(Section):

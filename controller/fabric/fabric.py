@@ -585,7 +585,7 @@ class Fabric:
     async def _adopt(self, plan: Plan, revision: int | None) -> None:
         """Act upon a change that was committed."""
         await self.intents.take(plan, revision)
-        for row in plan.rows:
+        async for row in in_turns(plan.rows):
             if row.table == self._core.view.upf_sessions.name:
                 self._physical.hosts.session_changed(row.key, row.value)
         await self._count(plan.counters)

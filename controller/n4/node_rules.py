@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
+from p4fabric.controller.n4.pfcp.values import NodeId
 from p4fabric.controller.n4.without_effect import WithoutEffect
 
 __all__ = ["DataNetwork", "NodeRules"]
@@ -32,7 +33,9 @@ class NodeRules:
         data_networks: by DNN.
         access: prefixes in which gNBs have their addresses.
         not_gnbs: addresses in them that are no gNB's.
-        without_effect: what is accepted though it cannot be done.
+        without_effect: what is accepted though it is not done.
+        smfs: who may control it; nobody else names itself by one of these addresses.
+        node_ids: how some of them name themselves, and nobody else does.
     """
 
     n3: IPv4Address
@@ -40,3 +43,5 @@ class NodeRules:
     access: tuple[IPv4Network, ...] = ()
     not_gnbs: frozenset[IPv4Address] = frozenset()
     without_effect: frozenset[WithoutEffect] = frozenset()
+    smfs: frozenset[IPv4Address] = frozenset()
+    node_ids: Mapping[IPv4Address, NodeId] = field(default_factory=dict)

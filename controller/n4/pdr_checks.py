@@ -125,6 +125,8 @@ class CheckedSession:
             forwarding = far.forwarding
             if forwarding is not None and forwarding.marking is not None:
                 raise _not_done("is not marked", IeType.TRANSPORT_LEVEL_MARKING, rule_of(far))
+            if forwarding is not None and forwarding.destination is DestinationInterface.ACCESS:
+                self._check_tunnel(forwarding.tunnel, rule_of(far))
 
     def _check_qer(self, qer: Qer) -> None:
         rule = FailedRule(RuleKind.QER, qer.qer_id)
@@ -187,10 +189,12 @@ class CheckedSession:
             where = far.forwarding.destination.name
             raise _not_done(f"nothing is led to {where}", IeType.DESTINATION_INTERFACE, rule_of(far))
         if tunnel is not None:
-            self._check_tunnel(tunnel, rule_of(far))
             self._qfi(pdr)
 
-    def _check_tunnel(self, tunnel: OuterHeaderCreation, rule: FailedRule) -> None:
+    def _check_tunnel(self, tunnel: OuterHeaderCreation | None, rule: FailedRule) -> None:
+        """Also of a FAR that does not forward: End Markers are sent there."""
+        if tunnel is None:
+            return
         node, gnb = self.node, tunnel.ipv4
         if tunnel.teid is None or gnb is None or tunnel.c_tag or tunnel.s_tag:
             raise _not_done("must be GTP-U over UDP and IPv4", IeType.OUTER_HEADER_CREATION, rule)

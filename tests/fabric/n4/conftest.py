@@ -134,10 +134,20 @@ class Bed:
 
 
 @asynccontextmanager
-async def controlled(folder: Path, switch: AsyncSoftSwitch, smf: Smf) -> AsyncIterator[Bed]:
-    """A controller, whose store is in a folder, while the body runs."""
-    leaf = {"name": "leaf1", "deviceId": 1, "address": switch.address, "role": "leaf"}
-    config = FabricConfig.read({"switches": [leaf], "n4": {"listen": "127.0.0.1:0"}}, folder / "fabric.yaml")
+async def controlled(
+    folder: Path, switch: AsyncSoftSwitch, smf: Smf, *, address: str | None = None
+) -> AsyncIterator[Bed]:
+    """A controller, whose store is in a folder, while the body runs.
+
+    Args:
+        folder: its store's.
+        switch: that it controls.
+        smf: told where the controller listens.
+        address: where it finds the switch, if not at the switch's own.
+    """
+    leaf = {"name": "leaf1", "deviceId": 1, "address": address or switch.address, "role": "leaf"}
+    n4 = {"listen": "127.0.0.1:0", "smfPort": smf.own_port}
+    config = FabricConfig.read({"switches": [leaf], "n4": n4}, folder / "fabric.yaml")
     async with running_fabric(config) as fabric:
         assert fabric.n4 is not None
         smf.port = await fabric.n4.port()

@@ -136,6 +136,11 @@ class Smf(asyncio.DatagramProtocol):
     def close(self) -> None:
         self._transport.close()
 
+    @property
+    def own_port(self) -> int:
+        """Where it listens."""
+        return int(self._transport.get_extra_info("sockname")[1])
+
     def send(self, datagram: bytes) -> None:
         self._transport.sendto(datagram, ("127.0.0.1", self.port))
 
@@ -165,6 +170,18 @@ class Smf(asyncio.DatagramProtocol):
 
     async def associate(self) -> Answer:
         return await self.say("open5gs_association_setup")
+
+    async def requested(self, kind: int) -> Answer:
+        """The next request of the node's own, of this type."""
+        found = await self.hear()
+        assert found.kind == kind, found.datagram.hex()
+        return found
+
+    def answer(self, request: Answer, *ies: bytes, seid: int | None = None) -> None:
+        """Answer a request of the node's."""
+        made = self.message(request.kind + 1, *ies, seid=seid)
+        start = 8 if seid is None else 16
+        self.send(made[: start - 4] + request.sequence.to_bytes(3, "big") + made[start - 1 :])
 
     def message(self, kind: int, *ies: bytes, seid: int | None = None) -> bytes:
         """A request of these IEs."""
