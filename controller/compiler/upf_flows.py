@@ -120,7 +120,7 @@ def flow_entries(
     """
     tables = _of(is_uplink)
     yield from _meters(tables, session, (one for one in plane.limits if one.is_uplink is is_uplink))
-    for rule in plane.rules:
+    for rule in (*plane.rules, *plane.retired):
         if rule.is_uplink is is_uplink:
             number = UpfRuleId(rule.number)
             if rule.counts_passed:

@@ -57,7 +57,7 @@ def upf_session(view: FabricView, key: SessionKey) -> Output:
 
     # What leads to rules and filters comes behind them.
     session = UpfSessionId(key.seid)
-    if plane.rules:
+    if plane.rules or plane.retired:
         entries.add(access, *flow_entries(plane, session, peer, is_uplink=True))
         entries.add(leaves, *flow_entries(plane, session, peer, is_uplink=False))
     for up in plane.uplinks:

@@ -31,6 +31,7 @@ from p4fabric.controller.fabric.incident_service import IncidentService, kept_in
 from p4fabric.controller.fabric.intents import Intents
 from p4fabric.controller.fabric.ipfix_export import IpfixExport
 from p4fabric.controller.fabric.kept import documents_of, rows_of
+from p4fabric.controller.fabric.n4_counters import SessionCounters
 from p4fabric.controller.fabric.n4_service import N4Service
 from p4fabric.controller.fabric.observation import Observation
 from p4fabric.controller.fabric.observed import ObservedChanges
@@ -279,6 +280,7 @@ class Fabric:
                 self._physical.attachments.network,
                 EndMarkers(self._physical.hosts.directory, self._send),
                 self.bus.publish,
+                SessionCounters(self._core, self._thread, self._changes, self._switches),
             )
         )
         """What SMFs ask for; None: the configuration has no place to listen at."""

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address
 
 from p4fabric.controller.compiler import FabricDelta
+from p4fabric.controller.compiler.served import ServedSession, SessionKey
 from p4fabric.controller.core import Core, IntentConflict, Plan
 from p4fabric.controller.fabric.acknowledged import Acknowledgements
 from p4fabric.controller.fabric.changes import StateChanges
@@ -27,12 +28,14 @@ from p4fabric.controller.fabric.n4_endpoint import Answer, Asked
 from p4fabric.controller.fabric.n4_rows import events_of, reversed_of, rows_of
 from p4fabric.controller.fabric.n4_rules import access_of, rules_of
 from p4fabric.controller.fabric.n4_served import ServedUpf
+from p4fabric.controller.fabric.n4_usage import SessionUsage, has_news
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf_node import Upf
-from p4fabric.controller.n4.node import Node, Prepared
+from p4fabric.controller.n4.node import Kept, Node, Prepared
 from p4fabric.controller.n4.node_rules import NodeRules
 from p4fabric.controller.n4.pfcp import Cause, Message, MessageRefused
 from p4fabric.controller.n4.pfcp import messages as m
+from p4fabric.controller.n4.pfcp.reports import UsageReport
 from p4fabric.controller.n4.pfcp.values import OuterHeaderCreation
 from p4fabric.controller.n4.sessions.choices import Stock
 from p4fabric.controller.names import IntentKey
@@ -72,6 +75,7 @@ class SmfRequests:
         end_markers: EndMarkers,
         publish: Callable[[Event], None],
         is_served: Callable[[ServedUpf], bool],
+        usage: SessionUsage,
         patience: float,
     ) -> None:
         """Make it.
@@ -84,11 +88,13 @@ class SmfRequests:
             end_markers: says on tunnels that they are left.
             publish: tells of SMFs that come and go.
             is_served: whether a Upf is still this one.
+            usage: of sessions.
             patience: seconds that switches have to acknowledge a message.
         """
         self._core, self._changes, self._network = core, changes, network
         self._acknowledgements, self._patience = acknowledgements, patience
         self._end_markers, self._publish, self._is_served = end_markers, publish, is_served
+        self._usage = usage
         self._given_back = GivenBack(acknowledgements)
 
     async def run(self) -> None:
@@ -185,7 +191,7 @@ class SmfRequests:
         Raises:
             MessageRefused: it cannot be done; nothing has changed.
         """
-        said: list[Answer | MessageRefused] = []
+        said: list[Prepared | MessageRefused] = []
         made: list[Prepared] = []
         try:
             async for one in in_turns(requests):
@@ -195,13 +201,72 @@ class SmfRequests:
                     said.append(error)
                     continue
                 made.append(replace(prepared, ended_before=ended) if ended else prepared)
-                assert prepared.response is not None
-                said.append(Answer(prepared.response, prepared.seid))
+                said.append(made[-1])
         except BaseException:
             _take_back(served.node, made)
             raise
+        usage = await self._last_usage(served, made)
         await self._change(served, made)
-        return said
+        usage.update(await self._usage_of(served, made))
+        return [one if isinstance(one, MessageRefused) else _answer(one, usage) for one in said]
+
+    # Usage.
+
+    async def counted(self, served: ServedUpf, sessions: Sequence[Kept]) -> FabricDelta:
+        """How far the URRs of sessions are now; for whoever has the turn. Switches are not waited for."""
+        for one in sessions:
+            served.node.counted(one)
+        changes = [self._row(served, served.node.sessions[one.session.seid]) for one in sessions]
+        try:
+            return (await self._make(served, changes, must=True, only_ends=True)).delta
+        except MessageRefused as error:
+            _log.error("%s: what was counted is not kept: %s", served.upf.key, error)
+            return FabricDelta(0, {}, ())
+
+    async def followed(self, delta: FabricDelta) -> None:
+        """Return when switches have acknowledged a change, or take too long."""
+        await self._acknowledgements.within(delta, self._patience)
+
+    async def _last_usage(
+        self, served: ServedUpf, made: Sequence[Prepared]
+    ) -> dict[int, tuple[UsageReport, ...]]:
+        """What is told of sessions that are to be deleted: nothing of them is counted any more."""
+        ending = [
+            (one, before)
+            for one in made
+            if isinstance(one.response, m.SessionDeletionResponse)
+            for now, before in one.sessions.values()
+            if now is None and before is not None and before.usage
+        ]
+        if not ending:
+            return {}
+        quiet = [replace(before, plane=before.plane.quiet) for _, before in ending]
+        rows = [self._row(served, one) for one in quiet]
+        delta = await self._made(served, made, rows, only_ends=True)
+        await self._acknowledgements.within(delta, self._patience)
+        reports = await self._usage.of_ended(served.upf.key, quiet)
+        return {id(one): told for (one, _), told in zip(ending, reports, strict=True)}
+
+    async def _usage_of(
+        self, served: ServedUpf, made: Sequence[Prepared]
+    ) -> dict[int, tuple[UsageReport, ...]]:
+        """What is told of sessions that were changed."""
+        changed = [
+            (one, served.node.sessions[seid])
+            for one in made
+            if has_news(one)
+            for seid in one.sessions
+            if seid in served.node.sessions
+        ]
+        if not changed:
+            return {}
+        found = await self._usage.of_changed(served.upf.key, changed)
+        await self.counted(served, [one.kept for one in found if one.kept is not None])
+        return {id(one): told.reports for (one, _), told in zip(changed, found, strict=True)}
+
+    def _row(self, served: ServedUpf, kept: Kept) -> Change:
+        key = SessionKey(served.upf.key, kept.session.seid)
+        return Change(self._core.view.upf_sessions, key, ServedSession(kept, served.upf.spec.access_network))
 
     async def _change(self, served: ServedUpf, made: Sequence[Prepared]) -> None:
         """Have switches follow what was prepared, or take it back.
@@ -293,11 +358,26 @@ class SmfRequests:
             raise MessageRefused(Cause.SYSTEM_FAILURE, f"it cannot be kept: {error}") from error
 
 
+def _answer(one: Prepared, usage: Mapping[int, tuple[UsageReport, ...]]) -> Answer:
+    message = one.response
+    assert message is not None
+    reports = usage.get(id(one))
+    if reports and isinstance(message, m.SessionModificationResponse | m.SessionDeletionResponse):
+        message = replace(message, usage_reports=reports)
+    return Answer(message, one.seid)
+
+
 def _groups(requests: Sequence[Asked]) -> Iterator[list[Asked]]:
-    """Requests that are carried out together: what may end all sessions begins a group."""
+    """Requests that are carried out together.
+
+    What may end all sessions begins a group. So does a deletion behind something else, and something else
+    behind a deletion: of sessions that end, counters are read when no packet is counted any more.
+    """
     group: list[Asked] = []
     for one in requests:
-        if group and isinstance(one.message, m.AssociationSetupRequest | m.AssociationReleaseRequest):
+        ends = isinstance(one.message, m.SessionDeletionRequest)
+        begins = isinstance(one.message, m.AssociationSetupRequest | m.AssociationReleaseRequest)
+        if group and (begins or ends != isinstance(group[-1].message, m.SessionDeletionRequest)):
             yield group
             group = []
         group.append(one)

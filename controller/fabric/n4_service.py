@@ -21,12 +21,15 @@ from p4fabric.controller.fabric.acknowledged import Acknowledgements
 from p4fabric.controller.fabric.changes import StateChanges
 from p4fabric.controller.fabric.end_markers import EndMarkers
 from p4fabric.controller.fabric.n4_changes import PATIENCE, SmfRequests
+from p4fabric.controller.fabric.n4_counters import SessionCounters
 from p4fabric.controller.fabric.n4_counts import RequestCounts
 from p4fabric.controller.fabric.n4_endpoint import Answer, Asked, N4Endpoint
 from p4fabric.controller.fabric.n4_reports import Reported, SessionReports
 from p4fabric.controller.fabric.n4_rows import ends_of
 from p4fabric.controller.fabric.n4_rules import fits, is_same_node
 from p4fabric.controller.fabric.n4_served import ServedUpf
+from p4fabric.controller.fabric.n4_usage import SessionUsage
+from p4fabric.controller.fabric.n4_usage_watch import UsageWatch
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf_node import Upf
 from p4fabric.controller.n4.node import Node
@@ -57,6 +60,7 @@ class N4Service:
         network: Callable[[IntentKey], Network | None],
         end_markers: EndMarkers,
         publish: Callable[[Event], None],
+        counters: SessionCounters,
         *,
         patience: float = PATIENCE,
     ) -> None:
@@ -70,11 +74,21 @@ class N4Service:
             network: finds one as it is now.
             end_markers: says on tunnels that they are left.
             publish: tells of SMFs that come and go.
+            counters: of sessions.
             patience: seconds that switches have to acknowledge a message.
         """
         self._config, self._core, self._changes = config, core, changes
+        self._usage = SessionUsage(counters)
         self._requests = SmfRequests(
-            core, changes, acknowledgements, network, end_markers, publish, self._is_served, patience
+            core,
+            changes,
+            acknowledgements,
+            network,
+            end_markers,
+            publish,
+            self._is_served,
+            self._usage,
+            patience,
         )
         self._counts = RequestCounts()
         self._address = IPv4Address(config.listen.host)
@@ -168,6 +182,8 @@ class N4Service:
             tasks.create_task(endpoint.run(), name="N4 endpoint")
             tasks.create_task(self._tend(), name="N4 nodes")
             tasks.create_task(self._requests.run(), name="N4 requests")
+            watch = UsageWatch(self._usage, self._requests, await self.reports(), self._served.values)
+            tasks.create_task(watch.run(), name="N4 usage")
 
     async def _open(self, endpoint: N4Endpoint) -> None:
         backoff = Backoff(_FIRST_RETRY, _LONGEST_RETRY)

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from types import ModuleType
 from typing import Any, TypeVar
 
-from p4fabric.controller.n4 import flows, plane, prepared
+from p4fabric.controller.n4 import flows, plane, prepared, usage
 from p4fabric.controller.n4.pfcp import flags, rules, schema
 from p4fabric.controller.n4.pfcp import values as pfcp_values
 from p4fabric.controller.n4.sessions import values as session_values
@@ -34,7 +34,7 @@ def _classes(*modules: ModuleType) -> dict[str, type[Any]]:
 
 
 _ADDRESSES = {kind.__name__: kind for kind in (IPv4Address, IPv6Address, IPv4Network, IPv6Network)}
-_CLASSES = _classes(flows, plane, prepared, flags, rules, schema, pfcp_values, session_values)
+_CLASSES = _classes(flows, plane, prepared, usage, flags, rules, schema, pfcp_values, session_values)
 
 
 def dump(value: object) -> Any:

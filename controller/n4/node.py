@@ -10,7 +10,7 @@ is done. The caller prepares one message of a peer at a time, and takes back in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 from itertools import islice
@@ -20,16 +20,19 @@ from p4fabric.controller.n4.pfcp import Cause, FailedRule, Header, IeType, Messa
 from p4fabric.controller.n4.pfcp import messages as m
 from p4fabric.controller.n4.pfcp.flags import SourceInterface, UpFeatures
 from p4fabric.controller.n4.pfcp.octets import labels
-from p4fabric.controller.n4.pfcp.values import FSeid, NodeId, UpIpResource
+from p4fabric.controller.n4.pfcp.values import FSeid, NodeId, UpIpResource, UrrId
 from p4fabric.controller.n4.plane import UserPlane
 from p4fabric.controller.n4.prepared import Association, Kept, Prepared
 from p4fabric.controller.n4.sessions import Limits, Session, ended, establish, modify
 from p4fabric.controller.n4.sessions.choices import Stock
 from p4fabric.controller.n4.stock import NodeStock
+from p4fabric.controller.n4.usage import UrrAccount, accounts
 from p4fabric.controller.n4.user_plane import user_plane
+from p4fabric.controller.n4.without_effect import WithoutEffect
 
 __all__ = ["MOST_SESSIONS", "Association", "Kept", "Node", "Prepared"]
 
+_FEATURES = UpFeatures.FTUP | UpFeatures.EMPU | UpFeatures.UEIP | UpFeatures.MNOP | UpFeatures.VTIME
 MOST_SESSIONS = 65_536
 """Of a node: as many as fit a switch's tables."""
 
@@ -162,7 +165,7 @@ class Node:
             node_id=self.address,
             cause=Cause.REQUEST_ACCEPTED,
             recovery_time_stamp=self.recovery,
-            up_features=UpFeatures.FTUP | UpFeatures.EMPU | UpFeatures.UEIP,
+            up_features=_FEATURES,
             ip_resources=tuple(
                 UpIpResource(self.rules.n3, None, labels(name), SourceInterface.ACCESS)
                 for name in sorted(self.rules.data_networks)
@@ -268,7 +271,12 @@ class Node:
     def _modify(self, smf: IPv4Address, header: Header, request: m.SessionModificationRequest) -> Prepared:
         before = self._session(smf, header)
         changed = modify(before.session, request, self._stock, self._limits)
-        kept = self._served(smf, changed.session, before, changed.taken)
+        granted = [
+            one.urr_id
+            for one in request.update_urrs
+            if one.volume_quota or one.time_quota or one.quota_validity_time
+        ]
+        kept = self._served(smf, changed.session, before, changed.taken, granted)
         response = m.SessionModificationResponse(
             cause=Cause.REQUEST_ACCEPTED,
             created_pdrs=changed.created_pdrs,
@@ -283,6 +291,8 @@ class Node:
             taken=changed.taken,
             released=(changed.released,),
             left=tuple(one.tunnel for one in changed.end_markers),
+            queried=changed.queried,
+            removed_urrs=changed.removed_urrs,
         )
 
     def _delete(self, smf: IPv4Address, header: Header) -> Prepared:
@@ -304,14 +314,37 @@ class Node:
             raise MessageRefused(Cause.SESSION_CONTEXT_NOT_FOUND, f"{smf} has no session {header.seid:#x}")
         return found
 
-    def _served(self, smf: IPv4Address, session: Session, before: Kept | None, taken: Stock) -> Kept:
+    def counted(self, now: Kept) -> Kept:
+        """How far the URRs of a session are now; what quotas that are used up mean to it, follows.
+
+        Returns:
+            What it was.
+        """
+        before, session = self.sessions[now.session.seid], now.session
+        plane = now.plane
+        if _exhausted(now.usage) != _exhausted(before.usage):
+            plane = user_plane(session, self.rules, plane, _exhausted(now.usage))
+        self._put(session.seid, before, replace(now, plane=plane))
+        return before
+
+    def _served(
+        self,
+        smf: IPv4Address,
+        session: Session,
+        before: Kept | None,
+        taken: Stock,
+        granted: Collection[UrrId] = (),
+    ) -> Kept:
         """A session with what it comes to.
 
         Raises:
             MessageRefused: it needs what cannot be done; what was taken for it is given back.
         """
         try:
-            plane = user_plane(session, self.rules, before.plane if before else UserPlane())
+            urrs = {} if WithoutEffect.USAGE_REPORTS in self.rules.without_effect else session.urrs
+            usage = accounts(urrs, before.usage if before else {}, granted, self._clock()) if urrs else {}
+            was = before.plane if before else UserPlane()
+            plane = user_plane(session, self.rules, was, _exhausted(usage))
             for ue in sorted(plane.ues):
                 if self._stock.owner(ue) not in (None, session.seid):
                     raise MessageRefused(
@@ -323,7 +356,7 @@ class Node:
         except MessageRefused:
             taken.give_back(self._stock)
             raise
-        return Kept(smf, session, plane)
+        return Kept(smf, session, plane, usage)
 
     def _put(self, seid: int, before: Kept | None, now: Kept | None) -> None:
         self._stock.own(seid, before.plane.ues if before else (), now.plane.ues if now else ())
@@ -354,3 +387,7 @@ def _telling(session: Session, ue: IPv4Address) -> FailedRule | None:
         pdr_id for pdr_id, pdr in sorted(session.pdrs.items()) if any(one.ipv4 == ue for one in pdr.ue)
     )
     return next((FailedRule(RuleKind.PDR, one) for one in telling), None)
+
+
+def _exhausted(usage: Mapping[UrrId, UrrAccount]) -> frozenset[UrrId]:
+    return frozenset(urr_id for urr_id, account in usage.items() if account.is_exhausted)

@@ -17,12 +17,14 @@ from p4fabric.controller.n4.pfcp.flags import (
     ApplyAction,
     DestinationInterface,
     Gate,
+    ReportingTriggers,
     SourceInterface,
 )
 from p4fabric.controller.n4.pfcp.values import OuterHeaderCreation, RemovedHeader
 from p4fabric.controller.n4.plane import FlowFilter, TunnelTo
 from p4fabric.controller.n4.sessions import Far, Pdr, Session
-from p4fabric.controller.n4.sessions.values import Qer
+from p4fabric.controller.n4.sessions.values import Qer, Urr
+from p4fabric.controller.n4.usage import SUPPORTED_TRIGGERS
 from p4fabric.controller.n4.without_effect import WithoutEffect
 
 __all__ = ["FROM_NETWORKS", "CheckedSession", "rule_of"]
@@ -117,8 +119,8 @@ class CheckedSession:
                 Cause.SERVICE_NOT_SUPPORTED, "is not watched", IeType.USER_PLANE_INACTIVITY_TIMER, None
             )
         for urr in session.urrs.values():
-            rule = FailedRule(RuleKind.URR, urr.urr_id)
-            self._needs(WithoutEffect.USAGE_REPORTS, "is not counted", IeType.MEASUREMENT_METHOD, rule)
+            if not self.ignores(WithoutEffect.USAGE_REPORTS):
+                _check_urr(urr)
         for qer in session.qers.values():
             self._check_qer(qer)
         for far in session.fars.values():
@@ -221,6 +223,22 @@ class CheckedSession:
     def _needs(self, what: WithoutEffect, text: str, ie: IeType, rule: FailedRule) -> None:
         if what not in self.node.without_effect:
             raise _not_done(f"{text}; {what} may be accepted without effect", ie, rule)
+
+
+def _check_urr(urr: Urr) -> None:
+    rule = FailedRule(RuleKind.URR, urr.urr_id)
+    others = ReportingTriggers(urr.reporting_triggers).without(SUPPORTED_TRIGGERS)
+    if others:
+        raise _not_done(f"{others!r} is not supported", IeType.REPORTING_TRIGGERS, rule)
+    for told, ie in (
+        (urr.linked_urr_ids, IeType.LINKED_URR_ID),
+        (urr.monitoring_time, IeType.MONITORING_TIME),
+        (urr.inactivity_detection_time, IeType.INACTIVITY_DETECTION_TIME),
+        (urr.far_id_for_quota, IeType.FAR_ID),
+        (urr.number_of_reports, IeType.NUMBER_OF_REPORTS),
+    ):
+        if told:
+            raise _not_done("is not supported", ie, rule)
 
 
 def rule_of(rule: Pdr | Far) -> FailedRule:

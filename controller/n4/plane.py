@@ -7,7 +7,7 @@ found by sets of filters, which sessions that tell flows apart in the same way s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv4Network
 
@@ -105,7 +105,7 @@ class FlowRule:
         tunnel: which way, downlink.
         session_limit: the number of a limit that its packets are subject to; 0: none.
         flow_limit: of another one.
-        counts_passed: whether packets that limits let pass are counted apart.
+        counts_passed: whether packets that go on are counted apart.
     """
 
     number: int
@@ -173,6 +173,7 @@ class UserPlane:
         ues: addresses of its UE, also of one that no packet reaches now.
         rules: of directions that are not simple.
         limits: that rules name.
+        retired: rules that no packet finds any more, and of which what they have counted is still to be read.
         places: the numbers of rules, by the IDs of their PDRs and URRs.
         limit_places: the numbers of limits, by the IDs of their QERs.
     """
@@ -183,6 +184,7 @@ class UserPlane:
     flow_downlinks: tuple[FlowDownlink, ...] = ()
     rules: tuple[FlowRule, ...] = ()
     limits: tuple[Limit, ...] = ()
+    retired: tuple[FlowRule, ...] = ()
     places: Mapping[tuple[int, ...], int] = field(default_factory=dict)
     limit_places: Mapping[QerId, int] = field(default_factory=dict)
 
@@ -201,6 +203,12 @@ class UserPlane:
     def carries(self) -> bool:
         """Whether any packet goes on."""
         return bool(self.uplinks or self.downlinks or self.flow_downlinks)
+
+    @property
+    def quiet(self) -> UserPlane:
+        """The same with rules only, which no packet finds, so that they count no more."""
+        rules = tuple(replace(rule, forwards=False, tunnel=None) for rule in (*self.rules, *self.retired))
+        return UserPlane(ues=self.ues, retired=rules)
 
     @property
     def filter_sets(self) -> tuple[FilterSet, ...]:

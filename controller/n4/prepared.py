@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from p4fabric.controller.n4.pfcp import Message
-from p4fabric.controller.n4.pfcp.values import NodeId, OuterHeaderCreation
+from p4fabric.controller.n4.pfcp.values import NodeId, OuterHeaderCreation, UrrId
 from p4fabric.controller.n4.plane import UserPlane
 from p4fabric.controller.n4.sessions import Session
 from p4fabric.controller.n4.sessions.choices import Stock
+from p4fabric.controller.n4.sessions.values import Urr
+from p4fabric.controller.n4.usage import UrrAccount
 
 __all__ = ["Association", "Kept", "Prepared"]
 
@@ -38,11 +40,13 @@ class Kept:
 
     Attributes:
         smf: the address of its SMF.
+        usage: how far its URRs are, as far as they count.
     """
 
     smf: IPv4Address
     session: Session
     plane: UserPlane
+    usage: Mapping[UrrId, UrrAccount] = field(default_factory=dict)
 
     @property
     def at_smf(self) -> tuple[IPv4Address, int]:
@@ -73,6 +77,10 @@ class Prepared:
     taken: Stock = _NO_STOCK
     released: tuple[Stock, ...] = ()
     left: tuple[OuterHeaderCreation, ...] = ()
+    queried: tuple[UrrId, ...] = ()
+    """URRs whose usage the response tells."""
+    removed_urrs: tuple[Urr, ...] = ()
+    """URRs that are gone, and whose last usage the response tells."""
     ended_before: int = 0
     """Sessions that ended because of the same message, and are not among these."""
 

@@ -8,8 +8,8 @@ packets find their rule by filters. What cannot be done is refused (`pdr_checks`
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from ipaddress import IPv4Address
 from typing import TypeVar
@@ -18,7 +18,7 @@ from p4fabric.controller.n4.node_rules import NodeRules
 from p4fabric.controller.n4.pdr_checks import FROM_NETWORKS, CheckedSession
 from p4fabric.controller.n4.pfcp import Cause, FailedRule, IeType, MessageRefused, RuleKind
 from p4fabric.controller.n4.pfcp.flags import ApplyAction, MeasurementInformation
-from p4fabric.controller.n4.pfcp.values import QerId
+from p4fabric.controller.n4.pfcp.values import QerId, UrrId
 from p4fabric.controller.n4.plane import (
     NO_RULE,
     Downlink,
@@ -43,7 +43,12 @@ _ALL = FlowFilter()
 _NOTHING = UserPlane()
 
 
-def user_plane(session: Session, node: NodeRules, before: UserPlane = _NOTHING) -> UserPlane:
+def user_plane(
+    session: Session,
+    node: NodeRules,
+    before: UserPlane = _NOTHING,
+    exhausted: Collection[UrrId] = (),
+) -> UserPlane:
     """What a session comes to.
 
     Uplink packets are taken from gNBs that downlink packets go to, and from nobody before these are known.
@@ -52,6 +57,7 @@ def user_plane(session: Session, node: NodeRules, before: UserPlane = _NOTHING) 
         session: its rules.
         node: what they may be like.
         before: what it came to before: rules and limits keep their numbers.
+        exhausted: URRs whose quota is used up: packets of their PDRs are dropped.
 
     Raises:
         MessageRefused: it needs what cannot be done.
@@ -59,7 +65,7 @@ def user_plane(session: Session, node: NodeRules, before: UserPlane = _NOTHING) 
     pdrs = sorted(session.pdrs.values(), key=lambda one: (one.precedence, one.pdr_id))
     checked = CheckedSession(session, node)
     checked.check(pdrs)
-    return _Plane(checked, pdrs, before).made()
+    return _Plane(checked, pdrs, before, exhausted).made()
 
 
 @dataclass(slots=True)
@@ -93,6 +99,7 @@ class _Plane:
     checked: CheckedSession
     pdrs: Sequence[Pdr]
     before: UserPlane
+    exhausted: Collection[UrrId]
 
     def made(self) -> UserPlane:
         """All of it."""
@@ -114,6 +121,7 @@ class _Plane:
         places = self._places(flows)
         ways = [(True, way) for way in ups.values()] + [(False, way) for way in downs.values()]
         rules = tuple(self._rules(ways, flows, places))
+        retired = self._retired(rules)
         numbers = {rule.pdr_id: rule.number for rule in rules}
         uplinks = tuple(self._uplinks(ups, downs, flows[True], numbers))
         downlinks = () if flows[False] else tuple(self._downlinks(downs))
@@ -125,8 +133,11 @@ class _Plane:
             flow_downlinks,
             rules,
             tuple(self._limits()) if rules else (),
-            places=places if rules else {},
-            limit_places=self._limit_numbers if rules else {},
+            retired,
+            {**places, **{(one.pdr_id, *one.urr_ids): one.number for one in retired}}
+            if rules or retired
+            else {},
+            self._limit_numbers if rules else {},
         )
 
     def _has_flows(self, ways: Iterable[_Way]) -> bool:
@@ -220,18 +231,27 @@ class _Plane:
                 tunnel,
                 session_limit,
                 flow_limit,
-                bool(session_limit or flow_limit) and self._counts_passed(pdr),
+                self._counts_passed(pdr),
             )
 
+    def _retired(self, rules: Iterable[FlowRule]) -> tuple[FlowRule, ...]:
+        """Rules of before that are no more, and have counted."""
+        left = {rule.number for rule in rules}
+        gone = (one for one in (*self.before.rules, *self.before.retired) if one.number not in left)
+        return tuple(replace(one, forwards=False, tunnel=None) for one in gone if one.urr_ids)
+
     def _forwards(self, pdr: Pdr) -> bool:
-        return bool(self.checked.far(pdr).action & ApplyAction.FORW) and self.checked.is_open(pdr)
+        return bool(self.checked.far(pdr).action & ApplyAction.FORW) and self._is_open(pdr)
+
+    def _is_open(self, pdr: Pdr) -> bool:
+        return self.checked.is_open(pdr) and not any(one in self.exhausted for one in pdr.urr_ids)
 
     def _tunnel(self, pdr: Pdr) -> TunnelTo | None:
         """Where downlink packets of a PDR go; None: nowhere."""
-        return self.checked.tunnel(pdr) if self.checked.is_open(pdr) else None
+        return self.checked.tunnel(pdr) if self._is_open(pdr) else None
 
     def _counts_passed(self, pdr: Pdr) -> bool:
-        """Whether a URR of a PDR counts what is left by limits."""
+        """Whether a URR of a PDR counts what is left by gates and limits."""
         if not self._counts:
             return False
         told = (self.checked.session.urrs[one].measurement_information for one in pdr.urr_ids)

@@ -37,7 +37,13 @@ def sdf(text: str) -> bytes:
 
 
 def flow(
-    first: int, ue: str, teid: int, qfi: int, *filters: bytes, precedence: int = 10, more: bytes = b""
+    first: int,
+    ue: str,
+    teid: int,
+    qfi: int,
+    *filters: bytes,
+    precedence: int = 10,
+    urrs: tuple[int, ...] = (),
 ) -> list[bytes]:
     """How free5GC and SD-Core create a flow: PDRs FIRST (up) and FIRST + 1 (down) with a FAR each, and a QER.
 
@@ -45,7 +51,7 @@ def flow(
     """
     address = IPv4Address(ue).packed
     end = ie(21, b"\x01", number(teid, 4), IPv4Address("10.0.3.2").packed)
-    refers = [ie(109, number(first, 4))]
+    refers = [ie(109, number(first, 4)), *(ie(81, number(urr, 4)) for urr in urrs)]
     up = ie(2, ie(20, b"\x00"), end, NETWORK, ie(93, b"\x02", address), *filters)
     down = ie(2, ie(20, b"\x01"), NETWORK, ie(93, b"\x06", address), *filters)
     to_core = ie(4, ie(42, b"\x01"), NETWORK)
@@ -58,7 +64,7 @@ def flow(
         ie(1, ie(56, number(first + 1, 2)), order, down, ie(108, far[1]), *refers),
         ie(3, ie(108, far[0]), ie(44, b"\x02"), to_core),
         ie(3, ie(108, far[1]), ie(44, b"\x02"), to_access),
-        ie(7, refers[0], ie(25, b"\x00"), ie(124, number(qfi, 1)), more),
+        ie(7, refers[0], ie(25, b"\x00"), ie(124, number(qfi, 1))),
     ]
 
 

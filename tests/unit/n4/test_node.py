@@ -87,10 +87,9 @@ def test_an_association_tells_what_the_node_can_do() -> None:
     response = Bed().do("open5gs_association_setup").response
     assert isinstance(response, m.AssociationSetupResponse)
     assert response.cause is Cause.REQUEST_ACCEPTED and response.recovery_time_stamp == 3_900_000_000
-    assert (
-        response.node_id == HERE
-        and response.up_features == UpFeatures.FTUP | UpFeatures.EMPU | UpFeatures.UEIP
-    )
+    assert response.node_id == HERE
+    told = UpFeatures.FTUP | UpFeatures.EMPU | UpFeatures.UEIP | UpFeatures.MNOP | UpFeatures.VTIME
+    assert response.up_features == told
     # SD-Core takes the address of tunnels from here.
     ((resource,),) = (response.ip_resources,)
     assert (resource.ipv4, resource.network_instance) == (N3, b"\x08internet")
@@ -277,8 +276,6 @@ def test_a_tunnel_is_to_a_gnb_whether_packets_are_sent_there_or_not() -> None:
     ("lacking", "name", "offending"),
     [
         (WithoutEffect.GUARANTEED_BIT_RATES, "open5gs_dedicated_flow", IeType.GBR),
-        (WithoutEffect.USAGE_REPORTS, "open5gs_establishment", IeType.MEASUREMENT_METHOD),
-        (WithoutEffect.USAGE_REPORTS, "free5gc_establishment", IeType.MEASUREMENT_METHOD),
         (WithoutEffect.BUFFERING, "open5gs_idle", IeType.APPLY_ACTION),
     ],
 )
