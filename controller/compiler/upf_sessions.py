@@ -11,6 +11,7 @@ from p4fabric.controller.compiler.view import FabricView
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf import tunnel_peer_need
 from p4fabric.controller.intents.kinds.upf_node import Upf
+from p4fabric.controller.intents.kinds.upf_slices import slice_need
 from p4fabric.controller.n4.plane import FlowLookup
 from p4fabric.controller.names import IntentKey
 from p4fabric.controller.reasons import Code, Reason
@@ -56,14 +57,14 @@ def upf_session(view: FabricView, key: SessionKey) -> Output:
         return number
 
     # What leads to rules and filters comes behind them.
-    session = UpfSessionId(key.seid)
+    session, slices = UpfSessionId(key.seid), _slices(view, upf, plane.slice)
     if plane.rules or plane.retired:
         entries.add(access, *flow_entries(plane, session, peer, is_uplink=True))
         entries.add(leaves, *flow_entries(plane, session, peer, is_uplink=False))
     for up in plane.uplinks:
         action: b.Decapsulate | b.UplinkSession = b.Decapsulate(vrf)
         if up.flows is not None:
-            action = b.UplinkSession(vrf, session, filters(up.flows), UpfRuleId(up.flows.rule), SliceId(0))
+            action = b.UplinkSession(vrf, session, filters(up.flows), UpfRuleId(up.flows.rule), slices[True])
         entries.add(access, b.UpfUplinkSessions(n3, up.gnb, Teid(up.teid), up.ue, action))
     for ue in sorted(plane.ues):
         for vlan, switches in view.networks_around(tenant, ue):
@@ -72,7 +73,7 @@ def upf_session(view: FabricView, key: SessionKey) -> Output:
         to = b.Encapsulate(peer(down.gnb), Teid(down.teid), Qfi(down.qfi))
         entries.add(leaves, b.UpfDownlinkSessions(vrf, down.ue, to))
     for flow in plane.flow_downlinks:
-        found = b.DownlinkSession(session, filters(flow.flows), UpfRuleId(flow.flows.rule), SliceId(0))
+        found = b.DownlinkSession(session, filters(flow.flows), UpfRuleId(flow.flows.rule), slices[False])
         entries.add(leaves, b.UpfDownlinkSessions(vrf, flow.ue, found))
     unseen = tuple(
         Reason(Code.GNB_UNSEEN, f"gNB {gnb} not seen yet", address=str(gnb))
@@ -80,3 +81,15 @@ def upf_session(view: FabricView, key: SessionKey) -> Output:
         if not view.is_reachable((tenant, gnb))
     )
     return Output(entries.frozen(), unseen)
+
+
+def _slices(view: FabricView, upf: Upf, name: str) -> dict[bool, SliceId]:
+    """The number of a slice for each direction that it limits; it may be gone since."""
+    found = next((one for one in upf.spec.slices if one.name == name), None)
+    if found is None:
+        return {True: SliceId(0), False: SliceId(0)}
+    number = view.numbers.slice(slice_need(upf.key, name))
+    return {
+        True: SliceId(0) if found.maximum_uplink_kbps is None else number,
+        False: SliceId(0) if found.maximum_downlink_kbps is None else number,
+    }

@@ -7,7 +7,8 @@ from ipaddress import IPv4Address, IPv4Network
 from p4fabric.controller.compiler.served import ServedSession
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf_node import Upf, node_id
-from p4fabric.controller.n4.node_rules import DataNetwork, NodeRules
+from p4fabric.controller.intents.kinds.upf_slices import UpfSlice
+from p4fabric.controller.n4.node_rules import DataNetwork, NodeRules, SliceRule
 from p4fabric.controller.names import IntentKey
 
 __all__ = ["access_of", "fits", "is_same_node", "rules_of"]
@@ -39,7 +40,14 @@ def rules_of(upf: Upf, access: Network | None) -> NodeRules:
         frozenset(spec.without_effect),
         frozenset(spec.smfs),
         {one.smf: node_id(one.node_id) for one in spec.node_ids},
+        tuple(_slice_rule(one) for one in spec.slices),
     )
+
+
+def _slice_rule(one: UpfSlice) -> SliceRule:
+    rates = ((True, one.maximum_uplink_kbps), (False, one.maximum_downlink_kbps))
+    limits = frozenset(is_uplink for is_uplink, kbps in rates if kbps is not None)
+    return SliceRule(one.name, one.sst, None if one.sd is None else int(one.sd, 16), one.dnn, limits)
 
 
 def fits(upf: Upf, rules: NodeRules, served: ServedSession) -> bool:

@@ -18,7 +18,7 @@ from p4fabric.controller.intents.kinds.upf import TUNNEL_PEER, UpfSession
 from p4fabric.controller.names import IntentKey, TenantName
 from p4fabric.controller.reasons import Code
 from p4fabric.controller.state import Change, Database, Table
-from p4fabric.pipelines.values import TunnelPeerId, UpfFiltersId, VlanId, VrfId
+from p4fabric.pipelines.values import SliceId, TunnelPeerId, UpfFiltersId, VlanId, VrfId
 
 __all__ = ["Number", "NumberKey", "Numbers"]
 
@@ -82,6 +82,10 @@ class Numbers:
     def filter_set(self, need: Need) -> UpfFiltersId:
         """The number of a set of filters that sessions of an SMF need."""
         return UpfFiltersId(self._of(need))
+
+    def slice(self, need: Need) -> SliceId:
+        """The number of a slice of a Upf."""
+        return SliceId(self._of(need))
 
     def give(self, intent: IntentDocument) -> Iterator[Change]:
         """The numbers that an intent lacks. Each change is to be made before the next is asked for.

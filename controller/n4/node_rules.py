@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
-from p4fabric.controller.n4.pfcp.values import NodeId
+from p4fabric.controller.n4.pfcp.values import NodeId, SNssai
 from p4fabric.controller.n4.without_effect import WithoutEffect
 
-__all__ = ["DataNetwork", "NodeRules"]
+__all__ = ["DataNetwork", "NodeRules", "SliceRule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,29 @@ class DataNetwork:
 
 
 @dataclass(frozen=True, slots=True)
+class SliceRule:
+    """Sessions of a slice: those that have all of what is told.
+
+    Attributes:
+        limits: of which directions the rate is limited: whether that is the uplink.
+    """
+
+    name: str
+    sst: int | None
+    sd: int | None
+    dnn: str | None
+    limits: frozenset[bool]
+
+    def has(self, s_nssai: SNssai | None, dnn: str) -> bool:
+        """Whether a session is of it."""
+        if self.sst is not None and (s_nssai is None or s_nssai.sst != self.sst):
+            return False
+        if self.sd is not None and (s_nssai is None or s_nssai.sd != self.sd):
+            return False
+        return self.dnn in (None, dnn)
+
+
+@dataclass(frozen=True, slots=True)
 class NodeRules:
     """What sessions of a node may be like.
 
@@ -35,6 +58,7 @@ class NodeRules:
         not_gnbs: addresses in them that are no gNB's.
         without_effect: what is accepted though it is not done.
         smfs: who may control it; nobody else names itself by one of these addresses.
+        slices: a session is of the first that it fits.
         node_ids: how some of them name themselves, and nobody else does.
     """
 
@@ -45,3 +69,4 @@ class NodeRules:
     without_effect: frozenset[WithoutEffect] = frozenset()
     smfs: frozenset[IPv4Address] = frozenset()
     node_ids: Mapping[IPv4Address, NodeId] = field(default_factory=dict)
+    slices: tuple[SliceRule, ...] = ()

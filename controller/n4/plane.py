@@ -176,6 +176,7 @@ class UserPlane:
         retired: rules that no packet finds any more, and of which what they have counted is still to be read.
         places: the numbers of rules, by the IDs of their PDRs and URRs.
         limit_places: the numbers of limits, by the IDs of their QERs.
+        slice: whose rate its packets share; "": none.
     """
 
     uplinks: tuple[Uplink, ...] = ()
@@ -187,6 +188,7 @@ class UserPlane:
     retired: tuple[FlowRule, ...] = ()
     places: Mapping[tuple[int, ...], int] = field(default_factory=dict)
     limit_places: Mapping[QerId, int] = field(default_factory=dict)
+    slice: str = ""
 
     @property
     def tunnels(self) -> frozenset[tuple[IPv4Address, IPv4Address]]:

@@ -14,7 +14,7 @@ from functools import cached_property
 from ipaddress import IPv4Address
 from typing import TypeVar
 
-from p4fabric.controller.n4.node_rules import NodeRules
+from p4fabric.controller.n4.node_rules import NodeRules, SliceRule
 from p4fabric.controller.n4.pdr_checks import FROM_NETWORKS, CheckedSession
 from p4fabric.controller.n4.pfcp import Cause, FailedRule, IeType, MessageRefused, RuleKind
 from p4fabric.controller.n4.pfcp.flags import ApplyAction, MeasurementInformation
@@ -117,7 +117,10 @@ class _Plane:
                         ups.setdefault((f_teid.teid, ue), _Way()).add(pdr, filters)
                 else:
                     downs.setdefault(ue, _Way()).add(pdr, filters)
-        flows = {True: self._has_flows(ups.values()), False: self._has_flows(downs.values())}
+        flows = {
+            is_uplink: self._is_sliced(is_uplink) or self._has_flows(ways.values())
+            for is_uplink, ways in ((True, ups), (False, downs))
+        }
         places = self._places(flows)
         ways = [(True, way) for way in ups.values()] + [(False, way) for way in downs.values()]
         rules = tuple(self._rules(ways, flows, places))
@@ -138,7 +141,17 @@ class _Plane:
             if rules or retired
             else {},
             self._limit_numbers if rules else {},
+            self._slice.name if rules and self._slice is not None else "",
         )
+
+    @cached_property
+    def _slice(self) -> SliceRule | None:
+        session = self.checked.session
+        dnn = session.dnn or next((pdr.network_instance for pdr in self.pdrs if pdr.network_instance), "")
+        return next((one for one in self.checked.node.slices if one.has(session.s_nssai, dnn)), None)
+
+    def _is_sliced(self, is_uplink: bool) -> bool:
+        return self._slice is not None and is_uplink in self._slice.limits
 
     def _has_flows(self, ways: Iterable[_Way]) -> bool:
         """Whether a direction needs rules of its own."""

@@ -28,7 +28,7 @@ from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.references import References
 from p4fabric.pipelines.remembered import Remembered
 from p4fabric.pipelines.safety import Number, Precedence, Scope
-from p4fabric.pipelines.values import EcmpGroupId, TunnelPeerId, UpfFiltersId, VlanId, VrfId
+from p4fabric.pipelines.values import EcmpGroupId, SliceId, TunnelPeerId, UpfFiltersId, VlanId, VrfId
 
 __all__ = ["FabricRules"]
 
@@ -37,6 +37,7 @@ _POOLS: dict[object, str] = {
     VrfId: "vrf",
     TunnelPeerId: "tunnel-peer",
     UpfFiltersId: "upf-filters",
+    SliceId: "slice",
     EcmpGroupId: "ecmp-group",
 }
 """Types of fields whose values are given to tenants, and taken back."""
@@ -202,6 +203,11 @@ def _references(references: References, entity: Entity) -> tuple[EntityKey, ...]
         return (("clone_session", REPORT_CLONE_SESSION),)
     if isinstance(entity, b.UplinkRules | b.DownlinkRules):
         return (*references.of(entity), *_limits(entity))
+    match entity:
+        case b.UpfUplinkSessions(action=b.UplinkSession(slice=number)) if number:
+            return (*references.of(entity), (b.UplinkSliceMeters.TABLE_ID, int(number), 0))
+        case b.UpfDownlinkSessions(action=b.DownlinkSession(slice=number)) if number:
+            return (*references.of(entity), (b.DownlinkSliceMeters.TABLE_ID, int(number), 0))
     return references.of(entity)
 
 

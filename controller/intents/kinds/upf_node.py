@@ -28,6 +28,7 @@ from p4fabric.controller.intents.kinds.network import (
     vrf_need,
 )
 from p4fabric.controller.intents.kinds.upf import ACCESS, check_data_network, check_n3
+from p4fabric.controller.intents.kinds.upf_slices import MOST_SLICES, UpfSlice, check_slices, slice_need
 from p4fabric.controller.intents.prefixes import prefix_facts
 from p4fabric.controller.n4.pfcp.values import NodeId
 from p4fabric.controller.n4.without_effect import WithoutEffect
@@ -128,6 +129,9 @@ class UpfNodeSpec(Part):
     access_network: Label = Field(description="the network where gNBs are")
     n3_address: Ipv4 = Field(description="its end of all tunnels, in the access network; no other's")
     data_networks: Annotated[tuple[ServedNetwork, ...], AtMost(MOST_DATA_NETWORKS)] = Field(min_length=1)
+    slices: Annotated[tuple[UpfSlice, ...], AtMost(MOST_SLICES)] = Field(
+        (), description="a session is of the first that it fits, or of none"
+    )
     without_effect: tuple[WithoutEffect, ...] = Field(
         (), description="what SMFs may ask for although it is not done; what is not named here is refused"
     )
@@ -157,8 +161,10 @@ class Upf(IntentDocument):
             yield Claim(("dnn", self.key, network.dnn), "a DNN of this Upf", where, network.dnn)
 
     def needs(self) -> Iterator[Need]:
-        """The tenant's VRF; what sessions need, they are given as they come."""
+        """The tenant's VRF and numbers of slices; what sessions need, they are given as they come."""
         yield vrf_need(self.tenant)
+        for one in self.spec.slices:
+            yield slice_need(self.key, one.name)
 
     def facts(self) -> Iterator[Fact]:
         """Which network gNBs are in, and the pools."""
@@ -178,6 +184,7 @@ class Upf(IntentDocument):
                 yield FieldError(smf, one.smf, "has a node ID already", Code.GIVEN_TWICE)
             if any(one.node_id == other.node_id for other in others):
                 yield FieldError(name, one.node_id, "is another SMF's already", Code.GIVEN_TWICE)
+        yield from check_slices(self.spec.slices, [one.dnn for one in self.spec.data_networks])
         seen: list[IpPrefix] = []
         for pool, where in self._pools():
             if not isinstance(pool, IPv4Network):

@@ -193,3 +193,25 @@ async def test_a_flow_that_cannot_be_told_apart_is_refused_by_name(tmp_path: Pat
             refused = await created(it.smf, seid, *flow(10, ue, 1, 5, sdf(text)))
             assert (refused.cause, refused.offending, refused.failed_rule) == (cause, SDF_FILTER, (PDR, 10))
             assert await it.goes_down(ue) == (FIRST, 0x201, 1) and await it.goes_up(FIRST, 1, ue)
+
+
+async def passing(it: Bed, ue: str) -> int:
+    """Of twenty packets of 1,000 octets to a UE, sent at once."""
+    packet = UDP(sport=1, dport=2) / bytes(972)
+    return sum([await it.goes_down(ue, inner=packet) is not None for _ in range(20)])
+
+
+async def test_a_slice_has_a_maximum_rate_that_its_sessions_share_and_others_do_not(tmp_path: Path) -> None:
+    small = {"name": "small", "sst": 1, "maximumDownlinkKbps": 8}
+    slices = [small, {"name": "other", "sst": 2, "maximumUplinkKbps": 8}]
+    async with bed(tmp_path, upf(withoutEffect=[*WITHOUT, "bitRates"], slices=slices)) as it:
+        await it.smf.associate()
+        first, second = list(await many(it.smf, "10.45.1.0", "10.0.0.4"))[:2]
+        sdcore = (await it.smf.say("sdcore_establishment")).up_seid
+        assert (await it.smf.say("sdcore_activate", sdcore)).cause == ACCEPTED
+        assert 4 <= await passing(it, first) < 12, "4,500 octets at once, and 1,000 a second"
+        assert await passing(it, second) < 8, "of what the other one has left"
+        assert await passing(it, "10.250.0.1") == 20
+        # Without the slice its sessions are like others.
+        await it.apply(upf(withoutEffect=[*WITHOUT, "bitRates"]))
+        assert await passing(it, first) == 20
