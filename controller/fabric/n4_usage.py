@@ -28,7 +28,7 @@ from p4fabric.controller.n4.prepared import Kept, Prepared
 from p4fabric.controller.n4.usage import Counted, Told, UrrAccount, due, settled, told, total
 from p4fabric.controller.names import IntentKey
 
-__all__ = ["DueReport", "SessionUsage", "Settled", "has_news", "untold"]
+__all__ = ["DueReport", "SessionUsage", "Settled", "has_news", "untold", "without_retired"]
 
 _log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class SessionUsage:
             key = SessionKey(upf, kept.session.seid)
             if key in latest:
                 found[index] = found[index]._replace(
-                    kept=_without_retired(latest.pop(key), counts.get(key, _NOTHING))
+                    kept=without_retired(latest.pop(key), counts.get(key, _NOTHING))
                 )
         return found
 
@@ -207,7 +207,7 @@ def _answered(
     return tuple(reports), replace(kept, usage=usage)
 
 
-def _without_retired(kept: Kept, counts: SessionCounts) -> Kept:
+def without_retired(kept: Kept, counts: SessionCounts) -> Kept:
     """What rules that are gone have counted is kept, if it is known."""
     plane = kept.plane
     if not plane.retired or not counts.is_complete:
@@ -234,7 +234,7 @@ def _due(
             report, usage[urr_id] = told(urr, account, counted, trigger, now)
             reports.append(report)
             counted_of[urr_id] = counted - account.reported
-    later = _without_retired(replace(kept, usage=usage), counts)
+    later = without_retired(replace(kept, usage=usage), counts)
     if not reports and later.plane is kept.plane:
         return None
     return kept, later, DueReport(key, tuple(reports), counted_of) if reports else None

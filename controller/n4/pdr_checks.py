@@ -6,7 +6,7 @@ This module does not know what rules come to.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from itertools import islice
 
@@ -40,6 +40,8 @@ class CheckedSession:
 
     session: Session
     node: NodeRules
+    _filters: dict[tuple[int, IPv4Address], tuple[FlowFilter, ...]] = field(default_factory=dict)
+    """Found before, by PDR and address."""
 
     def check(self, pdrs: Sequence[Pdr]) -> None:
         """Find what cannot be done.
@@ -71,6 +73,9 @@ class CheckedSession:
         Raises:
             MessageRefused: that cannot be told, or only with too many entries.
         """
+        known = self._filters.get((pdr.pdr_id, ue))
+        if known is not None:
+            return known
         qfis = pdr.qfis if pdr.is_uplink and not self.ignores(WithoutEffect.UPLINK_QFI) else ()
         try:
             found = tuple(islice(flow_filters(self.session.filters_of(pdr), qfis, ue), MOST_FILTERS + 1))
@@ -79,6 +84,7 @@ class CheckedSession:
         if len(found) > MOST_FILTERS:
             text = f"comes to more than the {MOST_FILTERS} ranges that a PDR may have"
             raise _refusal(Cause.NO_RESOURCES_AVAILABLE, text, IeType.SDF_FILTER, rule_of(pdr))
+        self._filters[pdr.pdr_id, ue] = found
         return found
 
     def is_open(self, pdr: Pdr) -> bool:

@@ -166,7 +166,11 @@ class _Plane:
             for pdr in self.pdrs
             if (pdr.is_uplink or pdr.source in FROM_NETWORKS) and flows[pdr.is_uplink]
         ]
-        return _numbered(keys, self.before.places, 0)
+        found = _numbered(keys, self.before.places, 0)
+        if max(found.values(), default=0) >= NO_RULE:
+            text = "no number is left for a rule: others that are gone are still to be counted"
+            raise MessageRefused(Cause.NO_RESOURCES_AVAILABLE, text)
+        return found
 
     def _key(self, pdr: Pdr) -> tuple[int, ...]:
         return (pdr.pdr_id, *(sorted(pdr.urr_ids) if self._counts else ()))

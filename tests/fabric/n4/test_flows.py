@@ -215,3 +215,14 @@ async def test_a_slice_has_a_maximum_rate_that_its_sessions_share_and_others_do_
         # Without the slice its sessions are like others.
         await it.apply(upf(withoutEffect=[*WITHOUT, "bitRates"]))
         assert await passing(it, first) == 20
+
+
+async def test_a_rate_that_the_smf_changes_applies_to_the_packets_that_follow(tmp_path: Path) -> None:
+    async with bed(tmp_path, upf(withoutEffect=WITHOUT)) as it:
+        seid, _ = await attached(it)
+        assert await passing(it, UE) == 20
+        for kbps, least, most in ((8, 4, 12), (0, 0, 0), (1_000_000, 20, 20)):
+            rate = ie(26, number(1_000_000, 5), number(kbps, 5))
+            qer = ie(14, ie(109, number(1, 4)), rate)
+            assert (await created(it.smf, seid, qer)).cause == ACCEPTED
+            assert least <= await passing(it, UE) <= most
