@@ -202,7 +202,7 @@ def _references(references: References, entity: Entity) -> tuple[EntityKey, ...]
     if isinstance(entity, b.CongestionWatch):
         return (("clone_session", REPORT_CLONE_SESSION),)
     if isinstance(entity, b.UplinkRules | b.DownlinkRules):
-        return (*references.of(entity), *_limits(entity))
+        return (*references.of(entity), *_named_by_rule(entity))
     match entity:
         case b.UpfUplinkSessions(action=b.UplinkSession(slice=number)) if number:
             return (*references.of(entity), (b.UplinkSliceMeters.TABLE_ID, int(number), 0))
@@ -211,11 +211,13 @@ def _references(references: References, entity: Entity) -> tuple[EntityKey, ...]
     return references.of(entity)
 
 
-def _limits(rule: b.UplinkRules | b.DownlinkRules) -> Iterator[EntityKey]:
-    """The meters that a rule names."""
+def _named_by_rule(rule: b.UplinkRules | b.DownlinkRules) -> Iterator[EntityKey]:
+    """The meters and the tunnel peer of a rule. Both directions have one control, so P4 cannot say it."""
     is_uplink, action = isinstance(rule, b.UplinkRules), rule.action
     if isinstance(action, b.UplinkDiscard | b.DownlinkDiscard):
         return
+    if isinstance(action, b.UplinkEnter | b.DownlinkEnter):
+        yield (b.UpfTunnelPeers.TABLE_ID, int(action.tunnel_peer), 0)
     for table, number in (
         (b.UplinkSessionMeters if is_uplink else b.DownlinkSessionMeters, action.session_meter_id),
         (b.UplinkFlowMeters if is_uplink else b.DownlinkFlowMeters, action.flow_meter_id),
