@@ -203,8 +203,8 @@ def test_a_state_that_is_loaded_wants_what_it_wanted() -> None:
 def flows_of(number: int, *, rule: int = 0, kbps: int = 8) -> ServedSession:
     """Session NUMBER, whose packets to port 80 have a rule, and the others none."""
     ue = IPv4Address("10.46.0.0") + number
-    web = ((FlowFilter(ue_ports=PortRange(80, 80)), rule),)
-    both = {is_uplink: FilterSet(is_uplink, web) for is_uplink in (True, False)}
+    web = FlowFilter(ue_ports=PortRange(80, 80))
+    both = {True: FilterSet(True, ((web, rule),)), False: FilterSet(False, ((web, rule + 1),))}
     tunnel = TunnelTo(N3, GNB, 0x2000 + number, 9)
     plane = UserPlane(
         (Uplink(N3, GNB, 0x1000 + number, ue, FlowLookup(both[True], NO_RULE)),),
