@@ -115,7 +115,7 @@ class SmfRequests:
         If a change of several fails, each is tried by itself, unless switches are too slow.
         """
         said: list[Answer | MessageRefused] = []
-        for group in _groups(requests):
+        for group in _groups(requests, served.node):
             ended = await self._make_way(served, smf, group[0].message)
             async with served.turn:
                 if not self._serves(served, smf):
@@ -367,17 +367,18 @@ def _answer(one: Prepared, usage: Mapping[int, tuple[UsageReport, ...]]) -> Answ
     return Answer(message, one.seid)
 
 
-def _groups(requests: Sequence[Asked]) -> Iterator[list[Asked]]:
+def _groups(requests: Sequence[Asked], node: Node) -> Iterator[list[Asked]]:
     """Requests that are carried out together.
 
-    What may end all sessions begins a group. So does a deletion behind something else, and something else
-    behind a deletion: of sessions that end, counters are read when no packet is counted any more.
+    What may end all sessions begins a group. Sessions that count usage are deleted apart from what else is
+    asked for: their counters are read when no packet of them is counted any more.
     """
     group: list[Asked] = []
+    tells, told = False, False
     for one in requests:
-        ends = isinstance(one.message, m.SessionDeletionRequest)
         begins = isinstance(one.message, m.AssociationSetupRequest | m.AssociationReleaseRequest)
-        if group and (begins or ends != isinstance(group[-1].message, m.SessionDeletionRequest)):
+        told, tells = tells, _tells_usage(one, node)
+        if group and (begins or told != tells):
             yield group
             group = []
         group.append(one)
@@ -399,3 +400,10 @@ def _done(node: Node, made: Sequence[Prepared]) -> None:
 def _release(node: Node, taken: Sequence[Stock]) -> None:
     for one in taken:
         node.release(one)
+
+
+def _tells_usage(one: Asked, node: Node) -> bool:
+    if not isinstance(one.message, m.SessionDeletionRequest):
+        return False
+    kept = node.sessions.get(one.header.seid or 0)
+    return kept is not None and bool(kept.usage)

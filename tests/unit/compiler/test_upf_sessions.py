@@ -32,6 +32,7 @@ from p4fabric.controller.n4.plane import (
 from p4fabric.controller.n4.sessions import Session
 from p4fabric.controller.names import IntentKey, TenantName
 from p4fabric.controller.state import Change
+from p4fabric.pipelines.entities import TableEntry
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.fabric.rules import FabricRules
 from tests.unit.compiler.world import (
@@ -219,8 +220,8 @@ def flows_of(number: int, *, rule: int = 0, kbps: int = 8) -> ServedSession:
     return ServedSession(Kept(SMF, Session(number, FSeid(number, SMF), SMF), plane), "access")
 
 
-UP_TABLES = (b.UplinkFilters, b.UplinkRules, b.UplinkSessionMeters, b.UplinkUsage, b.UpfUplinkSessions)
-DOWN_TABLES = (
+UP_TABLES: tuple[type[TableEntry], ...] = (b.UplinkFilters, b.UplinkRules, b.UplinkSessionMeters, b.UplinkUsage, b.UpfUplinkSessions)
+DOWN_TABLES: tuple[type[TableEntry], ...] = (
     b.DownlinkFilters,
     b.DownlinkRules,
     b.DownlinkFlowMeters,

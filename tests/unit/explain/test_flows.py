@@ -294,7 +294,7 @@ def test_a_flow_of_a_ue_is_told_by_its_filter_and_its_rule() -> None:
     found = rig.explain("10.0.4.10", "10.46.0.2", **asked, destination_port=80).forward
     assert step_of(found, b.DownlinkFilters).entry is not None
     rule = step_of(found, b.DownlinkRules).entry
-    assert rule is not None and isinstance(rule.action, b.DownlinkEnter)
+    assert isinstance(rule, b.DownlinkRules) and isinstance(rule.action, b.DownlinkEnter)
     assert found.end is End.DELIVERED and found.walk is not None
     assert found.walk.delivered[0][1].packet.teid == 0x2002
     other = rig.explain("10.0.4.10", "10.46.0.2", **asked, destination_port=81).forward
