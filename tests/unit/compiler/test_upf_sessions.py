@@ -220,7 +220,13 @@ def flows_of(number: int, *, rule: int = 0, kbps: int = 8) -> ServedSession:
     return ServedSession(Kept(SMF, Session(number, FSeid(number, SMF), SMF), plane), "access")
 
 
-UP_TABLES: tuple[type[TableEntry], ...] = (b.UplinkFilters, b.UplinkRules, b.UplinkSessionMeters, b.UplinkUsage, b.UpfUplinkSessions)
+UP_TABLES: tuple[type[TableEntry], ...] = (
+    b.UplinkFilters,
+    b.UplinkRules,
+    b.UplinkSessionMeters,
+    b.UplinkUsage,
+    b.UpfUplinkSessions,
+)
 DOWN_TABLES: tuple[type[TableEntry], ...] = (
     b.DownlinkFilters,
     b.DownlinkRules,
