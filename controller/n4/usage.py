@@ -94,6 +94,7 @@ class UrrAccount:
         settled: what rules counted that are gone.
         granted: of what was counted in all, where the quota began.
         granted_at: when the quota began, in milliseconds since 1970.
+        valid_since: when the time that the quota is valid for began, in milliseconds since 1970.
         is_exhausted: whether the quota is used up, so that packets are dropped.
         has_begun: whether START was told.
     """
@@ -104,6 +105,7 @@ class UrrAccount:
     settled: Counted = Counted()
     granted: Counted = Counted()
     granted_at: int = 0
+    valid_since: int = 0
     is_exhausted: bool = False
     has_begun: bool = False
 
@@ -132,9 +134,15 @@ def accounts(
     at = int(now * 1000)
     found = {}
     for urr_id in urrs:
-        account = before.get(urr_id) or UrrAccount(at, granted_at=at)
+        account = before.get(urr_id) or UrrAccount(at, granted_at=at, valid_since=at)
         if urr_id in granted:
-            account = replace(account, granted=account.reported, granted_at=account.since, is_exhausted=False)
+            account = replace(
+                account,
+                granted=account.reported,
+                granted_at=account.since,
+                valid_since=at,
+                is_exhausted=False,
+            )
         found[urr_id] = account
     return found
 
@@ -179,7 +187,8 @@ def due(urr: Urr, account: UrrAccount, counted: Counted, now: float) -> UsageRep
         found |= _T.VOLQU
     if asked & _R.TIMQU and urr.time_quota and used >= urr.time_quota:
         found |= _T.TIMQU
-    if asked & _R.QUVTI and urr.quota_validity_time and used >= urr.quota_validity_time:
+    valid = now - account.valid_since / 1000
+    if asked & _R.QUVTI and urr.quota_validity_time and valid >= urr.quota_validity_time:
         found |= _T.QUVTI
     return found
 
@@ -207,12 +216,14 @@ def told(urr: Urr, account: UrrAccount, counted: Counted, trigger: UsageReportTr
         volume=volume,
         duration=max(0, seconds) if method & MeasurementMethod.DURAT else None,
     )
-    exhausts = trigger & (_T.VOLQU | _T.TIMQU | _T.QUVTI)
+    exhausts = trigger & (_T.VOLQU | _T.TIMQU)
     later = replace(
         account,
         since=int(now * 1000),
         sequence=account.sequence + 1,
         reported=counted,
+        # Whoever lets a quota become invalid is told of it again when as much time has passed once more.
+        valid_since=int(now * 1000) if trigger & _T.QUVTI else account.valid_since,
         is_exhausted=account.is_exhausted or bool(exhausts),
         has_begun=account.has_begun or counted != Counted(),
     )

@@ -111,3 +111,14 @@ def test_all_that_was_counted_is_told_once(steps: list[tuple[int, str]]) -> None
                 assert report.volume is not None and report.volume.total is not None
                 sums += report.volume.total
     assert sums == sum(octets for octets, _ in steps)
+
+
+def test_a_quota_that_is_not_valid_any_more_is_told_and_goes_on() -> None:
+    urr = replace(URR, reporting_triggers=R(R.QUVTI), quota_validity_time=10)
+    account = accounts({ONE: urr}, {}, [], 5)[ONE]
+    assert (due(urr, account, Counted(), 14.9), due(urr, account, Counted(), 15)) == (0, T.QUVTI)
+    _, account = told(urr, account, Counted(), T(T.QUVTI), 15)
+    assert not account.is_exhausted
+    assert (due(urr, account, Counted(), 24.9), due(urr, account, Counted(), 25)) == (0, T.QUVTI)
+    account = accounts({ONE: urr}, {ONE: account}, [ONE], 24)[ONE]
+    assert (due(urr, account, Counted(), 33.9), due(urr, account, Counted(), 34)) == (0, T.QUVTI)
