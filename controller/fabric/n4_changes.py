@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -25,6 +25,7 @@ from p4fabric.controller.fabric.changes import StateChanges
 from p4fabric.controller.fabric.end_markers import EndMarkers
 from p4fabric.controller.fabric.given_back import GivenBack
 from p4fabric.controller.fabric.n4_endpoint import Answer, Asked
+from p4fabric.controller.fabric.n4_groups import groups
 from p4fabric.controller.fabric.n4_rows import events_of, reversed_of, rows_of
 from p4fabric.controller.fabric.n4_rules import access_of, rules_of
 from p4fabric.controller.fabric.n4_served import ServedUpf
@@ -115,7 +116,7 @@ class SmfRequests:
         If a change of several fails, each is tried by itself, unless switches are too slow.
         """
         said: list[Answer | MessageRefused] = []
-        for group in _groups(requests, served.node):
+        for group in groups(requests, served.node):
             ended = await self._make_way(served, smf, group[0].message)
             async with served.turn:
                 if not self._serves(served, smf):
@@ -206,7 +207,11 @@ class SmfRequests:
             _take_back(served.node, made)
             raise
         usage = await self._last_usage(served, made)
-        await self._change(served, made)
+        try:
+            await self._change(served, made)
+        except MessageRefused:
+            await self._go_on(served, made, usage)
+            raise
         usage.update(await self._usage_of(served, made))
         return [one if isinstance(one, MessageRefused) else _answer(one, usage) for one in said]
 
@@ -246,6 +251,12 @@ class SmfRequests:
         await self._acknowledgements.within(delta, self._patience)
         reports = await self._usage.of_ended(served.upf.key, quiet)
         return {id(one): told for (one, _), told in zip(ending, reports, strict=True)}
+
+    async def _go_on(self, served: ServedUpf, made: Sequence[Prepared], usage: Collection[int]) -> None:
+        """Sessions that have not ended after all carry packets again."""
+        seids = [seid for one in made if id(one) in usage for seid in one.sessions]
+        if seids:
+            await self.counted(served, [served.node.sessions[seid] for seid in seids])
 
     async def _usage_of(
         self, served: ServedUpf, made: Sequence[Prepared]
@@ -367,25 +378,6 @@ def _answer(one: Prepared, usage: Mapping[int, tuple[UsageReport, ...]]) -> Answ
     return Answer(message, one.seid)
 
 
-def _groups(requests: Sequence[Asked], node: Node) -> Iterator[list[Asked]]:
-    """Requests that are carried out together.
-
-    What may end all sessions begins a group. Sessions that count usage are deleted apart from what else is
-    asked for: their counters are read when no packet of them is counted any more.
-    """
-    group: list[Asked] = []
-    tells, told = False, False
-    for one in requests:
-        begins = isinstance(one.message, m.AssociationSetupRequest | m.AssociationReleaseRequest)
-        told, tells = tells, _tells_usage(one, node)
-        if group and (begins or told != tells):
-            yield group
-            group = []
-        group.append(one)
-    if group:
-        yield group
-
-
 def _take_back(node: Node, made: Sequence[Prepared]) -> None:
     """Nothing of what was prepared is so, and no switch has heard of it."""
     for one in reversed(made):
@@ -400,10 +392,3 @@ def _done(node: Node, made: Sequence[Prepared]) -> None:
 def _release(node: Node, taken: Sequence[Stock]) -> None:
     for one in taken:
         node.release(one)
-
-
-def _tells_usage(one: Asked, node: Node) -> bool:
-    if not isinstance(one.message, m.SessionDeletionRequest):
-        return False
-    kept = node.sessions.get(one.header.seid or 0)
-    return kept is not None and bool(kept.usage)
