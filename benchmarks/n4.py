@@ -21,6 +21,7 @@ from pathlib import Path
 from benchmarks.figures import Figure, add_option, print_table, save
 from p4fabric.controller.config import FabricConfig
 from p4fabric.controller.fabric import running_fabric
+from p4fabric.controller.interpreter import set_up_interpreter
 
 HERE = "127.0.0.1"
 GNB = {"switch": "leaf1", "port": 1, "mac": "02:00:00:00:03:10", "addresses": ["10.0.3.10"]}
@@ -59,7 +60,7 @@ async def switch(folder: Path) -> AsyncIterator[tuple[str, int]]:
     command = [sys.executable, "-m", "p4fabric", "switch", "run", "--grpc", address]
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=DEVNULL)
     try:
-        while not (folder / "leaf1").exists():
+        while not (folder / "leaf1").exists():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         yield address, process.pid
     finally:
@@ -124,6 +125,7 @@ def main() -> None:
     parser.add_argument("--standing", type=int, default=0)
     add_option(parser)
     options = parser.parse_args()
+    set_up_interpreter()  # as in a controller
     found = asyncio.run(figures(options))
     print_table(found)
     save(options.figures, found)

@@ -30,6 +30,7 @@ __all__ = ["MOST_SESSIONS", "Association", "Kept", "Node", "Prepared"]
 
 MOST_SESSIONS = 65_536
 """Of a node: as many as fit a switch's tables."""
+_FEATURES = UpFeatures.FTUP | UpFeatures.EMPU | UpFeatures.UEIP
 
 
 class Node:
@@ -160,17 +161,44 @@ class Node:
             node_id=self.address,
             cause=Cause.REQUEST_ACCEPTED,
             recovery_time_stamp=self.recovery,
-            up_features=UpFeatures.FTUP | UpFeatures.EMPU | UpFeatures.UEIP,
-            ip_resources=tuple(
-                UpIpResource(self.rules.n3, None, labels(name), SourceInterface.ACCESS)
-                for name in sorted(self.rules.data_networks)
-            ),
+            up_features=_FEATURES,
+            ip_resources=self._ip_resources(),
         )
         now = Association(request.node_id, request.recovery_time_stamp, int(self._clock()))
         return self._without_sessions(smf, now, response)
 
+    def set_up_request(self) -> m.AssociationSetupRequest:
+        """What asks an SMF for an association."""
+        return m.AssociationSetupRequest(
+            node_id=self.address,
+            recovery_time_stamp=self.recovery,
+            up_features=_FEATURES,
+            ip_resources=self._ip_resources(),
+        )
+
+    def associated(self, smf: IPv4Address, response: m.AssociationSetupResponse) -> Prepared:
+        """An SMF has accepted what `set_up_request` asked for.
+
+        Raises:
+            MessageRefused: it may not name itself so.
+        """
+        self._check_name(smf, response.node_id)
+        now = Association(response.node_id, response.recovery_time_stamp, int(self._clock()))
+        return self._without_sessions(smf, now, None)
+
+    def _ip_resources(self) -> tuple[UpIpResource, ...]:
+        names = sorted(self.rules.data_networks)
+        return tuple(
+            UpIpResource(self.rules.n3, None, labels(name), SourceInterface.ACCESS) for name in names
+        )
+
     def _check_set_up(self, smf: IPv4Address, request: m.AssociationSetupRequest) -> None:
-        name, names = request.node_id, self.rules.node_ids
+        self._check_name(smf, request.node_id)
+        if request.session_retention is not None and smf in self.associations:
+            raise MessageRefused(Cause.SERVICE_NOT_SUPPORTED, "sessions are not retained")
+
+    def _check_name(self, smf: IPv4Address, name: NodeId) -> None:
+        names = self.rules.node_ids
         if names.get(smf, name) != name:
             raise MessageRefused(Cause.REQUEST_REJECTED, f"{smf} has the node ID {names[smf]}, not {name}")
         others = (one for one, its in names.items() if its == name)
@@ -179,8 +207,6 @@ class Node:
         for other in (own, *others, *taken):
             if other != smf:
                 raise MessageRefused(Cause.REQUEST_REJECTED, f"the node ID {name} is that of {other}")
-        if request.session_retention is not None and smf in self.associations:
-            raise MessageRefused(Cause.SERVICE_NOT_SUPPORTED, "sessions are not retained")
 
     def _update(self, smf: IPv4Address, request: m.AssociationUpdateRequest) -> Prepared:
         self._associated(smf, request.node_id)
