@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -23,7 +24,7 @@ from p4fabric.controller.intents import FieldError
 from p4fabric.controller.log_format import fields
 from p4fabric.controller.reasons import Code
 
-__all__ = ["LimitedProtocol", "Push"]
+__all__ = ["ChunkWriter", "LimitedProtocol"]
 
 _BUFFERED = 64 << 10
 """Bytes written to a client beyond what the kernel takes, before writing waits."""
@@ -31,8 +32,23 @@ _BUFFERED_OF_STREAM = 16 << 10
 """The same for clients that follow something, of whom there are many."""
 BODY = "the request's body"
 
-Push = Callable[[bytes, bytes], bool]
-"""Writes a piece of the body, given as it is and as a chunk; False if the client does not read."""
+
+@dataclass(eq=False, slots=True)
+class ChunkWriter:
+    """Writes the body of an answer that is long and comes in pieces.
+
+    A thousand clients get the same piece at once, and each call of an ASGI `send` takes several times as
+    long as the write itself. So a piece comes framed as a chunk (RFC 9112, section 7.1), which h11 would
+    do for each client anew, and goes to the transport. Whether a client reads is not asked before each
+    write, which would take as long again: the writer says when it stalls.
+    """
+
+    write: Callable[[bytes], object]
+    """Takes a chunk."""
+    is_ready: Callable[[], bool]
+    """Whether the client is there, and reads."""
+    stalled: Callable[[], object] = lambda: None
+    """Called when the client does not read, or is gone; maybe more than once, and within `write`."""
 
 
 class _OfClient(logging.LoggerAdapter[logging.Logger]):
@@ -66,6 +82,7 @@ class LimitedProtocol(H11Protocol):
         """Serve `config.app`; `connections` is told when the client goes."""
         super().__init__(config, server_state, app_state)
         self._client, self._connections, self._limits = client, connections, connections.limits
+        self._writer: ChunkWriter | None = None
         self.logger = _OfClient(self.logger, {"client": self})  # type: ignore[assignment]
         # What the application may do with the connection; uvicorn copies it into each scope's state.
         self.app_state = {**app_state, "welcome": self._welcome, "stream": self._stream}
@@ -73,24 +90,19 @@ class LimitedProtocol(H11Protocol):
     def _welcome(self) -> None:
         self._connections.welcome(self._client)
 
-    def _stream(self) -> Push:
-        """The answer under way is long and comes in pieces: what writes a piece.
-
-        A thousand clients get the same piece at once, and each call of an ASGI `send` takes several times
-        as long as the write itself. So the piece comes framed as a chunk (RFC 9112, section 7.1), which h11
-        would do for each client anew, and goes to the transport.
-        """
+    def _stream(self) -> ChunkWriter:
+        """What writes the answer under way."""
         self.transport.set_write_buffer_limits(high=_BUFFERED_OF_STREAM)
-        is_chunked = self.scope["http_version"] == "1.1"
         cycle, flow, transport = self.cycle, self.flow, self.transport
 
-        def push(piece: bytes, chunk: bytes) -> bool:
-            if flow.write_paused or cycle.disconnected or transport.is_closing():
-                return False
-            transport.write(chunk if is_chunked else piece)
-            return True
+        def is_ready() -> bool:
+            return not (flow.write_paused or cycle.disconnected or transport.is_closing())
 
-        return push
+        is_chunked = self.scope["http_version"] == "1.1"
+        self._writer = ChunkWriter(
+            transport.write if is_chunked else lambda chunk: transport.write(_content(chunk)), is_ready
+        )
+        return self._writer
 
     # asyncio.Protocol.
 
@@ -110,6 +122,7 @@ class LimitedProtocol(H11Protocol):
         """The client is gone."""
         self._connections.discard(self._client)
         super().connection_lost(exc)
+        self._stall()
 
     def data_received(self, data: bytes) -> None:
         """Something came; it may be the beginning of a request, or its end."""
@@ -118,6 +131,7 @@ class LimitedProtocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         """An answer is written; the next request may have come already."""
+        self._writer = None
         super().on_response_complete()
         self._expect(after_data=False)
 
@@ -125,6 +139,7 @@ class LimitedProtocol(H11Protocol):
         """The client does not read as fast as it is written to."""
         super().pause_writing()
         self._connections.stalls(self._client, self.loop.time())
+        self._stall()
 
     def resume_writing(self) -> None:
         """It has read."""
@@ -154,11 +169,12 @@ class LimitedProtocol(H11Protocol):
             self._refuse(Code.REQUEST_TIMEOUT, f"took too long: {what} did not come in whole in time")
         else:
             self._leave()
-            self.transport.abort()
+            self.abort()
 
     def abort(self) -> None:
         """Close without a word."""
         self.transport.abort()
+        self._stall()
 
     def unread(self) -> int:
         """Bytes that wait for the client to read."""
@@ -167,6 +183,10 @@ class LimitedProtocol(H11Protocol):
     def is_idle(self) -> bool:
         """Whether no request is being made or answered."""
         return self.cycle is None or self.cycle.response_complete
+
+    def _stall(self) -> None:
+        if self._writer is not None:
+            self._writer.stalled()
 
     def _leave(self) -> None:
         """The request under way, if there is one, is not answered by the application any more."""
@@ -190,3 +210,8 @@ class LimitedProtocol(H11Protocol):
             events = (answer, h11.Data(data=body), h11.EndOfMessage())
             self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
         self.transport.close()
+
+
+def _content(chunk: bytes) -> bytes:
+    """What is in a chunk, for clients of HTTP/1.0, which know none."""
+    return chunk[chunk.index(b"\r\n") + 2 : -2]

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from starlette.types import Receive, Scope, Send
 
-from p4fabric.controller.api.protocol import Push
+from p4fabric.controller.api.protocol import ChunkWriter
 from p4fabric.controller.api.stream import RETRY, EventResponse, StreamSlots
 from p4fabric.controller.api.watch_documents import added_text, bookmark_text, change_text, end_text
 from p4fabric.controller.api.watch_hub import Follower, WatchFilter, WatchHub
@@ -33,6 +33,8 @@ _LONGEST_NUMBER = 19
 
 Write = Callable[[bytes], Awaitable[None]]
 """Writes a piece of the stream; waits while the client does not read."""
+Run = Callable[[Write, ChunkWriter | None], Awaitable[None]]
+"""Writes a stream; also from elsewhere, where the server can do that."""
 
 
 class TooOld(IntentError):
@@ -64,7 +66,7 @@ class IntentWatches:
             ("resourceVersion", version) if last_event_id is None else ("Last-Event-ID", last_event_id)
         )
         number = None if said is None else self._number(field, said)
-        return _WatchResponse(lambda write, push: self._run(wanted, number, write, push), self._slots)
+        return _WatchResponse(lambda write, writer: self._run(wanted, number, write, writer), self._slots)
 
     @cached_property
     def _hub(self) -> WatchHub:
@@ -83,9 +85,11 @@ class IntentWatches:
             raise TooOld([FieldError(field, said, message, Code.EXPIRED)]) from None
         return int(said)
 
-    async def _run(self, wanted: WatchFilter, number: int | None, write: Write, push: Push | None) -> None:
+    async def _run(
+        self, wanted: WatchFilter, number: int | None, write: Write, writer: ChunkWriter | None
+    ) -> None:
         log = self._fabric.intents.log
-        follower = Follower(wanted, push, log.number if number is None else number)
+        follower = Follower(wanted, writer, log.number if number is None else number)
         try:
             await self._write(follower, write, RETRY)
             if number is None:
@@ -180,10 +184,10 @@ def _without_id(text: bytes) -> bytes:
 class _WatchResponse(EventResponse):
     """A stream whose pieces are mostly written from elsewhere, where the server can do that."""
 
-    def __init__(self, run: Callable[[Write, Push | None], Awaitable[None]], slots: StreamSlots) -> None:
+    def __init__(self, run: Run, slots: StreamSlots) -> None:
         super().__init__((), slots)
         self._run = run
-        self._begin: Callable[[], Push] | None = None
+        self._begin: Callable[[], ChunkWriter] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._begin = scope.get("state", {}).get("stream")

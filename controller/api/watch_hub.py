@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from p4fabric.controller.api.protocol import Push
+from p4fabric.controller.api.protocol import ChunkWriter
 from p4fabric.controller.api.watch_documents import Lens, bookmark_text, change_text
 from p4fabric.controller.fabric import Change, IntentLog, IntentState, IntentView
 from p4fabric.controller.resources import Filter
@@ -26,6 +26,8 @@ __all__ = ["Follower", "WatchFilter", "WatchHub"]
 
 _TURN = 0.003
 """Seconds of writing after which others have their turn."""
+_SLICE = 32
+"""Clients that are written to before the clock is looked at."""
 _LONGEST_PIECE = 16 << 10
 """Bytes that are written to all at once; more is for each to fetch at its own pace."""
 _AT_ONCE = 64
@@ -66,7 +68,8 @@ class Follower:
     """One who follows."""
 
     filter: WatchFilter
-    push: Push | None
+    writer: ChunkWriter | None
+    """None: it takes nothing from the hub."""
     number: int
     """It has been told of all changes up to this one; while it is live, of later ones as well."""
     sent_at: float = 0.0
@@ -80,7 +83,18 @@ class _Group:
     """Live followers with one filter."""
 
     lens: Lens
-    followers: dict[Follower, None] = field(default_factory=dict)
+    readers: dict[Follower, ChunkWriter] = field(default_factory=dict)
+    stalled: set[Follower] = field(default_factory=set)
+    """Those who do not read, or read from elsewhere: the next change makes them leave."""
+
+    def __bool__(self) -> bool:
+        """Whether it has any."""
+        return bool(self.readers or self.stalled)
+
+    def stall(self, follower: Follower) -> None:
+        """Write to one no more."""
+        if self.readers.pop(follower, None) is not None:
+            self.stalled.add(follower)
 
 
 class WatchHub:
@@ -113,20 +127,26 @@ class WatchHub:
             self._log.follow(self._changed)
         self._live += 1
         follower.needs_care.clear()
-        group = self._groups[follower.filter.wanted.tenant]
-        if follower.filter not in group:
-            group[follower.filter] = _Group(follower.filter.lens())
-        group[follower.filter].followers[follower] = None
+        groups = self._groups[follower.filter.wanted.tenant]
+        if follower.filter not in groups:
+            groups[follower.filter] = _Group(follower.filter.lens())
+        group, writer = groups[follower.filter], follower.writer
+        if writer is not None and writer.is_ready():
+            group.readers[follower] = writer
+            writer.stalled = lambda: group.stall(follower)
+        else:
+            group.stalled.add(follower)
 
     def leave(self, follower: Follower) -> None:
         """Write to one no more, if it is live; its number says from where it is to go on."""
         tenant = follower.filter.wanted.tenant
         groups = self._groups[tenant]
         group = groups.get(follower.filter)
-        if group is None or follower not in group.followers:
+        if group is None or not (follower in group.readers or follower in group.stalled):
             return
-        del group.followers[follower]
-        if not group.followers:
+        group.stall(follower)
+        group.stalled.discard(follower)
+        if not group:
             del groups[follower.filter]
             if not groups:
                 del self._groups[tenant]
@@ -140,7 +160,14 @@ class WatchHub:
     def bookmark(self, follower: Follower) -> bool:
         """Tell a live one how far it is; False if it could not be told, and is not live any more."""
         follower.number = max(follower.number, self._done)
-        return self._push(follower, *_framed(bookmark_text(follower.number)), follower.number)
+        group = self._groups[follower.filter.wanted.tenant].get(follower.filter)
+        writer = None if group is None else group.readers.get(follower)
+        if writer is None:
+            self.leave(follower)
+            return False
+        follower.sent_at = asyncio.get_running_loop().time()
+        writer.write(_chunk(bookmark_text(follower.number)))
+        return True
 
     # Changes.
 
@@ -148,7 +175,7 @@ class WatchHub:
         self._pending += changes
         if self._log.closed or len(self._pending) > _MOST_PENDING:
             for group in self._all_groups():
-                for follower in list(group.followers):
+                for follower in (*group.readers, *group.stalled):
                     self.leave(follower)
         elif self._work is None and self._pending:
             self._work = self._deliver()
@@ -158,33 +185,27 @@ class WatchHub:
         """Work on for a turn."""
         if self._work is not work:
             return
-        if next(work, self) is None:
-            asyncio.get_running_loop().call_soon(self._go_on, work)
-        elif self._work is work:
+        until = time.perf_counter() + _TURN
+        for _ in work:
+            if self._work is not work:
+                return
+            if time.perf_counter() > until:
+                asyncio.get_running_loop().call_soon(self._go_on, work)
+                return
+        if self._work is work:
             self._work = None
 
     def _deliver(self) -> Iterator[None]:
-        """Write what is pending; yields where others should have their turn."""
-        until = time.perf_counter() + _TURN
+        """Write what is pending; yields where others may have their turn."""
         while self._pending:
             changes, self._pending = self._pending[:_AT_ONCE], self._pending[_AT_ONCE:]
             for group, of_group in self._concerned(changes):
-                piece = _text_of(self._log, of_group, group.lens)
-                framed = _framed(piece)
-                for follower in list(group.followers) if piece else ():
-                    if follower in group.followers:
-                        self._write(group, follower, changes, of_group, framed)
-                    if time.perf_counter() > until:
-                        yield
-                        until = time.perf_counter() + _TURN
-                if time.perf_counter() > until:
-                    yield
-                    until = time.perf_counter() + _TURN
+                yield from self._write(group, changes, of_group)
+                yield
             self._done = max(self._done, changes[-1].number)
             if self._done >= self._bookmarks_at:
                 self._bookmarks_at = self._done + _MANY
                 yield from self._tell_how_far()
-                until = time.perf_counter() + _TURN
 
     def _all_groups(self) -> list[_Group]:
         return [group for groups in self._groups.values() for group in groups.values()]
@@ -199,40 +220,48 @@ class WatchHub:
             for group in list(self._groups.get(tenant, {}).values()):
                 yield group, of_tenant
 
-    def _write(
-        self,
-        group: _Group,
-        follower: Follower,
-        changes: list[Change],
-        of_group: list[Change],
-        framed: tuple[bytes, bytes],
-    ) -> None:
-        if follower.number >= changes[0].number:  # It came while these waited.
-            left = [change for change in of_group if change.number > follower.number]
-            framed = _framed(_text_of(self._log, left, group.lens))
-        if framed[0]:
-            self._push(follower, *framed, changes[-1].number)
-
-    def _push(self, follower: Follower, piece: bytes, chunk: bytes, number: int) -> bool:
-        if len(piece) > _LONGEST_PIECE or follower.push is None or not follower.push(piece, chunk):
+    def _write(self, group: _Group, changes: list[Change], of_group: list[Change]) -> Iterator[None]:
+        """Tell a group of changes."""
+        piece = _text_of(self._log, of_group, group.lens)
+        if not piece:
+            return
+        for follower in list(group.stalled):
             self.leave(follower)
-            return False
-        follower.number = number
-        follower.sent_at = asyncio.get_running_loop().time()
-        return True
+        if len(piece) > _LONGEST_PIECE:
+            for follower in list(group.readers):
+                self.leave(follower)
+            return
+        chunk, first, last = _chunk(piece), changes[0].number, changes[-1].number
+        readers, now = group.readers, asyncio.get_running_loop().time
+        told = list(readers.items())
+        for begin in range(0, len(told), _SLICE):
+            sent_at = now()
+            for follower, writer in told[begin : begin + _SLICE]:
+                if follower.number >= first:  # It came while these waited.
+                    self._write_rest(group, follower, of_group)
+                elif follower in readers:
+                    follower.number, follower.sent_at = last, sent_at
+                    writer.write(chunk)
+            yield
+
+    def _write_rest(self, group: _Group, follower: Follower, changes: list[Change]) -> None:
+        """Tell one of those changes that it was not told of."""
+        left = [change for change in changes if change.number > follower.number]
+        piece = _text_of(self._log, left, group.lens)
+        if piece and follower in group.readers:
+            follower.number, follower.sent_at = changes[-1].number, asyncio.get_running_loop().time()
+            group.readers[follower].write(_chunk(piece))
 
     def _tell_how_far(self) -> Iterator[None]:
         """Bookmarks for those who were told of nothing for many changes."""
         number = self._done
-        framed = _framed(bookmark_text(number))
-        until = time.perf_counter() + _TURN
+        chunk = _chunk(bookmark_text(number))
         for group in self._all_groups():
-            for follower in list(group.followers):
-                if follower in group.followers and number - follower.number >= _MANY:
-                    self._push(follower, *framed, number)
-                if time.perf_counter() > until:
-                    yield
-                    until = time.perf_counter() + _TURN
+            for follower, writer in list(group.readers.items()):
+                if follower in group.readers and number - follower.number >= _MANY:
+                    follower.number, follower.sent_at = number, asyncio.get_running_loop().time()
+                    writer.write(chunk)
+                yield
 
 
 def _text_of(log: IntentLog, changes: Sequence[Change], lens: Lens) -> bytes:
@@ -240,6 +269,6 @@ def _text_of(log: IntentLog, changes: Sequence[Change], lens: Lens) -> bytes:
     return b"".join(filter(None, (change_text(log, change, lens) for change in changes)))
 
 
-def _framed(piece: bytes) -> tuple[bytes, bytes]:
-    """A piece, and the same as a chunk (RFC 9112, section 7.1)."""
-    return piece, b"%x\r\n%b\r\n" % (len(piece), piece)
+def _chunk(piece: bytes) -> bytes:
+    """A piece as a chunk (RFC 9112, section 7.1)."""
+    return b"%x\r\n%b\r\n" % (len(piece), piece)

@@ -132,6 +132,21 @@ class SmfRequests:
         async with served.turn:
             await self._change(served, [replace(served.node.removed(smf), ended_before=ended)])
 
+    async def associate(
+        self, served: ServedUpf, smf: IPv4Address, response: m.AssociationSetupResponse
+    ) -> None:
+        """An SMF has accepted an association that was set up from here.
+
+        Raises:
+            MessageRefused: it is none of this Upf's, or has the node ID of another one.
+        """
+        async with served.turn:
+            if not self._serves(served, smf):
+                raise _stranger(smf)
+            if smf not in served.node.associations:  # It has set one up itself meanwhile.
+                served.node.rules = self.rules(served.upf)
+                await self._change(served, [served.node.associated(smf, response)])
+
     def tell(self, events: Iterable[Event]) -> None:
         """Tell of SMFs."""
         for event in events:

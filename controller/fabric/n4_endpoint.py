@@ -39,9 +39,9 @@ __all__ = ["MOST_TOGETHER", "MOST_WAITING", "SMF_PORT", "Answer", "Asked", "N4En
 
 _log = logging.getLogger(__name__)
 
-MOST_WAITING = 256
+MOST_WAITING = 1024
 """Requests of one SMF."""
-MOST_TOGETHER = 64
+MOST_TOGETHER = 128
 """Of them that are carried out in one change."""
 SMF_PORT = 8805
 """Where SMFs listen for requests (TS 29.244, clause 4.3.2)."""
@@ -91,6 +91,7 @@ class N4Endpoint(asyncio.DatagramProtocol):
         node: Callable[[IPv4Address], Node | None],
         carry_out: CarryOut,
         answered: Answered,
+        began: Callable[[IPv4Address, int], None],
         smf_port: int = SMF_PORT,
         *,
         given_up: float = _GIVEN_UP,
@@ -103,12 +104,13 @@ class N4Endpoint(asyncio.DatagramProtocol):
             node: finds what an SMF controls; None: it is no SMF of ours.
             carry_out: does what requests of one SMF ask for; what is said to each.
             answered: counts.
+            began: told of the recovery time stamps in SMFs' heartbeats.
             smf_port: where SMFs listen.
             given_up: seconds after which nobody waits for an answer any more.
         """
         self._address, self._started = address, started
         self._node, self._carry_out, self._answered = node, carry_out, answered
-        self._given_up = given_up
+        self._began, self._given_up = began, given_up
         self._answers = Answers()
         self.requests = RequestsToSmfs(self._send, smf_port)
         """Of ours, to SMFs."""
@@ -185,6 +187,8 @@ class N4Endpoint(asyncio.DatagramProtocol):
             self._send(
                 request.peer, encode(m.HeartbeatResponse(recovery_time_stamp=started), header.sequence)
             )
+            if node is not None:
+                self._heard_heartbeat(request)
             return
         if node is None:
             self._send(request.peer, self._refused_stranger(request))
@@ -204,6 +208,12 @@ class N4Endpoint(asyncio.DatagramProtocol):
             queue.put_nowait(request)
         except asyncio.QueueFull:
             self._answers.answered(request.peer, header.sequence, request.datagram, None, self._now())
+
+    def _heard_heartbeat(self, request: _Request) -> None:
+        with suppress(MessageRefused):  # It is answered whatever it says: that it came is what counts.
+            message = decode_body(request.header, request.datagram)
+            if isinstance(message, m.HeartbeatRequest):
+                self._began(request.smf, message.recovery_time_stamp)
 
     async def _serve(self, queue: asyncio.Queue[_Request]) -> None:
         """Requests of one SMF, in their order; those that wait are carried out together."""

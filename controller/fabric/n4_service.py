@@ -24,6 +24,7 @@ from p4fabric.controller.fabric.n4_changes import PATIENCE, SmfRequests
 from p4fabric.controller.fabric.n4_counters import SessionCounters
 from p4fabric.controller.fabric.n4_counts import RequestCounts
 from p4fabric.controller.fabric.n4_endpoint import Answer, Asked, N4Endpoint
+from p4fabric.controller.fabric.n4_peers import SmfPeers
 from p4fabric.controller.fabric.n4_reports import Reported, SessionReports
 from p4fabric.controller.fabric.n4_rows import ends_of
 from p4fabric.controller.fabric.n4_rules import fits, is_same_node
@@ -46,6 +47,8 @@ __all__ = ["N4Service"]
 _log = logging.getLogger(__name__)
 
 _FIRST_RETRY, _LONGEST_RETRY = 1.0, 30.0
+_LOOK = 10.0
+"""Seconds between two looks at which SMFs have no association, or are to get a heartbeat."""
 
 
 class N4Service:
@@ -99,6 +102,7 @@ class N4Service:
         self._news = asyncio.Event()
         self._endpoint: N4Endpoint | None = None
         self._reports: SessionReports | None = None
+        self._peers: SmfPeers | None = None
         self._opened, self._settled = asyncio.Event(), asyncio.Event()
 
     def begin(self) -> None:
@@ -176,9 +180,15 @@ class N4Service:
     async def run(self) -> None:
         """Serve SMFs, for ever. Ends by cancellation only."""
         started, answered, port = stamp_of(time.time()), self._counts.answered, self._config.smf_port
-        endpoint = N4Endpoint(self._address, started, self._node, self._carry_out, answered, port)
+        endpoint = N4Endpoint(
+            self._address, started, self._node, self._carry_out, answered, self._began, port
+        )
+        self._peers = SmfPeers(
+            self._served.values, endpoint.requests, self._requests, self._config.heartbeat, _LOOK
+        )
         await self._open(endpoint)
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._peers.run(), name="N4 peers")
             tasks.create_task(endpoint.run(), name="N4 endpoint")
             tasks.create_task(self._tend(), name="N4 nodes")
             tasks.create_task(self._requests.run(), name="N4 requests")
@@ -233,6 +243,8 @@ class N4Service:
         if served is not None and intent is not None and not served.is_ending:
             for smf in served.node.associations.keys() - set(intent.spec.smfs):
                 await self._requests.end(served, smf)
+                if self._peers is not None:
+                    self._peers.leaves(served, smf)
             return
         # An SMF sees by another time stamp that nothing is left of its sessions.
         now = stamp_of(time.time())
@@ -241,6 +253,9 @@ class N4Service:
         self._served.pop(key, None)
         if served is not None:
             self._requests.tell(ends_of(key, served.node))
+            if intent is None and self._peers is not None:
+                for smf in served.node.associations:
+                    self._peers.leaves(served, smf)
         if intent is not None:
             self._serve(intent, started)
         self._list_smfs()
@@ -262,12 +277,15 @@ class N4Service:
     def _is_served(self, served: ServedUpf) -> bool:
         return self._served.get(served.upf.key) is served
 
+    def _began(self, smf: IPv4Address, stamp: int) -> None:
+        if self._peers is not None:
+            self._peers.began(smf, stamp)
+
     async def _carry_out(
         self, node: Node, smf: IPv4Address, requests: Sequence[Asked]
     ) -> Sequence[Answer | MessageRefused]:
         served = self._by_smf.get(smf)
         if served is None or served.node is not node:
-            return [MessageRefused(Cause.NO_ESTABLISHED_ASSOCIATION, f"{smf} is an SMF of no Upf")] * len(
-                requests
-            )
+            refused = MessageRefused(Cause.NO_ESTABLISHED_ASSOCIATION, f"{smf} is an SMF of no Upf")
+            return [refused] * len(requests)
         return await self._requests.carry_out(served, smf, requests)

@@ -10,13 +10,13 @@ is done. The caller prepares one message of a peer at a time, and takes back in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 from itertools import islice
 
 from p4fabric.controller.n4.node_rules import NodeRules
-from p4fabric.controller.n4.pfcp import Cause, FailedRule, Header, IeType, Message, MessageRefused, RuleKind
+from p4fabric.controller.n4.pfcp import Cause, Header, Message, MessageRefused
 from p4fabric.controller.n4.pfcp import messages as m
 from p4fabric.controller.n4.pfcp.flags import SourceInterface, UpFeatures
 from p4fabric.controller.n4.pfcp.octets import labels
@@ -26,7 +26,8 @@ from p4fabric.controller.n4.prepared import Association, Kept, Prepared
 from p4fabric.controller.n4.sessions import Limits, Session, ended, establish, modify
 from p4fabric.controller.n4.sessions.choices import Stock
 from p4fabric.controller.n4.stock import NodeStock
-from p4fabric.controller.n4.usage import UrrAccount, accounts
+from p4fabric.controller.n4.ue_owners import check_owners
+from p4fabric.controller.n4.usage import UrrAccount, accounts, granted_by
 from p4fabric.controller.n4.user_plane import user_plane
 from p4fabric.controller.n4.without_effect import WithoutEffect
 
@@ -166,16 +167,43 @@ class Node:
             cause=Cause.REQUEST_ACCEPTED,
             recovery_time_stamp=self.recovery,
             up_features=_FEATURES,
-            ip_resources=tuple(
-                UpIpResource(self.rules.n3, None, labels(name), SourceInterface.ACCESS)
-                for name in sorted(self.rules.data_networks)
-            ),
+            ip_resources=self._ip_resources(),
         )
         now = Association(request.node_id, request.recovery_time_stamp, int(self._clock()))
         return self._without_sessions(smf, now, response)
 
+    def set_up_request(self) -> m.AssociationSetupRequest:
+        """What asks an SMF for an association."""
+        return m.AssociationSetupRequest(
+            node_id=self.address,
+            recovery_time_stamp=self.recovery,
+            up_features=_FEATURES,
+            ip_resources=self._ip_resources(),
+        )
+
+    def associated(self, smf: IPv4Address, response: m.AssociationSetupResponse) -> Prepared:
+        """An SMF has accepted what `set_up_request` asked for.
+
+        Raises:
+            MessageRefused: it may not name itself so.
+        """
+        self._check_name(smf, response.node_id)
+        now = Association(response.node_id, response.recovery_time_stamp, int(self._clock()))
+        return self._without_sessions(smf, now, None)
+
+    def _ip_resources(self) -> tuple[UpIpResource, ...]:
+        names = sorted(self.rules.data_networks)
+        return tuple(
+            UpIpResource(self.rules.n3, None, labels(name), SourceInterface.ACCESS) for name in names
+        )
+
     def _check_set_up(self, smf: IPv4Address, request: m.AssociationSetupRequest) -> None:
-        name, names = request.node_id, self.rules.node_ids
+        self._check_name(smf, request.node_id)
+        if request.session_retention is not None and smf in self.associations:
+            raise MessageRefused(Cause.SERVICE_NOT_SUPPORTED, "sessions are not retained")
+
+    def _check_name(self, smf: IPv4Address, name: NodeId) -> None:
+        names = self.rules.node_ids
         if names.get(smf, name) != name:
             raise MessageRefused(Cause.REQUEST_REJECTED, f"{smf} has the node ID {names[smf]}, not {name}")
         others = (one for one, its in names.items() if its == name)
@@ -184,8 +212,6 @@ class Node:
         for other in (own, *others, *taken):
             if other != smf:
                 raise MessageRefused(Cause.REQUEST_REJECTED, f"the node ID {name} is that of {other}")
-        if request.session_retention is not None and smf in self.associations:
-            raise MessageRefused(Cause.SERVICE_NOT_SUPPORTED, "sessions are not retained")
 
     def _update(self, smf: IPv4Address, request: m.AssociationUpdateRequest) -> Prepared:
         self._associated(smf, request.node_id)
@@ -271,11 +297,7 @@ class Node:
     def _modify(self, smf: IPv4Address, header: Header, request: m.SessionModificationRequest) -> Prepared:
         before = self._session(smf, header)
         changed = modify(before.session, request, self._stock, self._limits)
-        granted = [
-            one.urr_id
-            for one in request.update_urrs
-            if one.volume_quota or one.time_quota or one.quota_validity_time
-        ]
+        granted = granted_by(request.update_urrs)
         kept = self._served(smf, changed.session, before, changed.taken, granted)
         response = m.SessionModificationResponse(
             cause=Cause.REQUEST_ACCEPTED,
@@ -345,14 +367,7 @@ class Node:
             usage = accounts(urrs, before.usage if before else {}, granted, self._clock()) if urrs else {}
             was = before.plane if before else UserPlane()
             plane = user_plane(session, self.rules, was, _exhausted(usage))
-            for ue in sorted(plane.ues):
-                if self._stock.owner(ue) not in (None, session.seid):
-                    raise MessageRefused(
-                        Cause.RULE_CREATION_MODIFICATION_FAILURE,
-                        f"another session has {ue}",
-                        offending_ie=IeType.UE_IP_ADDRESS,
-                        failed_rule=_telling(session, ue),
-                    )
+            check_owners(session, plane, self._stock)
         except MessageRefused:
             taken.give_back(self._stock)
             raise
@@ -379,14 +394,6 @@ class Node:
             self.associations.pop(smf, None)
         else:
             self.associations[smf] = association
-
-
-def _telling(session: Session, ue: IPv4Address) -> FailedRule | None:
-    """The first PDR that tells an address of the UE."""
-    telling: Iterable[int] = (
-        pdr_id for pdr_id, pdr in sorted(session.pdrs.items()) if any(one.ipv4 == ue for one in pdr.ue)
-    )
-    return next((FailedRule(RuleKind.PDR, one) for one in telling), None)
 
 
 def _exhausted(usage: Mapping[UrrId, UrrAccount]) -> frozenset[UrrId]:

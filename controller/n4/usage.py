@@ -18,6 +18,7 @@ from p4fabric.controller.n4.pfcp.flags import (
     UsageReportTrigger,
 )
 from p4fabric.controller.n4.pfcp.reports import UsageReport
+from p4fabric.controller.n4.pfcp.rules import UpdateUrr
 from p4fabric.controller.n4.pfcp.values import UrrId, Volume, VolumeMeasurement
 from p4fabric.controller.n4.plane import FlowRule
 from p4fabric.controller.n4.sessions.values import Urr
@@ -31,6 +32,7 @@ __all__ = [
     "UrrAccount",
     "accounts",
     "due",
+    "granted_by",
     "settled",
     "told",
     "total",
@@ -145,6 +147,11 @@ def accounts(
             )
         found[urr_id] = account
     return found
+
+
+def granted_by(updates: Iterable[UpdateUrr]) -> list[UrrId]:
+    """The URRs that are given a new quota."""
+    return [one.urr_id for one in updates if one.volume_quota or one.time_quota or one.quota_validity_time]
 
 
 def total(

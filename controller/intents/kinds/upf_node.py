@@ -126,6 +126,9 @@ class UpfNodeSpec(Part):
         description="node IDs that SMFs must have, and no other may have; an SMF that is not named here may "
         "have any but another one's",
     )
+    set_up_associations: bool = Field(
+        False, description="whether the fabric asks SMFs for associations, in place of waiting for them"
+    )
     access_network: Label = Field(description="the network where gNBs are")
     n3_address: Ipv4 = Field(description="its end of all tunnels, in the access network; no other's")
     data_networks: Annotated[tuple[ServedNetwork, ...], AtMost(MOST_DATA_NETWORKS)] = Field(min_length=1)

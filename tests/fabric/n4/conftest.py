@@ -135,7 +135,7 @@ class Bed:
 
 @asynccontextmanager
 async def controlled(
-    folder: Path, switch: AsyncSoftSwitch, smf: Smf, *, address: str | None = None
+    folder: Path, switch: AsyncSoftSwitch, smf: Smf, *, address: str | None = None, heartbeat: float = 60.0
 ) -> AsyncIterator[Bed]:
     """A controller, whose store is in a folder, while the body runs.
 
@@ -144,10 +144,11 @@ async def controlled(
         switch: that it controls.
         smf: told where the controller listens.
         address: where it finds the switch, if not at the switch's own.
+        heartbeat: seconds between those to SMFs.
     """
     leaf = {"name": "leaf1", "deviceId": 1, "address": address or switch.address, "role": "leaf"}
-    n4 = {"listen": "127.0.0.1:0", "smfPort": smf.own_port}
-    config = FabricConfig.read({"switches": [leaf], "n4": n4}, folder / "fabric.yaml")
+    section = {"listen": "127.0.0.1:0", "smfPort": smf.own_port, "heartbeat": heartbeat}
+    config = FabricConfig.read({"switches": [leaf], "n4": section}, folder / "fabric.yaml")
     async with running_fabric(config) as fabric:
         assert fabric.n4 is not None
         smf.port = await fabric.n4.port()
@@ -157,13 +158,13 @@ async def controlled(
 
 
 @asynccontextmanager
-async def bed(folder: Path, *documents: dict[str, Any]) -> AsyncIterator[Bed]:
+async def bed(folder: Path, *documents: dict[str, Any], heartbeat: float = 60.0) -> AsyncIterator[Bed]:
     """All of it, with networks and some more intents."""
     ports = dict.fromkeys(PORTS.values())
     async with AsyncSoftSwitch(device_id=1, interfaces=ports) as switch:
         smf = await Smf.open()
         try:
-            async with controlled(folder, switch, smf) as made:
+            async with controlled(folder, switch, smf, heartbeat=heartbeat) as made:
                 await made.apply(*NETWORKS, *documents)
                 yield made
         finally:

@@ -213,7 +213,7 @@ async def test_a_request_that_its_smf_has_given_up_is_not_carried_out() -> None:
 
     given_up = 0.05
     endpoint = N4Endpoint(
-        IPv4Address("127.0.0.1"), 1, lambda smf: node, carry_out, answered, given_up=given_up
+        IPv4Address("127.0.0.1"), 1, lambda smf: node, carry_out, answered, lambda *_: None, given_up=given_up
     )
     await endpoint.open(0)
     running = asyncio.create_task(endpoint.run())

@@ -1,4 +1,4 @@
-"""What a node asks SMFs: session reports."""
+"""What a node asks SMFs: reports of sessions, heartbeats, associations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from p4fabric.controller.n4.transactions import Peer
 from p4fabric.controller.names import IntentKey, TenantName
 from tests.fabric.n4.conftest import bed, upf
 from tests.fabric.n4.smf import CAUSE, PATIENCE, Smf, ie
-from tests.fabric.n4.test_n4 import attached
+from tests.fabric.n4.test_n4 import ACCEPTED, UE, attached
 
 UPF = IntentKey("Upf", TenantName("acme"), "edge")
 DATA = m.SessionReportRequest(
@@ -50,6 +50,57 @@ async def test_a_report_goes_to_the_smf_of_its_session_until_it_is_answered(tmp_
         stranger.close()
         with pytest.raises(NotReported, match="no session"):
             await reports.send(SessionKey(UPF, seid + 1), DATA)
+
+
+NODE_ID, STAMP = ie(60, b"\x00", IPv4Address("10.0.0.4").packed), 0xEC000000
+"""Of the SMF in Open5GS' association setup."""
+
+
+def stamp(by: int = 0) -> bytes:
+    return ie(96, (STAMP + by).to_bytes(4, "big"))
+
+
+async def test_a_upf_sets_up_an_association_where_it_is_to(tmp_path: Path) -> None:
+    async with bed(tmp_path, upf(setUpAssociations=True)) as it:
+        request = await it.smf.requested(5)
+        assert request.recovery and request.ies[43][0] & 0x10, "FTUP is not announced"
+        it.smf.answer(request, NODE_ID, ie(CAUSE, b"\x01"), stamp())
+        async with asyncio.timeout(PATIENCE):
+            while (await it.smf.say("open5gs_establishment")).cause != ACCEPTED:
+                pass  # The answer is being taken in.
+        await it.apply(upf(smfs=["127.0.0.2"]))
+        told = await it.smf.requested(7)
+        assert told.ies[111] == b"\x01", "SARR: release the association"
+
+
+async def test_heartbeats_show_whether_an_smf_has_begun_again(tmp_path: Path) -> None:
+    async with bed(tmp_path, upf(), heartbeat=0.5) as it:
+        assert it.fabric.n4 is not None
+        ((_, node),) = it.fabric.n4.nodes()
+        assert (await it.smf.associate()).cause == ACCEPTED
+        for by in (0, -1):
+            beat = await it.smf.requested(1)
+            assert beat.recovery == node.recovery
+            it.smf.answer(beat, stamp(by))
+        assert node.associations
+        it.smf.answer(await it.smf.requested(1), stamp(1))
+        async with asyncio.timeout(PATIENCE):
+            while node.associations:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
+async def test_an_smfs_own_heartbeat_shows_it_as_well(tmp_path: Path) -> None:
+    async with bed(tmp_path, upf()) as it:
+        assert it.fabric.n4 is not None
+        ((_, node),) = it.fabric.n4.nodes()
+        seid, _ = await attached(it)
+        assert (await it.smf.ask(it.smf.message(1, stamp()))).recovery == node.recovery
+        assert (await it.smf.say("open5gs_activate", seid)).cause == ACCEPTED
+        await it.smf.ask(it.smf.message(1, stamp(1)))
+        async with asyncio.timeout(PATIENCE):
+            while await it.goes_down(UE) is not None:
+                pass
+        assert not node.associations and not node.sessions
 
 
 class Smfs:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from p4fabric.controller.api.protocol import ChunkWriter
 from p4fabric.controller.api.watch_hub import Follower, WatchFilter, WatchHub
 from p4fabric.controller.fabric import Change, Expired, IntentLog, IntentState, IntentStatus, IntentView
 from p4fabric.controller.intents.metadata import Metadata
@@ -77,12 +78,19 @@ class Client:
 
     def __init__(self, there: World, wanted: WatchFilter = EVERYTHING) -> None:
         self.reads, self.got = True, b""
-        self.follower = Follower(wanted, self._push, there.log.number)
+        self.writer = ChunkWriter(self._write, lambda: self.reads)
+        self.follower = Follower(wanted, self.writer, there.log.number)
 
-    def _push(self, piece: bytes, chunk: bytes) -> bool:
-        assert chunk == b"%x\r\n%b\r\n" % (len(piece), piece)
-        self.got += piece if self.reads else b""
-        return self.reads
+    def _write(self, chunk: bytes) -> None:
+        assert self.reads
+        size, _, rest = chunk.partition(b"\r\n")
+        piece = rest[: int(size, 16)]
+        assert rest == piece + b"\r\n"
+        self.got += piece
+
+    def stall(self) -> None:
+        self.reads = False
+        self.writer.stalled()
 
     @property
     def told(self) -> list[tuple[str, str]]:
@@ -173,7 +181,7 @@ async def test_who_does_not_read_is_left_alone_where_it_was() -> None:
     there.write(key("one"))
     await asyncio.sleep(0.01)
     seen = there.log.number
-    stuck.reads = False
+    stuck.stall()
     for name in ("two", "three"):
         there.write(key(name))
         await asyncio.sleep(0.01)
