@@ -12,6 +12,7 @@ from typing import NamedTuple
 from p4fabric.controller.compiler import FabricDelta
 from p4fabric.controller.fabric.acknowledged import Acknowledgements
 from p4fabric.controller.names import SwitchName
+from p4fabric.controller.turns import turn
 
 __all__ = ["GivenBack"]
 
@@ -64,3 +65,5 @@ class GivenBack:
             one = await waiting.get()
             await self._acknowledgements.wait(one.delta)
             one.release()
+            del one  # What it holds goes now, and not with the next one's.
+            await turn()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -43,7 +44,7 @@ from p4fabric.controller.names import IntentKey
 from p4fabric.controller.state import Change
 from p4fabric.controller.store import StoreError
 from p4fabric.controller.telemetry.events import Event
-from p4fabric.controller.turns import in_turns
+from p4fabric.controller.turns import in_turns, turn
 
 __all__ = ["AT_ONCE", "PATIENCE", "SmfRequests"]
 
@@ -51,7 +52,7 @@ _log = logging.getLogger(__name__)
 
 PATIENCE = 5.0
 """Seconds that switches have to acknowledge a message; an SMF waits for 10 (T1, N1)."""
-AT_ONCE = 500
+AT_ONCE = 300
 """Sessions that end in one change: some milliseconds of the event loop."""
 _RETRY = 1.0
 
@@ -169,7 +170,7 @@ class SmfRequests:
 
     async def _end_most(self, served: ServedUpf, smf: IPv4Address) -> int:
         """End sessions of an SMF until few are left, some of them in each turn; how many have ended."""
-        ended, deltas = 0, list[FabricDelta]()
+        ended, deltas = 0, deque[FabricDelta]()
         while served.node.sessions_of(smf) > AT_ONCE:
             async with served.turn:
                 if not self._is_served(served):
@@ -179,8 +180,10 @@ class SmfRequests:
                 ended += len(one.sessions)
         with suppress(TimeoutError):  # So many take a while: no switch counts as slow because of that.
             async with asyncio.timeout(self._patience):
-                for delta in deltas:
+                while deltas:
+                    delta = deltas.popleft()
                     await self._acknowledgements.wait(delta, but=self._acknowledgements.away(delta))
+                    await turn()  # To let go of one of them takes a while.
         return ended
 
     async def _in_turn(

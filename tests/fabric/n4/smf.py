@@ -16,6 +16,8 @@ __all__ = ["Answer", "Smf", "ie"]
 CAUSE, CREATED_PDR, F_TEID, OFFENDING, PDR_ID, F_SEID, RECOVERY, FAILED_RULE, UE_IP = (
     19, 8, 21, 40, 56, 57, 96, 114, 93,
 )  # fmt: skip
+OWN_REQUESTS = (1, 5, 7, 56)
+"""Heartbeats, associations set up and updated, session reports."""
 PATIENCE = 60.0
 
 
@@ -119,6 +121,8 @@ class Smf(asyncio.DatagramProtocol):
         """Of the node."""
         self._sequence = 100
         self._heard: asyncio.Queue[bytes] = asyncio.Queue()
+        self._asked: asyncio.Queue[bytes] = asyncio.Queue()
+        """Requests of the node's own."""
 
     @classmethod
     async def open(cls, address: str = "127.0.0.1") -> Smf:
@@ -131,7 +135,7 @@ class Smf(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self.said.append(data)
-        self._heard.put_nowait(data)
+        (self._asked if data[1] in OWN_REQUESTS else self._heard).put_nowait(data)
 
     def close(self) -> None:
         self._transport.close()
@@ -173,7 +177,8 @@ class Smf(asyncio.DatagramProtocol):
 
     async def requested(self, kind: int) -> Answer:
         """The next request of the node's own, of this type."""
-        found = await self.hear()
+        async with asyncio.timeout(PATIENCE):
+            found = Answer(await self._asked.get())
         assert found.kind == kind, found.datagram.hex()
         return found
 
