@@ -41,14 +41,14 @@ NETWORKS = (network("access", 3, GNB), network("data", 4, {"switch": "leaf1", "p
 LIMITS = {"established": 2000.0, "connected": 5000.0}
 
 
-def upf(number: int) -> dict[str, object]:
+def upf(number: int, *, enforces: bool) -> dict[str, object]:
     """One for each SMF, with a pool of its own."""
     spec = {
         "smfs": [f"127.0.0.{number + 1}"],
         "accessNetwork": "access",
         "n3Address": f"10.0.3.{number + 2}",
         "dataNetworks": [{"dnn": "internet", "network": "data", "uePools": [f"10.{45 + number}.0.0/16"]}],
-        "withoutEffect": ["bitRates", "uplinkQfi", "usageReports"],
+        "withoutEffect": [] if enforces else ["bitRates", "uplinkQfi", "usageReports"],
     }
     return {"kind": "Upf", "name": f"edge{number}", "tenant": "acme", "spec": spec}
 
@@ -83,8 +83,11 @@ async def figures(options: argparse.Namespace) -> list[Figure]:
             config = FabricConfig.read(document, folder / "fabric.yaml")
             async with running_fabric(config) as fabric:
                 assert fabric.n4 is not None
-                await fabric.intents.apply((*NETWORKS, *(upf(one) for one in range(options.smfs))))
+                upfs = [upf(one, enforces=options.enforce) for one in range(options.smfs)]
+                await fabric.intents.apply((*NETWORKS, *upfs))
                 await fabric.n4.settled()
+                while not all(one.in_sync for one in fabric.switches):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)  # it would refuse the first requests
                 found = [one async for one in played(await fabric.n4.port(), options)]
                 memory = resident("self") + resident(pid)
                 limit = 2560.0 if options.standing >= 100_000 else None
@@ -123,6 +126,7 @@ def main() -> None:
     parser.add_argument("--waiting", type=int, default=128)
     parser.add_argument("--smfs", type=int, default=1)
     parser.add_argument("--standing", type=int, default=0)
+    parser.add_argument("--enforce", action="store_true", help="limit rates, look at QFIs, count usage")
     add_option(parser)
     options = parser.parse_args()
     set_up_interpreter()  # as in a controller
