@@ -48,6 +48,7 @@
 #include "include/flow_key.p4"
 #include "include/firewall.p4"
 #include "include/load_balancer.p4"
+#include "include/upf_flow.p4"
 #include "include/upf.p4"
 #include "include/traffic_class.p4"
 #include "include/forwarding.p4"
@@ -117,7 +118,7 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
                             load_balancer.apply(hdr, meta);
                             firewall.apply(hdr, meta, reason);
                             if (reason == DROP_NONE) {
-                                upf_downlink.apply(hdr, meta, reason);
+                                upf_downlink.apply(hdr, meta, standard_metadata, reason);
                             }
                             if (reason == DROP_NONE) {
                                 routing.apply(hdr, meta, reason);

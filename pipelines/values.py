@@ -20,8 +20,13 @@ __all__ = [
     "MacAddress",
     "Port",
     "Qfi",
+    "SliceId",
     "Teid",
     "TunnelPeerId",
+    "UpfFiltersId",
+    "UpfMeterId",
+    "UpfRuleId",
+    "UpfSessionId",
     "VlanId",
     "VrfId",
 ]
@@ -102,6 +107,36 @@ class EcmpGroupId(BoundedInt):
 
 class TunnelPeerId(BoundedInt):
     """A GTP-U tunnel's far end (a gNB) as one switch numbers it."""
+
+    BITS = 16
+
+
+class UpfSessionId(BoundedInt):
+    """A PDU session that has flows: its SEID, which no other session ever has."""
+
+    BITS = 64
+
+
+class UpfFiltersId(BoundedInt):
+    """A set of filters by which PDU sessions tell flows apart; 0 is none."""
+
+    BITS = 16
+
+
+class UpfRuleId(BoundedInt):
+    """A rule of a PDU session."""
+
+    BITS = 8
+
+
+class UpfMeterId(BoundedInt):
+    """A limit of a PDU session; 0 is none."""
+
+    BITS = 8
+
+
+class SliceId(BoundedInt):
+    """A network slice whose rate is limited; 0 is none."""
 
     BITS = 16
 

@@ -1,19 +1,31 @@
-"""Sessions that SMFs established: the same entries as of `UpfSession`, as far as their tunnels are known."""
+"""Sessions that SMFs established: the same entries as of `UpfSession`, and those of flows."""
 
 from __future__ import annotations
 
 from p4fabric.controller.compiler.entries import EntityLists
 from p4fabric.controller.compiler.output import Output
-from p4fabric.controller.compiler.served import SessionKey
+from p4fabric.controller.compiler.served import SessionKey, filters_need
 from p4fabric.controller.compiler.sources import denied_source
+from p4fabric.controller.compiler.upf_flows import filter_entries, flow_entries
 from p4fabric.controller.compiler.view import FabricView
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf import tunnel_peer_need
 from p4fabric.controller.intents.kinds.upf_node import Upf
+from p4fabric.controller.intents.kinds.upf_slices import slice_need
+from p4fabric.controller.n4.plane import FlowLookup
 from p4fabric.controller.names import IntentKey
 from p4fabric.controller.reasons import Code, Reason
 from p4fabric.pipelines.fabric import bindings as b
-from p4fabric.pipelines.values import Qfi, Teid
+from p4fabric.pipelines.values import (
+    IPv4Address,
+    Qfi,
+    SliceId,
+    Teid,
+    TunnelPeerId,
+    UpfFiltersId,
+    UpfRuleId,
+    UpfSessionId,
+)
 
 __all__ = ["upf_session"]
 
@@ -31,21 +43,53 @@ def upf_session(view: FabricView, key: SessionKey) -> Output:
     access = view.leaves(IntentKey(Network.__name__, tenant, served.access_network))
     leaves = view.routing_leaves(tenant)
     entries = EntityLists()
+
+    def peer(gnb: IPv4Address) -> TunnelPeerId:
+        number = view.numbers.tunnel_peer_of(tunnel_peer_need(tenant, served.access_network, n3, gnb))
+        entries.add(leaves, b.UpfTunnelPeers(number, b.TunnelTo(vrf, n3, gnb)))
+        return number
+
+    def filters(flows: FlowLookup) -> UpfFiltersId:
+        if flows.filters is None:
+            return UpfFiltersId(0)
+        number = view.numbers.filter_set(filters_need(flows.filters))
+        entries.add(access if flows.filters.is_uplink else leaves, *filter_entries(flows.filters, number))
+        return number
+
+    # What leads to rules and filters comes behind them.
+    session, slices = UpfSessionId(key.seid), _slices(view, upf, plane.slice)
+    if plane.rules or plane.retired:
+        entries.add(access, *flow_entries(plane, session, peer, is_uplink=True))
+        entries.add(leaves, *flow_entries(plane, session, peer, is_uplink=False))
     for up in plane.uplinks:
-        entries.add(access, b.UpfUplinkSessions(n3, up.gnb, Teid(up.teid), up.ue, b.Decapsulate(vrf)))
+        action: b.Decapsulate | b.UplinkSession = b.Decapsulate(vrf)
+        if up.flows is not None:
+            action = b.UplinkSession(vrf, session, filters(up.flows), UpfRuleId(up.flows.rule), slices[True])
+        entries.add(access, b.UpfUplinkSessions(n3, up.gnb, Teid(up.teid), up.ue, action))
     for ue in sorted(plane.ues):
         for vlan, switches in view.networks_around(tenant, ue):
             entries.add(switches, denied_source(vlan, ue))
     for down in plane.downlinks:
-        peer = view.numbers.tunnel_peer_of(tunnel_peer_need(tenant, served.access_network, n3, down.gnb))
-        entries.add(
-            leaves,
-            b.UpfTunnelPeers(peer, b.TunnelTo(vrf, n3, down.gnb)),
-            b.UpfDownlinkSessions(vrf, down.ue, b.Encapsulate(peer, Teid(down.teid), Qfi(down.qfi))),
-        )
+        to = b.Encapsulate(peer(down.gnb), Teid(down.teid), Qfi(down.qfi))
+        entries.add(leaves, b.UpfDownlinkSessions(vrf, down.ue, to))
+    for flow in plane.flow_downlinks:
+        found = b.DownlinkSession(session, filters(flow.flows), UpfRuleId(flow.flows.rule), slices[False])
+        entries.add(leaves, b.UpfDownlinkSessions(vrf, flow.ue, found))
     unseen = tuple(
         Reason(Code.GNB_UNSEEN, f"gNB {gnb} not seen yet", address=str(gnb))
         for _, gnb in sorted(plane.tunnels)
         if not view.is_reachable((tenant, gnb))
     )
     return Output(entries.frozen(), unseen)
+
+
+def _slices(view: FabricView, upf: Upf, name: str) -> dict[bool, SliceId]:
+    """The number of a slice for each direction that it limits; it may be gone since."""
+    found = next((one for one in upf.spec.slices if one.name == name), None)
+    if found is None:
+        return {True: SliceId(0), False: SliceId(0)}
+    number = view.numbers.slice(slice_need(upf.key, name))
+    return {
+        True: SliceId(0) if found.maximum_uplink_kbps is None else number,
+        False: SliceId(0) if found.maximum_downlink_kbps is None else number,
+    }

@@ -1,6 +1,6 @@
 """What the fabric does with a packet where it enters: tunnels, services, the firewall.
 
-`upf.p4`, `flow_key.p4`, `load_balancer.p4` and `firewall.p4`, in the order of `fabric.p4`.
+`upf.p4`, `upf_flow.p4`, `flow_key.p4`, `load_balancer.p4` and `firewall.p4`, in the order of `fabric.p4`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import replace
 from p4fabric.controller.explain.frame import Frame, Tunnel
 from p4fabric.controller.explain.hashing import flow_hash, server_hash
 from p4fabric.controller.explain.packet import ICMPV6, TCP, UDP
+from p4fabric.controller.explain.upf_flows import downlink_rule, uplink_rule
 from p4fabric.controller.telemetry.drops import DropReason
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import IPv4Address
@@ -43,6 +44,8 @@ def unwrap(frame: Frame) -> None:
     frame.say(f"a session has {tunnel}: the tunnel is taken off")
     frame.packet = replace(inner, src_mac=packet.src_mac, dst_mac=packet.dst_mac, tag=packet.tag)
     frame.vrf, frame.routed = int(session.action.vrf), True
+    if isinstance(session.action, b.UplinkSession):
+        uplink_rule(frame, session.action)
     if inner.protocol == UDP and inner.dst_port == _DHCP_CLIENT_PORT:
         raise frame.refuse(DropReason.DHCP_SERVER, "a UE gives nobody addresses")
 
@@ -146,7 +149,14 @@ def wrap(frame: Frame) -> None:
     if session is None:
         frame.say(f"{packet.dst} is no UE")
         return
-    to = session.action
+    to: b.Encapsulate | b.DownlinkEnter | None
+    if isinstance(session.action, b.DownlinkSession):
+        frame.say(f"{packet.dst} is a UE, whose session has rules")
+        to = downlink_rule(frame, session.action)
+        if to is None:
+            return
+    else:
+        to = session.action
     frame.say(f"{packet.dst} is a UE, behind a tunnel with TEID {to.teid}")
     peer = frame.look(b.UpfTunnelPeers, to.tunnel_peer)
     if peer is None:

@@ -7,7 +7,7 @@ have the packet's exact fields. This module knows match kinds; it knows no table
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from p4fabric.pipelines.entities import Entity, EntityKey, TableEntry
 
@@ -78,17 +78,19 @@ def _first(held: Holdings, table: type[TableEntry], values: tuple[int, ...]) -> 
     """The entry of the highest priority that matches. Of equal ones that match, any may come first."""
     fields = table.MATCH_FIELDS
     exact = [value for field, value in zip(fields, values, strict=True) if field.kind == "exact"]
-    masked = [
-        (index, value)
+    others = [
+        (index, value, field.kind == "range")
         for index, (field, value) in enumerate(zip(fields, values, strict=True), 1)
         if field.kind != "exact"
     ]
     best: EntityKey | None = None
     highest = -1
     for key in held.prioritised(table.TABLE_ID, *exact):
-        for index, value in masked:
-            part = key[index]
-            if part is not None and value & part[1] != part[0]:  # type: ignore[index]
+        for index, value, is_range in others:
+            part: Any = key[index]
+            if part is None:
+                continue
+            if not part[0] <= value <= part[1] if is_range else value & part[1] != part[0]:
                 break
         else:
             priority: int = key[-1]  # type: ignore[assignment]

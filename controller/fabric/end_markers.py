@@ -1,7 +1,8 @@
 """End Markers: that no more downlink packets follow on a tunnel (3GPP TS 29.281, clause 7.3.2).
 
-They leave at the gNB's own port, as packet-outs, once no switch sends packets of the session there. This
-module knows no session.
+They leave at the gNB's own port, as packet-outs, once no switch sends packets of the session there. Those
+of each switch wait in a queue of their own: whoever says one is not held up, and a switch that takes none
+keeps no other gNB from hearing of it. This module knows no session.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ipaddress import IPv4Address
 from p4fabric.controller.hosts.checksum import internet_checksum
 from p4fabric.controller.hosts.directory import HostDirectory
 from p4fabric.controller.intents.kinds.network import ROUTER_MAC, Network
-from p4fabric.controller.names import PortRef
+from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.p4runtime import P4RuntimeError
 from p4fabric.pipelines.values import MacAddress, VlanId
 
@@ -27,34 +28,65 @@ _GTPU_PORT = 2152
 _SHORTEST_FRAME = 60
 _SENDING = 1.0
 """Seconds that one may wait for its switch's stream."""
+_MOST_WAITING = 1024
+"""Of one switch; beyond that, gNBs hear of none: they give up waiting for it by themselves."""
 
 
 class EndMarkers:
-    """Sends them."""
+    """`run` it in a TaskGroup. Event loop only."""
 
     def __init__(self, hosts: HostDirectory, send: Callable[[PortRef, bytes], Awaitable[None]]) -> None:
-        """Make it.
+        """Make it; nothing is sent before it runs.
 
         Args:
             hosts: knows where gNBs are.
             send: puts a frame out of a port.
         """
         self._hosts, self._send = hosts, send
+        self._waiting: dict[SwitchName, asyncio.Queue[tuple[PortRef, bytes]]] = {}
+        self._tasks: asyncio.TaskGroup | None = None
 
-    async def send(self, access: Network, n3: IPv4Address, gnb: IPv4Address, teid: int) -> None:
-        """Say that a tunnel to a gNB is left; nothing comes of it where the gNB is not known."""
+    def say(self, access: Network, n3: IPv4Address, gnb: IPv4Address, teid: int) -> None:
+        """Say that a tunnel to a gNB is left, if the gNB is known; not blocking."""
         tenant = access.tenant
         via = next((route.via for route in access.spec.routes if gnb in route.prefix), gnb)
         host = self._hosts.owner(tenant, gnb) or self._hosts.owner(tenant, via)
         if host is None:
             _log.info("gNB %s was not seen: it hears of no End Marker", gnb)
             return
-        tag = self._hosts.attachments.tag_at(host.network, host.attachment)
+        at = host.attachment
+        tag = self._hosts.attachments.tag_at(host.network, at)
+        waiting = self._waiting.get(at.switch)
+        if waiting is None:
+            waiting = self._waiting[at.switch] = asyncio.Queue(_MOST_WAITING)
+            self._begin(waiting)
         try:
-            async with asyncio.timeout(_SENDING):
-                await self._send(host.attachment, end_marker(host.mac, tag, n3, gnb, teid))
-        except (P4RuntimeError, TimeoutError) as error:
-            _log.info("gNB %s hears of no End Marker: %s", gnb, error)
+            waiting.put_nowait((at, end_marker(host.mac, tag, n3, gnb, teid)))
+        except asyncio.QueueFull:
+            _log.warning("gNB %s hears of no End Marker: %s takes none", gnb, at.switch)
+
+    async def run(self) -> None:
+        """Send what is said, for ever. Ends by cancellation only."""
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                for waiting in self._waiting.values():
+                    self._begin(waiting)
+                await asyncio.get_running_loop().create_future()
+        finally:
+            self._tasks = None
+
+    def _begin(self, waiting: asyncio.Queue[tuple[PortRef, bytes]]) -> None:
+        if self._tasks is not None:
+            self._tasks.create_task(self._send_all(waiting), name="End Markers")
+
+    async def _send_all(self, waiting: asyncio.Queue[tuple[PortRef, bytes]]) -> None:
+        while True:
+            port, frame = await waiting.get()
+            try:
+                async with asyncio.timeout(_SENDING):
+                    await self._send(port, frame)
+            except (P4RuntimeError, TimeoutError) as error:
+                _log.info("an End Marker does not leave %s: %s", port, error or "its switch takes none")
 
 
 def end_marker(mac: MacAddress, tag: VlanId | None, n3: IPv4Address, gnb: IPv4Address, teid: int) -> bytes:

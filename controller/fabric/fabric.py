@@ -33,6 +33,7 @@ from p4fabric.controller.fabric.incident_service import IncidentService, kept_in
 from p4fabric.controller.fabric.intents import Intents
 from p4fabric.controller.fabric.ipfix_export import IpfixExport
 from p4fabric.controller.fabric.kept import documents_of, rows_of
+from p4fabric.controller.fabric.n4_counters import SessionCounters
 from p4fabric.controller.fabric.n4_service import N4Service
 from p4fabric.controller.fabric.observation import Observation
 from p4fabric.controller.fabric.observed import ObservedChanges
@@ -298,6 +299,7 @@ class Fabric:
                 self._physical.attachments.network,
                 EndMarkers(self._physical.hosts.directory, self._send),
                 self.bus.publish,
+                SessionCounters(self._core, self._thread, self._changes, self._switches),
             )
         )
         """What SMFs ask for; None: the configuration has no place to listen at."""
@@ -610,7 +612,7 @@ class Fabric:
     async def _adopt(self, plan: Plan, revision: int | None) -> None:
         """Act upon a change that was committed."""
         await self.intents.take(plan, revision)
-        for row in plan.rows:
+        async for row in in_turns(plan.rows):
             if row.table == self._core.view.upf_sessions.name:
                 self._physical.hosts.session_changed(row.key, row.value)
         await self._count(plan.counters)

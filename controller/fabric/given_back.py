@@ -1,32 +1,27 @@
 """TEIDs and UE addresses of sessions that have ended: others may have them once no switch has them.
 
-This module knows nothing of rows or requests.
+This module knows nothing of rows, requests or nodes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 from p4fabric.controller.compiler import FabricDelta
 from p4fabric.controller.fabric.acknowledged import Acknowledgements
-from p4fabric.controller.n4.node import Node, Prepared
 from p4fabric.controller.names import SwitchName
+from p4fabric.controller.turns import turn
 
 __all__ = ["GivenBack"]
 
 
 class _Ended(NamedTuple):
-    """Sessions that have ended, and what switches hear of that."""
+    """What switches are to let go of, and what follows."""
 
-    node: Node
-    made: Sequence[Prepared]
     delta: FabricDelta
-
-    def release(self) -> None:
-        for one in self.made:
-            self.node.done(one)
+    release: Callable[[], None]
 
 
 class GivenBack:
@@ -39,9 +34,9 @@ class GivenBack:
         """By who is waited for. Each session waits once at most, so sessions bound it."""
         self._tasks: asyncio.TaskGroup | None = None
 
-    def ended(self, node: Node, made: Sequence[Prepared], delta: FabricDelta) -> None:
+    def after(self, delta: FabricDelta, release: Callable[[], None]) -> None:
         """Give back what sessions had once the switches of the delta have acknowledged it."""
-        one, switches = _Ended(node, made, delta), frozenset(delta.switches)
+        one, switches = _Ended(delta, release), frozenset(delta.switches)
         if not switches:
             one.release()
             return
@@ -70,3 +65,5 @@ class GivenBack:
             one = await waiting.get()
             await self._acknowledgements.wait(one.delta)
             one.release()
+            del one  # What it holds goes now, and not with the next one's.
+            await turn()

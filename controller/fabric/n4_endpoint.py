@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from ipaddress import AddressValueError, IPv4Address
 from typing import NamedTuple, cast
 
+from p4fabric.controller.fabric.n4_requests import RequestsToSmfs
 from p4fabric.controller.limit import RateLimit
 from p4fabric.controller.n4.answers import cp_seid, refusal
 from p4fabric.controller.n4.node import Node
@@ -32,16 +35,20 @@ from p4fabric.controller.n4.pfcp import messages as m
 from p4fabric.controller.n4.transactions import Answers, Peer, Verdict
 from p4fabric.controller.turns import in_turns
 
-__all__ = ["MOST_TOGETHER", "MOST_WAITING", "Answer", "Asked", "N4Endpoint"]
+__all__ = ["MOST_TOGETHER", "MOST_WAITING", "SMF_PORT", "Answer", "Asked", "N4Endpoint"]
 
 _log = logging.getLogger(__name__)
 
-MOST_WAITING = 256
+MOST_WAITING = 1024
 """Requests of one SMF."""
-MOST_TOGETHER = 64
+MOST_TOGETHER = 128
 """Of them that are carried out in one change."""
+SMF_PORT = 8805
+"""Where SMFs listen for requests (TS 29.244, clause 4.3.2)."""
 _GIVEN_UP = 10.0
 """Seconds after which an SMF asks no more for what it has not been answered (T1, N1)."""
+_BUFFER, _SO_RCVBUFFORCE = 4 << 20, 33
+"""Octets that may wait to be read: what many SMFs send at once while the event loop is busy for a moment."""
 _STRANGERS_A_SECOND = 100
 """Answers to who is no SMF of ours, in all."""
 
@@ -84,6 +91,10 @@ class N4Endpoint(asyncio.DatagramProtocol):
         node: Callable[[IPv4Address], Node | None],
         carry_out: CarryOut,
         answered: Answered,
+        began: Callable[[IPv4Address, int], None],
+        smf_port: int = SMF_PORT,
+        *,
+        given_up: float = _GIVEN_UP,
     ) -> None:
         """Make it; nothing is received before `open`.
 
@@ -93,10 +104,16 @@ class N4Endpoint(asyncio.DatagramProtocol):
             node: finds what an SMF controls; None: it is no SMF of ours.
             carry_out: does what requests of one SMF ask for; what is said to each.
             answered: counts.
+            began: told of the recovery time stamps in SMFs' heartbeats.
+            smf_port: where SMFs listen.
+            given_up: seconds after which nobody waits for an answer any more.
         """
         self._address, self._started = address, started
         self._node, self._carry_out, self._answered = node, carry_out, answered
+        self._began, self._given_up = began, given_up
         self._answers = Answers()
+        self.requests = RequestsToSmfs(self._send, smf_port)
+        """Of ours, to SMFs."""
         self._transport: asyncio.DatagramTransport | None = None
         self._queues: dict[IPv4Address, asyncio.Queue[_Request]] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -123,7 +140,7 @@ class N4Endpoint(asyncio.DatagramProtocol):
         """Carry requests out, for ever. Ends by cancellation only."""
         try:
             async with asyncio.TaskGroup() as self._tasks:
-                await asyncio.get_running_loop().create_future()
+                await self.requests.run()
         finally:
             self._tasks = None
             if self._transport is not None:
@@ -134,6 +151,10 @@ class N4Endpoint(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is there."""
         self._transport = cast(asyncio.DatagramTransport, transport)
+        receives: socket.socket = transport.get_extra_info("socket")
+        receives.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        with suppress(OSError):  # Beyond the system's limit only who administers it may go.
+            receives.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
 
     def error_received(self, exc: Exception) -> None:
         """Somebody did not take an answer; it is kept for when the request comes again."""
@@ -153,6 +174,8 @@ class N4Endpoint(asyncio.DatagramProtocol):
             return
         if header.kind in m.REQUESTS:
             self._requested(_Request(Peer(*addr), smf, header, data, self._now()))
+        else:
+            self.requests.heard(Peer(*addr), header, data)
 
     def _requested(self, request: _Request) -> None:
         node, header = self._node(request.smf), request.header
@@ -164,6 +187,8 @@ class N4Endpoint(asyncio.DatagramProtocol):
             self._send(
                 request.peer, encode(m.HeartbeatResponse(recovery_time_stamp=started), header.sequence)
             )
+            if node is not None:
+                self._heard_heartbeat(request)
             return
         if node is None:
             self._send(request.peer, self._refused_stranger(request))
@@ -183,6 +208,12 @@ class N4Endpoint(asyncio.DatagramProtocol):
             queue.put_nowait(request)
         except asyncio.QueueFull:
             self._answers.answered(request.peer, header.sequence, request.datagram, None, self._now())
+
+    def _heard_heartbeat(self, request: _Request) -> None:
+        with suppress(MessageRefused):  # It is answered whatever it says: that it came is what counts.
+            message = decode_body(request.header, request.datagram)
+            if isinstance(message, m.HeartbeatRequest):
+                self._began(request.smf, message.recovery_time_stamp)
 
     async def _serve(self, queue: asyncio.Queue[_Request]) -> None:
         """Requests of one SMF, in their order; those that wait are carried out together."""
@@ -206,7 +237,7 @@ class N4Endpoint(asyncio.DatagramProtocol):
         said: dict[int, Answer | MessageRefused] = {}
         asked: dict[int, Asked] = {}
         async for number, request in in_turns(enumerate(requests)):
-            if self._now() - request.at >= _GIVEN_UP:
+            if self._now() - request.at >= self._given_up:
                 continue
             try:
                 asked[number] = Asked(request.header, decode_body(request.header, request.datagram))

@@ -1,8 +1,8 @@
-"""What follows from what was prepared for SMFs' requests: rows, events, and how it is taken back. No I/O."""
+"""What follows from what was prepared for SMFs' requests: rows and events, and the reverse of it. No I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address
 
@@ -14,7 +14,7 @@ from p4fabric.controller.names import IntentKey
 from p4fabric.controller.state import Change
 from p4fabric.controller.telemetry.events import SmfAssociated, SmfReleased
 
-__all__ = ["ends_of", "events_of", "reversed_of", "rows_of", "take_back"]
+__all__ = ["ends_of", "events_of", "reversed_of", "rows_of"]
 
 
 def rows_of(core: Core, upf: Upf, made: Iterable[Prepared]) -> list[Change]:
@@ -41,17 +41,11 @@ def reversed_of(prepared: Prepared) -> Prepared:
     )
 
 
-def take_back(node: Node, made: Sequence[Prepared]) -> None:
-    """Nothing of what was prepared is so."""
-    for one in reversed(made):
-        node.take_back(one)
-
-
 def events_of(upf: IntentKey, made: Iterable[Prepared]) -> Iterator[SmfAssociated | SmfReleased]:
     """SMFs that came or went, and how many of their sessions ended by that."""
     for one in made:
         for smf, (now, before) in one.associations.items():
-            ended = sum(kept is None for kept, _ in one.sessions.values())
+            ended = one.ended_before + sum(kept is None for kept, _ in one.sessions.values())
             if now is not None:
                 yield SmfAssociated(upf, smf, str(now.node_id), ended)
             elif before is not None:

@@ -1,7 +1,6 @@
 """N4: SMFs' requests become rows of the state, and are answered once switches have acknowledged them.
 
-    datagram ──► N4Endpoint ──► Node.prepare ──► StateChanges ──► Acknowledgements ──► answer
-                                    └── take back, if any of that fails ◄──┘
+    datagram ──► N4Endpoint ──► SmfRequests ──► answer
 
 A node is there while its `Upf` is. This module knows nothing of entries.
 """
@@ -12,63 +11,44 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
 
+from p4fabric.controller.compiler.served import SessionKey
 from p4fabric.controller.config import N4Config
-from p4fabric.controller.core import Core, IntentConflict, Plan
+from p4fabric.controller.core import Core, Plan
 from p4fabric.controller.fabric.acknowledged import Acknowledgements
 from p4fabric.controller.fabric.changes import StateChanges
 from p4fabric.controller.fabric.end_markers import EndMarkers
-from p4fabric.controller.fabric.given_back import GivenBack
+from p4fabric.controller.fabric.n4_changes import PATIENCE, SmfRequests
+from p4fabric.controller.fabric.n4_counters import SessionCounters
 from p4fabric.controller.fabric.n4_counts import RequestCounts
 from p4fabric.controller.fabric.n4_endpoint import Answer, Asked, N4Endpoint
-from p4fabric.controller.fabric.n4_rows import ends_of, events_of, reversed_of, rows_of, take_back
-from p4fabric.controller.fabric.n4_rules import access_of, is_same_node, rules_of
+from p4fabric.controller.fabric.n4_peers import SmfPeers
+from p4fabric.controller.fabric.n4_reports import Reported, SessionReports
+from p4fabric.controller.fabric.n4_rows import ends_of
+from p4fabric.controller.fabric.n4_rules import fits, is_same_node
+from p4fabric.controller.fabric.n4_served import ServedUpf
+from p4fabric.controller.fabric.n4_usage import SessionUsage
+from p4fabric.controller.fabric.n4_usage_watch import UsageWatch
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf_node import Upf
-from p4fabric.controller.n4.node import Node, Prepared
+from p4fabric.controller.n4.node import Node
 from p4fabric.controller.n4.pfcp import Cause, MessageRefused
-from p4fabric.controller.n4.pfcp.values import OuterHeaderCreation
 from p4fabric.controller.n4.stamps import stamp_of
 from p4fabric.controller.n4.stock import NodeStock
-from p4fabric.controller.n4.user_plane import NodeRules
 from p4fabric.controller.names import IntentKey
 from p4fabric.controller.p4runtime.backoff import Backoff
-from p4fabric.controller.state import Change
-from p4fabric.controller.store import StoreError
 from p4fabric.controller.telemetry.events import Event
 from p4fabric.controller.telemetry.n4_metrics import NodeFigures
-from p4fabric.controller.turns import in_turns
 
 __all__ = ["N4Service"]
 
 _log = logging.getLogger(__name__)
 
-PATIENCE = 5.0
-"""Seconds that switches have to acknowledge a message; an SMF waits for 10 (T1, N1)."""
 _FIRST_RETRY, _LONGEST_RETRY = 1.0, 30.0
-
-
-@dataclass(slots=True, eq=False)
-class _Served:
-    """A Upf and its node."""
-
-    upf: Upf
-    node: Node
-    is_ending: bool = False
-    """Its sessions are about to end, since it is gone or another one."""
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Its SMFs take turns: what one lets go of and then has again must not be another's meanwhile."""
-
-
-class _NotFollowed(MessageRefused):
-    """Switches are too slow; they are no quicker with a part of it."""
-
-
-def _stranger(smf: IPv4Address) -> MessageRefused:
-    return MessageRefused(Cause.NO_ESTABLISHED_ASSOCIATION, f"{smf} is an SMF of this Upf no more")
+_LOOK = 10.0
+"""Seconds between two looks at which SMFs have no association, or are to get a heartbeat."""
 
 
 class N4Service:
@@ -83,6 +63,7 @@ class N4Service:
         network: Callable[[IntentKey], Network | None],
         end_markers: EndMarkers,
         publish: Callable[[Event], None],
+        counters: SessionCounters,
         *,
         patience: float = PATIENCE,
     ) -> None:
@@ -96,21 +77,32 @@ class N4Service:
             network: finds one as it is now.
             end_markers: says on tunnels that they are left.
             publish: tells of SMFs that come and go.
+            counters: of sessions.
             patience: seconds that switches have to acknowledge a message.
         """
         self._config, self._core, self._changes = config, core, changes
-        self._acknowledgements, self._network = acknowledgements, network
-        self._end_markers, self._publish = end_markers, publish
-        self._patience = patience
-        self._requests = RequestCounts()
+        self._usage = SessionUsage(counters)
+        self._requests = SmfRequests(
+            core,
+            changes,
+            acknowledgements,
+            network,
+            end_markers,
+            publish,
+            self._is_served,
+            self._usage,
+            patience,
+        )
+        self._counts = RequestCounts()
         self._address = IPv4Address(config.listen.host)
-        self._served: dict[IntentKey, _Served] = {}
-        self._by_smf: dict[IPv4Address, _Served] = {}
+        self._served: dict[IntentKey, ServedUpf] = {}
+        self._by_smf: dict[IPv4Address, ServedUpf] = {}
         self._wanted: dict[IntentKey, Upf | None] = {}
         """Upfs that are others than those that are served; None: gone."""
         self._news = asyncio.Event()
         self._endpoint: N4Endpoint | None = None
-        self._given_back = GivenBack(acknowledgements)
+        self._reports: SessionReports | None = None
+        self._peers: SmfPeers | None = None
         self._opened, self._settled = asyncio.Event(), asyncio.Event()
 
     def begin(self) -> None:
@@ -126,12 +118,18 @@ class N4Service:
         for one, association in view.smfs.rows():
             if one.upf in self._served:
                 self._served[one.upf].node.restore({one.address: association}, {})
-        for session, served in view.upf_sessions.rows():
-            if session.upf in self._served:
-                self._served[session.upf].node.restore({}, {session.seid: served.kept})
+        strays = set[IntentKey]()
+        for session, kept in view.upf_sessions.rows():
+            one_served = self._served.get(session.upf)
+            if one_served is not None:
+                one_served.node.restore({}, {session.seid: kept.kept})
+                if not fits(one_served.upf, one_served.node.rules, kept):
+                    strays.add(session.upf)
+        # It ended after the Upf had become another one, and before what had stood at the old one was ended.
         for key, one_served in self._served.items():
-            if one_served.node.associations.keys() - set(one_served.upf.spec.smfs):
-                self._want(key, one_served.upf)  # it ended before their sessions had
+            one_served.is_ending = key in strays
+            if key in strays or one_served.node.associations.keys() - set(one_served.upf.spec.smfs):
+                self._want(key, one_served.upf)
 
     def adopt(self, plan: Plan) -> None:
         """Intents are others now."""
@@ -146,6 +144,22 @@ class N4Service:
         assert self._endpoint is not None
         return self._endpoint.port
 
+    async def reports(self) -> SessionReports:
+        """What tells SMFs of their sessions, once it can."""
+        await self._opened.wait()
+        assert self._reports is not None
+        return self._reports
+
+    def _reported(self, session: SessionKey) -> Reported | None:
+        served = self._served.get(session.upf)
+        kept = None if served is None else served.node.sessions.get(session.seid)
+        if served is None or kept is None:
+            return None
+        # An SMF may want reports elsewhere than where its requests come from, but at no stranger's.
+        told = kept.session.cp.ipv4
+        smf = told if told is not None and told in served.upf.spec.smfs else kept.smf
+        return Reported(smf, kept.session.cp.seid)
+
     def nodes(self) -> Iterator[tuple[Upf, Node]]:
         """Those that are served now."""
         return ((one.upf, one.node) for one in self._served.values())
@@ -157,7 +171,7 @@ class N4Service:
 
     def answers(self) -> Mapping[tuple[str, str], int]:
         """Requests that were answered, by type and cause."""
-        return self._requests.by_name
+        return self._counts.by_name
 
     async def settled(self) -> None:
         """Return when nodes are what their intents say."""
@@ -165,13 +179,21 @@ class N4Service:
 
     async def run(self) -> None:
         """Serve SMFs, for ever. Ends by cancellation only."""
-        started, answered = stamp_of(time.time()), self._requests.answered
-        endpoint = N4Endpoint(self._address, started, self._node, self._carry_out, answered)
+        started, answered, port = stamp_of(time.time()), self._counts.answered, self._config.smf_port
+        endpoint = N4Endpoint(
+            self._address, started, self._node, self._carry_out, answered, self._began, port
+        )
+        self._peers = SmfPeers(
+            self._served.values, endpoint.requests, self._requests, self._config.heartbeat, _LOOK
+        )
         await self._open(endpoint)
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._peers.run(), name="N4 peers")
             tasks.create_task(endpoint.run(), name="N4 endpoint")
             tasks.create_task(self._tend(), name="N4 nodes")
-            tasks.create_task(self._given_back.run(), name="N4 sessions that have ended")
+            tasks.create_task(self._requests.run(), name="N4 requests")
+            watch = UsageWatch(self._usage, self._requests, await self.reports(), self._served.values)
+            tasks.create_task(watch.run(), name="N4 usage")
 
     async def _open(self, endpoint: N4Endpoint) -> None:
         backoff = Backoff(_FIRST_RETRY, _LONGEST_RETRY)
@@ -183,6 +205,7 @@ class N4Service:
                 await asyncio.sleep(backoff.next())
                 continue
             self._endpoint = endpoint
+            self._reports = SessionReports(self._reported, endpoint.requests)
             self._opened.set()
             return
 
@@ -219,7 +242,9 @@ class N4Service:
         served = self._served.get(key)
         if served is not None and intent is not None and not served.is_ending:
             for smf in served.node.associations.keys() - set(intent.spec.smfs):
-                await self._end(served, smf)
+                await self._requests.end(served, smf)
+                if self._peers is not None:
+                    self._peers.leaves(served, smf)
             return
         # An SMF sees by another time stamp that nothing is left of its sessions.
         now = stamp_of(time.time())
@@ -227,16 +252,19 @@ class N4Service:
         await self._changes.make(lambda: self._core.plan_no_sessions(key, started))
         self._served.pop(key, None)
         if served is not None:
-            self._tell(ends_of(key, served.node))
+            self._requests.tell(ends_of(key, served.node))
+            if intent is None and self._peers is not None:
+                for smf in served.node.associations:
+                    self._peers.leaves(served, smf)
         if intent is not None:
             self._serve(intent, started)
         self._list_smfs()
 
     def _serve(self, upf: Upf, started: int) -> None:
-        rules = self._rules(upf)
+        rules = self._requests.rules(upf)
         stock = NodeStock(rules.n3, rules.data_networks, first_teid=secrets.randbelow(1 << 24) + 1)
         node = Node(self._address, started, rules, stock, lambda: secrets.randbits(64), time.time)
-        self._served[upf.key] = _Served(upf, node)
+        self._served[upf.key] = ServedUpf(upf, node)
         self._list_smfs()
 
     def _list_smfs(self) -> None:
@@ -246,147 +274,18 @@ class N4Service:
         served = self._by_smf.get(smf)
         return None if served is None or served.is_ending else served.node
 
-    async def _end(self, served: _Served, smf: IPv4Address) -> None:
-        """An SMF may control the node no more."""
-        async with served.turn:
-            await self._change(served, [served.node.removed(smf)])
+    def _is_served(self, served: ServedUpf) -> bool:
+        return self._served.get(served.upf.key) is served
 
-    def _rules(self, upf: Upf) -> NodeRules:
-        """What sessions may be like, as networks are now."""
-        return rules_of(upf, self._network(access_of(upf)))
-
-    # Requests.
+    def _began(self, smf: IPv4Address, stamp: int) -> None:
+        if self._peers is not None:
+            self._peers.began(smf, stamp)
 
     async def _carry_out(
         self, node: Node, smf: IPv4Address, requests: Sequence[Asked]
-    ) -> list[Answer | MessageRefused]:
-        """Do what requests of an SMF ask for, in their order, each in whole or not at all.
-
-        All of them are one change for switches, which costs about as much as one of them does. If that
-        fails, each is tried by itself, unless switches are too slow.
-        """
+    ) -> Sequence[Answer | MessageRefused]:
         served = self._by_smf.get(smf)
-        if served is None:
-            return [_stranger(smf)] * len(requests)
-        async with served.turn:
-            if self._by_smf.get(smf) is not served or served.node is not node or served.is_ending:
-                return [_stranger(smf)] * len(requests)
-            node.rules = self._rules(served.upf)
-            try:
-                return await self._together(served, smf, requests)
-            except MessageRefused as error:
-                if len(requests) == 1 or isinstance(error, _NotFollowed):
-                    return [error] * len(requests)
-            said: list[Answer | MessageRefused] = []
-            for one in requests:
-                try:
-                    said += await self._together(served, smf, [one])
-                except MessageRefused as error:
-                    said.append(error)
-            return said
-
-    async def _together(
-        self, served: _Served, smf: IPv4Address, requests: Sequence[Asked]
-    ) -> list[Answer | MessageRefused]:
-        """Do what requests ask for, all that are not refused by themselves.
-
-        Raises:
-            MessageRefused: it cannot be done; nothing has changed.
-        """
-        said: list[Answer | MessageRefused] = []
-        made: list[Prepared] = []
-        try:
-            async for one in in_turns(requests):
-                try:
-                    prepared = served.node.prepare(smf, one.header, one.message)
-                except MessageRefused as error:
-                    said.append(error)
-                    continue
-                made.append(prepared)
-                assert prepared.response is not None
-                said.append(Answer(prepared.response, prepared.seid))
-        except BaseException:
-            take_back(served.node, made)
-            raise
-        await self._change(served, made)
-        return said
-
-    async def _change(self, served: _Served, made: Sequence[Prepared]) -> None:
-        """Have switches follow what was prepared, or take it back.
-
-        Raises:
-            MessageRefused: it was taken back.
-        """
-        rows = rows_of(self._core, served.upf, made)
-        if not rows:
-            return
-        try:
-            delta = (await self._make(served, rows)).delta
-        except BaseException:
-            take_back(served.node, made)
-            raise
-        away = self._acknowledgements.away(delta)
-        if all(one.only_ends for one in made):
-            # Sessions end whatever switches say; what they had is given to others when no switch has it.
-            try:
-                async with asyncio.timeout(self._patience):
-                    await self._acknowledgements.wait(delta, but=away)
-            except TimeoutError:
-                _log.warning("%s: switches are slow to end sessions", served.upf.key)
-            self._given_back.ended(served.node, made, delta)
-            self._tell(events_of(served.upf.key, made))
-            return
-        try:
-            if away:
-                raise MessageRefused(Cause.SYSTEM_FAILURE, f"not connected: {', '.join(away)}")
-            async with asyncio.timeout(self._patience):
-                await self._acknowledgements.wait(delta)
-        except (MessageRefused, TimeoutError) as error:
-            take_back(served.node, made)
-            await self._undo(served, made)
-            if isinstance(error, MessageRefused):
-                raise
-            raise _NotFollowed(Cause.SYSTEM_FAILURE, "switches have not acknowledged it") from error
-        for one in made:
-            served.node.done(one)
-            for tunnel in one.left:
-                await self._say_end(served.upf, tunnel)
-        self._tell(events_of(served.upf.key, made))
-
-    def _tell(self, events: Iterable[Event]) -> None:
-        for event in events:
-            self._publish(event)
-
-    async def _say_end(self, upf: Upf, tunnel: OuterHeaderCreation) -> None:
-        access = self._network(access_of(upf))
-        if access is not None and tunnel.ipv4 is not None and tunnel.teid is not None:
-            await self._end_markers.send(access, upf.spec.n3_address, tunnel.ipv4, tunnel.teid)
-
-    async def _undo(self, served: _Served, made: Sequence[Prepared]) -> None:
-        """Take rows back: no session stands of which its SMF was told that there is none."""
-        rows = rows_of(self._core, served.upf, [reversed_of(one) for one in reversed(made)])
-        while True:
-            try:
-                await self._make(served, rows, must=True)
-                return
-            except MessageRefused as error:
-                if error.cause is not Cause.SYSTEM_FAILURE:
-                    _log.error("%s: what was refused stays: %s", served.upf.key, error)
-                    return
-                _log.error("%s: cannot take back what was refused, trying again: %s", served.upf.key, error)
-                await asyncio.sleep(_FIRST_RETRY)
-
-    async def _make(self, served: _Served, rows: Sequence[Change], *, must: bool = False) -> Plan:
-        key = served.upf.key
-
-        def plan() -> Plan:
-            if self._served.get(key) is not served:
-                raise MessageRefused(Cause.NO_ESTABLISHED_ASSOCIATION, f"{key} has begun again")
-            return self._core.plan_sessions(key, rows, must=must)
-
-        try:
-            return await self._changes.make(plan)
-        except IntentConflict as error:
-            raise MessageRefused(Cause.NO_RESOURCES_AVAILABLE, str(error)) from error
-        except StoreError as error:
-            raise MessageRefused(Cause.SYSTEM_FAILURE, f"it cannot be kept: {error}") from error
+        if served is None or served.node is not node:
+            refused = MessageRefused(Cause.NO_ESTABLISHED_ASSOCIATION, f"{smf} is an SMF of no Upf")
+            return [refused] * len(requests)
+        return await self._requests.carry_out(served, smf, requests)

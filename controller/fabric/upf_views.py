@@ -172,5 +172,5 @@ class UpfViews:
         elif acknowledged < wanted:
             state = SessionState.INSTALLING
         else:
-            state = SessionState.ACTIVE if plane.uplinks or plane.downlinks else SessionState.IDLE
+            state = SessionState.ACTIVE if plane.carries else SessionState.IDLE
         return SessionView(found, state, bounded(reasons, len(reasons)), wanted, acknowledged)

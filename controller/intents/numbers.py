@@ -1,4 +1,4 @@
-"""The numbers that intents are given: VLAN ids, VRF ids, tunnel peers.
+"""The numbers that intents are given: VLAN ids, VRF ids, tunnel peers, sets of filters.
 
 A number never moves while an intent needs it. One that is given back rests until no switch can hold an
 entry with it any more; then the smallest free one is given again. This module knows nothing of switches.
@@ -18,7 +18,7 @@ from p4fabric.controller.intents.kinds.upf import TUNNEL_PEER, UpfSession
 from p4fabric.controller.names import IntentKey, TenantName
 from p4fabric.controller.reasons import Code
 from p4fabric.controller.state import Change, Database, Table
-from p4fabric.pipelines.values import TunnelPeerId, VlanId, VrfId
+from p4fabric.pipelines.values import SliceId, TunnelPeerId, UpfFiltersId, VlanId, VrfId
 
 __all__ = ["Number", "NumberKey", "Numbers"]
 
@@ -78,6 +78,14 @@ class Numbers:
     def tunnel_peer_of(self, need: Need) -> TunnelPeerId:
         """The number of a gNB that sessions of an SMF need."""
         return TunnelPeerId(self._of(need))
+
+    def filter_set(self, need: Need) -> UpfFiltersId:
+        """The number of a set of filters that sessions of an SMF need."""
+        return UpfFiltersId(self._of(need))
+
+    def slice(self, need: Need) -> SliceId:
+        """The number of a slice of a Upf."""
+        return SliceId(self._of(need))
 
     def give(self, intent: IntentDocument) -> Iterator[Change]:
         """The numbers that an intent lacks. Each change is to be made before the next is asked for.

@@ -6,14 +6,14 @@ named here are read again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from types import ModuleType
 from typing import Any, TypeVar
 
-from p4fabric.controller.n4 import flows, node, user_plane
+from p4fabric.controller.n4 import flows, plane, prepared, usage
 from p4fabric.controller.n4.pfcp import flags, rules, schema
 from p4fabric.controller.n4.pfcp import values as pfcp_values
 from p4fabric.controller.n4.sessions import values as session_values
@@ -34,33 +34,62 @@ def _classes(*modules: ModuleType) -> dict[str, type[Any]]:
 
 
 _ADDRESSES = {kind.__name__: kind for kind in (IPv4Address, IPv6Address, IPv4Network, IPv6Network)}
-_CLASSES = _classes(flows, node, user_plane, flags, rules, schema, pfcp_values, session_values)
+_CLASSES = _classes(flows, plane, prepared, usage, flags, rules, schema, pfcp_values, session_values)
 
 
 def dump(value: object) -> Any:
-    """What `load` reads: text, numbers, lists and mappings."""
+    """What `load` reads: text, numbers, lists and mappings. Of a class, what is by default is left out."""
     kind = type(value)
-    if value is None or kind in (bool, int, str):
+    if kind in _AS_IT_IS:
         return value
+    dumper = _DUMPERS.get(kind)
+    if dumper is None:
+        dumper = _DUMPERS[kind] = _dumper(kind)
+    return dumper(value)
+
+
+_AS_IT_IS = frozenset((type(None), bool, int, str))
+_DUMPERS: dict[type[Any], Callable[[Any], Any]] = {}
+"""By class, made when it is met first."""
+
+
+def _dumper(kind: type[Any]) -> Callable[[Any], Any]:
     name = kind.__name__
-    match value:
-        case bytes():
-            return {"bytes": value.hex()}
-        case IPv4Address() | IPv6Address() | IPv4Network() | IPv6Network():
-            return {name: str(value)}
-        case flows.PortRange():
-            return {name: list(value)}
-        case int():
-            return {name: int(value)}
-        case tuple():
-            return [dump(one) for one in value]
-        case frozenset():
-            return {"set": sorted((dump(one) for one in value), key=str)}
-        case Mapping():
-            return {"map": [[dump(key), dump(one)] for key, one in value.items()]}
+    if issubclass(kind, bytes):
+        return lambda value: {"bytes": value.hex()}
+    if kind in _ADDRESSES.values():
+        return lambda value: {name: str(value)}
+    if issubclass(kind, flows.PortRange):
+        return lambda value: {name: list(value)}
+    if issubclass(kind, int):
+        return lambda value: {name: int(value)}
+    if issubclass(kind, tuple):
+        return lambda value: [dump(one) for one in value]
+    if issubclass(kind, frozenset):
+        return lambda value: {"set": sorted((dump(one) for one in value), key=str)}
+    if issubclass(kind, Mapping):
+        return lambda value: {"map": [[dump(key), dump(one)] for key, one in value.items()]}
     if name not in _CLASSES:
         raise TypeError(f"{name} is not kept")
-    return {name: {one.name: dump(getattr(value, one.name)) for one in fields(value)}}  # type: ignore[arg-type]
+    has = tuple((one.name, _default(one)) for one in fields(kind))
+
+    def dumped(value: Any) -> Any:
+        told = {}
+        for field, default in has:
+            found = getattr(value, field)
+            if found is not default and (found or default is not _EMPTY):
+                told[field] = dump(found)
+        return {name: told}
+
+    return dumped
+
+
+_EMPTY = object()
+"""Stands for something empty that is made anew for each value."""
+
+
+def _default(field: Field[Any]) -> object:
+    return field.default if field.default_factory is MISSING else _EMPTY
 
 
 def load(document: Any, kind: type[T]) -> T:

@@ -10,89 +10,32 @@ is done. The caller prepares one message of a peer at a time, and takes back in 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address
+from itertools import islice
 
-from p4fabric.controller.n4.pfcp import Cause, FailedRule, Header, IeType, Message, MessageRefused, RuleKind
+from p4fabric.controller.n4.node_rules import NodeRules
+from p4fabric.controller.n4.pfcp import Cause, Header, Message, MessageRefused
 from p4fabric.controller.n4.pfcp import messages as m
 from p4fabric.controller.n4.pfcp.flags import SourceInterface, UpFeatures
 from p4fabric.controller.n4.pfcp.octets import labels
-from p4fabric.controller.n4.pfcp.values import FSeid, NodeId, OuterHeaderCreation, UpIpResource
+from p4fabric.controller.n4.pfcp.values import FSeid, NodeId, UpIpResource, UrrId
+from p4fabric.controller.n4.plane import UserPlane
+from p4fabric.controller.n4.prepared import Association, Kept, Prepared
 from p4fabric.controller.n4.sessions import Limits, Session, ended, establish, modify
 from p4fabric.controller.n4.sessions.choices import Stock
 from p4fabric.controller.n4.stock import NodeStock
-from p4fabric.controller.n4.user_plane import NodeRules, UserPlane, user_plane
+from p4fabric.controller.n4.ue_owners import check_owners
+from p4fabric.controller.n4.usage import UrrAccount, accounts, granted_by
+from p4fabric.controller.n4.user_plane import user_plane
+from p4fabric.controller.n4.without_effect import WithoutEffect
 
 __all__ = ["MOST_SESSIONS", "Association", "Kept", "Node", "Prepared"]
 
+_FEATURES = UpFeatures.FTUP | UpFeatures.EMPU | UpFeatures.UEIP | UpFeatures.MNOP | UpFeatures.VTIME
 MOST_SESSIONS = 65_536
 """Of a node: as many as fit a switch's tables."""
-_NO_STOCK = Stock()
-
-
-@dataclass(frozen=True, slots=True)
-class Association:
-    """An SMF that controls sessions of the node.
-
-    Attributes:
-        node_id: how it names itself.
-        recovery: its recovery time stamp: another one says that it has lost its sessions.
-        since: when it was set up, in seconds since 1970.
-    """
-
-    node_id: NodeId
-    recovery: int
-    since: int
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A session, the SMF that controls it, and what it comes to in tables.
-
-    Attributes:
-        smf: the address of its SMF.
-    """
-
-    smf: IPv4Address
-    session: Session
-    plane: UserPlane
-
-    @property
-    def at_smf(self) -> tuple[IPv4Address, int]:
-        """Which session it is at its SMF."""
-        return self.smf, self.session.cp.seid
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What a message comes to.
-
-    Attributes:
-        response: says so, once that is done; None: nobody asked.
-        seid: of the session at the SMF, for the header of the response.
-        sessions: as they are now, and as they were; None: there is none.
-        associations: likewise, by the SMF's address.
-        taken: of the stock.
-        released: of the stock.
-        left: tunnels on which no more packets follow, which is to be said there.
-    """
-
-    response: Message | None
-    seid: int | None = None
-    sessions: Mapping[int, tuple[Kept | None, Kept | None]] = field(default_factory=dict)
-    associations: Mapping[IPv4Address, tuple[Association | None, Association | None]] = field(
-        default_factory=dict
-    )
-    taken: Stock = _NO_STOCK
-    released: tuple[Stock, ...] = ()
-    left: tuple[OuterHeaderCreation, ...] = ()
-
-    @property
-    def only_ends(self) -> bool:
-        """Whether sessions end by it, and none is made or changed: it cannot fail."""
-        return all(now is None for now, _ in self.sessions.values())
 
 
 class Node:
@@ -122,7 +65,7 @@ class Node:
         self.sessions: dict[int, Kept] = {}
         self._by_cp: dict[tuple[IPv4Address, int], frozenset[int]] = {}
         """By their SMFs' F-SEIDs; an SMF may say of several that they are the same."""
-        self._counts: Counter[IPv4Address] = Counter()
+        self._by_smf: dict[IPv4Address, dict[int, None]] = {}
         """Sessions, by their SMFs."""
         self._stock, self._new_seid, self._clock = stock, new_seid, clock
         self._limits = Limits(ipv6=False)
@@ -162,14 +105,28 @@ class Node:
             stock.give_back(self._stock)
 
     def take_back(self, prepared: Prepared) -> None:
-        """What a message came to is not so after all."""
-        prepared.taken.give_back(self._stock)
+        """What a message came to is not so after all, and no switch has heard of it."""
+        self.release(self.undone(prepared))
+
+    def undone(self, prepared: Prepared) -> Stock:
+        """What a message came to is not so after all.
+
+        Returns:
+            What it had taken of the stock, and nobody else gets before it is released.
+        """
+        taken = prepared.taken
         for seid, (now, before) in prepared.sessions.items():
             self._put(seid, now, before)
             if before is not None:
                 self._stock.restore(before.session)
+                taken = taken.without(before.session.claimed, before.session.chosen_ues.values())
         for smf, (_, association) in prepared.associations.items():
             self._associate(smf, association)
+        return taken
+
+    def release(self, stock: Stock) -> None:
+        """Others may have this; no switch has it any more."""
+        stock.give_back(self._stock)
 
     def seid_at(self, smf: IPv4Address, seid: int) -> int | None:
         """How an SMF names one of its sessions; None: it has no such session."""
@@ -178,31 +135,83 @@ class Node:
 
     def sessions_of(self, smf: IPv4Address) -> int:
         """How many sessions an SMF has."""
-        return self._counts[smf]
+        return len(self._by_smf.get(smf, ()))
+
+    def ends_all(self, smf: IPv4Address, message: Message) -> bool:
+        """Whether a message ends all sessions of an SMF.
+
+        Raises:
+            MessageRefused: it will be refused.
+        """
+        match message:
+            case m.AssociationSetupRequest():
+                self._check_set_up(smf, message)
+                return True
+            case m.AssociationReleaseRequest():
+                self._associated(smf, message.node_id)
+                return True
+            case _:
+                return False
+
+    def some_ended(self, smf: IPv4Address, most: int) -> Prepared:
+        """What it comes to that some sessions of an SMF end."""
+        return self._ended(list(islice(self._by_smf.get(smf, ()), most)))
 
     # Associations.
 
     def _set_up(self, smf: IPv4Address, request: m.AssociationSetupRequest) -> Prepared:
         """An SMF begins, or begins again: it knows of none of the sessions that it had."""
-        for other, association in self.associations.items():
-            if association.node_id == request.node_id and other != smf:
-                raise MessageRefused(
-                    Cause.REQUEST_REJECTED, f"{other} has the node ID {request.node_id} already"
-                )
-        if request.session_retention is not None and smf in self.associations:
-            raise MessageRefused(Cause.SERVICE_NOT_SUPPORTED, "sessions are not retained")
+        self._check_set_up(smf, request)
         response = m.AssociationSetupResponse(
             node_id=self.address,
             cause=Cause.REQUEST_ACCEPTED,
             recovery_time_stamp=self.recovery,
-            up_features=UpFeatures.FTUP | UpFeatures.EMPU | UpFeatures.UEIP,
-            ip_resources=tuple(
-                UpIpResource(self.rules.n3, None, labels(name), SourceInterface.ACCESS)
-                for name in sorted(self.rules.data_networks)
-            ),
+            up_features=_FEATURES,
+            ip_resources=self._ip_resources(),
         )
         now = Association(request.node_id, request.recovery_time_stamp, int(self._clock()))
         return self._without_sessions(smf, now, response)
+
+    def set_up_request(self) -> m.AssociationSetupRequest:
+        """What asks an SMF for an association."""
+        return m.AssociationSetupRequest(
+            node_id=self.address,
+            recovery_time_stamp=self.recovery,
+            up_features=_FEATURES,
+            ip_resources=self._ip_resources(),
+        )
+
+    def associated(self, smf: IPv4Address, response: m.AssociationSetupResponse) -> Prepared:
+        """An SMF has accepted what `set_up_request` asked for.
+
+        Raises:
+            MessageRefused: it may not name itself so.
+        """
+        self._check_name(smf, response.node_id)
+        now = Association(response.node_id, response.recovery_time_stamp, int(self._clock()))
+        return self._without_sessions(smf, now, None)
+
+    def _ip_resources(self) -> tuple[UpIpResource, ...]:
+        names = sorted(self.rules.data_networks)
+        return tuple(
+            UpIpResource(self.rules.n3, None, labels(name), SourceInterface.ACCESS) for name in names
+        )
+
+    def _check_set_up(self, smf: IPv4Address, request: m.AssociationSetupRequest) -> None:
+        self._check_name(smf, request.node_id)
+        if request.session_retention is not None and smf in self.associations:
+            raise MessageRefused(Cause.SERVICE_NOT_SUPPORTED, "sessions are not retained")
+
+    def _check_name(self, smf: IPv4Address, name: NodeId) -> None:
+        names = self.rules.node_ids
+        if names.get(smf, name) != name:
+            raise MessageRefused(Cause.REQUEST_REJECTED, f"{smf} has the node ID {names[smf]}, not {name}")
+        others = (one for one, its in names.items() if its == name)
+        taken = (other for other, its in self.associations.items() if its.node_id == name)
+        own = name if isinstance(name, IPv4Address) and name in self.rules.smfs else smf
+        for other in (own, *others, *taken):
+            if other != smf:
+                raise MessageRefused(Cause.REQUEST_REJECTED, f"the node ID {name} is that of {other}")
 
     def _update(self, smf: IPv4Address, request: m.AssociationUpdateRequest) -> Prepared:
         self._associated(smf, request.node_id)
@@ -217,16 +226,18 @@ class Node:
     def _without_sessions(
         self, smf: IPv4Address, association: Association | None, response: Message | None
     ) -> Prepared:
-        gone = {seid: kept for seid, kept in self.sessions.items() if kept.smf == smf}
         before = self.associations.get(smf)
+        ended = self._ended(list(self._by_smf.get(smf, ())))
+        self._associate(smf, association)
+        return replace(ended, response=response, associations={smf: (association, before)})
+
+    def _ended(self, seids: Sequence[int]) -> Prepared:
+        gone = {seid: self.sessions[seid] for seid in seids}
         for seid, kept in gone.items():
             self._put(seid, kept, None)
-        self._associate(smf, association)
         return Prepared(
-            response,
             None,
-            {seid: (None, kept) for seid, kept in gone.items()},
-            {smf: (association, before)},
+            sessions={seid: (None, kept) for seid, kept in gone.items()},
             released=tuple(ended(kept.session) for kept in gone.values()),
         )
 
@@ -254,14 +265,19 @@ class Node:
     def _replace(self, smf: IPv4Address, request: m.SessionEstablishmentRequest, stale: Kept) -> Prepared:
         """A new session in the place of one that its SMF does not know."""
         self._put(stale.session.seid, stale, None)
-        ended(stale.session).give_back(self._stock)
+        had = ended(stale.session)
+        had.give_back(self._stock)
         try:
             made = self._new(smf, request)
         except MessageRefused:
             self._stock.restore(stale.session)
             self._put(stale.session.seid, None, stale)
             raise
-        return replace(made, sessions={**made.sessions, stale.session.seid: (None, stale)})
+        # What the new one does not have as well is others' once no switch has it.
+        left = had.without(made.taken.f_teids, made.taken.ue_addresses)
+        self._stock.keep(left)
+        sessions = {**made.sessions, stale.session.seid: (None, stale)}
+        return replace(made, sessions=sessions, released=(left,))
 
     def _new(self, smf: IPv4Address, request: m.SessionEstablishmentRequest) -> Prepared:
         seid = self._new_seid()
@@ -281,7 +297,8 @@ class Node:
     def _modify(self, smf: IPv4Address, header: Header, request: m.SessionModificationRequest) -> Prepared:
         before = self._session(smf, header)
         changed = modify(before.session, request, self._stock, self._limits)
-        kept = self._served(smf, changed.session, before, changed.taken)
+        granted = granted_by(request.update_urrs)
+        kept = self._served(smf, changed.session, before, changed.taken, granted)
         response = m.SessionModificationResponse(
             cause=Cause.REQUEST_ACCEPTED,
             created_pdrs=changed.created_pdrs,
@@ -296,6 +313,8 @@ class Node:
             taken=changed.taken,
             released=(changed.released,),
             left=tuple(one.tunnel for one in changed.end_markers),
+            queried=changed.queried,
+            removed_urrs=changed.removed_urrs,
         )
 
     def _delete(self, smf: IPv4Address, header: Header) -> Prepared:
@@ -317,31 +336,47 @@ class Node:
             raise MessageRefused(Cause.SESSION_CONTEXT_NOT_FOUND, f"{smf} has no session {header.seid:#x}")
         return found
 
-    def _served(self, smf: IPv4Address, session: Session, before: Kept | None, taken: Stock) -> Kept:
+    def counted(self, now: Kept) -> Kept:
+        """How far the URRs of a session are now; what quotas that are used up mean to it, follows.
+
+        Returns:
+            What it was.
+        """
+        before, session = self.sessions[now.session.seid], now.session
+        plane = now.plane
+        if _exhausted(now.usage) != _exhausted(before.usage):
+            plane = user_plane(session, self.rules, plane, _exhausted(now.usage))
+        self._put(session.seid, before, replace(now, plane=plane))
+        return before
+
+    def _served(
+        self,
+        smf: IPv4Address,
+        session: Session,
+        before: Kept | None,
+        taken: Stock,
+        granted: Collection[UrrId] = (),
+    ) -> Kept:
         """A session with what it comes to.
 
         Raises:
             MessageRefused: it needs what cannot be done; what was taken for it is given back.
         """
         try:
-            plane = user_plane(session, self.rules)
-            for ue in sorted(plane.ues):
-                if self._stock.owner(ue) not in (None, session.seid):
-                    raise MessageRefused(
-                        Cause.RULE_CREATION_MODIFICATION_FAILURE,
-                        f"another session has {ue}",
-                        offending_ie=IeType.UE_IP_ADDRESS,
-                        failed_rule=_telling(session, ue),
-                    )
+            urrs = {} if WithoutEffect.USAGE_REPORTS in self.rules.without_effect else session.urrs
+            usage = accounts(urrs, before.usage if before else {}, granted, self._clock()) if urrs else {}
+            was = before.plane if before else UserPlane()
+            plane = user_plane(session, self.rules, was, _exhausted(usage))
+            check_owners(session, plane, self._stock)
         except MessageRefused:
             taken.give_back(self._stock)
             raise
-        return Kept(smf, session, plane)
+        return Kept(smf, session, plane, usage)
 
     def _put(self, seid: int, before: Kept | None, now: Kept | None) -> None:
         self._stock.own(seid, before.plane.ues if before else (), now.plane.ues if now else ())
         if before is not None:
-            self._counts[before.smf] -= 1
+            self._by_smf[before.smf].pop(seid)
             left = self._by_cp[before.at_smf] - {seid}
             if left:
                 self._by_cp[before.at_smf] = left
@@ -351,7 +386,7 @@ class Node:
             self.sessions.pop(seid, None)
         else:
             self.sessions[seid] = now
-            self._counts[now.smf] += 1
+            self._by_smf.setdefault(now.smf, {})[seid] = None
             self._by_cp[now.at_smf] = self._by_cp.get(now.at_smf, frozenset()) | {seid}
 
     def _associate(self, smf: IPv4Address, association: Association | None) -> None:
@@ -361,9 +396,5 @@ class Node:
             self.associations[smf] = association
 
 
-def _telling(session: Session, ue: IPv4Address) -> FailedRule | None:
-    """The first PDR that tells an address of the UE."""
-    telling: Iterable[int] = (
-        pdr_id for pdr_id, pdr in sorted(session.pdrs.items()) if any(one.ipv4 == ue for one in pdr.ue)
-    )
-    return next((FailedRule(RuleKind.PDR, one) for one in telling), None)
+def _exhausted(usage: Mapping[UrrId, UrrAccount]) -> frozenset[UrrId]:
+    return frozenset(urr_id for urr_id, account in usage.items() if account.is_exhausted)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from ipaddress import IPv4Address
 
+from p4fabric.controller.n4.node_rules import DataNetwork
 from p4fabric.controller.n4.pfcp import Cause
 from p4fabric.controller.n4.pfcp.flags import SourceInterface
 from p4fabric.controller.n4.pfcp.values import FTeid, UeIpAddress
 from p4fabric.controller.n4.sessions import NotAvailable, Session
-from p4fabric.controller.n4.user_plane import DataNetwork
+from p4fabric.controller.n4.sessions.choices import Stock
 
 __all__ = ["NodeStock"]
 
@@ -50,10 +51,12 @@ class NodeStock:
 
     def restore(self, session: Session) -> None:
         """A session that was kept has what it has."""
-        self._teids.update(one.teid for one in session.claimed)
-        for one in session.chosen_ues.values():
-            if one.ipv4 is not None:
-                self._chosen.add(one.ipv4)
+        self.keep(Stock(tuple(session.claimed), tuple(session.chosen_ues.values())))
+
+    def keep(self, stock: Stock) -> None:
+        """Nobody else gets this until it is given back."""
+        self._teids.update(one.teid for one in stock.f_teids)
+        self._chosen.update(one.ipv4 for one in stock.ue_addresses if one.ipv4 is not None)
 
     # Resources.
 

@@ -1,344 +1,326 @@
-"""What a session comes to in tables that know a UE by its tunnels and its address.
+"""What a session comes to in tables.
 
-    plane = user_plane(session, node)
+    plane = user_plane(session, node, before)
 
-Such tables have one action for all packets of a UE in one direction: what needs more than that is refused, or
-accepted without effect if the node's operator said so. The reasons are the specification's causes. This
-module knows no table.
+A direction all of whose packets have the same rule, and neither limits nor URRs, is simple. Of others,
+packets find their rule by filters. What cannot be done is refused (`pdr_checks`). This module knows no table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from ipaddress import IPv4Address
+from typing import TypeVar
 
-from p4fabric.controller.n4.flows import Flow
+from p4fabric.controller.n4.node_rules import NodeRules, SliceRule
+from p4fabric.controller.n4.pdr_checks import FROM_NETWORKS, CheckedSession
 from p4fabric.controller.n4.pfcp import Cause, FailedRule, IeType, MessageRefused, RuleKind
-from p4fabric.controller.n4.pfcp.flags import ApplyAction, DestinationInterface, Gate, SourceInterface
-from p4fabric.controller.n4.pfcp.values import OuterHeaderCreation, RemovedHeader
-from p4fabric.controller.n4.sessions import Far, Filter, Pdr, Session
-from p4fabric.controller.n4.sessions.values import Qer
+from p4fabric.controller.n4.pfcp.flags import ApplyAction, MeasurementInformation
+from p4fabric.controller.n4.pfcp.values import QerId, UrrId
+from p4fabric.controller.n4.plane import (
+    NO_RULE,
+    Downlink,
+    FilterSet,
+    FlowDownlink,
+    FlowFilter,
+    FlowLookup,
+    FlowRule,
+    Limit,
+    TunnelTo,
+    Uplink,
+    UserPlane,
+)
+from p4fabric.controller.n4.rates import TooManyLimits, places_of_limits
+from p4fabric.controller.n4.sessions import Pdr, Session
 from p4fabric.controller.n4.without_effect import WithoutEffect
 
-__all__ = ["DataNetwork", "Downlink", "NodeRules", "Uplink", "UserPlane", "is_of_ipv6", "user_plane"]
+__all__ = ["user_plane"]
 
-_REMOVED = (RemovedHeader.GTPU_UDP_IPV4, RemovedHeader.GTPU_UDP_IP)
-_TO_NETWORKS = (DestinationInterface.CORE, DestinationInterface.N6_LAN)
-_FROM_NETWORKS = (SourceInterface.CORE, SourceInterface.N6_LAN)
-
-
-@dataclass(frozen=True, slots=True)
-class DataNetwork:
-    """Where UEs of a DNN get to, and which addresses they may have."""
-
-    name: str
-    pools: tuple[IPv4Network, ...]
-
-    def has(self, address: IPv4Address) -> bool:
-        """Whether a UE may have an address."""
-        return any(address in pool for pool in self.pools)
+K = TypeVar("K", bound=Hashable)
+_ALL = FlowFilter()
+_NOTHING = UserPlane()
 
 
-@dataclass(frozen=True, slots=True)
-class NodeRules:
-    """What sessions of a node may be like.
-
-    Attributes:
-        n3: the node's end of tunnels.
-        data_networks: by DNN.
-        access: prefixes in which gNBs have their addresses.
-        not_gnbs: addresses in them that are no gNB's.
-        without_effect: what is accepted though it cannot be done.
-    """
-
-    n3: IPv4Address
-    data_networks: Mapping[str, DataNetwork]
-    access: tuple[IPv4Network, ...] = ()
-    not_gnbs: frozenset[IPv4Address] = frozenset()
-    without_effect: frozenset[WithoutEffect] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Uplink:
-    """Packets of a UE that come in a tunnel."""
-
-    n3: IPv4Address
-    gnb: IPv4Address
-    teid: int
-    ue: IPv4Address
-
-
-@dataclass(frozen=True, slots=True)
-class Downlink:
-    """Packets to a UE, and the tunnel that they take."""
-
-    ue: IPv4Address
-    n3: IPv4Address
-    gnb: IPv4Address
-    teid: int
-    qfi: int
-
-
-@dataclass(frozen=True, slots=True)
-class UserPlane:
-    """What a session comes to; what is not there is dropped.
-
-    Attributes:
-        ues: addresses of its UE, also of one that no packet reaches now.
-    """
-
-    uplinks: tuple[Uplink, ...] = ()
-    downlinks: tuple[Downlink, ...] = ()
-    ues: frozenset[IPv4Address] = frozenset()
-
-    @property
-    def tunnels(self) -> frozenset[tuple[IPv4Address, IPv4Address]]:
-        """Both ends of its tunnels: the node's and the gNB's."""
-        return frozenset((one.n3, one.gnb) for one in self.uplinks) | frozenset(
-            (one.n3, one.gnb) for one in self.downlinks
-        )
-
-
-def user_plane(session: Session, node: NodeRules) -> UserPlane:
+def user_plane(
+    session: Session,
+    node: NodeRules,
+    before: UserPlane = _NOTHING,
+    exhausted: Collection[UrrId] = (),
+) -> UserPlane:
     """What a session comes to.
 
-    Uplink packets are taken from the gNB that downlink packets go to, and from nobody before that is known.
+    Uplink packets are taken from gNBs that downlink packets go to, and from nobody before these are known.
+
+    Args:
+        session: its rules.
+        node: what they may be like.
+        before: what it came to before: rules and limits keep their numbers.
+        exhausted: URRs whose quota is used up: packets of their PDRs are dropped.
 
     Raises:
         MessageRefused: it needs what cannot be done.
     """
-    return _Plane(session, node).made()
+    pdrs = sorted(session.pdrs.values(), key=lambda one: (one.precedence, one.pdr_id))
+    checked = CheckedSession(session, node)
+    checked.check(pdrs)
+    return _Plane(checked, pdrs, before, exhausted).made()
 
 
 @dataclass(slots=True)
+class _Way:
+    """How packets of one address of the UE find their PDR, in one tunnel or to it."""
+
+    filters: list[tuple[FlowFilter, Pdr]] = field(default_factory=list)
+    rest: Pdr | None = None
+    """Of packets that no filter finds."""
+
+    def add(self, pdr: Pdr, filters: Sequence[FlowFilter]) -> None:
+        """A PDR comes behind those that were added before."""
+        if self.rest is not None:
+            return
+        if _ALL in filters:
+            self.rest = pdr
+        else:
+            self.filters += ((one, pdr) for one in filters)
+
+    @property
+    def pdrs(self) -> Iterator[Pdr]:
+        """All that packets may find."""
+        found = {pdr.pdr_id: pdr for _, pdr in self.filters}
+        if self.rest is not None:
+            found[self.rest.pdr_id] = self.rest
+        return iter(found.values())
+
+
+@dataclass
 class _Plane:
-    session: Session
-    node: NodeRules
-    tunnels: dict[int, Pdr] = field(default_factory=dict)
-    """Of uplink packets, by TEID: the PDR that comes first."""
-    ues: dict[IPv4Address, Pdr] = field(default_factory=dict)
-    """Of downlink packets, likewise."""
+    checked: CheckedSession
+    pdrs: Sequence[Pdr]
+    before: UserPlane
+    exhausted: Collection[UrrId]
 
     def made(self) -> UserPlane:
         """All of it."""
-        session = self.session
-        self._check_session()
-        for pdr in sorted(session.pdrs.values(), key=lambda one: (one.precedence, one.pdr_id)):
-            self._check_pdr(pdr)
-            if not self._matches(pdr):
+        ups: dict[tuple[int, IPv4Address], _Way] = {}
+        downs: dict[IPv4Address, _Way] = {}
+        for pdr in self.pdrs:
+            if not (pdr.is_uplink or pdr.source in FROM_NETWORKS):
                 continue
-            if pdr.is_uplink:
-                for f_teid in session.f_teids_of(pdr):
-                    self.tunnels.setdefault(f_teid.teid, pdr)
-            elif pdr.source in _FROM_NETWORKS:
-                for ue in self._ues(pdr):
-                    self.ues.setdefault(ue, pdr)
-        tunnels = {ue: self._tunnel(pdr) for ue, pdr in self.ues.items()}
-        downlinks = tuple(self._downlinks(tunnels))
-        uplinks = tuple(self._uplinks(tunnels))
-        return UserPlane(uplinks, downlinks, frozenset(self.ues))
+            for ue in self.checked.ues(pdr):
+                filters = self.checked.filters(pdr, ue)
+                if not filters:
+                    continue
+                if pdr.is_uplink:
+                    for f_teid in self.checked.session.f_teids_of(pdr):
+                        ups.setdefault((f_teid.teid, ue), _Way()).add(pdr, filters)
+                else:
+                    downs.setdefault(ue, _Way()).add(pdr, filters)
+        flows = {
+            is_uplink: self._is_sliced(is_uplink) or self._has_flows(ways.values())
+            for is_uplink, ways in ((True, ups), (False, downs))
+        }
+        places = self._places(flows)
+        ways = [(True, way) for way in ups.values()] + [(False, way) for way in downs.values()]
+        rules = tuple(self._rules(ways, flows, places))
+        retired = self._retired(rules)
+        numbers = {rule.pdr_id: rule.number for rule in rules}
+        uplinks = tuple(self._uplinks(ups, downs, flows[True], numbers))
+        downlinks = () if flows[False] else tuple(self._downlinks(downs))
+        flow_downlinks = tuple(self._flow_downlinks(downs, numbers)) if flows[False] else ()
+        return UserPlane(
+            uplinks,
+            downlinks,
+            frozenset(downs),
+            flow_downlinks,
+            rules,
+            tuple(self._limits()) if rules else (),
+            retired,
+            {**places, **{(one.pdr_id, *one.urr_ids): one.number for one in retired}}
+            if rules or retired
+            else {},
+            self._limit_numbers if rules else {},
+            self._slice.name if rules and self._slice is not None else "",
+        )
 
-    def _downlinks(self, tunnels: Mapping[IPv4Address, tuple[IPv4Address, int] | None]) -> Iterator[Downlink]:
-        for ue, pdr in self.ues.items():
-            tunnel = tunnels[ue]
-            if tunnel is not None and self._is_open(pdr):
-                yield Downlink(ue, self.node.n3, *tunnel, self._qfi(pdr))
+    @cached_property
+    def _slice(self) -> SliceRule | None:
+        session = self.checked.session
+        dnn = session.dnn or next((pdr.network_instance for pdr in self.pdrs if pdr.network_instance), "")
+        return next((one for one in self.checked.node.slices if one.has(session.s_nssai, dnn)), None)
 
-    def _uplinks(self, tunnels: Mapping[IPv4Address, tuple[IPv4Address, int] | None]) -> Iterator[Uplink]:
-        for teid, pdr in self.tunnels.items():
-            if not (self._far(pdr).action & ApplyAction.FORW and self._is_open(pdr)):
+    def _is_sliced(self, is_uplink: bool) -> bool:
+        return self._slice is not None and is_uplink in self._slice.limits
+
+    def _has_flows(self, ways: Iterable[_Way]) -> bool:
+        """Whether a direction needs rules of its own."""
+        return any(
+            way.filters or any((pdr.urr_ids and self._counts) or self._limits_of(pdr) for pdr in way.pdrs)
+            for way in ways
+        )
+
+    def _places(self, flows: Mapping[bool, bool]) -> dict[tuple[int, ...], int]:
+        keys = [
+            self._key(pdr)
+            for pdr in self.pdrs
+            if (pdr.is_uplink or pdr.source in FROM_NETWORKS) and flows[pdr.is_uplink]
+        ]
+        found = _numbered(keys, self.before.places, 0)
+        if max(found.values(), default=0) >= NO_RULE:
+            text = "no number is left for a rule: others that are gone are still to be counted"
+            raise MessageRefused(Cause.NO_RESOURCES_AVAILABLE, text)
+        return found
+
+    def _key(self, pdr: Pdr) -> tuple[int, ...]:
+        return (pdr.pdr_id, *(sorted(pdr.urr_ids) if self._counts else ()))
+
+    @property
+    def _counts(self) -> bool:
+        return not self.checked.ignores(WithoutEffect.USAGE_REPORTS)
+
+    # Ways of packets.
+
+    def _uplinks(
+        self,
+        ups: Mapping[tuple[int, IPv4Address], _Way],
+        downs: Mapping[IPv4Address, _Way],
+        has_flows: bool,
+        numbers: Mapping[int, int],
+    ) -> Iterator[Uplink]:
+        n3 = self.checked.node.n3
+        for (teid, ue), way in ups.items():
+            if not any(self._forwards(pdr) for pdr in way.pdrs):
                 continue
-            for ue in self._ues(pdr):
-                tunnel = tunnels.get(ue)
-                if tunnel is not None:
-                    yield Uplink(self.node.n3, tunnel[0], teid, ue)
+            flows = self._lookup(way, numbers, is_uplink=True) if has_flows else None
+            for gnb in self._gnbs(downs.get(ue)):
+                yield Uplink(n3, gnb, teid, ue, flows)
 
-    # What is asked for.
+    def _gnbs(self, way: _Way | None) -> list[IPv4Address]:
+        tunnels = (self.checked.tunnel(pdr) for pdr in (way.pdrs if way is not None else ()))
+        return sorted({tunnel.gnb for tunnel in tunnels if tunnel is not None})
 
-    def _check_session(self) -> None:
-        session = self.session
-        if session.inactivity:
-            raise _refusal(
-                Cause.SERVICE_NOT_SUPPORTED, "is not watched", IeType.USER_PLANE_INACTIVITY_TIMER, None
+    def _downlinks(self, downs: Mapping[IPv4Address, _Way]) -> Iterator[Downlink]:
+        for ue, way in downs.items():
+            tunnel = self._tunnel(way.rest) if way.rest is not None else None
+            if tunnel is not None:
+                yield Downlink(ue, tunnel.n3, tunnel.gnb, tunnel.teid, tunnel.qfi)
+
+    def _flow_downlinks(
+        self, downs: Mapping[IPv4Address, _Way], numbers: Mapping[int, int]
+    ) -> Iterator[FlowDownlink]:
+        for ue, way in downs.items():
+            if any(self._tunnel(pdr) is not None for pdr in way.pdrs):
+                yield FlowDownlink(ue, self._lookup(way, numbers, is_uplink=False))
+
+    def _lookup(self, way: _Way, numbers: Mapping[int, int], *, is_uplink: bool) -> FlowLookup:
+        filters = tuple((one, numbers[pdr.pdr_id]) for one, pdr in way.filters)
+        return FlowLookup(
+            FilterSet(is_uplink, filters) if filters else None,
+            NO_RULE if way.rest is None else numbers[way.rest.pdr_id],
+        )
+
+    # Rules.
+
+    def _rules(
+        self,
+        ways: Iterable[tuple[bool, _Way]],
+        flows: Mapping[bool, bool],
+        places: Mapping[tuple[int, ...], int],
+    ) -> Iterator[FlowRule]:
+        found = {pdr.pdr_id: pdr for is_uplink, way in ways if flows[is_uplink] for pdr in way.pdrs}
+        for _, pdr in sorted(found.items()):
+            tunnel = None if pdr.is_uplink else self._tunnel(pdr)
+            session_limit = flow_limit = 0
+            for qer_id in self._limits_of(pdr):
+                number = self._limit_numbers[qer_id]
+                if self._limit_places[pdr.is_uplink][qer_id]:
+                    flow_limit = number
+                else:
+                    session_limit = number
+            key = self._key(pdr)
+            yield FlowRule(
+                places[key],
+                pdr.is_uplink,
+                pdr.pdr_id,
+                key[1:],
+                self._forwards(pdr) if pdr.is_uplink else tunnel is not None,
+                tunnel,
+                session_limit,
+                flow_limit,
+                self._counts_passed(pdr),
             )
-        for urr in session.urrs.values():
-            rule = FailedRule(RuleKind.URR, urr.urr_id)
-            self._needs(WithoutEffect.USAGE_REPORTS, "is not counted", IeType.MEASUREMENT_METHOD, rule)
-        for qer in session.qers.values():
-            self._check_qer(qer)
-        for far in session.fars.values():
-            forwarding = far.forwarding
-            if forwarding is not None and forwarding.marking is not None:
-                raise _not_done("is not marked", IeType.TRANSPORT_LEVEL_MARKING, _of(far))
 
-    def _check_qer(self, qer: Qer) -> None:
-        rule = FailedRule(RuleKind.QER, qer.qer_id)
-        rates = ((qer.mbr, IeType.MBR), (qer.gbr, IeType.GBR))
-        for rate, ie in rates:
-            if rate is not None:
-                self._needs(WithoutEffect.BIT_RATES, "is not enforced", ie, rule)
-        for told, ie in (
-            (qer.packet_rate, IeType.PACKET_RATE),
-            (qer.flow_level_marking, IeType.DL_FLOW_LEVEL_MARKING),
-            (qer.rqi, IeType.RQI),
-            (qer.paging_policy, IeType.PAGING_POLICY_INDICATOR),
-            (qer.control_indications, IeType.QER_CONTROL_INDICATIONS),
-        ):
-            if told:
-                raise _not_done("is not supported", ie, rule)
+    def _retired(self, rules: Iterable[FlowRule]) -> tuple[FlowRule, ...]:
+        """Rules of before that are no more, and have counted."""
+        left = {rule.number for rule in rules}
+        gone = (one for one in (*self.before.rules, *self.before.retired) if one.number not in left)
+        return tuple(replace(one, forwards=False, tunnel=None) for one in gone if one.urr_ids)
 
-    def _check_pdr(self, pdr: Pdr) -> None:
-        rule = _of(pdr)
-        if pdr.activation_time is not None or pdr.deactivation_time is not None:
-            at = IeType.DEACTIVATION_TIME if pdr.activation_time is None else IeType.ACTIVATION_TIME
-            raise _not_done("PDRs apply at once, and until they are removed", at, rule)
-        if pdr.source is SourceInterface.CP_FUNCTION:
-            return  # What SMFs send that way are router advertisements, which IPv4 UEs have no use for.
-        if not (pdr.is_uplink or pdr.source in _FROM_NETWORKS):
-            raise _not_done(f"nothing comes from {pdr.source.name}", IeType.SOURCE_INTERFACE, rule)
-        self._check_filters(pdr)
-        if pdr.is_uplink and pdr.qfis:
-            self._needs(WithoutEffect.UPLINK_QFI, "is not looked at in uplink packets", IeType.QFI, rule)
-        for ue in self._ues(pdr):
-            if not self._network(pdr.network_instance, rule).has(ue):
-                raise _failed(f"{ue} is in no pool of the data network", IeType.UE_IP_ADDRESS, rule)
-        if not self._matches(pdr):
-            return
-        if pdr.is_uplink:
-            self._check_uplink(pdr)
-        else:
-            self._check_downlink(pdr)
-
-    def _check_uplink(self, pdr: Pdr) -> None:
-        far = self._far(pdr)
-        if far.action & ApplyAction.BUFF:
-            raise _not_done("uplink packets are not buffered", IeType.APPLY_ACTION, _of(far))
-        if not far.action & ApplyAction.FORW or far.forwarding is None:
-            return
-        if pdr.outer_header_removal is None or pdr.outer_header_removal.header not in _REMOVED:
-            raise _not_done("GTP-U is always taken off", IeType.OUTER_HEADER_REMOVAL, _of(pdr))
-        if far.forwarding.destination not in _TO_NETWORKS:
-            where = far.forwarding.destination.name
-            raise _not_done(f"nothing is led to {where}", IeType.DESTINATION_INTERFACE, _of(far))
-        if far.forwarding.tunnel is not None:
-            raise _not_done("uplink packets get no header", IeType.OUTER_HEADER_CREATION, _of(far))
-        self._network(far.forwarding.network_instance, _of(far))
-
-    def _check_downlink(self, pdr: Pdr) -> None:
-        far = self._far(pdr)
-        tunnel = far.forwarding.tunnel if far.forwarding is not None else None
-        if far.action & ApplyAction.BUFF and tunnel is not None:
-            self._needs(WithoutEffect.BUFFERING, "nothing is buffered", IeType.APPLY_ACTION, _of(far))
-        if not far.action & ApplyAction.FORW or far.forwarding is None:
-            return
-        if far.forwarding.destination is not DestinationInterface.ACCESS:
-            where = far.forwarding.destination.name
-            raise _not_done(f"nothing is led to {where}", IeType.DESTINATION_INTERFACE, _of(far))
-        if tunnel is not None:
-            self._check_tunnel(tunnel, _of(far))
-            self._qfi(pdr)
-
-    def _check_tunnel(self, tunnel: OuterHeaderCreation, rule: FailedRule) -> None:
-        node, gnb = self.node, tunnel.ipv4
-        if tunnel.teid is None or gnb is None or tunnel.c_tag or tunnel.s_tag:
-            raise _not_done("must be GTP-U over UDP and IPv4", IeType.OUTER_HEADER_CREATION, rule)
-        is_there = any(gnb in prefix for prefix in node.access)
-        if not is_there or gnb == node.n3 or gnb in node.not_gnbs:
-            raise _failed(f"{gnb} is no gNB's in the access network", IeType.OUTER_HEADER_CREATION, rule)
-
-    # What it comes to.
-
-    def _check_filters(self, pdr: Pdr) -> None:
-        for one in self.session.filters_of(pdr):
-            if not (self._is_all(one) or is_of_ipv6(one)):
-                raise _not_done("flows of a UE are not told apart", IeType.SDF_FILTER, _of(pdr))
-
-    def _matches(self, pdr: Pdr) -> bool:
-        """Whether it means the UE's packets; filters for IPv6 mean none of a UE with an IPv4 address."""
-        filters = self.session.filters_of(pdr)
-        return not filters or any(self._is_all(one) for one in filters)
-
-    def _is_all(self, one: Filter) -> bool:
-        if one.tos is not None or one.spi is not None or one.flow_label is not None:
-            return False
-        return one.flow is None or self._is_any(one.flow)
-
-    def _is_any(self, flow: Flow) -> bool:
-        if flow.protocol is not None or flow.remote.ports or flow.ue.ports:
-            return False
-        ues = self.session.ue_addresses
-        its_own = all(flow.ue.prefix == IPv4Network(one.ipv4) for one in ues if one.ipv4 is not None)
-        everywhere = flow.remote.prefix is None or flow.remote.prefix == IPv4Network("0.0.0.0/0")
-        return everywhere and (flow.ue.prefix is None or (bool(ues) and its_own))
-
-    def _far(self, pdr: Pdr) -> Far:
-        assert pdr.far_id is not None
-        return self.session.fars[pdr.far_id]
-
-    def _ues(self, pdr: Pdr) -> Iterator[IPv4Address]:
-        return (one.ipv4 for one in self.session.ue_addresses_of(pdr) if one.ipv4 is not None)
-
-    def _qers(self, pdr: Pdr) -> Iterator[Qer]:
-        return (self.session.qers[one] for one in pdr.qer_ids)
+    def _forwards(self, pdr: Pdr) -> bool:
+        return bool(self.checked.far(pdr).action & ApplyAction.FORW) and self._is_open(pdr)
 
     def _is_open(self, pdr: Pdr) -> bool:
-        gates = (qer.gate_status for qer in self._qers(pdr))
-        return all((gate.uplink if pdr.is_uplink else gate.downlink) is Gate.OPEN for gate in gates)
+        return self.checked.is_open(pdr) and not any(one in self.exhausted for one in pdr.urr_ids)
 
-    def _qfi(self, pdr: Pdr) -> int:
-        found = next((qer.qfi for qer in self._qers(pdr) if qer.qfi is not None), None)
-        if found is None:
-            text = "is missing: downlink packets have one, and no QER of the PDR tells it"
-            raise _refusal(Cause.CONDITIONAL_IE_MISSING, text, IeType.QFI, _of(pdr))
+    def _tunnel(self, pdr: Pdr) -> TunnelTo | None:
+        """Where downlink packets of a PDR go; None: nowhere."""
+        return self.checked.tunnel(pdr) if self._is_open(pdr) else None
+
+    def _counts_passed(self, pdr: Pdr) -> bool:
+        """Whether a URR of a PDR counts what is left by gates and limits."""
+        if not self._counts:
+            return False
+        told = (self.checked.session.urrs[one].measurement_information for one in pdr.urr_ids)
+        return any(one is None or not one & MeasurementInformation.MBQE for one in told)
+
+    # Limits.
+
+    def _limits_of(self, pdr: Pdr) -> list[QerId]:
+        """The QERs of a PDR that limit its packets."""
+        if self.checked.ignores(WithoutEffect.BIT_RATES):
+            return []
+        return [qer.qer_id for qer in self.checked.qers(pdr) if qer.mbr is not None]
+
+    @cached_property
+    def _limit_places(self) -> Mapping[bool, Mapping[QerId, bool]]:
+        """Of each direction, whether QERs come second."""
+        found = {}
+        for is_uplink in (True, False):
+            pdrs = [pdr for pdr in self.pdrs if pdr.is_uplink is is_uplink]
+            try:
+                found[is_uplink] = places_of_limits(self._limits_of(pdr) for pdr in pdrs)
+            except TooManyLimits as error:
+                rule = FailedRule(RuleKind.QER, error.qer_id)
+                raise MessageRefused(
+                    Cause.SERVICE_NOT_SUPPORTED, str(error), offending_ie=IeType.MBR, failed_rule=rule
+                ) from error
         return found
 
-    def _tunnel(self, pdr: Pdr) -> tuple[IPv4Address, int] | None:
-        """Where downlink packets of a PDR go: to a gNB, and its TEID."""
-        far = self._far(pdr)
-        tunnel = far.forwarding.tunnel if far.forwarding is not None else None
-        if not far.action & ApplyAction.FORW or tunnel is None:
-            return None
-        assert tunnel.ipv4 is not None and tunnel.teid is not None
-        return tunnel.ipv4, tunnel.teid
+    @cached_property
+    def _limit_numbers(self) -> dict[QerId, int]:
+        """Of each QER that limits anything."""
+        used = {qer for places in self._limit_places.values() for qer in places}
+        return _numbered(sorted(used), self.before.limit_places, 1)
 
-    def _network(self, told: str, rule: FailedRule) -> DataNetwork:
-        networks = self.node.data_networks
-        name = told or self.session.dnn
-        found = networks.get(name) if name or len(networks) != 1 else next(iter(networks.values()))
-        if found is None:
-            known = ", ".join(sorted(networks)) or "none"
-            raise _failed(f"{name!r} is no DNN of this node; known: {known}", IeType.NETWORK_INSTANCE, rule)
-        return found
-
-    def _needs(self, what: WithoutEffect, text: str, ie: IeType, rule: FailedRule) -> None:
-        if what not in self.node.without_effect:
-            raise _not_done(f"{text}; {what} may be accepted without effect", ie, rule)
+    def _limits(self) -> Iterator[Limit]:
+        for is_uplink, places in self._limit_places.items():
+            for qer_id, is_flows in sorted(places.items()):
+                rate = self.checked.session.qers[qer_id].mbr
+                assert rate is not None
+                kbps = rate.uplink if is_uplink else rate.downlink
+                if kbps:
+                    yield Limit(self._limit_numbers[qer_id], is_uplink, is_flows, kbps)
 
 
-def is_of_ipv6(one: Filter) -> bool:
-    """Whether a filter means IPv6 packets only."""
-    if one.flow_label is not None:
-        return True
-    flow = one.flow
-    return flow is not None and any(
-        end.prefix is not None and end.prefix.version == 6 for end in (flow.remote, flow.ue)
-    )
-
-
-def _of(rule: Pdr | Far) -> FailedRule:
-    if isinstance(rule, Pdr):
-        return FailedRule(RuleKind.PDR, rule.pdr_id)
-    return FailedRule(RuleKind.FAR, rule.far_id)
-
-
-def _not_done(text: str, ie: IeType, rule: FailedRule) -> MessageRefused:
-    return _refusal(Cause.SERVICE_NOT_SUPPORTED, text, ie, rule)
-
-
-def _failed(text: str, ie: IeType, rule: FailedRule) -> MessageRefused:
-    return _refusal(Cause.RULE_CREATION_MODIFICATION_FAILURE, text, ie, rule)
-
-
-def _refusal(cause: Cause, text: str, ie: IeType, rule: FailedRule | None) -> MessageRefused:
-    return MessageRefused(cause, text, offending_ie=ie, failed_rule=rule)
+def _numbered(keys: Sequence[K], before: Mapping[K, int], first: int) -> dict[K, int]:
+    """The numbers of what has one already, and others of what is new, that nothing had before."""
+    found = {key: before[key] for key in keys if key in before}
+    taken, number = set(before.values()), first
+    for key in keys:
+        if key not in found:
+            while number in taken:
+                number += 1
+            found[key] = number
+            taken.add(number)
+    return found

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address
 
+from p4fabric.controller.n4.matches import is_of_ipv6
 from p4fabric.controller.n4.pfcp.flags import ApplyAction, Gate, SourceInterface
+from p4fabric.controller.n4.plane import UserPlane
 from p4fabric.controller.n4.sessions import Pdr, Session
-from p4fabric.controller.n4.user_plane import UserPlane, is_of_ipv6
 
 __all__ = ["Dropped", "Way", "dnn_of", "ways"]
 
@@ -77,7 +78,8 @@ def _uplink(session: Session, plane: UserPlane, pdr: Pdr, claimed: set[object]) 
     for f_teid in session.f_teids_of(pdr):
         teid = f_teid.teid
         gnb = next((one.gnb for one in plane.uplinks if one.teid == teid), None)
-        dropped = _dropped(session, pdr, matches, gate, teid in claimed, gnb is None)
+        is_behind = _is_behind(plane, pdr, teid in claimed)
+        dropped = _dropped(session, pdr, matches, gate, is_behind, gnb is None)
         if matches:
             claimed.add(teid)
         yield Way(pdr.pdr_id, True, teid, gnb if dropped is None else None, None, gate, dropped)
@@ -89,11 +91,18 @@ def _downlink(session: Session, plane: UserPlane, pdr: Pdr, claimed: set[object]
     far = session.fars.get(pdr.far_id) if pdr.far_id is not None else None
     tunnel = far.forwarding.tunnel if far is not None and far.forwarding is not None else None
     qfi = next((qer.qfi for one in pdr.qer_ids if (qer := session.qers[one]).qfi is not None), None)
-    dropped = _dropped(session, pdr, matches, gate, ues <= claimed, tunnel is None)
+    is_behind = _is_behind(plane, pdr, ues <= claimed)
+    dropped = _dropped(session, pdr, matches, gate, is_behind, tunnel is None)
     if matches:
         claimed |= ues
     teid, gnb = (None, None) if tunnel is None else (tunnel.teid, tunnel.ipv4)
     return Way(pdr.pdr_id, False, teid, gnb, qfi, gate, dropped)
+
+
+def _is_behind(plane: UserPlane, pdr: Pdr, comes_later: bool) -> bool:
+    """Whether another PDR takes all packets; where flows are told apart, those that it leaves have rules."""
+    rules = [rule for rule in plane.rules if rule.is_uplink is pdr.is_uplink]
+    return all(rule.pdr_id != pdr.pdr_id for rule in rules) if rules else comes_later
 
 
 def _dropped(

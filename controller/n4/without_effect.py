@@ -1,4 +1,4 @@
-"""What SMFs ask for that the tables of today cannot do."""
+"""What SMFs ask for that is not done: what the fabric cannot do yet, and what its operator gives up."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ class WithoutEffect(StrEnum):
 
     BIT_RATES = "bitRates"
     """MBR and GBR of QERs: rates are not limited."""
+    GUARANTEED_BIT_RATES = "guaranteedBitRates"
+    """GBR of QERs: no rate is set aside; MBR is enforced."""
     UPLINK_QFI = "uplinkQfi"
     """QFIs of uplink PDRs: a session's uplink packets are taken with any QFI."""
     BUFFERING = "buffering"

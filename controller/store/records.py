@@ -114,6 +114,7 @@ class NotUnderstood:
         return None
 
 
+_JSON = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 _BY_FIRST_PART = {kind.prefix.partition("/")[0]: kind for kind in KINDS.values()}
 
 
@@ -125,7 +126,7 @@ def key_of(value: Value) -> str:
 
 def encode(value: Value) -> bytes:
     """The value of its record: JSON in ASCII."""
-    return json.dumps(KINDS[type(value)].dump(value), separators=(",", ":")).encode()
+    return _JSON.encode(KINDS[type(value)].dump(value)).encode()
 
 
 def decode(record: Record) -> Stored[Value] | NotUnderstood | None:

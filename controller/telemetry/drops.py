@@ -50,6 +50,8 @@ class DropReason(IntEnum):
     FRAGMENT_REPLY = 23
     SAME_PORT = 24
     HEALTH_REPLY = 25
+    UPF_RULE = 28
+    UPF_RATE = 29
 
     @property
     def label(self) -> str:

@@ -33,6 +33,8 @@ const drop_reason_t DROP_FLOOD                = 22;  // more broadcast, multicas
 const drop_reason_t DROP_SAME_PORT            = 24;  // bridged to where it came from: its receiver has it
 const drop_reason_t DROP_FRAGMENT_REPLY       = 23;  // in egress: a server's fragment that hides its port
 const drop_reason_t DROP_HEALTH_REPLY         = 25;  // more answers to health checks than are asked for
+const drop_reason_t DROP_UPF_RULE             = 28;  // no rule of its session takes it, or one says so
+const drop_reason_t DROP_UPF_RATE             = 29;  // more than a session, a flow or a slice may
 
 // Counters are indexed by port and reason: 32 cells a port.
 const bit<32> DROP_COUNTER_SIZE = 16384;

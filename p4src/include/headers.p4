@@ -18,6 +18,11 @@ type bit<32>  teid_t;
 type bit<6>   qfi_t;
 type bit<16>  ecmp_group_id_t;
 type bit<16>  tunnel_peer_id_t;
+type bit<64>  upf_session_id_t;
+type bit<16>  upf_filters_id_t;
+type bit<8>   upf_rule_id_t;
+type bit<8>   upf_meter_id_t;
+type bit<16>  slice_id_t;
 
 const bit<9> CPU_PORT = 510;
 const bit<32> REPORT_CLONE_SESSION = 510;

@@ -2,15 +2,20 @@
 // The 5G user plane (3GPP TS 23.501, section 5.8; GTP-U of TS 29.281) over IPv4 transport.
 // Uplink: a G-PDU to an N3 address is opened, its session found by TEID, its inner packet routed in
 // the data network. Downlink: a packet to a UE is routed as the tunnel to its gNB, and wrapped on
-// its way out. Both happen where the packet enters the fabric.
+// its way out. Both happen where the packet enters the fabric. A session's entry says itself what becomes of
+// all packets of a direction, or leads to its flows: see upf_flow.p4.
 
 #ifndef UPF_P4
 #define UPF_P4
 
-control UpfUplink(inout headers_t hdr, inout metadata_t meta, in standard_metadata_t standard_metadata,
+control UpfUplink(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t standard_metadata,
                   out drop_reason_t reason) {
     direct_counter(CounterType.packets_and_bytes) uplink_counter;
+    UpfFlow() uplink;
     bool for_upf;
+    bool has_flows;
+    qfi_t qfi;
+    upf_session_t session;
 
     action n3() {
         for_upf = true;
@@ -27,7 +32,7 @@ control UpfUplink(inout headers_t hdr, inout metadata_t meta, in standard_metada
         size = UPF_INTERFACE_TABLE_SIZE;
     }
 
-    action decapsulate(vrf_id_t vrf) {
+    action open(vrf_id_t vrf) {
         uplink_counter.count();
         hdr.ipv4 = hdr.inner_ipv4;
         hdr.ipv4_options = hdr.inner_ipv4_options;
@@ -51,6 +56,22 @@ control UpfUplink(inout headers_t hdr, inout metadata_t meta, in standard_metada
         reason = DROP_NONE;
     }
 
+    // All packets of the UE may be routed.
+    action decapsulate(vrf_id_t vrf) {
+        open(vrf);
+    }
+
+    // Packets of the UE have rules of their own: those of `rule`, but for what a filter finds.
+    action uplink_session(vrf_id_t vrf, upf_session_id_t number, upf_filters_id_t filters, upf_rule_id_t rule,
+                          slice_id_t slice) {
+        open(vrf);
+        has_flows = true;
+        session.number = number;
+        session.filters = filters;
+        session.rule = rule;
+        session.slice = slice;
+    }
+
     // PDU sessions by their uplink tunnel. The UE's address is part of the key: a UE cannot send as another.
     // So is the gNB's: nobody else can send for it.
     table upf_uplink_sessions {
@@ -60,7 +81,7 @@ control UpfUplink(inout headers_t hdr, inout metadata_t meta, in standard_metada
             hdr.gtpu.teid           : exact @name("teid");
             hdr.inner_ipv4.src_addr : exact @name("ue_address");
         }
-        actions = { decapsulate; @defaultonly NoAction; }
+        actions = { decapsulate; uplink_session; @defaultonly NoAction; }
         const default_action = NoAction;
         counters = uplink_counter;
         size = UPF_SESSION_TABLE_SIZE;
@@ -69,9 +90,12 @@ control UpfUplink(inout headers_t hdr, inout metadata_t meta, in standard_metada
     apply {
         reason = DROP_NONE;
         for_upf = false;
+        has_flows = false;
         if (meta.from_edge && meta.routed && hdr.ipv4.isValid()) {
             upf_interfaces.apply();
             if (for_upf) {
+                qfi = hdr.gtpu_pdu_session.isValid() ? hdr.gtpu_pdu_session.qfi : (qfi_t) 0;
+                session = { (upf_session_id_t) 0, (upf_filters_id_t) 0, (upf_rule_id_t) 0, (slice_id_t) 0 };
                 reason = DROP_TUNNEL;
                 if (hdr.gtpu.isValid() && hdr.inner_ipv4.isValid() && !meta.inner_ip.unreadable
                     && standard_metadata.parser_error == error.NoError) {
@@ -88,6 +112,20 @@ control UpfUplink(inout headers_t hdr, inout metadata_t meta, in standard_metada
                         && overhead <= hdr.udp.length
                         && hdr.inner_ipv4.total_length <= hdr.udp.length - overhead) {
                         upf_uplink_sessions.apply();
+                        if (has_flows) {
+                            upf_packet_t packet;
+                            packet.qfi = qfi;
+                            packet.protocol = meta.ip.protocol;
+                            packet.tos = hdr.ipv4.dscp ++ hdr.ipv4.ecn;
+                            packet.remote = hdr.ipv4.dst_addr;
+                            packet.has_ports = hdr.tcp.isValid() || hdr.udp.isValid() ? 1w1 : 1w0;
+                            packet.remote_port = hdr.tcp.isValid() ? hdr.tcp.dst_port
+                                : (hdr.udp.isValid() ? hdr.udp.dst_port : (l4_port_t) 0);
+                            packet.ue_port = hdr.tcp.isValid() ? hdr.tcp.src_port
+                                : (hdr.udp.isValid() ? hdr.udp.src_port : (l4_port_t) 0);
+                            packet.length = hdr.ipv4.total_length;
+                            uplink.apply(session, packet, meta.tunnel, standard_metadata, reason);
+                        }
                         // A UE gives nobody addresses either.
                         if (reason == DROP_NONE && hdr.udp.isValid()
                             && (bit<16>) hdr.udp.dst_port == UDP_PORT_DHCP_CLIENT) {
@@ -100,8 +138,12 @@ control UpfUplink(inout headers_t hdr, inout metadata_t meta, in standard_metada
     }
 }
 
-control UpfDownlink(inout headers_t hdr, inout metadata_t meta, out drop_reason_t reason) {
+control UpfDownlink(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t standard_metadata,
+                    out drop_reason_t reason) {
     direct_counter(CounterType.packets_and_bytes) downlink_counter;
+    UpfFlow() downlink;
+    bool has_flows;
+    upf_session_t session;
 
     action encapsulate(@refers_to(upf_tunnel_peers, tunnel_peer) tunnel_peer_id_t tunnel_peer,
                        teid_t teid, qfi_t qfi) {
@@ -112,13 +154,24 @@ control UpfDownlink(inout headers_t hdr, inout metadata_t meta, out drop_reason_
         meta.tunnel.qfi = qfi;
     }
 
+    // As `uplink_session`.
+    action downlink_session(upf_session_id_t number, upf_filters_id_t filters, upf_rule_id_t rule,
+                            slice_id_t slice) {
+        downlink_counter.count();
+        has_flows = true;
+        session.number = number;
+        session.filters = filters;
+        session.rule = rule;
+        session.slice = slice;
+    }
+
     // PDU sessions by the UE's address.
     table upf_downlink_sessions {
         key = {
             meta.vrf          : exact @name("vrf");
             hdr.ipv4.dst_addr : exact @name("ue_address");
         }
-        actions = { encapsulate; @defaultonly NoAction; }
+        actions = { encapsulate; downlink_session; @defaultonly NoAction; }
         const default_action = NoAction;
         counters = downlink_counter;
         size = UPF_SESSION_TABLE_SIZE;
@@ -141,9 +194,23 @@ control UpfDownlink(inout headers_t hdr, inout metadata_t meta, out drop_reason_
 
     apply {
         reason = DROP_NONE;
+        has_flows = false;
         if (hdr.ipv4.isValid() && meta.routed) {
+            session = { (upf_session_id_t) 0, (upf_filters_id_t) 0, (upf_rule_id_t) 0, (slice_id_t) 0 };
             upf_downlink_sessions.apply();
-            if (meta.tunnel.required) {
+            if (has_flows) {
+                upf_packet_t packet;
+                packet.qfi = (qfi_t) 0;
+                packet.protocol = meta.flow.protocol;
+                packet.tos = hdr.ipv4.dscp ++ hdr.ipv4.ecn;
+                packet.remote = hdr.ipv4.src_addr;
+                packet.has_ports = hdr.tcp.isValid() || hdr.udp.isValid() ? 1w1 : 1w0;
+                packet.remote_port = meta.flow.src_port;
+                packet.ue_port = meta.flow.dst_port;
+                packet.length = hdr.ipv4.total_length;
+                downlink.apply(session, packet, meta.tunnel, standard_metadata, reason);
+            }
+            if (reason == DROP_NONE && meta.tunnel.required) {
                 reason = DROP_TUNNEL_PEER;
                 upf_tunnel_peers.apply();
             }

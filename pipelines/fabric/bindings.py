@@ -15,8 +15,10 @@ from p4fabric.pipelines.entities import (
     DigestMessage,
     Lpm,
     MatchField,
+    MeterConfig,
     PacketMetadata,
     Parameter,
+    Range,
     RegisterCell,
     TableEntry,
     Ternary,
@@ -31,8 +33,13 @@ from p4fabric.pipelines.values import (
     MacAddress,
     Port,
     Qfi,
+    SliceId,
     Teid,
     TunnelPeerId,
+    UpfFiltersId,
+    UpfMeterId,
+    UpfRuleId,
+    UpfSessionId,
     VlanId,
     VrfId,
 )
@@ -234,6 +241,95 @@ class ToController(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class UplinkApplyRule(Action):
+    """`FabricIngress.upf_uplink.uplink.apply_rule`."""
+
+    number: UpfRuleId
+    ID: ClassVar[int] = 19904017
+    NAME: ClassVar[str] = "FabricIngress.upf_uplink.uplink.apply_rule"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "number", 8, UpfRuleId),)
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkForward(Action):
+    """`FabricIngress.upf_uplink.uplink.forward`."""
+
+    session_meter_id: UpfMeterId
+    flow_meter_id: UpfMeterId
+    ID: ClassVar[int] = 21749851
+    NAME: ClassVar[str] = "FabricIngress.upf_uplink.uplink.forward"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(1, "session_meter_id", 8, UpfMeterId),
+        Parameter(2, "flow_meter_id", 8, UpfMeterId),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkEnter(Action):
+    """`FabricIngress.upf_uplink.uplink.enter`."""
+
+    tunnel_peer: TunnelPeerId
+    teid: Teid
+    qfi: Qfi
+    session_meter_id: UpfMeterId
+    flow_meter_id: UpfMeterId
+    ID: ClassVar[int] = 30416382
+    NAME: ClassVar[str] = "FabricIngress.upf_uplink.uplink.enter"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(1, "tunnel_peer", 16, TunnelPeerId),
+        Parameter(2, "teid", 32, Teid),
+        Parameter(3, "qfi", 6, Qfi),
+        Parameter(4, "session_meter_id", 8, UpfMeterId),
+        Parameter(5, "flow_meter_id", 8, UpfMeterId),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkDiscard(Action):
+    """`FabricIngress.upf_uplink.uplink.discard`."""
+
+    ID: ClassVar[int] = 24961985
+    NAME: ClassVar[str] = "FabricIngress.upf_uplink.uplink.discard"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkLimitSession(Action):
+    """`FabricIngress.upf_uplink.uplink.limit_session`."""
+
+    ID: ClassVar[int] = 21467774
+    NAME: ClassVar[str] = "FabricIngress.upf_uplink.uplink.limit_session"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkLimitFlow(Action):
+    """`FabricIngress.upf_uplink.uplink.limit_flow`."""
+
+    ID: ClassVar[int] = 28212337
+    NAME: ClassVar[str] = "FabricIngress.upf_uplink.uplink.limit_flow"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkLimitSlice(Action):
+    """`FabricIngress.upf_uplink.uplink.limit_slice`."""
+
+    ID: ClassVar[int] = 31479972
+    NAME: ClassVar[str] = "FabricIngress.upf_uplink.uplink.limit_slice"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkCountUsage(Action):
+    """`FabricIngress.upf_uplink.uplink.count_usage`."""
+
+    ID: ClassVar[int] = 20500497
+    NAME: ClassVar[str] = "FabricIngress.upf_uplink.uplink.count_usage"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class N3(Action):
     """`FabricIngress.upf_uplink.n3`."""
 
@@ -250,6 +346,26 @@ class Decapsulate(Action):
     ID: ClassVar[int] = 20387980
     NAME: ClassVar[str] = "FabricIngress.upf_uplink.decapsulate"
     PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "vrf", 16, VrfId),)
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkSession(Action):
+    """`FabricIngress.upf_uplink.uplink_session`."""
+
+    vrf: VrfId
+    number: UpfSessionId
+    filters: UpfFiltersId
+    rule: UpfRuleId
+    slice: SliceId
+    ID: ClassVar[int] = 22863682
+    NAME: ClassVar[str] = "FabricIngress.upf_uplink.uplink_session"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(1, "vrf", 16, VrfId),
+        Parameter(2, "number", 64, UpfSessionId),
+        Parameter(3, "filters", 16, UpfFiltersId),
+        Parameter(4, "rule", 8, UpfRuleId),
+        Parameter(5, "slice", 16, SliceId),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +428,95 @@ class DenyIpv6(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class DownlinkApplyRule(Action):
+    """`FabricIngress.upf_downlink.downlink.apply_rule`."""
+
+    number: UpfRuleId
+    ID: ClassVar[int] = 23959154
+    NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink.apply_rule"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "number", 8, UpfRuleId),)
+
+
+@dataclass(frozen=True, slots=True)
+class DownlinkForward(Action):
+    """`FabricIngress.upf_downlink.downlink.forward`."""
+
+    session_meter_id: UpfMeterId
+    flow_meter_id: UpfMeterId
+    ID: ClassVar[int] = 23684420
+    NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink.forward"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(1, "session_meter_id", 8, UpfMeterId),
+        Parameter(2, "flow_meter_id", 8, UpfMeterId),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DownlinkEnter(Action):
+    """`FabricIngress.upf_downlink.downlink.enter`."""
+
+    tunnel_peer: TunnelPeerId
+    teid: Teid
+    qfi: Qfi
+    session_meter_id: UpfMeterId
+    flow_meter_id: UpfMeterId
+    ID: ClassVar[int] = 24962743
+    NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink.enter"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(1, "tunnel_peer", 16, TunnelPeerId),
+        Parameter(2, "teid", 32, Teid),
+        Parameter(3, "qfi", 6, Qfi),
+        Parameter(4, "session_meter_id", 8, UpfMeterId),
+        Parameter(5, "flow_meter_id", 8, UpfMeterId),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DownlinkDiscard(Action):
+    """`FabricIngress.upf_downlink.downlink.discard`."""
+
+    ID: ClassVar[int] = 32294664
+    NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink.discard"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DownlinkLimitSession(Action):
+    """`FabricIngress.upf_downlink.downlink.limit_session`."""
+
+    ID: ClassVar[int] = 18423222
+    NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink.limit_session"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DownlinkLimitFlow(Action):
+    """`FabricIngress.upf_downlink.downlink.limit_flow`."""
+
+    ID: ClassVar[int] = 31515250
+    NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink.limit_flow"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DownlinkLimitSlice(Action):
+    """`FabricIngress.upf_downlink.downlink.limit_slice`."""
+
+    ID: ClassVar[int] = 17092947
+    NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink.limit_slice"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DownlinkCountUsage(Action):
+    """`FabricIngress.upf_downlink.downlink.count_usage`."""
+
+    ID: ClassVar[int] = 17721813
+    NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink.count_usage"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Encapsulate(Action):
     """`FabricIngress.upf_downlink.encapsulate`."""
 
@@ -324,6 +529,24 @@ class Encapsulate(Action):
         Parameter(1, "tunnel_peer", 16, TunnelPeerId),
         Parameter(2, "teid", 32, Teid),
         Parameter(3, "qfi", 6, Qfi),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DownlinkSession(Action):
+    """`FabricIngress.upf_downlink.downlink_session`."""
+
+    number: UpfSessionId
+    filters: UpfFiltersId
+    rule: UpfRuleId
+    slice: SliceId
+    ID: ClassVar[int] = 29439202
+    NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink_session"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(1, "number", 64, UpfSessionId),
+        Parameter(2, "filters", 16, UpfFiltersId),
+        Parameter(3, "rule", 8, UpfRuleId),
+        Parameter(4, "slice", 16, SliceId),
     )
 
 
@@ -735,6 +958,154 @@ class HealthReplies(TableEntry):
 
 
 @dataclass(frozen=True)
+class UplinkFilters(TableEntry):
+    """`FabricIngress.upf_uplink.uplink.filters`, 16,384 entries."""
+
+    filters: UpfFiltersId
+    qfi: Ternary[Qfi] | None
+    protocol: Ternary[IpProtocol] | None
+    tos: Ternary[int] | None
+    remote: Ternary[IPv4Address] | None
+    has_ports: Ternary[bool] | None
+    remote_port: Range[L4Port] | None
+    ue_port: Range[L4Port] | None
+    priority: int
+    action: UplinkApplyRule
+    TABLE_ID: ClassVar[int] = 35153227
+    TABLE_NAME: ClassVar[str] = "FabricIngress.upf_uplink.uplink.filters"
+    SIZE: ClassVar[int] = 16384
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "filters", 16, "exact", UpfFiltersId),
+        MatchField(2, "qfi", 6, "ternary", Qfi),
+        MatchField(3, "protocol", 8, "ternary", IpProtocol),
+        MatchField(4, "tos", 8, "ternary", int),
+        MatchField(5, "remote", 32, "ternary", IPv4Address),
+        MatchField(6, "has_ports", 1, "ternary", bool),
+        MatchField(7, "remote_port", 16, "range", L4Port),
+        MatchField(8, "ue_port", 16, "range", L4Port),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {UplinkApplyRule.ID: UplinkApplyRule}
+    HAS_PRIORITY: ClassVar[bool] = True
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class UplinkRules(TableEntry):
+    """`FabricIngress.upf_uplink.uplink.rules`, 131,072 entries."""
+
+    session: UpfSessionId
+    rule: UpfRuleId
+    action: UplinkForward | UplinkEnter | UplinkDiscard
+    TABLE_ID: ClassVar[int] = 47996315
+    TABLE_NAME: ClassVar[str] = "FabricIngress.upf_uplink.uplink.rules"
+    SIZE: ClassVar[int] = 131072
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "session", 64, "exact", UpfSessionId),
+        MatchField(2, "rule", 8, "exact", UpfRuleId),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {
+        UplinkForward.ID: UplinkForward,
+        UplinkEnter.ID: UplinkEnter,
+        UplinkDiscard.ID: UplinkDiscard,
+    }
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = True
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class UplinkSessionMeters(TableEntry):
+    """`FabricIngress.upf_uplink.uplink.session_meters`, 65,536 entries."""
+
+    session: UpfSessionId
+    meter_: UpfMeterId  # meter
+    action: UplinkLimitSession
+    meter: MeterConfig | None = None
+    TABLE_ID: ClassVar[int] = 42278001
+    TABLE_NAME: ClassVar[str] = "FabricIngress.upf_uplink.uplink.session_meters"
+    SIZE: ClassVar[int] = 65536
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "session", 64, "exact", UpfSessionId),
+        MatchField(2, "meter_", 8, "exact", UpfMeterId),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {UplinkLimitSession.ID: UplinkLimitSession}
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = True
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class UplinkFlowMeters(TableEntry):
+    """`FabricIngress.upf_uplink.uplink.flow_meters`, 65,536 entries."""
+
+    session: UpfSessionId
+    meter_: UpfMeterId  # meter
+    action: UplinkLimitFlow
+    meter: MeterConfig | None = None
+    TABLE_ID: ClassVar[int] = 45394589
+    TABLE_NAME: ClassVar[str] = "FabricIngress.upf_uplink.uplink.flow_meters"
+    SIZE: ClassVar[int] = 65536
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "session", 64, "exact", UpfSessionId),
+        MatchField(2, "meter_", 8, "exact", UpfMeterId),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {UplinkLimitFlow.ID: UplinkLimitFlow}
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = True
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class UplinkSliceMeters(TableEntry):
+    """`FabricIngress.upf_uplink.uplink.slice_meters`, 1,024 entries."""
+
+    slice: SliceId
+    action: UplinkLimitSlice
+    meter: MeterConfig | None = None
+    TABLE_ID: ClassVar[int] = 46189870
+    TABLE_NAME: ClassVar[str] = "FabricIngress.upf_uplink.uplink.slice_meters"
+    SIZE: ClassVar[int] = 1024
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (MatchField(1, "slice", 16, "exact", SliceId),)
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {UplinkLimitSlice.ID: UplinkLimitSlice}
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = True
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class UplinkUsage(TableEntry):
+    """`FabricIngress.upf_uplink.uplink.usage`, 131,072 entries."""
+
+    session: UpfSessionId
+    rule: UpfRuleId
+    action: UplinkCountUsage
+    TABLE_ID: ClassVar[int] = 38145014
+    TABLE_NAME: ClassVar[str] = "FabricIngress.upf_uplink.uplink.usage"
+    SIZE: ClassVar[int] = 131072
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "session", 64, "exact", UpfSessionId),
+        MatchField(2, "rule", 8, "exact", UpfRuleId),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {UplinkCountUsage.ID: UplinkCountUsage}
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = True
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
 class UpfInterfaces(TableEntry):
     """`FabricIngress.upf_uplink.upf_interfaces`, 64 entries."""
 
@@ -764,7 +1135,7 @@ class UpfUplinkSessions(TableEntry):
     gnb_address: IPv4Address
     teid: Teid
     ue_address: IPv4Address
-    action: Decapsulate
+    action: Decapsulate | UplinkSession
     TABLE_ID: ClassVar[int] = 48939837
     TABLE_NAME: ClassVar[str] = "FabricIngress.upf_uplink.upf_uplink_sessions"
     SIZE: ClassVar[int] = 65536
@@ -774,7 +1145,10 @@ class UpfUplinkSessions(TableEntry):
         MatchField(3, "teid", 32, "exact", Teid),
         MatchField(4, "ue_address", 32, "exact", IPv4Address),
     )
-    ACTIONS: ClassVar[dict[int, type[Action]]] = {Decapsulate.ID: Decapsulate}
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {
+        Decapsulate.ID: Decapsulate,
+        UplinkSession.ID: UplinkSession,
+    }
     HAS_PRIORITY: ClassVar[bool] = False
     HAS_SELECTOR: ClassVar[bool] = False
     HAS_COUNTER: ClassVar[bool] = True
@@ -941,12 +1315,160 @@ class FirewallIpv6(TableEntry):
 
 
 @dataclass(frozen=True)
+class DownlinkFilters(TableEntry):
+    """`FabricIngress.upf_downlink.downlink.filters`, 16,384 entries."""
+
+    filters: UpfFiltersId
+    qfi: Ternary[Qfi] | None
+    protocol: Ternary[IpProtocol] | None
+    tos: Ternary[int] | None
+    remote: Ternary[IPv4Address] | None
+    has_ports: Ternary[bool] | None
+    remote_port: Range[L4Port] | None
+    ue_port: Range[L4Port] | None
+    priority: int
+    action: DownlinkApplyRule
+    TABLE_ID: ClassVar[int] = 44170214
+    TABLE_NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink.filters"
+    SIZE: ClassVar[int] = 16384
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "filters", 16, "exact", UpfFiltersId),
+        MatchField(2, "qfi", 6, "ternary", Qfi),
+        MatchField(3, "protocol", 8, "ternary", IpProtocol),
+        MatchField(4, "tos", 8, "ternary", int),
+        MatchField(5, "remote", 32, "ternary", IPv4Address),
+        MatchField(6, "has_ports", 1, "ternary", bool),
+        MatchField(7, "remote_port", 16, "range", L4Port),
+        MatchField(8, "ue_port", 16, "range", L4Port),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {DownlinkApplyRule.ID: DownlinkApplyRule}
+    HAS_PRIORITY: ClassVar[bool] = True
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class DownlinkRules(TableEntry):
+    """`FabricIngress.upf_downlink.downlink.rules`, 131,072 entries."""
+
+    session: UpfSessionId
+    rule: UpfRuleId
+    action: DownlinkForward | DownlinkEnter | DownlinkDiscard
+    TABLE_ID: ClassVar[int] = 37769611
+    TABLE_NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink.rules"
+    SIZE: ClassVar[int] = 131072
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "session", 64, "exact", UpfSessionId),
+        MatchField(2, "rule", 8, "exact", UpfRuleId),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {
+        DownlinkForward.ID: DownlinkForward,
+        DownlinkEnter.ID: DownlinkEnter,
+        DownlinkDiscard.ID: DownlinkDiscard,
+    }
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = True
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class DownlinkSessionMeters(TableEntry):
+    """`FabricIngress.upf_downlink.downlink.session_meters`, 65,536 entries."""
+
+    session: UpfSessionId
+    meter_: UpfMeterId  # meter
+    action: DownlinkLimitSession
+    meter: MeterConfig | None = None
+    TABLE_ID: ClassVar[int] = 41566884
+    TABLE_NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink.session_meters"
+    SIZE: ClassVar[int] = 65536
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "session", 64, "exact", UpfSessionId),
+        MatchField(2, "meter_", 8, "exact", UpfMeterId),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {DownlinkLimitSession.ID: DownlinkLimitSession}
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = True
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class DownlinkFlowMeters(TableEntry):
+    """`FabricIngress.upf_downlink.downlink.flow_meters`, 65,536 entries."""
+
+    session: UpfSessionId
+    meter_: UpfMeterId  # meter
+    action: DownlinkLimitFlow
+    meter: MeterConfig | None = None
+    TABLE_ID: ClassVar[int] = 38270999
+    TABLE_NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink.flow_meters"
+    SIZE: ClassVar[int] = 65536
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "session", 64, "exact", UpfSessionId),
+        MatchField(2, "meter_", 8, "exact", UpfMeterId),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {DownlinkLimitFlow.ID: DownlinkLimitFlow}
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = True
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class DownlinkSliceMeters(TableEntry):
+    """`FabricIngress.upf_downlink.downlink.slice_meters`, 1,024 entries."""
+
+    slice: SliceId
+    action: DownlinkLimitSlice
+    meter: MeterConfig | None = None
+    TABLE_ID: ClassVar[int] = 39152545
+    TABLE_NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink.slice_meters"
+    SIZE: ClassVar[int] = 1024
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (MatchField(1, "slice", 16, "exact", SliceId),)
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {DownlinkLimitSlice.ID: DownlinkLimitSlice}
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = True
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class DownlinkUsage(TableEntry):
+    """`FabricIngress.upf_downlink.downlink.usage`, 131,072 entries."""
+
+    session: UpfSessionId
+    rule: UpfRuleId
+    action: DownlinkCountUsage
+    TABLE_ID: ClassVar[int] = 48840064
+    TABLE_NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink.usage"
+    SIZE: ClassVar[int] = 131072
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "session", 64, "exact", UpfSessionId),
+        MatchField(2, "rule", 8, "exact", UpfRuleId),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {DownlinkCountUsage.ID: DownlinkCountUsage}
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = True
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
 class UpfDownlinkSessions(TableEntry):
     """`FabricIngress.upf_downlink.upf_downlink_sessions`, 65,536 entries."""
 
     vrf: VrfId
     ue_address: IPv4Address
-    action: Encapsulate
+    action: Encapsulate | DownlinkSession
     TABLE_ID: ClassVar[int] = 35425412
     TABLE_NAME: ClassVar[str] = "FabricIngress.upf_downlink.upf_downlink_sessions"
     SIZE: ClassVar[int] = 65536
@@ -954,7 +1476,10 @@ class UpfDownlinkSessions(TableEntry):
         MatchField(1, "vrf", 16, "exact", VrfId),
         MatchField(2, "ue_address", 32, "exact", IPv4Address),
     )
-    ACTIONS: ClassVar[dict[int, type[Action]]] = {Encapsulate.ID: Encapsulate}
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {
+        Encapsulate.ID: Encapsulate,
+        DownlinkSession.ID: DownlinkSession,
+    }
     HAS_PRIORITY: ClassVar[bool] = False
     HAS_SELECTOR: ClassVar[bool] = False
     HAS_COUNTER: ClassVar[bool] = True
@@ -1722,6 +2247,12 @@ BINDINGS = Bindings.of(
         NdResponder,
         Gateways,
         HealthReplies,
+        UplinkFilters,
+        UplinkRules,
+        UplinkSessionMeters,
+        UplinkFlowMeters,
+        UplinkSliceMeters,
+        UplinkUsage,
         UpfInterfaces,
         UpfUplinkSessions,
         FollowedIpv4,
@@ -1729,6 +2260,12 @@ BINDINGS = Bindings.of(
         VirtualIps,
         FirewallIpv4,
         FirewallIpv6,
+        DownlinkFilters,
+        DownlinkRules,
+        DownlinkSessionMeters,
+        DownlinkFlowMeters,
+        DownlinkSliceMeters,
+        DownlinkUsage,
         UpfDownlinkSessions,
         UpfTunnelPeers,
         RoutingIpv4,

@@ -28,7 +28,7 @@ from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.references import References
 from p4fabric.pipelines.remembered import Remembered
 from p4fabric.pipelines.safety import Number, Precedence, Scope
-from p4fabric.pipelines.values import EcmpGroupId, TunnelPeerId, VlanId, VrfId
+from p4fabric.pipelines.values import EcmpGroupId, SliceId, TunnelPeerId, UpfFiltersId, VlanId, VrfId
 
 __all__ = ["FabricRules"]
 
@@ -36,6 +36,8 @@ _POOLS: dict[object, str] = {
     VlanId: "vlan",
     VrfId: "vrf",
     TunnelPeerId: "tunnel-peer",
+    UpfFiltersId: "upf-filters",
+    SliceId: "slice",
     EcmpGroupId: "ecmp-group",
 }
 """Types of fields whose values are given to tenants, and taken back."""
@@ -135,7 +137,7 @@ class FabricRules:
                     return (("port", int(port)), *((("vlan", int(vlan.value)),) if vlan else ()))
             case b.Networks(vlan_id=vlan, action=b.SetNetwork(vrf=vrf)):
                 return (("vlan", int(vlan)), ("vrf", int(vrf)))
-            case b.UpfUplinkSessions(action=b.Decapsulate(vrf=vrf)):
+            case b.UpfUplinkSessions(action=b.Decapsulate(vrf=vrf) | b.UplinkSession(vrf=vrf)):
                 return (("vrf", int(vrf)), ("routed", int(vrf)))
         return ()
 
@@ -149,6 +151,10 @@ class FabricRules:
                 return (("routed", int(vrf)), ("routed to", int(vlan)))
             case b.UpfDownlinkSessions(vrf=vrf, action=b.Encapsulate(tunnel_peer=peer)):
                 return (("routed", int(vrf)), ("tunnelled to", int(peer)))
+            case b.UpfDownlinkSessions(vrf=vrf, action=b.DownlinkSession()):
+                return (("routed", int(vrf)),)
+            case b.DownlinkRules(action=b.DownlinkEnter(tunnel_peer=peer)):
+                return (("tunnelled to", int(peer)),)
         return ()
 
     def behind(self, entity: Entity) -> Iterator[EntityKey]:
@@ -195,7 +201,29 @@ def _references(references: References, entity: Entity) -> tuple[EntityKey, ...]
         return (("multicast_group", int(entity.vlan_id)),)  # what `flood` sends to
     if isinstance(entity, b.CongestionWatch):
         return (("clone_session", REPORT_CLONE_SESSION),)
+    if isinstance(entity, b.UplinkRules | b.DownlinkRules):
+        return (*references.of(entity), *_named_by_rule(entity))
+    match entity:
+        case b.UpfUplinkSessions(action=b.UplinkSession(slice=number)) if number:
+            return (*references.of(entity), (b.UplinkSliceMeters.TABLE_ID, int(number), 0))
+        case b.UpfDownlinkSessions(action=b.DownlinkSession(slice=number)) if number:
+            return (*references.of(entity), (b.DownlinkSliceMeters.TABLE_ID, int(number), 0))
     return references.of(entity)
+
+
+def _named_by_rule(rule: b.UplinkRules | b.DownlinkRules) -> Iterator[EntityKey]:
+    """The meters and the tunnel peer of a rule. Both directions have one control, so P4 cannot say it."""
+    is_uplink, action = isinstance(rule, b.UplinkRules), rule.action
+    if isinstance(action, b.UplinkDiscard | b.DownlinkDiscard):
+        return
+    if isinstance(action, b.UplinkEnter | b.DownlinkEnter):
+        yield (b.UpfTunnelPeers.TABLE_ID, int(action.tunnel_peer), 0)
+    for table, number in (
+        (b.UplinkSessionMeters if is_uplink else b.DownlinkSessionMeters, action.session_meter_id),
+        (b.UplinkFlowMeters if is_uplink else b.DownlinkFlowMeters, action.flow_meter_id),
+    ):
+        if number:
+            yield (table.TABLE_ID, int(rule.session), int(number), 0)
 
 
 def _numbers(entity: Entity) -> tuple[Number, ...]:

@@ -51,6 +51,7 @@ UPF = intent(
     n3Address="10.0.3.3",
     dataNetworks=[{"dnn": "internet", "network": "data", "uePools": ["10.46.0.0/16"]}],
 )
+NAMED = {**UPF, "spec": {**UPF["spec"], "nodeIds": [{"smf": UPF["spec"]["smfs"][0], "nodeId": "smf.core"}]}}
 FIELDS: list[tuple[str, str, str, dict[str, Any], list[str | int]]] = [
     ("Network", "spec.subnets", SUBNETS, NETWORK, ["subnets", 0]),
     ("Network", "spec.gateways", HOSTS, NETWORK, ["gateways", 0]),
@@ -64,6 +65,7 @@ FIELDS: list[tuple[str, str, str, dict[str, Any], list[str | int]]] = [
     ("Service", "spec.virtualIp", HOSTS, WEB, ["virtualIp"]),
     ("Service", "spec.pool.address", HOSTS, WEB, ["pool", 0, "address"]),
     ("Upf", "spec.smfs", SMFS, UPF, ["smfs", 0]),
+    ("Upf", "spec.nodeIds.smf", SMFS, NAMED, ["nodeIds", 0, "smf"]),
     ("Upf", "spec.n3Address", HOSTS, UPF, ["n3Address"]),
     ("Upf", "spec.dataNetworks.uePools", SUBNETS, UPF, ["dataNetworks", 0, "uePools", 0]),
     ("UpfSession", "spec.n3Address", HOSTS, UE, ["n3Address"]),

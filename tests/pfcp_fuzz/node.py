@@ -7,10 +7,13 @@ from collections import Counter
 from ipaddress import IPv4Address, IPv4Network
 from itertools import count
 
+from p4fabric.controller.fabric.n4_counters import SessionCounts
+from p4fabric.controller.fabric.n4_usage import without_retired
 from p4fabric.controller.n4 import kept
 from p4fabric.controller.n4.answers import cp_seid, refusal
 from p4fabric.controller.n4.node import Kept
 from p4fabric.controller.n4.node import Node as RealNode
+from p4fabric.controller.n4.node_rules import DataNetwork, NodeRules
 from p4fabric.controller.n4.pfcp import (
     Header,
     MessageDiscarded,
@@ -21,9 +24,9 @@ from p4fabric.controller.n4.pfcp import (
     encode,
 )
 from p4fabric.controller.n4.pfcp import messages as m
+from p4fabric.controller.n4.plane import NO_RULE, UserPlane
 from p4fabric.controller.n4.stock import NodeStock
 from p4fabric.controller.n4.transactions import Answers, Peer, Verdict
-from p4fabric.controller.n4.user_plane import DataNetwork, NodeRules
 from p4fabric.controller.n4.without_effect import WithoutEffect
 
 _STARTED = 3_900_000_000
@@ -31,7 +34,8 @@ _ADDRESS, _SMF, _N3 = (IPv4Address(one) for one in ("10.0.0.5", "10.0.0.4", "10.
 _NETWORKS = {
     "internet": DataNetwork("internet", tuple(IPv4Network(f"10.{one}.0.0/16") for one in (45, 60, 250)))
 }
-_RULES = NodeRules(_N3, _NETWORKS, (IPv4Network("10.0.3.0/24"),), frozenset(), frozenset(WithoutEffect))
+_IGNORED = frozenset({WithoutEffect.BUFFERING, WithoutEffect.GUARANTEED_BIT_RATES})
+_RULES = NodeRules(_N3, _NETWORKS, (IPv4Network("10.0.3.0/24"),), frozenset(), _IGNORED)
 
 
 class Broken(AssertionError):
@@ -116,6 +120,8 @@ class Node:
             if now is not None and kept.load(json.loads(json.dumps(kept.dump(now))), Kept) != now:
                 raise Broken("a session is kept as another one")
         self.node.done(prepared)
+        for seid in prepared.sessions.keys() & self.node.sessions.keys():
+            self.node.counted(without_retired(self.node.sessions[seid], SessionCounts({}, is_complete=True)))
         assert prepared.response is not None
         is_deletion = isinstance(message, m.SessionDeletionRequest)
         answer = encode(prepared.response, header.sequence, prepared.seid)
@@ -141,5 +147,25 @@ class Node:
                     raise Broken(f"{ue} is not the session's that has it")
             if not {one.teid for one in held.plane.uplinks} <= claimed:
                 raise Broken("a tunnel is opened that the session has not")
+            _check_plane(held.plane)
         if used != self.stock._teids:
             raise Broken("the stock knows other tunnel ends than sessions have")
+
+
+def _check_plane(plane: UserPlane) -> None:
+    """Whatever a packet may find is there, once."""
+    numbers = [(one.is_uplink, one.number) for one in plane.rules]
+    if len(set(numbers)) != len(numbers) or plane.retired:
+        raise Broken("two rules have one number, or one that is gone is left")
+    lookups = [(True, up.flows) for up in plane.uplinks if up.flows is not None]
+    lookups += [(False, down.flows) for down in plane.flow_downlinks]
+    for is_uplink, flows in lookups:
+        found = {rule for _, rule in flows.filters.filters} if flows.filters is not None else set()
+        found |= {flows.rule} - {NO_RULE}
+        if not {(is_uplink, one) for one in found} <= set(numbers):
+            raise Broken("a filter finds a rule that there is not")
+    limits = {(one.is_uplink, one.is_flows, one.number) for one in plane.limits}
+    for one in plane.rules:
+        named = ((False, one.session_limit), (True, one.flow_limit))
+        if any(n and one.forwards and (one.is_uplink, is_flows, n) not in limits for is_flows, n in named):
+            raise Broken("a rule names a limit that there is not")

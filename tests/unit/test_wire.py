@@ -51,9 +51,12 @@ def matches(draw: st.DrawFn, field: MatchField) -> Any:
         length = draw(st.integers(0, field.bitwidth))
         number = draw(st.integers(0, (1 << length) - 1)) << (field.bitwidth - length)
         return Lpm(field.make(number), length)
-    assert field.kind == "ternary"
     if draw(st.booleans()):
         return None
+    if field.kind == "range":
+        ends = draw(st.tuples(numbers(field.bitwidth, field.make), numbers(field.bitwidth, field.make)))
+        return Range(*sorted(ends))
+    assert field.kind == "ternary"
     return Ternary(draw(numbers(field.bitwidth, field.make)), draw(st.integers(0, (1 << field.bitwidth) - 1)))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, ip_address
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -28,14 +28,16 @@ from p4fabric.controller.intents.kinds.network import (
     vrf_need,
 )
 from p4fabric.controller.intents.kinds.upf import ACCESS, check_data_network, check_n3
+from p4fabric.controller.intents.kinds.upf_slices import MOST_SLICES, UpfSlice, check_slices, slice_need
 from p4fabric.controller.intents.prefixes import prefix_facts
+from p4fabric.controller.n4.pfcp.values import NodeId
 from p4fabric.controller.n4.without_effect import WithoutEffect
 from p4fabric.controller.reasons import Code
 
 if TYPE_CHECKING:
     from p4fabric.controller.intents.catalogue import Catalogue
 
-__all__ = ["ServedNetwork", "Upf", "UpfNodeSpec"]
+__all__ = ["ServedNetwork", "SmfNodeId", "Upf", "UpfNodeSpec", "node_id"]
 
 MOST_SMFS = 64
 MOST_DATA_NETWORKS = 64
@@ -70,6 +72,37 @@ Dnn = Annotated[str, Text(_dnn, "a DNN", {"pattern": f"^{_DNN.pattern}$", "maxLe
 SmfAddress = Annotated[IPv4Address, Text(_smf_address, "an IPv4 address", {"format": "ipv4"})]
 
 
+_NODE_ID = rf"{_LABEL}(?:\.{_LABEL})*"
+_LONGEST_NODE_ID = 253
+
+
+def _node_id(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        if not re.fullmatch(_NODE_ID, text) or len(text) > _LONGEST_NODE_ID:
+            raise ValueError("must be an address or a domain name, such as smf.core.example") from None
+        return text
+
+
+def node_id(text: str) -> NodeId:
+    """A node ID as SMFs send it."""
+    try:
+        return ip_address(text)
+    except ValueError:
+        return text
+
+
+NodeIdText = Annotated[str, Text(_node_id, "a node ID", {"maxLength": _LONGEST_NODE_ID})]
+
+
+class SmfNodeId(Part):
+    """How an SMF names itself."""
+
+    smf: SmfAddress = Field(description="one of `smfs`")
+    node_id: NodeIdText = Field(description="its PFCP node ID: an address, or a domain name")
+
+
 class ServedNetwork(Part):
     """A DNN, the network that it is, and the addresses of its UEs."""
 
@@ -88,9 +121,20 @@ class UpfNodeSpec(Part):
     smfs: Annotated[tuple[SmfAddress, ...], AtMost(MOST_SMFS)] = Field(
         min_length=1, description="addresses of SMFs that may control it; nobody else may"
     )
+    node_ids: Annotated[tuple[SmfNodeId, ...], AtMost(MOST_SMFS)] = Field(
+        (),
+        description="node IDs that SMFs must have, and no other may have; an SMF that is not named here may "
+        "have any but another one's",
+    )
+    set_up_associations: bool = Field(
+        False, description="whether the fabric asks SMFs for associations, in place of waiting for them"
+    )
     access_network: Label = Field(description="the network where gNBs are")
     n3_address: Ipv4 = Field(description="its end of all tunnels, in the access network; no other's")
     data_networks: Annotated[tuple[ServedNetwork, ...], AtMost(MOST_DATA_NETWORKS)] = Field(min_length=1)
+    slices: Annotated[tuple[UpfSlice, ...], AtMost(MOST_SLICES)] = Field(
+        (), description="a session is of the first that it fits, or of none"
+    )
     without_effect: tuple[WithoutEffect, ...] = Field(
         (), description="what SMFs may ask for although it is not done; what is not named here is refused"
     )
@@ -120,8 +164,10 @@ class Upf(IntentDocument):
             yield Claim(("dnn", self.key, network.dnn), "a DNN of this Upf", where, network.dnn)
 
     def needs(self) -> Iterator[Need]:
-        """The tenant's VRF; what sessions need, they are given as they come."""
+        """The tenant's VRF and numbers of slices; what sessions need, they are given as they come."""
         yield vrf_need(self.tenant)
+        for one in self.spec.slices:
+            yield slice_need(self.key, one.name)
 
     def facts(self) -> Iterator[Fact]:
         """Which network gNBs are in, and the pools."""
@@ -131,7 +177,17 @@ class Upf(IntentDocument):
             yield from prefix_facts(UE_POOL, self.tenant, pool, self.key, inside=True)
 
     def check(self) -> Iterator[FieldError]:
-        """Pools of one family, each address in one of them."""
+        """Pools of one family, each address in one of them; one node ID for an SMF, and one SMF for it."""
+        for index, one in enumerate(self.spec.node_ids):
+            smf, name = (field_path(("spec", "nodeIds", index, part)) for part in ("smf", "nodeId"))
+            if one.smf not in self.spec.smfs:
+                yield FieldError(smf, one.smf, "must be one of spec.smfs")
+            others = self.spec.node_ids[:index]
+            if any(one.smf == other.smf for other in others):
+                yield FieldError(smf, one.smf, "has a node ID already", Code.GIVEN_TWICE)
+            if any(one.node_id == other.node_id for other in others):
+                yield FieldError(name, one.node_id, "is another SMF's already", Code.GIVEN_TWICE)
+        yield from check_slices(self.spec.slices, [one.dnn for one in self.spec.data_networks])
         seen: list[IpPrefix] = []
         for pool, where in self._pools():
             if not isinstance(pool, IPv4Network):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from p4fabric.controller.n4.pfcp import Cause, FailedRule, IeType, MessageRefused
@@ -21,6 +22,16 @@ class Stock:
 
     f_teids: tuple[FTeid, ...] = ()
     ue_addresses: tuple[UeIpAddress, ...] = ()
+
+    def without(self, f_teids: Collection[FTeid], ue_addresses: Collection[UeIpAddress]) -> Stock:
+        """The rest of it."""
+        if not (f_teids or ue_addresses):
+            return self
+        ues = {one.ipv4 for one in ue_addresses}
+        return Stock(
+            tuple(one for one in self.f_teids if one not in f_teids),
+            tuple(one for one in self.ue_addresses if one.ipv4 not in ues),
+        )
 
     def give_back(self, resources: Resources) -> None:
         """Give all of it back."""

@@ -52,7 +52,7 @@ def data_words(action: Action) -> int:
 
 def meter_amount(unit: MeterUnit) -> str:
     """What a packet costs at a meter."""
-    return "1" if unit is MeterUnit.PACKETS else "packet->ingress_length"
+    return "1" if unit is MeterUnit.PACKETS else "packet->counted_length"
 
 
 Target = FieldRef | ElementField
@@ -127,6 +127,12 @@ class Actions:
             stored = f"big_store(@, {target.field.bitwidth}, big_unsigned({value}));"
         else:
             stored = f"@ = ({field_type(target.field.bitwidth)}){value};"
+            if (
+                isinstance(target, FieldRef)
+                and target.header.standard
+                and target.field.name == "packet_length"
+            ):
+                stored = f"packet->counted_length = {stored}"
         return self.expressions.stored(target, stored)
 
     def _message(self, step: Primitive) -> Iterator[str]:

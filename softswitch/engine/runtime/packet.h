@@ -51,7 +51,8 @@ struct packet {
     uint8_t *data;           /* the frame's first byte */
     uint32_t length;         /* the frame's bytes */
     uint32_t parsed;         /* of these, how many the parser has consumed */
-    uint32_t ingress_length; /* as it arrived: what counters count */
+    uint32_t ingress_length; /* as it arrived */
+    uint32_t counted_length; /* what counters and meters count: as it arrived, unless the program has set packet_length */
     uint32_t wire_length;    /* bmv2's packet length: grows and shrinks with setValid and setInvalid */
     uint32_t limit;          /* a clone session's longest copy, NO_TRUNCATION without */
     uint16_t queue_port;

@@ -236,7 +236,7 @@ static inline const struct member *profile_choose(const struct profile *profile,
 static inline void count_packet(uint64_t *packets, uint64_t *bytes, const struct packet *packet)
 {
     __atomic_store_n(packets, *packets + 1, __ATOMIC_RELAXED);
-    __atomic_store_n(bytes, *bytes + packet->ingress_length, __ATOMIC_RELAXED);
+    __atomic_store_n(bytes, *bytes + packet->counted_length, __ATOMIC_RELAXED);
 }
 
 /* An entry's idle state: its timeout (0: none), when it was hit last, and when it was reported last. */

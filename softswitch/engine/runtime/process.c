@@ -180,7 +180,7 @@ static void finish_ingress(struct engine *engine, struct packet *packet)
 void process_ingress(struct engine *engine, struct packet *packet)
 {
     engine->ingress_packets++;
-    packet->standard_metadata.packet_length = packet->length;
+    packet->standard_metadata.packet_length = packet->counted_length = packet->length;
     packet->pipeline->code->ingress(packet->pipeline, packet);
     finish_ingress(engine, packet);
 }
@@ -230,6 +230,7 @@ void process_egress(struct engine *engine, struct packet *packet, uint32_t *sent
     metadata->egress_global_timestamp = sent_bytes ? since_start_at_us(engine, packet->at_ns) : since_start_us(engine);
     metadata->egress_port = packet->queue_port;
     metadata->packet_length = packet->wire_length;
+    packet->counted_length = packet->ingress_length;
     if (__builtin_expect(!packet->deflected, true)) {
         metadata->deq_timedelta = (uint32_t)((packet->at_ns - packet->enqueued_ns) / 1000);
         metadata->egress_spec = pipeline->drop_port ? 0 : 1;
@@ -312,7 +313,7 @@ void process_receive(struct engine *engine, struct port *port, struct packet *pa
     }
     /* Parsed now, so that what their lookups need can be fetched for all packets of a burst at once. */
     engine->ingress_packets++;
-    packet->standard_metadata.packet_length = packet->length;
+    packet->standard_metadata.packet_length = packet->counted_length = packet->length;
     packet->pipeline->code->parse(packet->pipeline, packet);
     engine->burst[engine->burst_count++] = packet;
     if (engine->burst_count == BURST)

@@ -22,17 +22,21 @@ from tests.fabric.n4.smf import PATIENCE, Smf
 from tests.unit.compiler.world import intent
 
 N3 = "10.0.3.2"
-SERVER = "10.0.4.10"
+SERVER, OTHER_SERVER = "10.0.4.10", "10.0.4.11"
+"""Two addresses of one machine."""
 MACS = {"10.0.3.10": "02:00:00:00:03:10", "10.0.3.11": "02:00:00:00:03:11", SERVER: "02:00:00:00:04:10"}
 PORTS = {"10.0.3.10": 1, SERVER: 2, "10.0.3.11": 3}
 POOLS = ["10.45.0.0/16", "10.60.0.0/16", "10.250.0.0/16"]
 EVERYTHING = ["bitRates", "uplinkQfi", "buffering", "usageReports"]
+"""Of which nothing is done, though all is accepted."""
 
 
 def network(name: str, number: int, *hosts: str) -> dict[str, Any]:
     attachments: list[Any] = [
         {"switch": "leaf1", "port": PORTS[host], "mac": MACS[host], "addresses": [host]} for host in hosts
     ]
+    if SERVER in hosts:
+        attachments[-1]["addresses"].append(OTHER_SERVER)
     spec: dict[str, Any] = {
         "subnets": [f"10.0.{number}.0/24"],
         "gateways": [f"10.0.{number}.1"],
@@ -93,19 +97,34 @@ class Bed:
                         assert Ether(bytes(one))[IP].chksum == told
                         return one[IP].dst, one[GTP_U_Header].teid
 
-    async def goes_up(self, gnb: str, teid: int, ue: str) -> bool:
+    async def goes_up(
+        self,
+        gnb: str,
+        teid: int,
+        ue: str,
+        *,
+        qfi: int = 1,
+        to: str = SERVER,
+        inner: Packet = UDP(sport=1000, dport=2000) / b"up",  # noqa: B008
+    ) -> bool:
         """Whether what a UE sends through a gNB comes to the server."""
-        inner = IP(src=ue, dst=SERVER) / UDP(sport=1000, dport=2000) / b"up"
         header = GTP_U_Header(teid=teid, gtp_type=255, E=1, next_ex=0x85)
         tunnel = IP(src=gnb, dst=N3) / UDP(sport=2152, dport=2152) / header
-        out = await self.send(gnb, tunnel / GTPPDUSessionContainer(type=1, QFI=1) / inner)
-        came = [one for port, one in out if port == PORTS[SERVER] and UDP in one and one[UDP].dport == 2000]
-        assert len(came) <= 1 and all(GTP_U_Header not in one and one[IP].src == ue for one in came)
+        container = GTPPDUSessionContainer(type=1, QFI=qfi)
+        out = await self.send(gnb, tunnel / container / IP(src=ue, dst=to) / inner)
+        came = [one for port, one in out if port == PORTS[SERVER] and IP in one and one[IP].src == ue]
+        assert len(came) <= 1 and all(GTP_U_Header not in one and one[IP].dst == to for one in came)
         return bool(came)
 
-    async def goes_down(self, ue: str) -> tuple[str, int, int] | None:
+    async def goes_down(
+        self,
+        ue: str,
+        *,
+        source: str = SERVER,
+        inner: Packet = UDP(sport=2000, dport=1000) / b"down",  # noqa: B008
+    ) -> tuple[str, int, int] | None:
         """The gNB, TEID and QFI of a packet from the server to a UE."""
-        out = await self.send(SERVER, IP(src=SERVER, dst=ue) / UDP(sport=2000, dport=1000) / b"down")
+        out = await self.send(SERVER, IP(src=source, dst=ue) / inner)
         came = [(port, one) for port, one in out if GTP_U_Header in one and one[GTP_U_Header].gtp_type == 255]
         if not came:
             return None
@@ -115,10 +134,21 @@ class Bed:
 
 
 @asynccontextmanager
-async def controlled(folder: Path, switch: AsyncSoftSwitch, smf: Smf) -> AsyncIterator[Bed]:
-    """A controller, whose store is in a folder, while the body runs."""
-    leaf = {"name": "leaf1", "deviceId": 1, "address": switch.address, "role": "leaf"}
-    config = FabricConfig.read({"switches": [leaf], "n4": {"listen": "127.0.0.1:0"}}, folder / "fabric.yaml")
+async def controlled(
+    folder: Path, switch: AsyncSoftSwitch, smf: Smf, *, address: str | None = None, heartbeat: float = 60.0
+) -> AsyncIterator[Bed]:
+    """A controller, whose store is in a folder, while the body runs.
+
+    Args:
+        folder: its store's.
+        switch: that it controls.
+        smf: told where the controller listens.
+        address: where it finds the switch, if not at the switch's own.
+        heartbeat: seconds between those to SMFs.
+    """
+    leaf = {"name": "leaf1", "deviceId": 1, "address": address or switch.address, "role": "leaf"}
+    section = {"listen": "127.0.0.1:0", "smfPort": smf.own_port, "heartbeat": heartbeat}
+    config = FabricConfig.read({"switches": [leaf], "n4": section}, folder / "fabric.yaml")
     async with running_fabric(config) as fabric:
         assert fabric.n4 is not None
         smf.port = await fabric.n4.port()
@@ -128,13 +158,13 @@ async def controlled(folder: Path, switch: AsyncSoftSwitch, smf: Smf) -> AsyncIt
 
 
 @asynccontextmanager
-async def bed(folder: Path, *documents: dict[str, Any]) -> AsyncIterator[Bed]:
+async def bed(folder: Path, *documents: dict[str, Any], heartbeat: float = 60.0) -> AsyncIterator[Bed]:
     """All of it, with networks and some more intents."""
     ports = dict.fromkeys(PORTS.values())
     async with AsyncSoftSwitch(device_id=1, interfaces=ports) as switch:
         smf = await Smf.open()
         try:
-            async with controlled(folder, switch, smf) as made:
+            async with controlled(folder, switch, smf, heartbeat=heartbeat) as made:
                 await made.apply(*NETWORKS, *documents)
                 yield made
         finally:

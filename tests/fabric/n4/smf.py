@@ -16,6 +16,8 @@ __all__ = ["Answer", "Smf", "ie"]
 CAUSE, CREATED_PDR, F_TEID, OFFENDING, PDR_ID, F_SEID, RECOVERY, FAILED_RULE, UE_IP = (
     19, 8, 21, 40, 56, 57, 96, 114, 93,
 )  # fmt: skip
+OWN_REQUESTS = (1, 5, 7, 56)
+"""Heartbeats, associations set up and updated, session reports."""
 PATIENCE = 60.0
 
 
@@ -119,6 +121,8 @@ class Smf(asyncio.DatagramProtocol):
         """Of the node."""
         self._sequence = 100
         self._heard: asyncio.Queue[bytes] = asyncio.Queue()
+        self._asked: asyncio.Queue[bytes] = asyncio.Queue()
+        """Requests of the node's own."""
 
     @classmethod
     async def open(cls, address: str = "127.0.0.1") -> Smf:
@@ -131,10 +135,15 @@ class Smf(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self.said.append(data)
-        self._heard.put_nowait(data)
+        (self._asked if data[1] in OWN_REQUESTS else self._heard).put_nowait(data)
 
     def close(self) -> None:
         self._transport.close()
+
+    @property
+    def own_port(self) -> int:
+        """Where it listens."""
+        return int(self._transport.get_extra_info("sockname")[1])
 
     def send(self, datagram: bytes) -> None:
         self._transport.sendto(datagram, ("127.0.0.1", self.port))
@@ -165,6 +174,19 @@ class Smf(asyncio.DatagramProtocol):
 
     async def associate(self) -> Answer:
         return await self.say("open5gs_association_setup")
+
+    async def requested(self, kind: int) -> Answer:
+        """The next request of the node's own, of this type."""
+        async with asyncio.timeout(PATIENCE):
+            found = Answer(await self._asked.get())
+        assert found.kind == kind, found.datagram.hex()
+        return found
+
+    def answer(self, request: Answer, *ies: bytes, seid: int | None = None) -> None:
+        """Answer a request of the node's."""
+        made = self.message(request.kind + 1, *ies, seid=seid)
+        start = 8 if seid is None else 16
+        self.send(made[: start - 4] + request.sequence.to_bytes(3, "big") + made[start - 1 :])
 
     def message(self, kind: int, *ies: bytes, seid: int | None = None) -> bytes:
         """A request of these IEs."""

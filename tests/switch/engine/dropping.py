@@ -18,6 +18,7 @@ from p4fabric.softswitch.engine.api import (
     Change,
     Exact,
     Lpm,
+    Range,
     Replica,
     Ternary,
     WriteEntry,
@@ -31,7 +32,7 @@ CLOSED = 3
 """A port that no entry opens."""
 BACK, UNOPENED = 0x0200000000C1, 0x0200000000C2
 """Hosts at the port that sends, and at one whose network is another."""
-SERVER, N3, UE, ROAMING_UE = "10.0.1.77", "10.0.1.200", "10.45.0.2", "10.45.0.3"
+SERVER, N3, UE, ROAMING_UE, IDLE_UE = "10.0.1.77", "10.0.1.200", "10.45.0.2", "10.45.0.3", "10.45.0.4"
 
 
 class Case(NamedTuple):
@@ -125,15 +126,16 @@ CASES = [
     Case(R.FRAGMENT_REPLY, bridged(REPLY / Raw(bytes(300))), at=OUT),
     Case(R.SAME_PORT, _to("02:00:00:00:00:c1", FOUR / UDP() / Raw(bytes(20)))),
     Case(R.HEALTH_REPLY, routed(CHECKED), passing=26),
+    Case(R.UPF_RULE, routed(IP(src="10.0.1.10", dst=IDLE_UE) / UDP(sport=5, dport=7))),
+    Case(R.UPF_RATE, routed(IP(src="10.0.1.10", dst=IDLE_UE) / UDP(sport=5, dport=6))),
 ]  # fmt: skip
 """At least one for each reason. What a report shows of a tunnel that was opened is what was in it."""
 
 
 def _entries() -> list[WriteEntry]:
     upf = f"{INGRESS}.upf_uplink"
-    address = {
-        name: int.from_bytes(bytes(map(int, name.split(".")))) for name in (SERVER, N3, UE, ROAMING_UE)
-    }
+    named = (SERVER, N3, UE, ROAMING_UE, IDLE_UE)
+    address = {name: int.from_bytes(bytes(map(int, name.split(".")))) for name in named}
     gnb = 0x0A00010A
     any_but_destination = (None, Ternary(0x0A090000, 0xFFFF0000), None, None, None, None, None)
     bridge, to_port = f"{INGRESS}.bridging.bridging", f"{INGRESS}.bridging.to_port"
@@ -168,6 +170,26 @@ def _entries() -> list[WriteEntry]:
             (Exact(VRF), Exact(address[ROAMING_UE])),
             f"{INGRESS}.upf_downlink.encapsulate",
             *(77, 5, 9),
+        ),
+        # Of a UE that has two rules: one drops, and one has a limit that is not there.
+        entry(
+            f"{INGRESS}.upf_downlink.upf_downlink_sessions",
+            (Exact(VRF), Exact(address[IDLE_UE])),
+            f"{INGRESS}.upf_downlink.downlink_session",
+            *(1, 1, 0, 0),
+        ),
+        entry(
+            f"{INGRESS}.upf_downlink.downlink.filters",
+            (Exact(1), None, None, None, None, None, None, Range(6, 6)),
+            f"{INGRESS}.upf_downlink.downlink.apply_rule",
+            1,
+            priority=1,
+        ),
+        entry(
+            f"{INGRESS}.upf_downlink.downlink.rules",
+            (Exact(1), Exact(1)),
+            f"{INGRESS}.upf_downlink.downlink.forward",
+            *(1, 0),
         ),
         entry(
             f"{EGRESS}.load_balancer_reply.virtual_ip_replies",

@@ -8,18 +8,33 @@ from typing import Any
 
 import pytest
 
-from p4fabric.controller.compiler.served import ServedSession, SessionKey, SmfKey
+from p4fabric.controller.compiler.served import FILTER_SET, ServedSession, SessionKey, SmfKey
 from p4fabric.controller.core import Capacity, Core, IntentConflict, PersistedRow, Plan
 from p4fabric.controller.core.capacity import TableLimit
 from p4fabric.controller.intents import parse_intent
 from p4fabric.controller.intents.numbers import NumberKey
+from p4fabric.controller.n4.flows import PortRange
 from p4fabric.controller.n4.node import Association, Kept
 from p4fabric.controller.n4.pfcp.values import FSeid
+from p4fabric.controller.n4.plane import (
+    NO_RULE,
+    Downlink,
+    FilterSet,
+    FlowDownlink,
+    FlowFilter,
+    FlowLookup,
+    FlowRule,
+    Limit,
+    TunnelTo,
+    Uplink,
+    UserPlane,
+)
 from p4fabric.controller.n4.sessions import Session
-from p4fabric.controller.n4.user_plane import Downlink, Uplink, UserPlane
 from p4fabric.controller.names import IntentKey, TenantName
 from p4fabric.controller.state import Change
+from p4fabric.pipelines.entities import TableEntry
 from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.fabric.rules import FabricRules
 from tests.unit.compiler.world import (
     ACCESS,
     CLIENTS,
@@ -184,3 +199,88 @@ def test_a_state_that_is_loaded_wants_what_it_wanted() -> None:
     )
     again.plan(rows_of(again, topology(*HOSTS)))
     assert Desired.of(again).entities == Desired.of(core).entities
+
+
+def flows_of(number: int, *, rule: int = 0, kbps: int = 8) -> ServedSession:
+    """Session NUMBER, whose packets to port 80 have a rule, and the others none."""
+    ue = IPv4Address("10.46.0.0") + number
+    web = FlowFilter(ue_ports=PortRange(80, 80))
+    both = {True: FilterSet(True, ((web, rule),)), False: FilterSet(False, ((web, rule + 1),))}
+    tunnel = TunnelTo(N3, GNB, 0x2000 + number, 9)
+    plane = UserPlane(
+        (Uplink(N3, GNB, 0x1000 + number, ue, FlowLookup(both[True], NO_RULE)),),
+        ues=frozenset({ue}),
+        flow_downlinks=(FlowDownlink(ue, FlowLookup(both[False], NO_RULE)),),
+        rules=(
+            FlowRule(rule, True, 1, session_limit=1, counts_passed=True),
+            FlowRule(rule + 1, False, 2, tunnel=tunnel, flow_limit=1),
+        ),
+        limits=(Limit(1, True, False, kbps), Limit(1, False, True, kbps)),
+    )
+    return ServedSession(Kept(SMF, Session(number, FSeid(number, SMF), SMF), plane), "access")
+
+
+UP_TABLES: tuple[type[TableEntry], ...] = (
+    b.UplinkFilters,
+    b.UplinkRules,
+    b.UplinkSessionMeters,
+    b.UplinkUsage,
+    b.UpfUplinkSessions,
+)
+DOWN_TABLES: tuple[type[TableEntry], ...] = (
+    b.DownlinkFilters,
+    b.DownlinkRules,
+    b.DownlinkFlowMeters,
+    b.UpfTunnelPeers,
+    b.UpfDownlinkSessions,
+)
+
+
+def test_flows_are_where_their_direction_is_and_sessions_share_filters() -> None:
+    core = world()
+    empty = {name: dict(entries) for name, entries in core.compiler.wanted.entities.items()}
+    put(core, (2, flows_of(2)), (3, flows_of(3)))
+    desired = Desired.of(core)
+    for table in UP_TABLES:
+        expected = 1 if table is b.UplinkFilters else 2
+        assert len(on(desired, "leaf3", table)) == expected and not on(desired, "leaf1", table), table
+    for table in DOWN_TABLES:
+        expected = 1 if table in (b.DownlinkFilters, b.UpfTunnelPeers) else 2
+        assert len(on(desired, "leaf3", table)) == len(on(desired, "leaf1", table)) == expected, table
+    (one,) = {entry.action.filters for entry in on(desired, "leaf3", b.UpfUplinkSessions)}
+    (filters,) = on(desired, "leaf3", b.UplinkFilters)
+    assert filters.filters == one and filters.has_ports is not None
+    meters = on(desired, "leaf3", b.UplinkSessionMeters)
+    assert {entry.meter.peak_rate for entry in meters} == {1000}
+    # What sessions share goes with the last of them, and its number rests.
+    put(core, (2, None))
+    assert len(on(Desired.of(core), "leaf3", b.UplinkFilters)) == 1
+    put(core, (3, None))
+    assert {name: dict(entries) for name, entries in core.compiler.wanted.entities.items()} == empty
+    resting = [number for number, _ in core.view.numbers.resting.rows() if number.pool == FILTER_SET]
+    assert len(resting) == 2 and one in {number.number for number in resting}
+
+
+def test_what_a_rule_and_a_session_name_stands_before_them() -> None:
+    core = world()
+    put(core, (2, flows_of(2)))
+    rules = FabricRules()
+    desired = Desired.of(core)
+    for table, meters in ((b.UplinkRules, b.UplinkSessionMeters), (b.DownlinkRules, b.DownlinkFlowMeters)):
+        (rule,), (meter,) = on(desired, "leaf3", table), on(desired, "leaf3", meters)
+        assert meter.key in rules.references(rule)
+    (session,) = on(desired, "leaf3", b.UpfUplinkSessions)
+    assert ("upf-filters", int(session.action.filters)) in rules.numbers(session)
+    plain = b.UpfUplinkSessions(N3, GNB, session.teid, session.ue_address, b.Decapsulate(session.action.vrf))
+    assert rules.opens(session) == rules.opens(plain)
+    (rule,), (peer,) = on(desired, "leaf1", b.DownlinkRules), on(desired, "leaf1", b.UpfTunnelPeers)
+    assert peer.key in rules.references(rule)
+
+
+def test_filters_that_have_no_room_refuse_the_session() -> None:
+    core = Core(Capacity({b.UplinkFilters.TABLE_ID: TableLimit("filters", 1)}))
+    core.plan_apply([parse_intent(document) for document in (CLIENTS, ACCESS, DATA, UPF)])
+    core.plan(rows_of(core, topology(*HOSTS)))
+    put(core, (2, flows_of(2)), (3, flows_of(3)))
+    with pytest.raises(IntentConflict, match="filters"):
+        put(core, (4, flows_of(4, rule=7)))

@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 
+from p4fabric.controller.compiler.served import SessionKey
 from p4fabric.controller.explain.answer import Explanation
 from p4fabric.controller.explain.question import QuestionError
 from p4fabric.controller.explain.result import End
 from p4fabric.controller.names import SwitchName, TenantName
+from p4fabric.controller.state import Change
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import IPv4Address, MacAddress, VrfId
+from tests.unit.compiler.test_upf_sessions import EDGE, flows_of
 from tests.unit.compiler.world import CLIENTS, EVERYTHING, HOSTS, host, network
 from tests.unit.explain.rig import Rig, at, crossed, step_of
+from tests.unit.intents.test_refusals import UPF
 
 CLIENT, SERVER = "10.0.1.11", "10.0.2.11"
 
@@ -276,3 +280,23 @@ def test_a_question_that_cannot_be_answered_names_the_field(field: str, question
     with pytest.raises(QuestionError) as refused:
         Rig().explain(**asked)  # type: ignore[arg-type]
     assert refused.value.errors[0].field == field
+
+
+def test_a_flow_of_a_ue_is_told_by_its_filter_and_its_rule() -> None:
+    rig = Rig([*EVERYTHING, UPF])
+    plan = rig.core.plan_sessions(
+        EDGE, [Change(rig.core.view.upf_sessions, SessionKey(EDGE, 2), flows_of(2))]
+    )
+    for name, change in plan.delta.switches.items():
+        for key, entity in change.wanted.items():
+            rig.held[name].put(key, entity)
+    asked = {"tenant": TenantName("acme"), "protocol": "tcp", "source_port": 999}
+    found = rig.explain("10.0.4.10", "10.46.0.2", **asked, destination_port=80).forward
+    assert step_of(found, b.DownlinkFilters).entry is not None
+    rule = step_of(found, b.DownlinkRules).entry
+    assert isinstance(rule, b.DownlinkRules) and isinstance(rule.action, b.DownlinkEnter)
+    assert found.end is End.DELIVERED and found.walk is not None
+    assert found.walk.delivered[0][1].packet.teid == 0x2002
+    other = rig.explain("10.0.4.10", "10.46.0.2", **asked, destination_port=81).forward
+    assert (other.end, other.reason) == (End.DROPPED, "upf_rule")
+    assert step_of(other, b.DownlinkFilters).entry is None

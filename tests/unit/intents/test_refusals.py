@@ -203,6 +203,23 @@ def test_one_smf_controls_one_upf() -> None:
         core_with(*EVERYTHING, UPF, *others).plan_apply([parse_intent(other)])
 
 
+@pytest.mark.parametrize(
+    ("node_ids", "field"),
+    [
+        ([("10.0.9.9", "smf")], "spec.nodeIds[0].smf"),
+        ([("10.0.9.4", "smf"), ("10.0.9.4", "core")], "spec.nodeIds[1].smf"),
+        ([("10.0.9.4", "smf"), ("10.0.9.5", "smf")], "spec.nodeIds[1].nodeId"),
+        ([("10.0.9.4", "no name")], "spec.nodeIds[0].nodeId"),
+    ],
+    ids=["no SMF of it", "two for one SMF", "one for two SMFs", "neither address nor name"],
+)
+def test_a_node_id_is_one_smfs(node_ids: list[tuple[str, str]], field: str) -> None:
+    named = [{"smf": smf, "nodeId": name} for smf, name in node_ids]
+    with pytest.raises(IntentError) as refusal:
+        parse_intent({**UPF, "spec": {**UPF["spec"], "smfs": ["10.0.9.4", "10.0.9.5"], "nodeIds": named}})
+    assert [error.field for error in refusal.value.errors] == [field]
+
+
 def test_a_network_does_not_come_around_a_pool_of_ues() -> None:
     with pytest.raises(IntentConflict, match="would break Upf/acme/edge"):
         core_with(*EVERYTHING, UPF).plan_apply(

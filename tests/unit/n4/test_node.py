@@ -13,13 +13,14 @@ import pytest
 
 from p4fabric.controller.n4 import kept
 from p4fabric.controller.n4.node import Association, Kept, Node, Prepared
+from p4fabric.controller.n4.node_rules import DataNetwork, NodeRules
 from p4fabric.controller.n4.pfcp import Cause, IeType, MessageRefused, decode_body, decode_header
 from p4fabric.controller.n4.pfcp import messages as m
 from p4fabric.controller.n4.pfcp.flags import SourceInterface, UpFeatures
 from p4fabric.controller.n4.pfcp.values import FTeid, UeIpAddress
+from p4fabric.controller.n4.plane import Downlink, Uplink
 from p4fabric.controller.n4.sessions import NotAvailable
 from p4fabric.controller.n4.stock import NodeStock
-from p4fabric.controller.n4.user_plane import DataNetwork, Downlink, NodeRules, Uplink
 from p4fabric.controller.n4.without_effect import WithoutEffect
 from tests.unit.n4.vectors import octets
 
@@ -86,10 +87,9 @@ def test_an_association_tells_what_the_node_can_do() -> None:
     response = Bed().do("open5gs_association_setup").response
     assert isinstance(response, m.AssociationSetupResponse)
     assert response.cause is Cause.REQUEST_ACCEPTED and response.recovery_time_stamp == 3_900_000_000
-    assert (
-        response.node_id == HERE
-        and response.up_features == UpFeatures.FTUP | UpFeatures.EMPU | UpFeatures.UEIP
-    )
+    assert response.node_id == HERE
+    told = UpFeatures.FTUP | UpFeatures.EMPU | UpFeatures.UEIP | UpFeatures.MNOP | UpFeatures.VTIME
+    assert response.up_features == told
     # SD-Core takes the address of tunnels from here.
     ((resource,),) = (response.ip_resources,)
     assert (resource.ipv4, resource.network_instance) == (N3, b"\x08internet")
@@ -152,6 +152,47 @@ def test_tunnel_ends_are_given_to_others_when_that_is_done_and_not_before() -> N
     assert not bed.stock._teids and not bed.stock._owners
 
 
+def test_what_is_undone_is_not_others_before_switches_have_let_go_of_it() -> None:
+    bed = Bed()
+    bed.attached()
+    standing = bed.state
+    other = octets("free5gc_establishment")
+    taken = bed.node.undone(bed.ask(other))
+    assert {one.teid for one in taken.f_teids} == bed.stock._teids - {0x1000, 0x1001} != set()
+    with bed.refused(Cause.RULE_CREATION_MODIFICATION_FAILURE, IeType.F_TEID):
+        bed.ask(other)
+    bed.node.release(taken)
+    assert bed.state == standing
+    # What replaced another session and is undone leaves that one what it had.
+    bed.node.release(bed.node.undone(bed.prepare("open5gs_establishment")))
+    assert bed.state == standing
+
+
+def test_what_a_session_had_that_was_replaced_is_given_back_when_that_is_done() -> None:
+    bed = Bed()
+    bed.attached()
+    had = set(bed.stock._teids)
+    prepared = bed.prepare("open5gs_establishment")
+    assert had < bed.stock._teids
+    now = {one.teid for kept in bed.node.sessions.values() for one in kept.session.claimed}
+    bed.node.done(prepared)
+    assert bed.stock._teids == now
+
+
+def test_sessions_of_an_smf_end_by_and_by() -> None:
+    bed = Bed()
+    bed.do("open5gs_association_setup")
+    for name in ("open5gs_establishment", "sdcore_establishment"):
+        bed.do(name)
+    before = bed.state
+    some = bed.node.some_ended(SMF, 1)
+    assert len(some.sessions) == 1 and some.only_ends and bed.node.sessions_of(SMF) == 1
+    bed.node.take_back(some)
+    assert bed.state == before and bed.node.sessions_of(SMF) == 2
+    bed.node.done(bed.node.some_ended(SMF, 1))
+    assert len(bed.do("open5gs_association_setup").sessions) == 1 and not bed.stock._teids
+
+
 def test_an_smf_that_begins_again_has_no_sessions() -> None:
     bed = Bed()
     bed.attached()
@@ -179,6 +220,25 @@ def test_no_smf_calls_itself_as_another_does() -> None:
         bed.prepare("open5gs_establishment", smf=OTHER)
 
 
+def test_nobody_takes_the_name_of_an_smf_before_it_comes() -> None:
+    rules = replace(RULES, smfs=frozenset({SMF, OTHER}))
+    bed = Bed(rules)
+    with bed.refused(Cause.REQUEST_REJECTED):
+        bed.prepare("open5gs_association_setup", smf=OTHER)  # its node ID is the address of SMF
+    setup = octets("open5gs_association_setup")
+    name = b"\x04core"
+    mine = setup.replace(b"\x00\x3c\x00\x05\x00" + SMF.packed, b"\x00\x3c\x00\x06\x02" + name)
+    mine = mine[:2] + (len(mine) - 4).to_bytes(2, "big") + mine[4:]
+    bed.node.take_back(bed.ask(mine, smf=OTHER))  # a name that nobody has
+    bed.node.rules = replace(rules, node_ids={SMF: "core"})
+    with bed.refused(Cause.REQUEST_REJECTED):
+        bed.ask(mine, smf=OTHER)
+    with bed.refused(Cause.REQUEST_REJECTED):
+        bed.ask(setup)
+    bed.node.done(bed.ask(mine))
+    assert bed.node.associations[SMF].node_id == "core"
+
+
 def test_a_ue_address_is_one_sessions_and_of_its_data_network() -> None:
     bed = Bed()
     bed.attached()
@@ -201,13 +261,21 @@ def test_a_gnb_is_a_host_of_the_access_network(gnb: str) -> None:
         bed.ask(octets("open5gs_activate").replace(FIRST.packed, IPv4Address(gnb).packed), 1)
 
 
+def test_a_tunnel_is_to_a_gnb_whether_packets_are_sent_there_or_not() -> None:
+    """Its next one gets an End Marker at the old one."""
+    bed = Bed()
+    bed.attached()
+    stray = octets("open5gs_activate").replace(FIRST.packed, IPv4Address("10.0.4.10").packed)
+    idle = stray.replace(b"\x00\x2c\x00\x02\x02\x00", b"\x00\x2c\x00\x02\x0c\x00")
+    assert idle != stray
+    with bed.refused(Cause.RULE_CREATION_MODIFICATION_FAILURE, IeType.OUTER_HEADER_CREATION):
+        bed.ask(idle, 1)
+
+
 @pytest.mark.parametrize(
     ("lacking", "name", "offending"),
     [
-        (WithoutEffect.BIT_RATES, "open5gs_establishment", IeType.MBR),
-        (WithoutEffect.UPLINK_QFI, "open5gs_establishment", IeType.QFI),
-        (WithoutEffect.USAGE_REPORTS, "open5gs_establishment", IeType.MEASUREMENT_METHOD),
-        (WithoutEffect.USAGE_REPORTS, "free5gc_establishment", IeType.MEASUREMENT_METHOD),
+        (WithoutEffect.GUARANTEED_BIT_RATES, "open5gs_dedicated_flow", IeType.GBR),
         (WithoutEffect.BUFFERING, "open5gs_idle", IeType.APPLY_ACTION),
     ],
 )
@@ -219,18 +287,13 @@ def test_what_is_not_done_is_refused_unless_it_may_be_without_effect(
         bed.do("open5gs_association_setup")
     else:
         bed.attached()
-    bed.node.rules = replace(RULES, without_effect=RULES.without_effect - {lacking})
+    # Who gives all rates up gives guaranteed ones up, too.
+    given_up = RULES.without_effect - {lacking, WithoutEffect.BIT_RATES}
+    bed.node.rules = replace(RULES, without_effect=given_up)
     with bed.refused(Cause.SERVICE_NOT_SUPPORTED, offending):
         bed.prepare(name, None if "establishment" in name else 1)
     bed.node.rules = RULES
     bed.do(name, None if "establishment" in name else 1)
-
-
-def test_flows_of_a_ue_are_not_told_apart() -> None:
-    bed = Bed()
-    bed.attached()
-    with bed.refused(Cause.SERVICE_NOT_SUPPORTED, IeType.SDF_FILTER):
-        bed.prepare("open5gs_dedicated_flow", 1)
 
 
 def test_a_closed_gate_lets_nothing_through_in_its_direction() -> None:

@@ -9,8 +9,9 @@ import pytest
 from p4fabric.controller.n4.flows import Endpoint, Flow
 from p4fabric.controller.n4.pfcp.flags import ApplyAction, Gate
 from p4fabric.controller.n4.pfcp.values import GateStatus, PdrId
+from p4fabric.controller.n4.plane import UserPlane
 from p4fabric.controller.n4.sessions import Filter, Session
-from p4fabric.controller.n4.user_plane import UserPlane, user_plane
+from p4fabric.controller.n4.user_plane import user_plane
 from p4fabric.controller.n4.ways import Dropped, Way, dnn_of, ways
 from tests.unit.n4.test_node import FIRST, RULES, SECOND, Bed
 

@@ -23,6 +23,7 @@ class Held:
     """A switch that holds what a test says."""
 
     epoch: int | None = 1
+    held: str | None = None
     desired: dict[EntityKey, Entity] = field(default_factory=dict)
     holds: dict[EntityKey, Entity] = field(default_factory=dict)
 
@@ -97,3 +98,24 @@ async def test_who_stops_waiting_keeps_nobody_else_from_it() -> None:
     bed.follow(LEAF)
     bed.follow(SPINE)
     await asyncio.wait_for(other, 60)
+
+
+async def test_a_switch_that_an_operator_holds_is_away() -> None:
+    bed = Bed()
+    bed.switches[LEAF].held = "it would lose most of what it holds"
+    assert bed.acks.away(bed.delta) == [LEAF]
+    bed.switches[LEAF].held = None
+    assert bed.acks.away(bed.delta) == []
+
+
+async def test_a_switch_that_was_waited_for_in_vain_is_away_until_it_has_caught_up() -> None:
+    bed = Bed()
+    bed.follow(SPINE)
+    assert await bed.acks.within(bed.delta, 0.01) == [LEAF] == bed.acks.away(bed.delta)
+    # Nothing waits for it any more: neither this change nor those that come.
+    assert await asyncio.wait_for(bed.acks.within(bed.delta, 60), 60) == [LEAF]
+    bed.switches[LEAF].holds[NEW] = ENTRY
+    bed.acks.progressed(LEAF)
+    assert bed.acks.away(bed.delta) == [LEAF], "it holds what should be gone"
+    bed.follow(LEAF)
+    assert bed.acks.away(bed.delta) == [] == await bed.acks.within(bed.delta, 60)
