@@ -31,6 +31,10 @@ LAB_PACKAGES := mininet iproute2 ethtool net-tools iputils-ping iperf3 tshark tc
 # The tests also check the systemd units, the TLS how-to, metrics, alerts and who is told of them, and the page
 # in a browser, with the types of its scripts.
 TEST_PACKAGES := systemd openssl nfdump prometheus prometheus-alertmanager chromium node-typescript
+# Tests of Kubernetes need an API server, which Debian has as source only: built once for a machine.
+KUBERNETES_PACKAGES := dpkg-dev etcd-server golang-go golang-github-json-iterator-go-dev \
+    golang-github-modern-go-reflect2-dev openssl rsync $(if $(shell command -v kubectl),,kubernetes-client)
+export KUBERNETES ?= /var/cache/p4fabric/kubernetes
 PACKAGES := $(BASE_PACKAGES) $(LAB_PACKAGES)
 
 KEEP ?=
@@ -40,7 +44,7 @@ FOR ?= 300
 AGAINST ?=
 JOBS ?= $(shell nproc)
 
-.PHONY: help lab soak link-failures failures test check docs p4 bench clean root packages
+.PHONY: help lab soak link-failures failures test kubernetes check docs p4 bench clean root packages
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -90,6 +94,10 @@ failures: packages $(INSTALLED)
 test: PACKAGES += $(TEST_PACKAGES)
 test: packages $(INSTALLED)
 	@$(BIN)/pytest --numprocesses $(JOBS) $(PYTEST)
+
+kubernetes: PACKAGES = $(KUBERNETES_PACKAGES)
+kubernetes: packages
+	@tests/kubernetes/build.sh $(KUBERNETES)
 
 check: $(INSTALLED)
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted as ruff does it: $(BIN)/ruff format ."; exit 1; }

@@ -74,6 +74,7 @@ class Code(StrEnum):
     UNKNOWN_SWITCH = "unknown-switch", "A switch is not part of the fabric"
     PORT_MISSING = "port-missing", "A switch does not have a port"
     TARGET_LIMITS = "target-limits", "Switches of this kind cannot do all of it"
+    SHORT_WINDOW = "short-window", "Another watch on the switch counts bytes in shorter windows"
     PORT_LINKED = "port-linked", "Another switch is linked to a port of a network"
     NO_PATH = "no-path", "There is no path between two switches"
     NO_OTHER_WAY = "no-other-way", "What is drained is the only way for somebody"

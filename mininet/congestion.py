@@ -130,6 +130,43 @@ class Congestion:
         for line in lines(told, seen):
             print(f"      {line}", flush=True)
 
+    def follow(self) -> None:
+        """Say by which way each client's datagrams went."""
+        started = time.monotonic()
+        clients = [host for host in self._scene.plan if host.name != RECEIVER]
+
+        def found(answer: Mapping[str, Any]) -> dict[str, Any]:
+            return {path["source"]: path for path in answer["items"] if path["complete"]}
+
+        def ready(answer: Mapping[str, Any]) -> bool:
+            return {str(host.ipv4.ip) for host in clients} <= found(answer).keys()
+
+        address = f"/api/v1/flow-paths?to={self._address}&destinationPort={UDP_PORT}"
+        paths = found(self._scene.controller.wait_until(address, ready, PATIENCE_S))
+        wrong, ways = [], []
+        for host in clients:
+            path = paths.get(str(host.ipv4.ip))
+            hops = path["hops"] if path is not None else []
+            ways.append(f"{host.name} {' > '.join(hop['switch'] for hop in hops) or 'not told'}")
+            first, last = (hops[0], hops[-1]) if hops else ({}, {})
+            ends = first.get("switch"), first.get("ingressPort"), last.get("switch"), last.get("egressPort")
+            is_direct = f"leaf{host.leaf}" == self.place.switch
+            expected = f"leaf{host.leaf}", host.port, self.place.switch, self.place.port
+            if ends != expected or len(hops) != (1 if is_direct else 3):
+                wrong.append(ways[-1])
+        self._report.add(
+            Check(
+                "paths",
+                "The way of each client's datagrams",
+                passed=not wrong,
+                shown=", ".join(ways),
+                figures={"paths": list(paths.values())},
+                expected=f"from each client's port by a spine to {self.place}, from its own leaf directly",
+                seen="; ".join(wrong),
+                seconds=round(time.monotonic() - started, 2),
+            )
+        )
+
     def _send(self, streams: Sequence[Stream]) -> list[int]:
         """Datagrams of each stream, which begin together."""
         running = [
@@ -194,6 +231,7 @@ def prompt(scene: Scene) -> None:
 
     export P4FABRIC_API={url} P4FABRIC_TOKEN_FILE={token}
     p4fabric get incidents -o wide
+    p4fabric path --to store --watch
     p4fabric events --types IncidentOnset,IncidentCleared
 
   At the prompt, more congestion, and the end:
@@ -220,7 +258,7 @@ def run(options: argparse.Namespace) -> int:
     report = Report("p4fabric lab congestion: 2 spines, 2 leaves, 4 clients, a server at 20 Mbit/s")
     reports = f"127.0.0.1:{free_udp_port()}"
     sections = {"telemetry": {"portInterval": 1.0, "reports": {"listen": reports}}}
-    lab = Lab(options, report, Made(OneSlowPort, ONE_SLOW_PORT, sections, {"report_to": reports}))
+    lab = Lab(options, report, Made(OneSlowPort, ONE_SLOW_PORT, sections))
     with contextlib.ExitStack() as stack:
         stack.callback(lab.clear)
         scene = lab.make()
@@ -230,6 +268,7 @@ def run(options: argparse.Namespace) -> int:
         report.note("intents, hosts and reports", time.monotonic() - ready)
         for act in ACTS:
             acts.run(act)
+        acts.follow()
         report.end(time.monotonic() - started)
         if options.report:
             report.write(options.report)

@@ -95,7 +95,10 @@ class Lab:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
         grpc_port, api_port = free_ports(FIRST_GRPC_PORT, 5), free_ports(FIRST_API_PORT, 1)
+        target = SWITCHES[self._options.switch]
+        plan = self._made.plan.with_bandwidths(target.bandwidth_share)
         topology = self._made.topology(
+            plan=plan,
             first_grpc_port=grpc_port,
             queue_depth=QUEUE_DEPTH,
             log_folder=str(self._folder),
@@ -110,8 +113,8 @@ class Lab:
         remove_leftovers(self._interfaces)
         # Mininet would change limits of the whole machine, for networks larger than this one.
         Mininet.inited = True
-        net = Mininet(topo=topology, switch=SWITCHES[self._options.switch], controller=None, build=False)
-        scene = Scene(net, None, self._made.plan, self._folder)  # type: ignore[arg-type]
+        net = Mininet(topo=topology, switch=target, controller=None, build=False)
+        scene = Scene(net, None, plan, self._folder)  # type: ignore[arg-type]
         self._scene = scene
         with self._timed("hosts, links and switches"):
             net.build()

@@ -7,7 +7,7 @@ speak of the same places.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
 
 __all__ = ["EDGE_DATA_CENTRE", "ONE_SLOW_PORT", "REFERENCE", "Gnb", "HostPlan", "UePlan", "grid"]
@@ -70,6 +70,14 @@ class Plan:
     def __getitem__(self, name: str) -> HostPlan:
         """One host by its name."""
         return next(host for host in self.hosts if host.name == name)
+
+    def with_bandwidths(self, share: float) -> Plan:
+        """The same places, with this part of each bandwidth."""
+        slower = (
+            host if host.bandwidth is None else replace(host, bandwidth=host.bandwidth * share)
+            for host in self.hosts
+        )
+        return replace(self, hosts=tuple(slower))
 
 
 def _host(

@@ -100,21 +100,21 @@ class LeafSpine(Topo):
 class EdgeDataCentre(LeafSpine):
     """The lab's: 2 spines, 3 leaves, clients, servers, a gNB with two UEs, a data network."""
 
-    def build(self, **options: Any) -> None:
-        """Plug the lab's plan together; options are those of LeafSpine but for hosts and plan."""
-        super().build(plan=EDGE_DATA_CENTRE, **options)
+    def build(self, plan: Plan = EDGE_DATA_CENTRE, **options: Any) -> None:
+        """Plug the lab's plan together; options are those of LeafSpine but for hosts."""
+        super().build(plan=plan, **options)
 
 
 class OneSlowPort(LeafSpine):
     """That of `p4fabric lab congestion`: 2 spines, 2 leaves, and room in all queues but those to hosts."""
 
-    def build(self, **options: Any) -> None:
-        """Plug its plan together; options are those of LeafSpine but for sizes, plan and links.
+    def build(self, plan: Plan = ONE_SLOW_PORT, **options: Any) -> None:
+        """Plug its plan together; options are those of LeafSpine but for sizes and links.
 
         Between switches there is room for all that comes at once where the machine has let a switch wait.
         """
         links = {"host_bw": 40, "fabric_bw": 1000, "fabric_depth": 4096}
-        super().build(leaves=2, plan=ONE_SLOW_PORT, **links, **options)
+        super().build(leaves=2, plan=plan, **links, **options)
 
 
 BESIDE = {"leaf11": 11, "leaf12": 12, "spine11": 111}

@@ -32,6 +32,7 @@ from p4fabric.controller.reasons import Code, Reason
 from p4fabric.controller.status import Expected, Outlook
 from p4fabric.controller.telemetry import events as e
 from p4fabric.controller.telemetry.bus import Lost, Published
+from p4fabric.controller.telemetry.flow_paths import FlowPath, Hidden, Step
 from p4fabric.controller.telemetry.incidents import FlowFigures, Incident, OtherFlows, QueueFigures
 from p4fabric.pipelines.values import Port
 
@@ -250,6 +251,38 @@ class TenantView:
             is_hidden=not is_seen,
         )
 
+    # Paths of flows.
+
+    def flow_path(self, path: FlowPath) -> FlowPath | None:
+        """The path of a flow as it may be told; None: not at all.
+
+        A tenant sees its own flows: how long they are at each switch, and which switch and port that is where
+        it sees them. Who asked for a flow to be followed is told where that is the tenant itself.
+        """
+        if self.tenant is None:
+            return path
+        if path.names.flow.tenant != self.tenant:
+            return None
+        hops = tuple(replace(hop, step=self._step(hop.step)) for hop in path.hops)
+        watches = tuple(key for key in path.names.watches if self.sees(key.tenant))
+        return replace(
+            path,
+            hops=hops,
+            before=tuple(map(self._step, path.before)),
+            names=path.names._replace(watches=watches),
+        )
+
+    def _step(self, step: Step) -> Step:
+        switch, ingress, egress, _ = step
+        return step._replace(
+            hidden=Hidden(
+                not self.sees_switch(switch),
+                not self.sees_port(PortRef(switch, ingress)),
+                not self.sees_port(PortRef(switch, egress)),
+                not self.sees_traffic(PortRef(switch, egress)),
+            )
+        )
+
     # Events.
 
     def published(self, item: Published | Lost) -> Published | Lost | None:
@@ -285,6 +318,9 @@ class TenantView:
             case e.IncidentOnset(incident) | e.IncidentUpdate(incident) | e.IncidentCleared(incident):
                 told = self.incident(incident)
                 return None if told is None else replace(event, incident=told)
+            case e.FlowPathChanged(path=path) | e.FlowPathSilent(path):
+                shown = self.flow_path(path)
+                return None if shown is None else replace(event, path=shown)
             case e.TrafficDropped(point) | e.TrafficDropsCleared(point):
                 seen = self.sees_traffic(point.port)
             case _:

@@ -17,6 +17,7 @@ from p4fabric.controller.api.drains import drain_routes
 from p4fabric.controller.api.errors import answer_errors
 from p4fabric.controller.api.events import event_routes
 from p4fabric.controller.api.explain import explain_routes
+from p4fabric.controller.api.flow_paths import flow_path_routes
 from p4fabric.controller.api.gate import BodyBudget, BodyLimit
 from p4fabric.controller.api.incidents import incident_routes
 from p4fabric.controller.api.intents import intent_routes
@@ -84,6 +85,7 @@ def create_app(
     app.include_router(intent_routes(fabric, access, watches, slots, heartbeat))
     app.include_router(observation_routes(fabric, access))
     app.include_router(incident_routes(fabric, access))
+    app.include_router(flow_path_routes(fabric, access))
     app.include_router(telemetry_routes(fabric))
     app.include_router(drain_routes(fabric))
     app.include_router(upf_routes(fabric))

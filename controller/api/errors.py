@@ -14,6 +14,7 @@ from p4fabric.controller.api.problems import problem, refusal
 from p4fabric.controller.fabric import (
     LinkIsThere,
     SwitchIsConnected,
+    UnknownFlowPath,
     UnknownIncident,
     UnknownLink,
     UnknownRecord,
@@ -47,6 +48,10 @@ def answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(UnknownIncident)
     async def no_incident(request: Request, error: UnknownIncident) -> Response:
+        return refusal(Code.NOT_FOUND, "number", None, str(error))
+
+    @app.exception_handler(UnknownFlowPath)
+    async def no_flow_path(request: Request, error: UnknownFlowPath) -> Response:
         return refusal(Code.NOT_FOUND, "number", None, str(error))
 
     @app.exception_handler(UnknownLink)

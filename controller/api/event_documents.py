@@ -11,6 +11,7 @@ from p4fabric.controller.api.fabric_documents import (
     host_facts,
     link_ends,
 )
+from p4fabric.controller.api.flow_path_documents import flow_path_document
 from p4fabric.controller.api.incident_documents import incident_document
 from p4fabric.controller.api.intent_documents import reason_documents
 from p4fabric.controller.api.status import status_event_fields
@@ -85,6 +86,10 @@ def _event_fields(event: e.Event) -> dict[str, Any]:
             return episode_document(episode).model_dump()
         case e.IncidentOnset(incident) | e.IncidentUpdate(incident) | e.IncidentCleared(incident):
             return incident_document(incident).model_dump()
+        case e.FlowPathChanged(change, path):
+            return {"change": change.value, **flow_path_document(path).model_dump()}
+        case e.FlowPathSilent(path):
+            return flow_path_document(path).model_dump()
         case e.TrafficDropped() | e.TrafficDropsCleared():
             return drop_event_fields(event)
         case e.SmfAssociated() | e.SmfReleased():

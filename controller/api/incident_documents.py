@@ -22,6 +22,7 @@ from p4fabric.controller.documents.incidents import (
     TopQueueDocument,
     WatchedQueueDocument,
 )
+from p4fabric.controller.names import IntentKey
 from p4fabric.controller.telemetry.flow import FlowId
 from p4fabric.controller.telemetry.incidents import FlowFigures, FlowNames, Incident, QueueFigures
 from p4fabric.controller.telemetry.queue import Queue
@@ -29,7 +30,15 @@ from p4fabric.controller.telemetry.reports import Role
 from p4fabric.controller.telemetry.series import Film, LastSecond
 from p4fabric.controller.times import utc
 
-__all__ = ["film_document", "incident_document", "summary", "top_document", "watched_queue_document"]
+__all__ = [
+    "film_document",
+    "flow_ends",
+    "incident_document",
+    "intent_refs",
+    "summary",
+    "top_document",
+    "watched_queue_document",
+]
 
 _SECOND, _US = 1e9, 1e3
 _ROLES: Mapping[Role, FlowRole] = {
@@ -193,11 +202,11 @@ class _TopFlow:
 
     def document(self, flow: FlowId) -> TopFlowDocument:
         return TopFlowDocument(
-            **_ends(flow),
+            **flow_ends(flow),
             tenant=self.names.tenant,
             source_name=self.names.source,
             destination_name=self.names.destination,
-            intents=_intents(self.names),
+            intents=intent_refs(self.names.intents),
             incidents=len(self.incidents),
             bytes=self.bytes,
             max_share=round(self.max_share, 4),
@@ -245,11 +254,11 @@ def _queue(figures: QueueFigures) -> IncidentQueueDocument:
 
 def _flow(figures: FlowFigures) -> IncidentFlowDocument:
     return IncidentFlowDocument(
-        **_ends(figures.flow),
+        **flow_ends(figures.flow),
         tenant=figures.names.tenant,
         source_name=figures.names.source,
         destination_name=figures.names.destination,
-        intents=_intents(figures.names),
+        intents=intent_refs(figures.names.intents),
         role=_ROLES[figures.role],
         bytes=figures.bytes,
         share=round(figures.share, 4),
@@ -259,7 +268,8 @@ def _flow(figures: FlowFigures) -> IncidentFlowDocument:
     )
 
 
-def _ends(flow: FlowId) -> dict[str, Any]:
+def flow_ends(flow: FlowId) -> dict[str, Any]:
+    """The fields of a flow itself."""
     vlan, one = flow
     return {
         "protocol": one.protocol_name,
@@ -271,8 +281,9 @@ def _ends(flow: FlowId) -> dict[str, Any]:
     }
 
 
-def _intents(names: FlowNames) -> list[IntentRef]:
-    return [IntentRef(kind=key.kind, tenant=key.tenant, name=key.name) for key in names.intents]
+def intent_refs(keys: Iterable[IntentKey]) -> list[IntentRef]:
+    """Intents by name."""
+    return [IntentRef(kind=key.kind, tenant=key.tenant, name=key.name) for key in keys]
 
 
 def _film(film: Film, begins: int) -> FilmDocument:

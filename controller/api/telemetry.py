@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 
 from fastapi import APIRouter
 
@@ -27,12 +28,14 @@ def telemetry_routes(fabric: Fabric) -> APIRouter:
     @router.get("/telemetry", responses=problems(422))
     async def get_telemetry() -> TelemetryDocument:
         """Whether reports of switches come, what was lost of them, and how far their clocks are known."""
-        return telemetry_document(fabric.incidents, time.time_ns())
+        return telemetry_document(fabric.incidents, time.time_ns(), fabric.bins_problem)
 
     return router
 
 
-def telemetry_document(service: IncidentService, now: int) -> TelemetryDocument:
+def telemetry_document(
+    service: IncidentService, now: int, bins_problem: Callable[[SwitchName], str | None]
+) -> TelemetryDocument:
     """Write it, as of a moment in nanoseconds since 1970."""
     queues = Counter(queue.port.switch for queue in service.recorder.queues)
     host, port = service.address or ("", 0)
@@ -44,7 +47,8 @@ def telemetry_document(service: IncidentService, now: int) -> TelemetryDocument:
         bins_refused=service.recorder.refused,
         incidents_unkept=None if service.archive is None else service.archive.failures,
         switches=[
-            _switch_document(service, name, queues[name], now) for name in sorted(service.collector.nodes)
+            _switch_document(service, name, queues[name], now, bins_problem(name))
+            for name in sorted(service.collector.nodes)
         ],
     )
 
@@ -58,7 +62,7 @@ def _why_not(service: IncidentService) -> str | None:
 
 
 def _switch_document(
-    service: IncidentService, name: SwitchName, queues: int, now: int
+    service: IncidentService, name: SwitchName, queues: int, now: int, bins_problem: str | None
 ) -> SwitchTelemetryDocument:
     figures, clock = service.collector.nodes[name], service.clock(name, now)
     heard = figures.heard_at
@@ -73,4 +77,5 @@ def _switch_document(
         lag_seconds=None if not figures.lag.total else round(figures.lag.last, 6),
         clock_error_seconds=None if clock is None or clock.error is None else round(clock.error / _SECOND, 9),
         queues=queues,
+        bins_problem=bins_problem,
     )

@@ -14,7 +14,7 @@ import typer
 from p4fabric.controller.cli.failures import status_of
 
 if TYPE_CHECKING:
-    from p4fabric.controller.client import SyncClient
+    from p4fabric.controller.client import Settings, SyncClient
 
 __all__ = ["Connection", "connected"]
 
@@ -77,13 +77,13 @@ class Connection:
     shown: str = field(default="token from nowhere", init=False)
     """What is shown to the controller, once that is known."""
 
-    def open(self, timeout: float = 30.0) -> SyncClient:
-        """A client, for a with statement.
+    def settings(self) -> Settings:
+        """Where the controller is, and what to show it.
 
         Raises:
             BadSettings: the options cannot be used.
         """
-        from p4fabric.controller.client import Settings, SyncClient
+        from p4fabric.controller.client import Settings
 
         settings = Settings.find(
             self.api,
@@ -94,7 +94,17 @@ class Connection:
             key_file=self.key_file,
         )
         self.shown = settings.shown
-        return SyncClient(settings, timeout=timeout)
+        return settings
+
+    def open(self, timeout: float = 30.0) -> SyncClient:
+        """A client, for a with statement.
+
+        Raises:
+            BadSettings: the options cannot be used.
+        """
+        from p4fabric.controller.client import SyncClient
+
+        return SyncClient(self.settings(), timeout=timeout)
 
 
 def connected(work: Callable[..., int]) -> Callable[..., None]:

@@ -105,6 +105,9 @@ def what(event: Mapping[str, Any]) -> str:
         case "IncidentOnset" | "IncidentUpdate" | "IncidentCleared":
             merged = event["mergedInto"]
             return f"{event['number']}: " + (event["summary"] if merged is None else f"part of {merged}")
+        case "FlowPathChanged" | "FlowPathSilent":
+            change = event.get("change", "silent")
+            return f"flow {event['number']} {change}: {flow_text(event)}: {event['summary']}"
         case "TrafficDropped":
             return (
                 f"{_drop(event)}: {event['packets']} packets in {event['seconds']:.1f} s, "

@@ -166,6 +166,61 @@ def explain(
     return run(connection, source, to, question, output == "json", every_step)
 
 
+def path(
+    connection: Connection,
+    number: Annotated[
+        int | None,
+        typer.Argument(metavar="[FLOW]", help="A flow by its number, as earlier answers have it.", min=1),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="WHO",
+            help="Flows from a host by name or address, a prefix, a port (leaf1:3), a Service or UpfSession.",
+            autocompletion=of_hosts,
+        ),
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="WHOM", help="Flows to it.", autocompletion=of_hosts)
+    ] = None,
+    tenant: Tenant = None,
+    tcp: Annotated[int | None, typer.Option(metavar="PORT", help="TCP flows to this port.")] = None,
+    udp: Annotated[int | None, typer.Option(metavar="PORT", help="UDP flows to this port.")] = None,
+    protocol: Annotated[int | None, typer.Option(help="Another IP protocol.", min=0, max=255)] = None,
+    source_port: Annotated[int | None, typer.Option(help="Flows from this port.")] = None,
+    switch: Annotated[
+        str | None, typer.Option(help="Flows that pass this switch.", autocompletion=of_switches)
+    ] = None,
+    telemetry_watch: Annotated[
+        str | None, typer.Option(metavar="TENANT/NAME", help="Flows that this TelemetryWatch names.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="Go on with what changes.")] = False,
+    output: Annotated[
+        Literal["text", "json", "yaml"], typer.Option("-o", "--output", help="How to print it.")
+    ] = "text",
+) -> int:
+    """Show the way that packets of followed flows take, and how long they are at each switch.
+
+    `flows` of a TelemetryWatch says which flows are followed. Exits with 1 if none of them is one of these.
+    """
+    from p4fabric.controller.cli.explain import protocol_of
+    from p4fabric.controller.cli.path import run
+
+    named, port = protocol_of(tcp, udp, protocol)
+    question = {
+        "source": source,
+        "to": to,
+        "tenant": tenant,
+        "protocol": None if named is None else str(named),
+        "source_port": source_port,
+        "destination_port": port,
+        "switch": switch,
+        "telemetry_watch": telemetry_watch,
+    }
+    return run(connection, number, question, output, watch)
+
+
 def trace(
     connection: Connection,
     switch: Annotated[
@@ -195,7 +250,7 @@ def trace(
 
 def add_fabric_commands(app: typer.Typer) -> None:
     """Give an application these commands."""
-    for work in (events, top, status, explain, trace):
+    for work in (events, top, status, explain, path, trace):
         app.command()(connected(work))
     app.command("declare-gone")(connected(declare_gone))
     app.command("delete-record")(connected(delete_record))

@@ -25,6 +25,8 @@ _LEVELS: Mapping[type, int] = {
     e.CongestionUpdate: logging.DEBUG,
     e.IncidentOnset: logging.WARNING,
     e.IncidentUpdate: logging.DEBUG,
+    e.FlowPathChanged: logging.DEBUG,
+    e.FlowPathSilent: logging.DEBUG,
     e.TrafficDropped: logging.WARNING,
 }
 """All others are info."""
@@ -52,6 +54,8 @@ _WORDS: Mapping[type, str] = {
     e.IncidentOnset: "incident begins:",
     e.IncidentUpdate: "incident goes on:",
     e.IncidentCleared: "incident ends:",
+    e.FlowPathChanged: "path of a followed flow:",
+    e.FlowPathSilent: "followed flow is silent:",
     e.TrafficDropped: "traffic is dropped:",
     e.TrafficDropsCleared: "traffic is no longer dropped:",
     e.SmfAssociated: "SMF is associated:",

@@ -18,6 +18,7 @@ from p4fabric.controller.cli.drain_commands import drain_app, undrain_app
 from p4fabric.controller.cli.fabric_commands import add_fabric_commands
 from p4fabric.controller.cli.failures import INTERRUPTED, was_interrupted
 from p4fabric.controller.cli.intent_commands import add_intent_commands
+from p4fabric.controller.cli.kubernetes_commands import app as kubernetes_app
 from p4fabric.controller.cli.token_commands import app as token_app
 from p4fabric.controller.cli.upf_commands import app as upf_app
 from p4fabric.net.cli.app import app as net_app
@@ -100,6 +101,7 @@ add_fabric_commands(app)
 app.add_typer(drain_app, name="drain")
 app.add_typer(undrain_app, name="undrain")
 app.add_typer(upf_app, name="upf")
+app.add_typer(kubernetes_app, name="kubernetes")
 
 
 @app.command()

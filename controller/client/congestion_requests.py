@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 
 from p4fabric.controller.client.requests import Requests, read
 from p4fabric.controller.client.transport import path_of
+from p4fabric.controller.documents.flow_paths import FlowPathDocument
 from p4fabric.controller.documents.incidents import (
     IncidentDocument,
     IncidentFilmDocument,
@@ -50,6 +51,51 @@ class CongestionRequests(Requests):
     async def incident_film(self, number: int) -> IncidentFilmDocument:
         """What the queues of an incident did, millisecond by millisecond."""
         return await self._one(IncidentFilmDocument, path_of("incidents", str(number), "film"))
+
+    async def flow_paths(
+        self,
+        *,
+        source: str | None = None,
+        to: str | None = None,
+        protocol: str | None = None,
+        source_port: int | None = None,
+        destination_port: int | None = None,
+        tenant: str | None = None,
+        switch: str | None = None,
+        telemetry_watch: str | None = None,
+        active: bool | None = None,
+    ) -> AsyncGenerator[FlowPathDocument, None]:
+        """The ways that packets of followed flows took, the newest flows first.
+
+        Args:
+            source: only flows from an address, a prefix, a MAC address, a port such as `leaf1:3`, or the name
+                of a host, a Service or a UpfSession.
+            to: only flows to it.
+            protocol: `tcp`, `udp`, `icmp` or a number.
+            source_port: of TCP or UDP.
+            destination_port: likewise.
+            tenant: only flows of this tenant.
+            switch: only those that pass this switch.
+            telemetry_watch: only those of a TelemetryWatch: `tenant/name`.
+            active: only those that go on, or are silent.
+        """
+        query = {
+            "from": source,
+            "to": to,
+            "protocol": protocol,
+            "sourcePort": source_port,
+            "destinationPort": destination_port,
+            "tenant": tenant,
+            "switch": switch,
+            "telemetryWatch": telemetry_watch,
+            "active": active,
+        }
+        async for item in self._items(path_of("flow-paths"), query):
+            yield read(FlowPathDocument, item)
+
+    async def flow_path(self, number: int) -> FlowPathDocument:
+        """The way that packets of one followed flow took."""
+        return await self._one(FlowPathDocument, path_of("flow-paths", str(number)))
 
     async def queues(self, *, switch: str | None = None) -> AsyncGenerator[WatchedQueueDocument, None]:
         """Queues that there are series of."""

@@ -34,6 +34,7 @@ from p4fabric.controller.documents.fabric import (
     PortDocument,
     SwitchDocument,
 )
+from p4fabric.controller.documents.flow_paths import FlowPathDocument
 from p4fabric.controller.documents.incidents import (
     IncidentDocument,
     IncidentFilmDocument,
@@ -283,6 +284,38 @@ class SyncClient:
     def incident_film(self, number: int) -> IncidentFilmDocument:
         """What the queues of an incident did, millisecond by millisecond."""
         return self._call(self._client.incident_film, number)
+
+    def flow_paths(
+        self,
+        *,
+        source: str | None = None,
+        to: str | None = None,
+        protocol: str | None = None,
+        source_port: int | None = None,
+        destination_port: int | None = None,
+        tenant: str | None = None,
+        switch: str | None = None,
+        telemetry_watch: str | None = None,
+        active: bool | None = None,
+    ) -> Iterator[FlowPathDocument]:
+        """The ways that packets of followed flows took, the newest flows first."""
+        return self._each(
+            self._client.flow_paths(
+                source=source,
+                to=to,
+                protocol=protocol,
+                source_port=source_port,
+                destination_port=destination_port,
+                tenant=tenant,
+                switch=switch,
+                telemetry_watch=telemetry_watch,
+                active=active,
+            )
+        )
+
+    def flow_path(self, number: int) -> FlowPathDocument:
+        """The way that packets of one followed flow took."""
+        return self._call(self._client.flow_path, number)
 
     def queues(self, *, switch: str | None = None) -> Iterator[WatchedQueueDocument]:
         """Queues that there are series of."""

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from p4fabric.controller.documents.base import Document, Time
 from p4fabric.controller.documents.fabric import DrainState, End, EpisodeDocument, HostFacts, LinkEnds
+from p4fabric.controller.documents.flow_paths import FlowPathDocument
 from p4fabric.controller.documents.incidents import IncidentDocument
 from p4fabric.controller.documents.intents import IntentState, StatusReason
 from p4fabric.controller.documents.status import FindingDocument
@@ -25,6 +26,8 @@ __all__ = [
     "EventsLostEvent",
     "FabricEvent",
     "FabricStatusChangedEvent",
+    "FlowPathChangedEvent",
+    "FlowPathSilentEvent",
     "HostForgottenEvent",
     "HostLearnedEvent",
     "HostLimitReachedEvent",
@@ -49,7 +52,7 @@ __all__ = [
 
 
 EventClass = Literal[
-    "fabric", "intents", "switches", "links", "hosts", "congestion", "incidents", "drops", "smfs"
+    "fabric", "intents", "switches", "links", "hosts", "congestion", "incidents", "paths", "drops", "smfs"
 ]
 """What events are about; each class has a history of its own."""
 
@@ -244,6 +247,19 @@ class IncidentClearedEvent(_Event, IncidentDocument):
     type: Literal["IncidentCleared"]
 
 
+class FlowPathChangedEvent(_Event, FlowPathDocument):
+    """Packets of a followed flow take another way, or are twice or half as long at a switch."""
+
+    type: Literal["FlowPathChanged"]
+    change: Literal["new", "path", "latency", "resumed"]
+
+
+class FlowPathSilentEvent(_Event, FlowPathDocument):
+    """A followed flow was not told of for some seconds."""
+
+    type: Literal["FlowPathSilent"]
+
+
 class _Drops(_Event, End):
     direction: str
     reason: str
@@ -317,6 +333,8 @@ FabricEvent = Annotated[
     | IncidentOnsetEvent
     | IncidentUpdateEvent
     | IncidentClearedEvent
+    | FlowPathChangedEvent
+    | FlowPathSilentEvent
     | TrafficDroppedEvent
     | TrafficDropsClearedEvent
     | SmfAssociatedEvent

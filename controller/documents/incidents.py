@@ -18,6 +18,7 @@ __all__ = [
     "IncidentQueueDocument",
     "IntentRef",
     "LastSecondDocument",
+    "NamedFlow",
     "OtherFlowsDocument",
     "QueueList",
     "SeriesDocument",
@@ -39,7 +40,9 @@ class IntentRef(Document):
     name: str
 
 
-class _Flow(Document):
+class NamedFlow(Document):
+    """A flow, and whose it is."""
+
     protocol: str
     source: str | None = Field(description="null: it is not IP")
     destination: str | None
@@ -52,7 +55,7 @@ class _Flow(Document):
     intents: list[IntentRef] = Field(description="those that it has to do with")
 
 
-class IncidentFlowDocument(_Flow):
+class IncidentFlowDocument(NamedFlow):
     """What a flow had to do with a queue's congestion."""
 
     role: FlowRole
@@ -198,7 +201,7 @@ class SeriesDocument(Document):
     notes: list[str] = Field(description="why something is not known")
 
 
-class TopFlowDocument(_Flow):
+class TopFlowDocument(NamedFlow):
     """A flow over several incidents."""
 
     incidents: int

@@ -24,6 +24,9 @@ class SwitchTelemetryDocument(Document):
         description="by how much its times may be wrong, either way; null: its clock was not compared"
     )
     queues: int = Field(description="of it that there are series of")
+    bins_problem: str | None = Field(
+        description="why it sends no bins of queues that are watched; null: it does, or none are"
+    )
 
 
 class TelemetryDocument(Document):

@@ -4,6 +4,7 @@ from p4fabric.controller.core import IntentConflict, Outcome, UnknownIntent
 from p4fabric.controller.fabric.errors import (
     LinkIsThere,
     SwitchIsConnected,
+    UnknownFlowPath,
     UnknownIncident,
     UnknownLink,
     UnknownRecord,
@@ -50,6 +51,7 @@ __all__ = [
     "ShownEntry",
     "SwitchIsConnected",
     "SwitchView",
+    "UnknownFlowPath",
     "UnknownIncident",
     "UnknownIntent",
     "UnknownLink",

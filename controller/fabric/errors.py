@@ -9,6 +9,7 @@ from p4fabric.controller.names import PortRef, SwitchName
 __all__ = [
     "LinkIsThere",
     "SwitchIsConnected",
+    "UnknownFlowPath",
     "UnknownIncident",
     "UnknownLink",
     "UnknownRecord",
@@ -31,6 +32,13 @@ class UnknownIncident(Exception):
 
     def __init__(self, number: int) -> None:
         super().__init__(f"there is no incident {number}, or it is kept no more")
+
+
+class UnknownFlowPath(Exception):
+    """There is no followed flow of this number, or it has been silent for too long."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"there is no followed flow {number}, or it has been silent for too long")
 
 
 class UnknownLink(Exception):

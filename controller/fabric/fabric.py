@@ -27,6 +27,8 @@ from p4fabric.controller.fabric.errors import UnknownSwitch
 from p4fabric.controller.fabric.explaining import ExplainedFlow, FlowExplainer
 from p4fabric.controller.fabric.figures import Figures, switch_facts, switch_view, watches_of
 from p4fabric.controller.fabric.flow_names import FlowNamer
+from p4fabric.controller.fabric.flow_path_service import FlowPathService
+from p4fabric.controller.fabric.followed_flows import FollowedFlows
 from p4fabric.controller.fabric.incident_service import IncidentService, kept_incidents
 from p4fabric.controller.fabric.intents import Intents
 from p4fabric.controller.fabric.ipfix_export import IpfixExport
@@ -47,8 +49,10 @@ from p4fabric.controller.fabric.switch_reports import SwitchReports
 from p4fabric.controller.fabric.unsettled import UnsettledSwitches
 from p4fabric.controller.fabric.upf_views import UpfViews
 from p4fabric.controller.fabric.views import PortView, RefusedIntent, SwitchView
+from p4fabric.controller.fabric.watched_queues import WatchedQueues
 from p4fabric.controller.intents import FieldError
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName
+from p4fabric.controller.p4runtime.errors import P4RuntimeError
 from p4fabric.controller.p4runtime.gate import ConnectGate
 from p4fabric.controller.reasons import Reason
 from p4fabric.controller.reconcile import Barrier, RemovalGuard
@@ -59,6 +63,7 @@ from p4fabric.controller.store.known import KnownRevisions
 from p4fabric.controller.store.records import Contents, read
 from p4fabric.controller.telemetry.archive import IncidentArchive
 from p4fabric.controller.telemetry.bus import EventBus
+from p4fabric.controller.telemetry.collector import ClockSample
 from p4fabric.controller.telemetry.congestion import CongestionMonitor
 from p4fabric.controller.telemetry.counters import Count, Source
 from p4fabric.controller.telemetry.drop_watch import DropWatch
@@ -203,6 +208,14 @@ class Fabric:
         )
         nodes = {switch.device_id: switch.switch_name for switch in config.switches}
         collector = config.telemetry.ipfix.collector
+        namer = FlowNamer(self._physical.hosts, self.name_of)
+        self.flow_paths = FlowPathService(
+            self.bus.publish,
+            peer_of=self.peer_of,
+            clock=lambda switch, now: self.incidents.clock(switch, now),
+            name=FollowedFlows(self, namer),
+        )
+        """Ways that packets of followed flows take."""
         self.incidents = IncidentService(
             config.telemetry.reports,
             nodes,
@@ -210,12 +223,18 @@ class Fabric:
             congested=self.observation.congested,
             thresholds=self._thresholds,
             report_interval=self._report_interval,
-            name=FlowNamer(self._physical.hosts, self.name_of),
+            name=namer,
+            followed=self.flow_paths.reported,
+            exchange=self._exchange_clock,
+            listening=lambda: self._watched.look_at_all(),
             export=None if collector is None else IpfixExport(collector, nodes),
             archive=archive,
             first_number=first_incident,
         )
         """What congestion comes to."""
+        self._watched = WatchedQueues(
+            self._switches, config.telemetry.reports.collector, lambda: self.incidents.listening_at
+        )
         self._status = StatusService(self._known_links, self._facts, self.bus.publish)
         self.drains = Drains(
             self._core,
@@ -350,6 +369,7 @@ class Fabric:
         )
         for name, switch in self._switches.items():
             switch.begin(desired.get(name, {}), self._core.compiler.revision)
+        self._watched.look_at_all()
         for session in contents.sessions:
             self._physical.hosts.session_changed(session.value.key, session.value.served)
         if self.n4 is not None:
@@ -380,6 +400,7 @@ class Fabric:
                 tasks.create_task(self._observed.run(), name="observed changes")
                 tasks.create_task(self.observation.run(), name="observation")
                 tasks.create_task(self.incidents.run(), name="incidents")
+                tasks.create_task(self.flow_paths.run(), name="paths of flows")
                 if self.n4 is not None:
                     tasks.create_task(self.n4.run(), name="N4")
         finally:
@@ -556,6 +577,10 @@ class Fabric:
         """Episodes that go on, and the last ones."""
         return self.observation.congestion
 
+    def bins_problem(self, name: SwitchName) -> str | None:
+        """Why a switch does not tell what its watched queues do; None: it does, or none are watched."""
+        return self._watched.problem(name)
+
     async def drops(self) -> DropWatch:
         """What switches drop, by port and reason."""
         return await self.observation.read_drops()
@@ -594,6 +619,9 @@ class Fabric:
                 self._reports.is_waiting(name)
         # In one turn: what opens on one switch waits for what closes on another only if both are known.
         self._control.adopt(plan)
+        for name, delta in plan.delta.switches.items():
+            if name in self._switches:
+                self._watched.changed(name, {key[0] for key in (*delta.wanted, *delta.unwanted)})
         for name in plan.gone:
             self._acknowledgements.progressed(name)
         self.drains.adopt(plan, revision)
@@ -634,6 +662,16 @@ class Fabric:
         """When a queue counts as congested; None: it is not watched."""
         watch = self._watch(queue)
         return None if watch is None else Thresholds.of(watch.action.delay * 1000, watch.action.depth)
+
+    async def _exchange_clock(self, switch: SwitchName) -> ClockSample | None:
+        if not self._switches[switch].connected:
+            return None
+        try:
+            found = await self._switches[switch].switch_clock()
+        except (P4RuntimeError, ValueError) as error:
+            _log.debug("%s does not say its time: %s", switch, error)
+            return None
+        return None if found is None else ClockSample(*found)
 
     async def _send(self, port: PortRef, frame: bytes) -> None:
         await self._switches[port.switch].packet_out(port.port, frame)

@@ -17,8 +17,10 @@ from p4fabric.controller.names import SwitchName
 from p4fabric.controller.telemetry.archive import ArchiveError, IncidentArchive
 from p4fabric.controller.telemetry.collector import (
     ClockEstimate,
+    ClockExchange,
     Collector,
     CollectorSettings,
+    exchange_clocks,
     open_endpoint,
     serve_feed,
 )
@@ -54,6 +56,8 @@ _ASKED_ANEW = _SECOND
 """Thresholds are asked for with each bin, and change with intents only."""
 _STEP = 0.005
 """Seconds."""
+_CLOCK_INTERVAL, _CLOCKS_A_SECOND = 2.0, 20.0
+"""Seconds between two questions for a switch's time; with very many switches, each is asked less often."""
 _TRY_AGAIN = 5.0
 """Seconds between attempts to listen at a port that is in use."""
 
@@ -79,6 +83,10 @@ async def kept_incidents(config: FabricConfig) -> AsyncIterator[IncidentArchive 
         yield archive
 
 
+def _nobody(switch: SwitchName, group: ReportGroup, arrived: int) -> None:
+    """Nobody wants to know."""
+
+
 class IncidentService:
     """`run` it in a TaskGroup."""
 
@@ -92,6 +100,9 @@ class IncidentService:
         thresholds: Callable[[Queue], Thresholds | None],
         report_interval: Callable[[Queue], float],
         name: NameFlow,
+        followed: Callable[[SwitchName, ReportGroup, int], None] = _nobody,
+        exchange: ClockExchange | None = None,
+        listening: Callable[[], None] = lambda: None,
         export: IpfixExport | None = None,
         archive: IncidentArchive | None = None,
         first_number: int = 1,
@@ -106,6 +117,9 @@ class IncidentService:
             thresholds: of a queue that is watched.
             report_interval: seconds between the reports that a queue was asked for.
             name: whose a flow is.
+            followed: is given all reports, for those of followed flows; not blocking.
+            exchange: asks a switch for its time; None: nobody does.
+            listening: called when reports are taken somewhere.
             export: is told of incidents and drops, to export them.
             archive: keeps incidents; None: they are in memory only.
             first_number: of the first incident.
@@ -136,7 +150,8 @@ class IncidentService:
             lost=self.lost,
             first_number=first_number,
         )
-        self._publish, self._congested = publish, congested
+        self._exchange, self._listening = exchange, listening
+        self._publish, self._congested, self._followed = publish, congested, followed
         self._thresholds, self._report_interval = thresholds, report_interval
         self._known_thresholds: dict[Queue, Thresholds | None] = {}
         self._thresholds_asked = 0
@@ -160,8 +175,22 @@ class IncidentService:
                 tasks.create_task(self._listen(), name="reports of switches")
             if self.archive is not None:
                 tasks.create_task(self.archive.run(), name="archive of incidents")
+            if self._exchange is not None:
+                names = list(self.collector.nodes)
+                interval = max(_CLOCK_INTERVAL, len(names) / _CLOCKS_A_SECOND)
+                tasks.create_task(
+                    exchange_clocks(self.collector, self._exchange, names, interval=interval),
+                    name="clocks of switches",
+                )
             if self._export is not None:
                 tasks.create_task(self._export.run(), name="IPFIX")
+
+    @property
+    def listening_at(self) -> tuple[str, int] | None:
+        """Where switches send reports, as far as that is known; None: nowhere."""
+        if self._feed is not None:
+            return (self.settings.host, self.settings.port) if self.settings.port else None
+        return self.address
 
     def frame(self, switch: SwitchName, frame: bytes) -> None:
         """A switch handed its controller a report, as a datagram in a frame."""
@@ -205,6 +234,7 @@ class IncidentService:
 
     def _reported(self, switch: SwitchName, group: ReportGroup, arrived: int) -> None:
         self.recorder.take(switch, group, arrived)
+        self._followed(switch, group, arrived)
         if self._export is not None:
             self._export.reported(switch, group, arrived)
         self._take(tuple(evidence_of(switch, group)), arrived)
@@ -242,8 +272,10 @@ class IncidentService:
             try:
                 if self._feed is not None:
                     _log.info("reports are taken from `p4fabric collector` by %s", self._feed)
+                    self._listening()
                     await serve_feed(self._feed, self.collector)
                 async with open_endpoint(self.settings, self.collector) as self.address:
+                    self._listening()
                     _log.info("reports of switches are taken at %s port %d (UDP)", *self.address)
                     await asyncio.Event().wait()
             except OSError as error:

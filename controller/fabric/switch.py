@@ -31,6 +31,7 @@ from p4fabric.controller.p4runtime.cells import CellRequest, CellsRead
 from p4fabric.controller.p4runtime.counter_reads import TakeCounter, WantedCounters
 from p4fabric.controller.p4runtime.gate import ConnectGate
 from p4fabric.controller.p4runtime.port_samples import PortWatcher
+from p4fabric.controller.p4runtime.queue_bins import QueueBins
 from p4fabric.controller.p4runtime.timing import Timing as SessionTiming
 from p4fabric.controller.reasons import Reason
 from p4fabric.controller.reconcile import Barrier, Held, Progress, Reconciler, RemovalGuard, Summary
@@ -104,6 +105,9 @@ class FabricSwitch:
         """What it refused or what waits, and why: the first of them."""
         self._listener = listener
         self._on_progress = on_progress
+        target = config.make_target()
+        self.bins = QueueBins(target.port_number_leaf, target.has_queue_bins)
+        """What it is to keep of its queues."""
         self._desired: dict[EntityKey, Entity] = {}
         self._revision = 0
         self._leaving: dict[EntityKey, None] = {}
@@ -290,6 +294,15 @@ class FabricSwitch:
         """
         return await self._connected_session().read_counters(wanted, take)
 
+    async def switch_clock(self) -> tuple[int, int, int] | None:
+        """Ask it for its time: see `SwitchSession.switch_clock`.
+
+        Raises:
+            P4RuntimeError: the switch did not answer.
+            ValueError: what came is no time.
+        """
+        return await self._connected_session().switch_clock()
+
     async def read_cells(self, cells: CellRequest, unless: bytes | None) -> CellsRead | None:
         """Read cells of indirect counters; None where the answer has the digest `unless`.
 
@@ -329,6 +342,7 @@ class FabricSwitch:
             sample_interval=self._sample_interval,
             expected=len(self._desired),
             gate=self._gate,
+            bins=self.bins,
             timing=self._session_timing,
         )
         reconciler = Reconciler(

@@ -15,6 +15,7 @@ from finsy.proto import gnmi
 __all__ = [
     "MOST_INTERFACES",
     "Call",
+    "add_path",
     "interface_of",
     "is_up",
     "key_of",
@@ -42,8 +43,13 @@ def subscribe(request: gnmi.SubscribeRequest, path: str, mode: int, *, interval:
         interval: seconds between samples.
     """
     subscription = request.subscribe.subscription.add(mode=mode, sample_interval=int(interval * 1e9))
+    add_path(subscription.path, path)
+
+
+def add_path(message: gnmi.Path, path: str) -> None:
+    """Write a path into a message."""
     for name, key, value in _ELEMENT.findall(path):
-        subscription.path.elem.add(name=name, key={key: value} if key else {})
+        message.elem.add(name=name, key={key: value} if key else {})
 
 
 def interface_of(prefix: gnmi.Path, path: gnmi.Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -24,12 +25,15 @@ from p4fabric.controller.p4runtime.counter_reads import TakeCounter, WantedCount
 from p4fabric.controller.p4runtime.current_state import CONNECTING, STOPPED, CurrentState
 from p4fabric.controller.p4runtime.errors import NotPrimary, P4RuntimeError, PipelineLost, SwitchUnavailable
 from p4fabric.controller.p4runtime.gate import ConnectGate, Turn
+from p4fabric.controller.p4runtime.gnmi import number
+from p4fabric.controller.p4runtime.gnmi_get import get_leaves
 from p4fabric.controller.p4runtime.gnmi_set import set_number
 from p4fabric.controller.p4runtime.keeper import PipelineKeeper
 from p4fabric.controller.p4runtime.pipeline import Pipeline
 from p4fabric.controller.p4runtime.port_samples import PortWatcher, follow_samples
 from p4fabric.controller.p4runtime.ports import follow_ports
 from p4fabric.controller.p4runtime.push import running_cookie
+from p4fabric.controller.p4runtime.queue_bins import QueueBins
 from p4fabric.controller.p4runtime.read import Decoded, Read, ReadResult, read_all, read_call
 from p4fabric.controller.p4runtime.reports import Reports
 from p4fabric.controller.p4runtime.state import Phase, SessionListener, SessionState
@@ -52,6 +56,7 @@ _DIFFERENT_COMPLAINTS = 20
 
 @dataclass(frozen=True, slots=True)
 class _Connection:
+    channel: grpc.aio.Channel
     stub: p4r_grpc.P4RuntimeStub
     write: Write
     read: Read
@@ -98,6 +103,7 @@ class SwitchSession:
         sample_interval: float = 0.0,
         expected: int | None = None,
         gate: ConnectGate | None = None,
+        bins: QueueBins | None = None,
     ) -> None:
         """Make the session; nothing is sent before `run`.
 
@@ -113,6 +119,7 @@ class SwitchSession:
             sample_interval: seconds between the samples that it is told; 0: it is told none.
             expected: how many entities the switch may be expected to hold, if that is known.
             gate: passed with each connection, until the switch was read once; without one there is no wait.
+            bins: what it is to keep of its queues.
 
         Raises:
             ValueError: an election id that is not 1 to 2^128 - 1.
@@ -122,7 +129,7 @@ class SwitchSession:
         self._pipeline = pipeline
         self._listener = listener
         self._timing = timing or Timing()
-        self._watcher, self._sample_interval = watcher, sample_interval
+        self._watcher, self._sample_interval, self._bins = watcher, sample_interval, bins
         self._arbitration = Arbitration(endpoint.device_id, election_id)
         self._state = CurrentState(endpoint.name, listener)
         self._keeper = PipelineKeeper(
@@ -298,6 +305,25 @@ class SwitchSession:
         with self._request(Phase.PRIMARY, Phase.BACKUP) as connection:
             await running_cookie(connection.stub, self._endpoint.device_id, self._timing.answer)
 
+    async def switch_clock(self) -> tuple[int, int, int] | None:
+        """Ask the switch for its time: ours when it was asked, its own, and ours when it had answered, all in
+        nanoseconds; None: it has no clock that can be asked for.
+
+        Raises:
+            P4RuntimeError: the switch did not answer.
+            ValueError: what came is no time.
+        """
+        path = self._target.clock_path
+        if path is None:
+            return None
+        with self._request(Phase.PRIMARY, Phase.BACKUP) as connection:
+            asked = time.time_ns()
+            answer = await get_leaves(connection.channel, path, timeout=self._timing.answer)
+            received = time.time_ns()
+        for _, update in answer:
+            return asked, number(update.val), received
+        raise ValueError(f"{path} has no value")
+
     @property
     def pushes(self) -> int:
         """How often the pipeline was pushed; each time all of its counters begin with zero."""
@@ -402,7 +428,7 @@ class SwitchSession:
                 tasks.create_task(stream.write_waiting())
                 stream.bid(self._arbitration.request())
                 await self._first_answer(stream)
-                self._connection = _Connection(stub, write_call(channel), read_call(channel), stream)
+                self._connection = _Connection(channel, stub, write_call(channel), read_call(channel), stream)
                 self._connected_at = asyncio.get_running_loop().time()
                 tasks.create_task(self._listen(stream))
                 tasks.create_task(self._reports.deliver(stream))
@@ -410,6 +436,8 @@ class SwitchSession:
                 tasks.create_task(self._keeper.run(stub))
                 tasks.create_task(self._follow_ports(channel))
                 tasks.create_task(self._ask_for_drops(channel))
+                if self._bins is not None:
+                    tasks.create_task(self._keep_bins(channel, self._bins))
                 if self._watcher is not None:
                     tasks.create_task(self._sample_ports(channel, self._watcher))
         except BaseExceptionGroup as failures:
@@ -443,6 +471,13 @@ class SwitchSession:
             await set_number(channel, path, session, timeout=self._timing.answer)
         except P4RuntimeError as error:
             _log.warning("%s: packets that find their queue full are not reported: %s", self.name, error)
+
+    async def _keep_bins(self, channel: grpc.aio.Channel, bins: QueueBins) -> None:
+        """Have the switch keep bins of queues, while nobody else is primary."""
+        await self._state.wait_until(lambda state: state.phase is Phase.PRIMARY)
+        await bins.keep(
+            channel, self.name, lambda: self._state.phase is Phase.PRIMARY, timeout=self._timing.answer
+        )
 
     async def _sample_ports(self, channel: grpc.aio.Channel, watcher: PortWatcher) -> None:
         """Tell what ports have counted, where the switch says so; say why not elsewhere."""

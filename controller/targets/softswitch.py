@@ -15,6 +15,7 @@ class Softswitch(Target):
     name: ClassVar[str] = "softswitch"
     port_number_leaf: ClassVar[str | None] = "id"
     drop_session_path: ClassVar[str | None] = "/queues/config/drop-session"
+    clock_path: ClassVar[str | None] = "/queues/state/clock"
     has_queue_bins: ClassVar[bool] = True
     is_hash_known: ClassVar[bool] = True
     """CRCs over the fields in their order; groups as they were written, by weight."""

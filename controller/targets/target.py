@@ -47,6 +47,9 @@ class Target:
     """Where gNMI has the clone session of packets that found their queue full; None: the program is not given
     them."""
 
+    clock_path: ClassVar[str | None] = None
+    """Where gNMI has the clock that reports go by, in nanoseconds; None: nobody can ask for it."""
+
     has_queue_bins: ClassVar[bool] = False
     """Whether the switch tells what its queues do, millisecond by millisecond."""
 

@@ -87,6 +87,10 @@ def subject_of(event: e.Event) -> Subject:
         case e.IncidentOnset(incident) | e.IncidentUpdate(incident) | e.IncidentCleared(incident):
             switches = {queue.queue.port.switch for queue in incident.queues if not queue.is_hidden}
             return Subject(incident.intents, switches, incident.tenants)
+        case e.FlowPathChanged(path=path) | e.FlowPathSilent(path):
+            names = path.names.flow
+            whose = () if names.tenant is None else (names.tenant,)
+            return Subject((*path.names.watches, *names.intents), path.switches, whose)
         case e.TrafficDropped() | e.TrafficDropsCleared():
             return Subject(switches=(event.point.port.switch,))
         case e.SmfAssociated(upf) | e.SmfReleased(upf):

@@ -15,6 +15,7 @@ from p4fabric.controller.reasons import Reason
 from p4fabric.controller.severity import Finding, Severity
 from p4fabric.controller.telemetry.congestion import Episode
 from p4fabric.controller.telemetry.drops import DropPoint
+from p4fabric.controller.telemetry.flow_paths import FlowPath, PathChange
 from p4fabric.controller.telemetry.incidents import Incident
 from p4fabric.controller.topology.drain import DrainState
 from p4fabric.controller.topology.model import Host, Link
@@ -31,6 +32,8 @@ __all__ = [
     "Event",
     "EventClass",
     "FabricStatusChanged",
+    "FlowPathChanged",
+    "FlowPathSilent",
     "HostForgotten",
     "HostLearned",
     "HostLimitReached",
@@ -65,6 +68,7 @@ class EventClass(StrEnum):
     HOSTS = "hosts"
     CONGESTION = "congestion"
     INCIDENTS = "incidents"
+    PATHS = "paths"
     DROPS = "drops"
     SMFS = "smfs"
 
@@ -271,6 +275,21 @@ class IncidentCleared:
 
 
 @dataclass(frozen=True, slots=True)
+class FlowPathChanged:
+    """Packets of a followed flow take another way, or are twice or half as long at a switch."""
+
+    change: PathChange
+    path: FlowPath
+
+
+@dataclass(frozen=True, slots=True)
+class FlowPathSilent:
+    """A followed flow was not told of for some seconds."""
+
+    path: FlowPath
+
+
+@dataclass(frozen=True, slots=True)
 class TrafficDropped:
     """A port drops more packets for one reason than the threshold allows."""
 
@@ -340,6 +359,8 @@ Event = (
     | IncidentOnset
     | IncidentUpdate
     | IncidentCleared
+    | FlowPathChanged
+    | FlowPathSilent
     | TrafficDropped
     | TrafficDropsCleared
     | SmfAssociated
@@ -370,6 +391,8 @@ _CLASSES: Mapping[type[Event], EventClass] = {
     IncidentOnset: EventClass.INCIDENTS,
     IncidentUpdate: EventClass.INCIDENTS,
     IncidentCleared: EventClass.INCIDENTS,
+    FlowPathChanged: EventClass.PATHS,
+    FlowPathSilent: EventClass.PATHS,
     TrafficDropped: EventClass.DROPS,
     TrafficDropsCleared: EventClass.DROPS,
     SmfAssociated: EventClass.SMFS,

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.fabric.failures.bed import FabricBed
-from tests.ui.reporter import Reporter
+from tests.fabric.failures.bed import SWITCHES, FabricBed
+from tests.ui.reporter import REPORTER, Reporter
 
 pytestmark = pytest.mark.root
 SECONDS = 60.0
@@ -40,7 +40,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabricBed]:
     """Two leaves, a spine and a controller with some intents."""
     if os.geteuid() != 0:
         pytest.skip("interfaces need root")
-    reports = {"listen": f"127.0.0.1:{REPORTS}"}
+    reports = {"listen": f"127.0.0.1:{REPORTS}", "sources": [REPORTER]}
     # Link probes go each second: there are some between any two samples.
     telemetry = {"portInterval": 2.0, "reports": reports}
     with FabricBed(tmp_path_factory.mktemp("ui"), telemetry=telemetry) as bed:
@@ -54,7 +54,8 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabricBed]:
 def reporter(bed: FabricBed) -> Iterator[Reporter]:
     """Sends what leaf1 would report of the queue at its port 4."""
     bed.apply(WATCH)
-    reporter = Reporter(REPORTS, WATCHED)
+    addresses = {device: bed.address(name) for name, device in SWITCHES.items()}
+    reporter = Reporter(REPORTS, WATCHED, addresses)
     yield reporter
     reporter.close()
 

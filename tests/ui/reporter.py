@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Mapping
 
 import grpc
 from finsy.proto import gnmi, gnmi_grpc
@@ -16,6 +17,7 @@ from p4fabric.controller.telemetry.reports import (
     FlowReport,
     FlowWords,
     Inner,
+    InnerType,
     Origin,
     Report,
     ReportGroup,
@@ -24,8 +26,10 @@ from p4fabric.controller.telemetry.reports import (
     encode,
 )
 
-__all__ = ["Reporter", "limit"]
+__all__ = ["REPORTER", "Reporter", "limit"]
 
+REPORTER = "127.0.0.2"
+"""Its own address: what the switch itself sends by UDP is not taken, as it has numbers of its own."""
 _MS = 1_000_000
 _AT_ONCE = 20
 
@@ -33,12 +37,14 @@ _AT_ONCE = 20
 class Reporter:
     """Sends reports as leaf1, whose device id is 1."""
 
-    def __init__(self, port: int, egress: int) -> None:
-        """Take the UDP port of the collector, and the switch's port whose queue it is."""
+    def __init__(self, port: int, egress: int, addresses: Mapping[int, str]) -> None:
+        """Take the UDP port of the collector, the port of leaf1 whose queue it is, and the addresses of
+        switches by device id: it goes by their clocks."""
         self._port, self._egress = port, egress
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._sequences: dict[int, int] = {}
-        self._started = time.time_ns() - 1_000_000_000_000
+        self._socket.bind((REPORTER, 0))
+        self._sequences: dict[tuple[int, int], int] = {}
+        self._started = {node: time.time_ns() - clock(address) for node, address in addresses.items()}
 
     def close(self) -> None:
         """Close the socket."""
@@ -53,7 +59,7 @@ class Reporter:
             egress: the queue's port, if it is another one.
         """
         egress = self._egress if egress is None else egress
-        now = time.time_ns() - self._started
+        now = time.time_ns() - self._started[1]
         self._send(
             Origin.EGRESS,
             self._packet(egress, Role.CULPRIT, 11, 70, now),
@@ -68,6 +74,15 @@ class Reporter:
         for first in range(0, len(bins), _AT_ONCE):
             some = tuple(bins[first : first + _AT_ONCE])
             self._send(Origin.QUEUES, BinsReport(egress, 0, some, some[-1].start_ns + _MS))
+
+    def path(self, *hops: tuple[int, int, int], us: int = 100) -> None:
+        """Postcards of a packet from 10.0.1.10, in order: device id, ports of arrival and departure."""
+        inside = bytes(IP(src="10.0.1.10", dst="10.0.1.11") / UDP(sport=40000, dport=7000) / b"x")
+        for node, came, went in hops:
+            at = time.time_ns() - self._started[node]
+            words, inner = FlowWords(Role.NONE, 0, 0, 0), Inner(InnerType.IPV4, inside)
+            card = FlowReport(came, went, us, 0, 0, None, at, words, None, 0, inner, tracked=True)
+            self._send(Origin.POSTCARDS, card, node=node)
 
     def _packet(self, egress: int, role: Role, host: int, share: int, now: int) -> FlowReport:
         frame = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
@@ -88,10 +103,19 @@ class Reporter:
             congested=True,
         )
 
-    def _send(self, origin: Origin, *reports: Report, lose: int = 0) -> None:
-        sequence = self._sequences.get(origin, 0) + lose
-        self._sequences[origin] = sequence + 1
-        self._socket.sendto(encode(ReportGroup(1, origin, sequence, reports)), ("127.0.0.1", self._port))
+    def _send(self, origin: Origin, *reports: Report, lose: int = 0, node: int = 1) -> None:
+        sequence = self._sequences.get((node, origin), 0) + lose
+        self._sequences[node, origin] = sequence + 1
+        self._socket.sendto(encode(ReportGroup(node, origin, sequence, reports)), ("127.0.0.1", self._port))
+
+
+def clock(address: str) -> int:
+    """A switch's time."""
+    request = gnmi.GetRequest(encoding=gnmi.Encoding.PROTO)
+    request.path.add().elem.extend(gnmi.PathElem(name=name) for name in ("queues", "state", "clock"))
+    with grpc.insecure_channel(address) as channel:
+        response = gnmi_grpc.gNMIStub(channel).Get(request)
+    return int(response.notification[0].update[0].val.uint_val)
 
 
 def limit(address: str, interface: str, bits: int) -> None:

@@ -5,14 +5,21 @@ This module does not know what a port is used for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from p4fabric.controller.compiler.entries import PROTOCOLS, EntityLists, ipv4_match, ipv6_match
 from p4fabric.controller.compiler.meaning import meaning
 from p4fabric.controller.compiler.notes import not_part_of_fabric
 from p4fabric.controller.compiler.output import Output
 from p4fabric.controller.compiler.view import FabricView
-from p4fabric.controller.intents.kinds.watch import LONGEST_DELAY, FollowedFlow, TelemetryWatch, WatchSpec
+from p4fabric.controller.intents.kinds.watch import (
+    LONGEST_DELAY,
+    WATCHES,
+    FollowedFlow,
+    TelemetryWatch,
+    WatchSpec,
+)
 from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.reasons import Code, Reason
 from p4fabric.pipelines.entities import Ternary
@@ -34,6 +41,8 @@ class WatchPart:
     """Ports that it names and their switches do not have."""
     limits: tuple[Reason, ...] = ()
     """What its switches cannot tell of their queues."""
+    windows: Mapping[SwitchName, int] = field(default_factory=dict)
+    """Of switches where another watch needs shorter ones."""
     flows: tuple[tuple[FollowedFlow, VrfId, tuple[SwitchName, ...]], ...] = ()
     """What is followed: in which VRF, and where such packets enter."""
 
@@ -68,7 +77,47 @@ def watch(view: FabricView, intent: TelemetryWatch) -> Output:
         for flow in spec.flows
         for tenant in (intent.tenant_of(flow),)
     )
-    return compile_watch(WatchPart(intent, tuple(sorted(ports)), absent, notes, limits, flows))
+    windows, shortened = _shorter_windows(view, intent, sorted({port.switch for port in ports}))
+    return compile_watch(
+        WatchPart(intent, tuple(sorted(ports)), absent, notes, (*limits, *shortened), windows, flows)
+    )
+
+
+def _shorter_windows(
+    view: FabricView, intent: TelemetryWatch, switches: Sequence[SwitchName]
+) -> tuple[dict[SwitchName, int], list[Reason]]:
+    """Where others need shorter windows, and that it is so.
+
+    Flows of all ports of a switch share the cells in which bytes are counted, and a cell counts for one
+    window: with windows of two lengths, ports would take each other's cells for old ones, and empty them.
+    """
+    mine = _window(intent.spec)
+    windows: dict[SwitchName, int] = {}
+    notes: list[Reason] = []
+    for name in switches:
+        shortest, whose = min(
+            (
+                (_window(other.spec), other.key)
+                for key in dict.fromkeys(
+                    (*view.catalogue.facts(WATCHES, name), *view.catalogue.facts(WATCHES, None))
+                )
+                if isinstance(other := view.catalogue.get(key), TelemetryWatch)
+                and _is_there(view, name, other.spec)
+            ),
+            default=(mine, intent.key),
+        )
+        if shortest < mine:
+            windows[name] = shortest
+            longest = (7 << shortest) / 1000
+            text = f"{name}: of waits longer than {longest:.3g} ms, culprits are judged by the end: {whose} "
+            text += "watches ports of it for shorter waits"
+            notes.append(Reason(Code.SHORT_WINDOW, text, switch=name))
+    return windows, notes
+
+
+def _is_there(view: FabricView, switch: SwitchName, spec: WatchSpec) -> bool:
+    """Whether a watch comes to any port of a switch."""
+    return not spec.ports or any(view.lacks(PortRef(switch, port)) is None for port in spec.ports)
 
 
 def _window(spec: WatchSpec) -> int:
@@ -107,15 +156,16 @@ def compile_watch(part: WatchPart) -> Output:
     """Report each queue that passes a threshold, no more often than asked."""
     spec = part.watch.spec
     interval_us = max(1, spec.report_interval_milliseconds * 1000 // spec.reports)
-    watch = b.Watch(
-        spec.queue_depth,
-        spec.queue_delay_microseconds,
-        _window(spec),
-        interval_us,
-        interval_us * (spec.reports - 1),
-    )
+    own_window = _window(spec)
     entries = EntityLists()
     for port in part.ports:
+        watch = b.Watch(
+            spec.queue_depth,
+            spec.queue_delay_microseconds,
+            part.windows.get(port.switch, own_window),
+            interval_us,
+            interval_us * (spec.reports - 1),
+        )
         entries.add([port.switch], b.CongestionWatch(port.port, watch))
     for flow, vrf, leaves in part.flows:
         entries.add(leaves, _followed(flow, vrf))

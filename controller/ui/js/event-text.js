@@ -48,6 +48,8 @@ const TEXTS = {
   IncidentOnset: (event) => `${event.number}: ${event.summary}`,
   IncidentUpdate: (event) => `${event.number}: ${event.summary}`,
   IncidentCleared: (event) => `${event.number}: ${event.mergedInto ? `is part of ${event.mergedInto}` : event.summary}`,
+  FlowPathChanged: (event) => `path ${event.number}, ${event.change}: ${flow(/** @type {any} */ (event))}: ${event.summary}`,
+  FlowPathSilent: (event) => `path ${event.number} is silent: ${flow(/** @type {any} */ (event))}: ${event.summary}`,
   TrafficDropped: (event) => `${drop(event)}: ${whole(event.packets)} packets in ${event.seconds.toFixed(1)} s, ${Math.round(event.packetsPerSecond)}/s`,
   TrafficDropsCleared: (event) => `${drop(event)}: ${whole(event.packets)} packets, at most ${Math.round(event.peakPacketsPerSecond)}/s`,
   SmfAssociated: smf,

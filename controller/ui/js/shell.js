@@ -30,6 +30,7 @@ export const VIEWS = [
   { name: "events", title: "Events", ofFabric: false, load: () => import("./views/events.js") },
   { name: "incidents", title: "Incidents", ofFabric: false, load: () => import("./views/incidents.js") },
   { name: "queues", title: "Queues", ofFabric: false, load: () => import("./views/queues.js") },
+  { name: "paths", title: "Paths", ofFabric: false, load: () => import("./views/paths.js") },
   { name: "balance", title: "Balance", ofFabric: true, load: () => import("./views/balance.js") },
   { name: "top", title: "Top", ofFabric: false, load: () => import("./views/top.js") },
   { name: "telemetry", title: "Telemetry", ofFabric: true, load: () => import("./views/telemetry.js") },

@@ -55,6 +55,14 @@
  *   durationSeconds: number, clockErrorSeconds: number | null, drops: number, complete: boolean,
  *   reportsLost: Record<string, number>, reportsLostElsewhere: number, mergedInto: number | null,
  *   queues: IncidentQueue[]}} Incident
+ * @typedef {{switch: string | null, ingressPort: number | null, egressPort: number | null}} FlowStep
+ * @typedef {FlowStep & {latencyUs: number, priority: number | null, depth: number | null, leftAt: string,
+ *   switchLeftNs: number, clockErrorSeconds: number | null, untold: number, translated: boolean,
+ *   tunnelled: boolean}} FlowHop
+ * @typedef {NamedFlow & {number: number, active: boolean, complete: boolean, summary: string,
+ *   latencyUs: number, hops: FlowHop[], before: FlowStep[], ways: number, firstSeenAt: string,
+ *   changedAt: string, lastSeenAt: string,
+ *   watches: {kind: string, tenant: string, name: string}[]}} FlowPath
  * @typedef {{switch: string, port: number, priority: number}} QueueRef
  * @typedef {QueueRef & {cut: boolean, startNs: number[], maxDepth: number[], maxWaitUs: number[],
  *   packets: number[], bytes: number[], drops: number[], late: boolean[]}} Film
@@ -71,7 +79,7 @@
  *   maxDepth: number, drops: number} | null}} WatchedQueue
  * @typedef {{switch: string, heardAt: string | null, datagrams: number, lost: number, late: number,
  *   reports: number, skipped: number, lagSeconds: number | null, clockErrorSeconds: number | null,
- *   queues: number}} SwitchTelemetry
+ *   queues: number, binsProblem: string | null}} SwitchTelemetry
  * @typedef {{listen: string | null, reason: string | null, refused: Record<string, number>,
  *   socketLost: number, binsRefused: number, incidentsUnkept: number | null,
  *   switches: SwitchTelemetry[]}} Telemetry

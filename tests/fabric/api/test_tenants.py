@@ -254,7 +254,7 @@ _NORMAL = [
     (re.compile(r'"\d{4}-\d\d-\d\dT[0-9:.]+Z"'), '"TIME"'),
     (re.compile(r'("resourceVersion": ?|"generationOf": ?)"\d+"'), r'\1"VERSION"'),
     (re.compile(r'("continue": ?)"[^"]+"'), r'\1"TOKEN"'),
-    (re.compile(r'"(packetsPerSecond|number)": ?[0-9.]+'), r'"\1": 0'),
+    (re.compile(r'"(packetsPerSecond|number|clockErrorSeconds)": ?([0-9.e-]+|null)'), r'"\1": 0'),
     (re.compile(r'"(id|lastEventId)": ?"[^"]+"'), r'"\1": "ID"'),
     (re.compile(r"since [0-9T:.Z-]+"), "since TIME"),
 ]

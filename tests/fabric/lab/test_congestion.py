@@ -37,7 +37,8 @@ def test_the_controller_names_place_culprits_and_victims_of_a_burst_an_incast_an
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
     checks = {check["name"]: check for check in json.loads(report.read_text())["checks"]}
-    assert list(checks) == ["burst", "incast", "elephant"]
+    assert list(checks) == ["burst", "incast", "elephant", "paths"]
+    assert "h4 leaf2" in checks["paths"]["shown"] and "h1 leaf1 > spine" in checks["paths"]["shown"]
     queues = [queue for one in checks["elephant"]["figures"]["incidents"] for queue in one["queues"]]
     assert {(queue["switch"], queue["port"]) for queue in queues} == {("leaf2", 2)}
     assert sum(queue["bins"] for queue in queues) > 0, "the page has a film"

@@ -26,6 +26,7 @@ from finsy.proto import p4r, p4r_grpc
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
+from p4fabric.controller.targets import target_named
 from p4fabric.pipelines import fabric
 from p4fabric.pipelines.entities import CloneSession, DigestConfig, Entity, Replica, TableEntry
 from p4fabric.pipelines.fabric import bindings
@@ -33,6 +34,8 @@ from p4fabric.pipelines.values import L4Port, MacAddress, Port
 from tests.veth import make_pair, open_wire, receive, remove
 
 PORTS = (1, 2, 3, 4)
+TARGET = os.environ.get("P4FABRIC_TEST_SWITCH", "softswitch")
+REPORT_PRIORITY = fabric.REPORT_PRIORITY if target_named(TARGET).has_clone_priorities else 0
 NODE = 77
 """The switch's number in its reports."""
 REPORT_TO = bindings.ReportTo(
@@ -78,7 +81,7 @@ class Wires:
 def switch_command(grpc_port: int, thrift_port: int) -> list[str]:
     """How to start the switch under test."""
     interfaces = [word for port in PORTS for word in ("-i", f"{port}@fp{port}")]
-    if os.environ.get("P4FABRIC_TEST_SWITCH") == "bmv2":
+    if TARGET == "bmv2":
         binary = shutil.which("simple_switch_grpc")
         assert binary, "P4FABRIC_TEST_SWITCH=bmv2 needs simple_switch_grpc on PATH"
         return [
@@ -119,12 +122,12 @@ class PipelineUnderTest:
         self._stub = p4r_grpc.P4RuntimeStub(channel)
         self._open_stream()
         self._push()
-        if os.environ.get("P4FABRIC_TEST_SWITCH") == "bmv2":
+        if TARGET == "bmv2":
             command = f"set_queue_depth 64 {SLOW_PORT}\nset_queue_rate 100 {SLOW_PORT}\n"
             cli = ["simple_switch_CLI", "--thrift-port", str(thrift_port)]
             subprocess.run(cli, input=command, text=True, check=True, stdout=subprocess.DEVNULL)
         self.insert(
-            CloneSession(fabric.REPORT_CLONE_SESSION, (Replica(fabric.CPU_PORT),), fabric.REPORT_PRIORITY),
+            CloneSession(fabric.REPORT_CLONE_SESSION, (Replica(fabric.CPU_PORT),), REPORT_PRIORITY),
             bindings.ReportDestinations(Port(fabric.CPU_PORT), REPORT_TO),
             DigestConfig(bindings.HostSeen.DIGEST_ID, 0, 1, 1_000_000),
         )

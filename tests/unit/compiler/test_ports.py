@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -134,3 +135,22 @@ def test_seven_windows_of_a_watch_are_as_long_as_a_packet_may_wait_and_its_quota
     for longest, window in ((1, 0), (7, 0), (8, 1), (14, 1), (15, 2), (7 << 17, 17)):
         assert limits(longestDelayMicroseconds=longest).window == window
     assert limits(queueDelayMicroseconds=4_000_000_000).window == 17
+
+
+def test_all_watches_of_a_switch_count_in_the_shortest_windows_and_the_others_say_so() -> None:
+    def queues(name: str, delay: int, *switches: str, port: int) -> dict[str, Any]:
+        spec = {"queueDelayMicroseconds": delay, "switches": switches, "ports": [port]}
+        return intent("TelemetryWatch", name, "operations", **spec)
+
+    slow, fast = queues("slow", 100_000, "leaf1", "leaf2", port=1), queues("fast", 5000, "leaf1", port=2)
+    both = compiled(slow, fast)
+    watches = {one.egress_port: one.action for one in on(both, "leaf1", b.CongestionWatch)}
+    windows = {port: watch.window for port, watch in watches.items() if isinstance(watch, b.Watch)}
+    assert windows == {1: 12, 2: 12}
+    (elsewhere,) = on(both, "leaf2", b.CongestionWatch)
+    assert isinstance(elsewhere.action, b.Watch) and elsewhere.action.window == 16
+    (note,) = both.notes_of(key(slow))
+    assert note.startswith("leaf1: ") and "28.7 ms" in note and "operations/fast" in note
+    assert both.notes_of(key(fast)) == ()
+    # It is gone with the watch that needs it.
+    assert compiled(slow).notes_of(key(slow)) == ()

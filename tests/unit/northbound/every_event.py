@@ -14,6 +14,7 @@ from p4fabric.controller.telemetry import events as e
 from p4fabric.controller.telemetry.congestion import Episode
 from p4fabric.controller.telemetry.drops import Direction, DropPoint, DropReason
 from p4fabric.controller.telemetry.flow import Flow, FlowId
+from p4fabric.controller.telemetry.flow_paths import FlowPath, Hop, PathChange, PathNames, Step
 from p4fabric.controller.telemetry.incidents import FlowFigures, FlowNames, Incident, QueueFigures
 from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.controller.telemetry.reports import Role
@@ -40,6 +41,11 @@ _QUEUE = QueueFigures(
     culprits=(_CULPRIT,),
 )  # fmt: skip
 INCIDENT = Incident(number=7, active=False, queues=(_QUEUE,), lost={HERE.switch: 1})
+_HOP = Hop(Step(HERE.switch, Port(1), Port(2)), 90, 0, 3, 10**18, 5, 1000, 10**18)
+PATH = FlowPath(
+    number=3, flow=FlowId(100, FLOW), names=PathNames(_NAMES, ()), hops=(_HOP,), is_whole=True,
+    is_active=True, first_seen=10**18, changed=10**18, last_seen=10**18, ways=1,
+)  # fmt: skip
 POINT = DropPoint(HERE, Direction.INGRESS, DropReason.FIREWALL)
 
 AWAY = Reason(Code.SWITCH_DISCONNECTED, "leaf1 is not connected", switch="leaf1")
@@ -69,6 +75,8 @@ EVERY_EVENT: list[e.Event] = [
     e.IncidentOnset(INCIDENT),
     e.IncidentUpdate(INCIDENT),
     e.IncidentCleared(INCIDENT),
+    e.FlowPathChanged(PathChange.NEW, PATH),
+    e.FlowPathSilent(PATH),
     e.TrafficDropped(POINT, 500, 1.0, 500.0),
     e.TrafficDropsCleared(POINT, 900, 3.0, 500.0),
     e.SmfAssociated(UPF, IPv4Address("10.0.9.4"), "smf.example", 0),

@@ -14,7 +14,7 @@ from tests.unit.northbound.every_event import AWAY, EVERY_EVENT, NET, UPF, examp
 OF_A_TENANT = {
     e.IntentStatusChanged, e.IntentsStatusChanged, e.IntentDeleted, e.HostLearned, e.HostMoved,
     e.AddressMoved, e.AddressClaimRefused, e.DuplicateAddress, e.HostForgotten,
-    e.IncidentOnset, e.IncidentUpdate, e.IncidentCleared,
+    e.IncidentOnset, e.IncidentUpdate, e.IncidentCleared, e.FlowPathChanged, e.FlowPathSilent,
 }  # fmt: skip
 OF_A_UPF = {e.SmfAssociated, e.SmfReleased}
 

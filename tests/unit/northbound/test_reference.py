@@ -81,6 +81,7 @@ def test_the_page_of_drops_speaks_of_a_metric_that_there_is(page: str) -> None:
 def test_the_page_of_events_has_each_with_its_fields() -> None:
     episode = [name for row in rows("events.md", "## Episodes") for name in names(row[0])]
     incident = [name for row in rows("incidents.md", "## Fields") for name in names(row[0])]
+    path = [name for row in rows("flow-paths.md", "## Fields") for name in names(row[0])]
     documented = {}
     for row in rows("events.md"):
         if len(row) == 4:
@@ -88,6 +89,8 @@ def test_the_page_of_events_has_each_with_its_fields() -> None:
                 "an episode": episode,
                 "an incident": incident,
                 "[an incident](incidents.md)": incident,
+                "`change`, [a path](flow-paths.md)": ["change", *path],
+                "a path": path,
             }
             documented[names(row[0])[0]] = set(found_there.get(row[3]) or names(row[3]))
     found = [event_document(Published("1", 0.0, event)) for event in EVERY_EVENT] + [

@@ -85,7 +85,7 @@ function switchTable() {
     { title: "Late", number: true, cell: ({ reports }) => whole(reports?.late ?? 0) },
     { title: "Under way", number: true, cell: ({ reports }) => seconds(reports?.lagSeconds) },
     { title: "Clock", cell: ({ reports }) => (reports?.clockErrorSeconds === null || !reports ? "not compared" : `± ${seconds(reports.clockErrorSeconds)}`) },
-    { title: "Queues", number: true, cell: ({ reports }) => whole(reports?.queues ?? 0) },
+    { title: "Queues", number: true, cell: ({ reports }) => (reports?.binsProblem ? [badge("no bins", "poor"), ` ${reports.binsProblem}`] : whole(reports?.queues ?? 0)) },
   ]);
 }
 
