@@ -114,11 +114,20 @@ async def test_an_smf_that_begins_again_with_many_sessions_ends_them_by_and_by(t
             for _ in some:
                 assert (await smf.hear()).cause == ACCEPTED
         assert it.fabric.n4 is not None
+        store = it.fabric._changes._store
+        before = (await store.list("upf-sessions/")).revision
         with it.fabric.bus.subscribe() as events:
             answer = await smf.associate()
             assert answer.cause == ACCEPTED
             (told,) = [one.event for one in events.take() if isinstance(one, Published)]
         assert isinstance(told, SmfAssociated) and told.sessions_ended == count
+        sizes: list[int] = []
+        async with asyncio.timeout(TEST_PATIENCE):
+            async for response in store.watch("upf-sessions/", before):
+                sizes.append(len(response.events))
+                if sum(sizes) == count:
+                    break
+        assert max(sizes) <= AT_ONCE
         assert not [one for _, node in it.fabric.n4.nodes() for one in node.sessions]
         assert (await smf.say("open5gs_establishment")).cause == ACCEPTED
 

@@ -163,9 +163,12 @@ def test_what_is_undone_is_not_others_before_switches_have_let_go_of_it() -> Non
         bed.ask(other)
     bed.node.release(taken)
     assert bed.state == standing
-    # What replaced another session and is undone leaves that one what it had.
-    bed.node.release(bed.node.undone(bed.prepare("open5gs_establishment")))
-    assert bed.state == standing
+    # What replaced another session and is undone leaves that one what it had, also the TEIDs of both.
+    bed.do("free5gc_establishment")
+    standing = bed.state
+    for name in ("open5gs_establishment", "free5gc_establishment"):
+        bed.node.release(bed.node.undone(bed.prepare(name)))
+        assert bed.state == standing
 
 
 def test_what_a_session_had_that_was_replaced_is_given_back_when_that_is_done() -> None:
