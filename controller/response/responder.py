@@ -2,7 +2,8 @@
 
 A remedy is granted for a while, for one flow, because of one queue. It ends by itself, when its response no
 longer asks for it, or when it does not help. How many there are, and how fast, is bounded whatever traffic
-does: by a budget for each response, a hold for each queue and flow, which doubles each time that a remedy did not help.
+does: by a budget for each response, and a hold for each queue and flow, which doubles each time that a
+remedy did not help.
 """
 
 from __future__ import annotations

@@ -50,6 +50,7 @@ class DropReason(IntEnum):
     FRAGMENT_REPLY = 23
     SAME_PORT = 24
     HEALTH_REPLY = 25
+    POLICED = 30
 
     @property
     def label(self) -> str:

@@ -33,6 +33,7 @@ const drop_reason_t DROP_FLOOD                = 22;  // more broadcast, multicas
 const drop_reason_t DROP_SAME_PORT            = 24;  // bridged to where it came from: its receiver has it
 const drop_reason_t DROP_FRAGMENT_REPLY       = 23;  // in egress: a server's fragment that hides its port
 const drop_reason_t DROP_HEALTH_REPLY         = 25;  // more answers to health checks than are asked for
+const drop_reason_t DROP_POLICED              = 30;  // more than a remedy for congestion lets through
 
 // Counters are indexed by port and reason: 32 cells a port.
 const bit<32> DROP_COUNTER_SIZE = 16384;
@@ -48,6 +49,7 @@ const reported_reason_t REPORTED_QUEUE_FULL  = 71;
 const reported_reason_t REPORTED_FIREWALL    = 80;
 const reported_reason_t REPORTED_TUNNEL      = 134;
 const reported_reason_t REPORTED_TUNNEL_PEER = 138;
+const reported_reason_t REPORTED_METER       = 160;
 const reported_reason_t REPORTED_OTHERS      = 192;  // and the reason
 
 #endif
