@@ -116,7 +116,7 @@ def test_a_policed_flow_has_its_burst_and_then_its_rate_and_others_have_all(leaf
     # Of 1000 bytes each, five pass at once, and one more each second.
     assert came[7001] == 20
     assert 4 <= came[7000] <= 10
-    (dropped,) = leaf.read(b.IngressDrops(1 << 5 | 30).encode())
+    (dropped,) = leaf.read(b.IngressDrops(1 << 5 | 30).encode_key())
     assert dropped.counter_entry.data.packet_count == 20 - came[7000]
 
 
