@@ -8,8 +8,15 @@ from pydantic import Field
 
 from p4fabric.controller.documents.base import Document, Time
 from p4fabric.controller.documents.fabric import DrainState, End, EpisodeDocument, HostFacts, LinkEnds
-from p4fabric.controller.documents.incidents import IncidentDocument
+from p4fabric.controller.documents.incidents import IncidentDocument, IntentRef
 from p4fabric.controller.documents.intents import IntentState, StatusReason
+from p4fabric.controller.documents.remedies import (
+    GrantedDocument,
+    QueuePlace,
+    RemediedFlowDocument,
+    RemedyAction,
+    RemedyEnd,
+)
 from p4fabric.controller.documents.status import FindingDocument
 
 __all__ = [
@@ -38,6 +45,9 @@ __all__ = [
     "LinkDownEvent",
     "LinkDrainChangedEvent",
     "LinkUpEvent",
+    "RemedyEndedEvent",
+    "RemedyGrantedEvent",
+    "RemedyRecommendedEvent",
     "SmfAssociatedEvent",
     "SmfReleasedEvent",
     "SwitchConnectedEvent",
@@ -49,7 +59,7 @@ __all__ = [
 
 
 EventClass = Literal[
-    "fabric", "intents", "switches", "links", "hosts", "congestion", "incidents", "drops", "smfs"
+    "fabric", "intents", "switches", "links", "hosts", "congestion", "incidents", "drops", "smfs", "remedies"
 ]
 """What events are about; each class has a history of its own."""
 
@@ -285,6 +295,31 @@ class SmfReleasedEvent(_Smf):
     type: Literal["SmfReleased"]
 
 
+class RemedyGrantedEvent(_Event, GrantedDocument):
+    """Something is done about a flow that congested a queue, for a while."""
+
+    type: Literal["RemedyGranted"]
+
+
+class RemedyEndedEvent(_Event, GrantedDocument):
+    """It is done no more."""
+
+    type: Literal["RemedyEnded"]
+    ended: RemedyEnd
+    reason: str
+
+
+class RemedyRecommendedEvent(_Event, QueuePlace):
+    """Something would be done, if the response did more than recommend."""
+
+    type: Literal["RemedyRecommended"]
+    response: IntentRef
+    incident: int
+    action: RemedyAction
+    flow: RemediedFlowDocument
+    reason: str
+
+
 class EventsLostEvent(Document):
     """This reader was too slow, or away for too long."""
 
@@ -321,6 +356,9 @@ FabricEvent = Annotated[
     | TrafficDropsClearedEvent
     | SmfAssociatedEvent
     | SmfReleasedEvent
+    | RemedyGrantedEvent
+    | RemedyEndedEvent
+    | RemedyRecommendedEvent
     | EventsLostEvent,
     Field(discriminator="type"),
 ]

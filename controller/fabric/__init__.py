@@ -7,6 +7,7 @@ from p4fabric.controller.fabric.errors import (
     UnknownIncident,
     UnknownLink,
     UnknownRecord,
+    UnknownRemedy,
     UnknownSession,
     UnknownSwitch,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "UnknownIntent",
     "UnknownLink",
     "UnknownRecord",
+    "UnknownRemedy",
     "UnknownSession",
     "UnknownSwitch",
     "running_fabric",

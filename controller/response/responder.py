@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from p4fabric.controller.compiler.remedy import Action, Remedied, Remedy, RemedyKey, Target
 from p4fabric.controller.intents.kinds.response import CongestionResponse
-from p4fabric.controller.names import IntentKey, PortRef
+from p4fabric.controller.names import IntentKey, PortRef, TenantName
 from p4fabric.controller.response.evidence import CongestedQueue, Culprit, Evidence, Place, Way
 from p4fabric.controller.telemetry.flow import FlowId
 from p4fabric.controller.telemetry.queue import Queue
@@ -73,6 +73,8 @@ class Finding:
     reason: str
     action: Action | None = None
     flow: FlowId | None = None
+    tenant: TenantName | None = None
+    """Whose the flow is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,29 +208,16 @@ class Responder:
             if isinstance(found, str):
                 reasons.append(f"{culprit.flow.flow}: {found}")
                 continue
-            if not response.acts:
-                said = f"{_in_words(found)} would be done"
-                return Finding(
-                    response.key,
-                    one.incident,
-                    one.queue,
-                    Verdict.RECOMMENDS,
-                    said,
-                    found.action,
-                    culprit.flow,
-                )
-            grants.append(Grant(response.key, found))
-            self._granted[response.key].append(evidence.now)
-            self._queues[one.queue] = evidence.now
-            return Finding(
-                response.key,
-                one.incident,
-                one.queue,
-                Verdict.ACTS,
-                _in_words(found),
-                found.action,
-                culprit.flow,
-            )
+            said = _in_words(found)
+            verdict = Verdict.ACTS if response.acts else Verdict.RECOMMENDS
+            if response.acts:
+                grants.append(Grant(response.key, found))
+                self._granted[response.key].append(evidence.now)
+                self._queues[one.queue] = evidence.now
+            else:
+                said = f"{said} would be done"
+            about = (found.action, culprit.flow, culprit.names.tenant)
+            return Finding(response.key, one.incident, one.queue, verdict, said, *about)
         return refrains("; ".join(reasons[:4]) or "no flow that it may touch holds much of the queue")
 
     def _budget_left(
@@ -310,7 +299,7 @@ class Responder:
             return 0.0
         hold = self._flows.setdefault(flow, _Hold(now))
         hold.in_vain = min(_MOST_DOUBLINGS, hold.in_vain + 1) if in_vain else hold.in_vain
-        length = seconds * 2**hold.in_vain
+        length = seconds * float(1 << hold.in_vain)
         hold.until = max(hold.until, now + length)
         return length
 

@@ -9,13 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from p4fabric.controller.compiler.remedy import Action, Remedy, RemedyKey
 from p4fabric.controller.hosts import AddressConflict, PortFull, RefusedClaim
-from p4fabric.controller.names import IntentKey, PortRef, SwitchName
+from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.reasons import Reason
 from p4fabric.controller.severity import Finding, Severity
 from p4fabric.controller.telemetry.congestion import Episode
 from p4fabric.controller.telemetry.drops import DropPoint
+from p4fabric.controller.telemetry.flow import FlowId
 from p4fabric.controller.telemetry.incidents import Incident
+from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.controller.topology.drain import DrainState
 from p4fabric.controller.topology.model import Host, Link
 from p4fabric.pipelines.values import IPv4Address, IPv6Address, MacAddress
@@ -44,6 +47,9 @@ __all__ = [
     "LinkDown",
     "LinkDrainChanged",
     "LinkUp",
+    "RemedyEnded",
+    "RemedyGranted",
+    "RemedyRecommended",
     "SmfAssociated",
     "SmfReleased",
     "SwitchConnected",
@@ -67,6 +73,7 @@ class EventClass(StrEnum):
     INCIDENTS = "incidents"
     DROPS = "drops"
     SMFS = "smfs"
+    REMEDIES = "remedies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +323,39 @@ class SmfReleased:
     sessions_ended: int
 
 
+@dataclass(frozen=True, slots=True)
+class RemedyGranted:
+    """Something is done about a flow that congested a queue, for a while."""
+
+    key: RemedyKey
+    remedy: Remedy
+
+
+@dataclass(frozen=True, slots=True)
+class RemedyEnded:
+    """It is done no more."""
+
+    key: RemedyKey
+    remedy: Remedy
+    ended: str
+    """Why, for programs."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemedyRecommended:
+    """Something would be done, if the response did more than recommend; once for each flow of an incident."""
+
+    response: IntentKey
+    incident: int
+    queue: Queue
+    action: Action
+    flow: FlowId
+    tenant: TenantName | None
+    """Whose the flow is."""
+    reason: str
+
+
 Event = (
     FabricStatusChanged
     | IntentStatusChanged
@@ -344,6 +384,9 @@ Event = (
     | TrafficDropsCleared
     | SmfAssociated
     | SmfReleased
+    | RemedyGranted
+    | RemedyEnded
+    | RemedyRecommended
 )
 
 _CLASSES: Mapping[type[Event], EventClass] = {
@@ -374,6 +417,9 @@ _CLASSES: Mapping[type[Event], EventClass] = {
     TrafficDropsCleared: EventClass.DROPS,
     SmfAssociated: EventClass.SMFS,
     SmfReleased: EventClass.SMFS,
+    RemedyGranted: EventClass.REMEDIES,
+    RemedyEnded: EventClass.REMEDIES,
+    RemedyRecommended: EventClass.REMEDIES,
 }
 
 

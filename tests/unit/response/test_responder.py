@@ -270,7 +270,12 @@ def test_whatever_traffic_does_remedies_stay_within_the_budget(
     seed: int, budget: int, hold: int, lease: int
 ) -> None:
     random = Random(seed)
-    spec = {"maxActions": budget, "holdSeconds": hold, "leaseSeconds": lease, "police": POLICE}
+    spec: dict[str, Any] = {
+        "maxActions": budget,
+        "holdSeconds": hold,
+        "leaseSeconds": lease,
+        "police": POLICE,
+    }
     world = World([response(protect=[{"tenant": "acme"}], **spec)])
     for _ in range(300):
         world.queues = []
