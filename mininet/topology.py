@@ -23,9 +23,9 @@ import p4runtime_switch
 from hosts import FabricHost, FabricLink, UserEquipment
 from mininet.topo import Topo
 from mn_command import for_mn
-from plan import EDGE_DATA_CENTRE, FIRST_UPLINK, ONE_SLOW_PORT, REFERENCE, Plan, grid
+from plan import EDGE_DATA_CENTRE, FIRST_UPLINK, ONE_SLOW_PORT, REFERENCE, TWO_PATHS, Plan, grid
 
-__all__ = ["BESIDE", "BesideReference", "EdgeDataCentre", "LeafSpine", "OneSlowPort"]
+__all__ = ["BESIDE", "BesideReference", "EdgeDataCentre", "LeafSpine", "OneSlowPort", "TwoPaths"]
 
 FIRST_GRPC_PORT = 9559
 
@@ -115,6 +115,14 @@ class OneSlowPort(LeafSpine):
         """
         links = {"host_bw": 40, "fabric_bw": 1000, "fabric_depth": 4096}
         super().build(leaves=2, plan=ONE_SLOW_PORT, **links, **options)
+
+
+class TwoPaths(LeafSpine):
+    """That of `p4fabric lab closed-loop`: 2 spines, 2 leaves, and links between them slower than hosts'."""
+
+    def build(self, **options: Any) -> None:
+        """Plug its plan together; options are those of LeafSpine but for sizes, plan and links."""
+        super().build(leaves=2, plan=TWO_PATHS, host_bw=100, fabric_bw=20, **options)
 
 
 BESIDE = {"leaf11": 11, "leaf12": 12, "spine11": 111}

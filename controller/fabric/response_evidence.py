@@ -89,7 +89,7 @@ class ResponseEvidence:
                 yield name, f"{share:.1%} of the reports of {name} were lost in the last 10 s"
             elif clock is None:
                 yield name, f"the clock of {name} is not known"
-            elif clock.error is None or clock.error > _MOST_ERROR_NS:
+            elif clock.error is not None and clock.error > _MOST_ERROR_NS:
                 yield name, f"nobody knows how wrong the clock of {name} may be"
 
     # Queues and flows.

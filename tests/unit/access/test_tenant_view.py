@@ -31,6 +31,9 @@ OF_FABRIC = {
     e.FabricStatusChanged,
     e.SmfAssociated,
     e.SmfReleased,
+    e.RemedyGranted,
+    e.RemedyEnded,
+    e.RemedyRecommended,
 }
 OF_PORTS = {e.HostLimitReached, e.CongestionOnset, e.CongestionUpdate, e.CongestionCleared, e.TrafficDropped,
             e.TrafficDropsCleared}  # fmt: skip
