@@ -35,6 +35,8 @@ class Volley(Generic[T]):
 
     sent: Sequence[int]
     """Datagrams of each stream."""
+    began: float
+    """When, in seconds since 1970."""
     received: Mapping[str, Any]
     """By source, address and port: what volley.py says of it."""
     meanwhile: T
@@ -54,10 +56,10 @@ def fly(
     """
     receive = _program("receive", UDP_PORT, "--skip", skip)
     with scene.background(receiver, *receive, ready="ready", stdin=subprocess.PIPE) as listening:
-        sent = _send(scene, streams, str(scene.plan[receiver].ipv4.ip))
+        sent, began = _send(scene, streams, str(scene.plan[receiver].ipv4.ip))
         found = meanwhile()
         out, _ = listening.communicate(b"", timeout=PATIENCE_S)
-    return Volley(sent, json.loads(out.decode().splitlines()[-1]), found)
+    return Volley(sent, began, json.loads(out.decode().splitlines()[-1]), found)
 
 
 def free_udp_port() -> int:
@@ -67,19 +69,19 @@ def free_udp_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _send(scene: Scene, streams: Sequence[Stream], address: str) -> list[int]:
+def _send(scene: Scene, streams: Sequence[Stream], address: str) -> tuple[list[int], float]:
     running = [
         scene.popen(stream.host, *_program("send", address, UDP_PORT, *stream.words), stdin=subprocess.PIPE)
         for stream in streams
     ]
     for process in running:
         Scene.wait_for(process, "ready", PATIENCE_S)
-    begin = time.monotonic_ns() + round(HEAD_START_S * 1e9)
+    begin, began = time.monotonic_ns() + round(HEAD_START_S * 1e9), time.time() + HEAD_START_S
     for process in running:
         assert process.stdin is not None
         process.stdin.write(b"%d\n" % begin)
         process.stdin.flush()
-    return [json.loads(output_of(process, PATIENCE_S))["sent"] for process in running]
+    return [json.loads(output_of(process, PATIENCE_S))["sent"] for process in running], began
 
 
 def _program(*words: object) -> tuple[str, ...]:

@@ -29,6 +29,8 @@ __all__ = ["EvidenceSources", "ResponseEvidence"]
 _SECOND = 1_000_000_000
 _MOST_LOST = 0.01
 """Of a switch's reports: from there on they are not relied upon."""
+_MOST_LAG = 0.5
+"""Seconds from the time in a report to its arrival."""
 _MOST_ERROR_NS = 100_000_000
 """By which a switch's clock may be wrong."""
 _FRESH = 1.0
@@ -73,7 +75,7 @@ class ResponseEvidence:
             remedies,
             queues,
             dict(self._doubts(now)),
-            wait=lambda queue, since: self._wait(queue, int(since * 1e9), now_ns),
+            wait=lambda queue, since, until: self._wait(queue, int(since * 1e9), int(until * 1e9)),
             throughput=lambda queue, since: self._throughput(queue, int(since * 1e9), now_ns),
             ways=lambda leaf, towards: self._ways(leaf, towards, congested),
         )
@@ -87,6 +89,8 @@ class ResponseEvidence:
             clock = self._of.collector.clock(name, int(now * 1e9))
             if share > _MOST_LOST:
                 yield name, f"{share:.1%} of the reports of {name} were lost in the last 10 s"
+            elif figures.lag.total and figures.lag.last > _MOST_LAG:
+                yield name, f"reports of {name} come {figures.lag.last:.1f} s late"
             elif clock is None:
                 yield name, f"the clock of {name} is not known"
             elif clock.error is not None and clock.error > _MOST_ERROR_NS:
@@ -133,14 +137,14 @@ class ResponseEvidence:
         remedied = Remedied(network, flow.source, flow.destination, flow.protocol, *ports)
         return Place(remedied, ends[0].attachment.switch, ends[1].attachment.switch)
 
-    def _wait(self, queue: Queue, since: int, now: int) -> int | None:
+    def _wait(self, queue: Queue, since: int, until: int) -> int | None:
         """Of all milliseconds; those without a bin are calm, where anything is known at all."""
-        bins = self._of.recorder.film(queue, since, now).bins
+        bins = self._of.recorder.film(queue, since, until).bins
         if bins:
             waits = sorted((one.max_wait_ns for one in bins), reverse=True)
-            rank = (now - since) // 1_000_000 // 100
+            rank = (until - since) // 1_000_000 // 100
             return waits[rank] if rank < len(waits) else 0
-        points = self._of.recorder.points(queue, since, now, _STEP_NS)
+        points = self._of.recorder.points(queue, since, until, _STEP_NS)
         return 0 if any(point.known is Known.CALM for point in points) else None
 
     def _throughput(self, queue: Queue, since: int, now: int) -> float | None:

@@ -82,8 +82,8 @@ class Evidence:
     """The roots of incidents first."""
     doubts: Mapping[SwitchName, str] = field(default_factory=dict)
     """Switches whose reports cannot be relied upon, and why."""
-    wait: Callable[[Queue, float], int | None] = lambda queue, since: None
-    """The 99th percentile of a queue's waits since a moment, in nanoseconds; None: not known."""
+    wait: Callable[[Queue, float, float], int | None] = lambda queue, since, until: None
+    """The 99th percentile of a queue's waits in a span, in nanoseconds; None: not known."""
     throughput: Callable[[Queue, float], float | None] = lambda queue, since: None
     """Bytes a second that went through a queue since a moment; None: not known."""
     ways: Callable[[SwitchName, SwitchName], Sequence[Way]] = lambda leaf, towards: ()

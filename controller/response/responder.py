@@ -161,7 +161,7 @@ class Responder:
             if moved_to == one.queue.port and one.began > remedy.granted and _lasts(one, response):
                 return Ended.NO_HELP, f"the other path is congested since: {one.queue}"
         if key not in self._effects and now - remedy.granted >= _SETTLE + _LOOK:
-            wait = evidence.wait(Queue(remedy.queue, remedy.priority), now - _LOOK)
+            wait = evidence.wait(Queue(remedy.queue, remedy.priority), now - _LOOK, now)
             if wait is not None and remedy.queue.switch not in evidence.doubts:
                 self._effects[key] = wait <= _HELPED * remedy.wait_ns
                 if not self._effects[key]:
@@ -193,7 +193,7 @@ class Responder:
             return refrains("the queue is not congested now")
         if not _lasts(one, response):
             return refrains(f"the queue was congested for less than {spec.when.for_milliseconds} ms")
-        wait = evidence.wait(one.queue, evidence.now - spec.when.for_milliseconds / 1e3)
+        wait = evidence.wait(one.queue, one.ended - spec.when.for_milliseconds / 1e3, one.ended)
         if wait is None:
             return refrains("nobody knows how long packets wait: the switch sends no bins of this queue")
         if wait < spec.when.delay_milliseconds * 1_000_000:

@@ -22,7 +22,6 @@ _SD_FABRIC = {
     DropReason.FIREWALL: 80,
     DropReason.TUNNEL: 134,
     DropReason.TUNNEL_PEER: 138,
-    DropReason.POLICED: METER,
 }
 _NUMBERS = {reason: _SD_FABRIC.get(reason, _OWN_FROM + reason) for reason in DropReason}
 _LABELS = {

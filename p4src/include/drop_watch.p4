@@ -34,8 +34,6 @@ control DropWatch(inout metadata_t meta, in standard_metadata_t standard_metadat
             meta.reported.reason = REPORTED_TUNNEL;
         } else if (drop_reason == DROP_TUNNEL_PEER) {
             meta.reported.reason = REPORTED_TUNNEL_PEER;
-        } else if (drop_reason == DROP_POLICED) {
-            meta.reported.reason = REPORTED_METER;
         }
         meta.reported.role = ROLE_DROPPED;
         meta.reported.ingress_port = standard_metadata.ingress_port;

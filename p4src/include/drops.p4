@@ -49,7 +49,6 @@ const reported_reason_t REPORTED_QUEUE_FULL  = 71;
 const reported_reason_t REPORTED_FIREWALL    = 80;
 const reported_reason_t REPORTED_TUNNEL      = 134;
 const reported_reason_t REPORTED_TUNNEL_PEER = 138;
-const reported_reason_t REPORTED_METER       = 160;
 const reported_reason_t REPORTED_OTHERS      = 192;  // and the reason
 
 #endif

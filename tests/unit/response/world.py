@@ -118,7 +118,7 @@ class World:
             dict(self.remedies),
             tuple(self.queues),
             self.doubts,
-            wait=lambda queue, since: waits.get(queue, 0),
+            wait=lambda queue, since, until: waits.get(queue, 0),
             throughput=lambda queue, since: RATE,
             ways=lambda leaf, towards: ways if (leaf, towards) == (LEAF, FAR) else (),
         )
