@@ -29,7 +29,7 @@ class Run:
 
     acts: bool
     queued_ms: float | None
-    """The 99th percentile of what packets waited on the mouse's path, in its queues; None: too little is known."""
+    """The 99th percentile of waits in the queues on the mouse's path; None: too little is known."""
     median_ms: float
     """From the mouse to the receiver."""
     p99_ms: float
