@@ -156,3 +156,24 @@ def test_a_tenant_sees_incidents_without_learning_why_there_are_none(stranger: P
     go(stranger, "incidents")
     expect(stranger.get_by_text("No watched queue was congested.")).to_be_visible()
     assert "TelemetryWatch" not in stranger.locator("main").inner_text()
+
+
+RESPONSE = {
+    "kind": "CongestionResponse",
+    "name": "queues",
+    "tenant": "operations",
+    "spec": {"allTenants": True, "reroute": {}},
+}
+
+
+def test_what_a_response_makes_of_congestion_is_said(page: Page, bed: FabricBed, reporter: Reporter) -> None:
+    go(page, "remedies")
+    expect(page.get_by_text("Nothing is done about congestion: there is no CongestionResponse.")).to_be_visible()
+    bed.apply(RESPONSE)
+    expect(page.get_by_text("No queue is congested that a response may do something about.")).to_be_visible()
+    row = page.get_by_role("region", name="Congested now").get_by_role("row", name=f"leaf1:{WATCHED} queue 0")
+    # What is over within a second may be gone when the page looks.
+    reporter.congest_until(BURST, lambda: row.is_visible())
+    expect(row).to_contain_text("refrains")
+    expect(row).to_contain_text("operations/queues")
+    expect(page.get_by_text("Nothing is done now.")).to_be_visible()
