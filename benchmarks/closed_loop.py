@@ -47,9 +47,12 @@ def jumping(at: float) -> float:
 
 
 def placebo(minutes: float = 10) -> Outcome:
-    """Both paths are used by six or seven tenths, one with a burst of 30 to 150 ms each second."""
+    """Both paths are used by six or seven tenths, one with a burst of 30 to 100 ms each second.
+
+    What such a burst leaves behind is gone within 200 ms.
+    """
     random = Random(7)
-    lengths = [random.uniform(0.03, 0.15) for _ in range(int(minutes * 60) + 1)]
+    lengths = [random.uniform(0.03, 0.1) for _ in range(int(minutes * 60) + 1)]
     burst = Flow(1, 0, lambda at: 3 * RATE if at % 1 < lengths[int(at)] else 0.5 * RATE)
     policy = response(police={"rateKilobits": 1000}, holdSeconds=1)
     return HeldFabric([burst, Flow(2, 1, constant(0.7 * RATE)), MOUSE], policy).run(minutes * 60)
