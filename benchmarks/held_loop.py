@@ -147,7 +147,7 @@ class HeldFabric:
         self._next = 1
         nodes = {1: LEAF}
         self.service = IncidentService(
-            ReportsConfig(),
+            ReportsConfig.model_validate({}),
             nodes,
             lambda event: None,
             congested=lambda packet: None,
