@@ -15,11 +15,11 @@ from p4fabric.controller.api.strict_route import StrictRoute
 from p4fabric.controller.compiler.remedy import Action, Remedied, Remedy, RemedyKey
 from p4fabric.controller.documents.incidents import IntentRef
 from p4fabric.controller.documents.remedies import (
-    FindingDocument,
     GrantedDocument,
     RemediedFlowDocument,
     RemediesDocument,
     RemedyDocument,
+    ResponseFindingDocument,
 )
 from p4fabric.controller.fabric import Fabric, UnknownRemedy
 from p4fabric.controller.fabric.response_service import RemedyView
@@ -121,9 +121,9 @@ def _remedy_fields(key: RemedyKey, remedy: Remedy, is_whole: bool) -> dict[str, 
     }
 
 
-def _finding_document(one: Finding, asking: TenantView) -> FindingDocument:
+def _finding_document(one: Finding, asking: TenantView) -> ResponseFindingDocument:
     is_whole = asking.tenant is None
-    return FindingDocument(
+    return ResponseFindingDocument(
         response=_ref(one.response),
         incident=one.incident,
         **_place(one.queue.port, one.queue.queue, is_whole),

@@ -10,7 +10,6 @@ from p4fabric.controller.documents.base import Document, Time
 from p4fabric.controller.documents.incidents import IntentRef
 
 __all__ = [
-    "FindingDocument",
     "GrantedDocument",
     "QueuePlace",
     "RemediedFlowDocument",
@@ -18,6 +17,7 @@ __all__ = [
     "RemedyAction",
     "RemedyDocument",
     "RemedyEnd",
+    "ResponseFindingDocument",
 ]
 
 RemedyAction = Literal["reroute", "police"]
@@ -68,7 +68,7 @@ class RemedyDocument(GrantedDocument):
     reason: str | None = Field(description="why it ended")
 
 
-class FindingDocument(QueuePlace):
+class ResponseFindingDocument(QueuePlace):
     """What a response makes of a queue that is congested now."""
 
     response: IntentRef
@@ -84,4 +84,4 @@ class RemediesDocument(Document):
 
     standing: list[RemedyDocument]
     ended: list[RemedyDocument] = Field(description="the last ones first, at most 256")
-    findings: list[FindingDocument]
+    findings: list[ResponseFindingDocument]
