@@ -12,18 +12,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import socket
-import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lab import Lab, Made
 from machine import CannotRun, check_machine, end_when_told, only_lab
-from processes import Ended, output_of
+from processes import Ended
 
 try:
     from mininet.cli import CLI
@@ -35,22 +32,21 @@ except ImportError:
 
 from acts import ACTS, FRAME_HEAD, Act, Stream
 from congestion_verdict import Place, Seen, faults, lines, shown
-from control import in_sync
 from p4runtime_switch import SwitchFailed
 from plan import ONE_SLOW_PORT
+from preparing import prepare
 from report import Check, Report
 from scene import Scene
 from topology import OneSlowPort
+from volleys import UDP_PORT, fly, free_udp_port
 
 INTENTS = Path(__file__).resolve().parent / "congestion-intents"
-RECEIVER, UDP_PORT = "store", 7000
+RECEIVER = "store"
 DEPTH, THRESHOLD_MS = 64, 5.0
 """Of the queue: what it holds, and as of when the intents call a wait congestion."""
 DIRECTED_LINKS = 8
 PATIENCE_S = 60.0
 """Until a fabric must be ready, and an incident told and over, on a machine that has other things to do."""
-HEAD_START_S = 0.3
-"""From when senders are told until they begin, so that all of them begin at once."""
 
 
 class Congestion:
@@ -64,53 +60,12 @@ class Congestion:
         self._untold = 0
         self.place = Place(f"leaf{receiver.leaf}", receiver.port, DEPTH, THRESHOLD_MS)
 
-    def prepare(self) -> None:
-        """Apply the intents, and wait until hosts are known and switches report.
-
-        Raises:
-            Ended: that does not come.
-        """
-        controller = self._scene.controller
-        controller.command("apply", "-f", str(INTENTS))
-        self._until("/api/v1/links", lambda found: len(found["items"]) == DIRECTED_LINKS, "links are missing")
-        self._until(
-            "/api/v1/switches",
-            in_sync,
-            "not all switches hold what is desired",
-        )
-        # All at once: a host at another leaf is routed to when it has said something.
-        peers = {
-            host.name: self._address if host.name != RECEIVER else str(self._scene.net["h1"].IP())
-            for host in self._scene.plan
-        }
-        asked = {host: ("ping", peer, "--seconds", PATIENCE_S) for host, peer in peers.items()}
-        for host, answers in self._scene.ask_all(asked, seconds=2 * PATIENCE_S).items():
-            if answers[peers[host]] is None:
-                raise Ended(f"{host} does not reach {peers[host]}")
-        self._until(
-            "/api/v1/telemetry",
-            lambda found: all(
-                one["heardAt"] is not None for one in found["switches"] if one["switch"] == self.place.switch
-            ),
-            f"{self.place.switch} reports nothing",
-        )
-
-    def _until(self, path: str, ready: Any, otherwise: str) -> Any:
-        found = self._scene.controller.wait_until(path, ready, PATIENCE_S)
-        if not ready(found):
-            raise Ended(f"{otherwise} after {PATIENCE_S:.0f} s")
-        return found
-
     def run(self, act: Act) -> None:
         """Send, and say what was told of it."""
         started = time.monotonic()
         last = max((one["number"] for one in self._incidents()), default=0)
-        with self._scene.background(
-            RECEIVER, *self._program("receive", UDP_PORT), ready="ready", stdin=subprocess.PIPE
-        ) as receiver:
-            sent = self._send(act.streams)
-            told = self._told(last)
-            received = json.loads(self._closed(receiver))
+        volley = fly(self._scene, act.streams, RECEIVER, lambda: self._told(last))
+        told, sent, received = volley.meanwhile, volley.sent, volley.received
         seen = [self._seen(stream, count, received) for stream, count in zip(act.streams, sent, strict=True)]
         wrong = faults(told, seen, self.place, self._untold)
         self._untold += sum(flow.lost for flow in seen) - sum(one["drops"] for one in told)
@@ -167,25 +122,6 @@ class Congestion:
             )
         )
 
-    def _send(self, streams: Sequence[Stream]) -> list[int]:
-        """Datagrams of each stream, which begin together."""
-        running = [
-            self._scene.popen(
-                stream.host,
-                *self._program("send", self._address, UDP_PORT, *stream.words),
-                stdin=subprocess.PIPE,
-            )
-            for stream in streams
-        ]
-        for process in running:
-            Scene.wait_for(process, "ready", PATIENCE_S)
-        begin = time.monotonic_ns() + round(HEAD_START_S * 1e9)
-        for process in running:
-            assert process.stdin is not None
-            process.stdin.write(b"%d\n" % begin)
-            process.stdin.flush()
-        return [json.loads(output_of(process, PATIENCE_S))["sent"] for process in running]
-
     def _incidents(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._scene.controller.get("/api/v1/incidents")["items"]
         return found
@@ -208,15 +144,6 @@ class Congestion:
         return Seen(
             stream.host, source, stream.congests, sent, sent * size, came["received"], came["longestMs"]
         )
-
-    @staticmethod
-    def _program(*words: object) -> tuple[str, ...]:
-        return (sys.executable, "-I", str(Path(__file__).with_name("volley.py")), *map(str, words))
-
-    @staticmethod
-    def _closed(receiver: subprocess.Popen[bytes]) -> str:
-        out, _ = receiver.communicate(b"", timeout=PATIENCE_S)
-        return out.decode().splitlines()[-1]
 
 
 def prompt(scene: Scene) -> None:
@@ -245,13 +172,6 @@ def prompt(scene: Scene) -> None:
     CLI(scene.net)
 
 
-def free_udp_port() -> int:
-    """One that nobody listens at."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def run(options: argparse.Namespace) -> int:
     """Make, act, judge, keep, clear."""
     started = time.monotonic()
@@ -264,7 +184,7 @@ def run(options: argparse.Namespace) -> int:
         scene = lab.make()
         acts = Congestion(scene, report)
         ready = time.monotonic()
-        acts.prepare()
+        prepare(scene, INTENTS, RECEIVER, DIRECTED_LINKS)
         report.note("intents, hosts and reports", time.monotonic() - ready)
         for act in ACTS:
             acts.run(act)

@@ -69,8 +69,6 @@ class Made:
     plan: Plan
     sections: Mapping[str, Any] = field(default_factory=dict)
     """Of the controller's configuration, beside those that each lab has."""
-    switch: Mapping[str, Any] = field(default_factory=dict)
-    """What switches take besides."""
 
 
 EDGE = Made(EdgeDataCentre, EDGE_DATA_CENTRE)
@@ -102,7 +100,6 @@ class Lab:
             first_grpc_port=grpc_port,
             queue_depth=QUEUE_DEPTH,
             log_folder=str(self._folder),
-            switch=self._made.switch,
         )
         self._interfaces = [
             f"{name}-eth{port}"

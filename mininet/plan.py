@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
 
-__all__ = ["EDGE_DATA_CENTRE", "ONE_SLOW_PORT", "REFERENCE", "Gnb", "HostPlan", "UePlan", "grid"]
+__all__ = ["EDGE_DATA_CENTRE", "ONE_SLOW_PORT", "REFERENCE", "TWO_PATHS", "Gnb", "HostPlan", "UePlan", "grid"]
 
 FIRST_UPLINK = 11
 """Port of a leaf towards the first spine; hosts have the ports below."""
@@ -130,3 +130,13 @@ ONE_SLOW_PORT = Plan(
     )
 )
 """Clients on two leaves, and one server at a slow port."""
+
+TWO_PATHS = Plan(
+    hosts=(
+        _host("h1", 1, 1, 1, 11),
+        _host("h2", 1, 2, 1, 12),
+        _host("h3", 1, 3, 1, 13),
+        _host("store", 2, 2, 2, 10),
+    )
+)
+"""Clients at one leaf, and a server at another; what is slow lies between."""

@@ -12,7 +12,6 @@ goes to leaf N. This module knows what is plugged in where, and does not know wh
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,9 @@ import p4runtime_switch
 from hosts import FabricHost, FabricLink, UserEquipment
 from mininet.topo import Topo
 from mn_command import for_mn
-from plan import EDGE_DATA_CENTRE, FIRST_UPLINK, ONE_SLOW_PORT, REFERENCE, Plan, grid
+from plan import EDGE_DATA_CENTRE, FIRST_UPLINK, ONE_SLOW_PORT, REFERENCE, TWO_PATHS, Plan, grid
 
-__all__ = ["BESIDE", "BesideReference", "EdgeDataCentre", "LeafSpine", "OneSlowPort"]
+__all__ = ["BESIDE", "BesideReference", "EdgeDataCentre", "LeafSpine", "OneSlowPort", "TwoPaths"]
 
 FIRST_GRPC_PORT = 9559
 
@@ -45,7 +44,6 @@ class LeafSpine(Topo):
         queue_depth: int = 64,
         first_grpc_port: int = FIRST_GRPC_PORT,
         log_folder: str = "run/mininet",
-        switch: Mapping[str, Any] | None = None,
     ) -> None:
         """Plug everything together.
 
@@ -61,7 +59,6 @@ class LeafSpine(Topo):
             first_grpc_port: of the first leaf where switches need TCP ports (bmv2's do); the others follow,
                 spines last.
             log_folder: where switches log, and have their Unix sockets.
-            switch: what switches take besides.
         """
         plan = plan or grid(leaves, hosts)
         if max(host.port for host in plan) >= FIRST_UPLINK or max(host.leaf for host in plan) > leaves:
@@ -77,7 +74,6 @@ class LeafSpine(Topo):
                 grpc_port=first_grpc_port + index,
                 queue_depth=queue_depth,
                 log_folder=log_folder,
-                **(switch or {}),
             )
         for leaf in range(1, leaves + 1):
             for spine in range(1, spines + 1):
@@ -115,6 +111,14 @@ class OneSlowPort(LeafSpine):
         """
         links = {"host_bw": 40, "fabric_bw": 1000, "fabric_depth": 4096}
         super().build(leaves=2, plan=plan, **links, **options)
+
+
+class TwoPaths(LeafSpine):
+    """That of `p4fabric lab closed-loop`: 2 spines, 2 leaves, and links between them slower than hosts'."""
+
+    def build(self, plan: Plan = TWO_PATHS, **options: Any) -> None:
+        """Plug its plan together; options are those of LeafSpine but for sizes and links."""
+        super().build(leaves=2, plan=plan, host_bw=100, fabric_bw=20, **options)
 
 
 BESIDE = {"leaf11": 11, "leaf12": 12, "spine11": 111}

@@ -62,8 +62,8 @@ def receive(arguments: argparse.Namespace) -> None:
     sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _ROOM)
     sock.bind(("0.0.0.0", arguments.port))
     say({"ready": True})
-    received: dict[str, int] = {}
-    longest: dict[str, int] = {}
+    ways: dict[str, list[tuple[int, int]]] = {}
+    """When each datagram of a flow was sent, and how long it took."""
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     poll.register(sys.stdin, select.POLLIN | select.POLLHUP)
@@ -76,10 +76,27 @@ def receive(arguments: argparse.Namespace) -> None:
             except BlockingIOError:
                 break
             flow = f"{address}:{port}"
-            took = time.monotonic_ns() - _HEAD.unpack_from(datagram)[0]
-            received[flow] = received.get(flow, 0) + 1
-            longest[flow] = max(took, longest.get(flow, 0))
-    say({flow: {"received": received[flow], "longestMs": longest[flow] / 1e6} for flow in received})
+            sent = _HEAD.unpack_from(datagram)[0]
+            ways.setdefault(flow, []).append((sent, time.monotonic_ns() - sent))
+    say({flow: _seen(found, arguments.skip) for flow, found in ways.items()})
+
+
+def _seen(ways: list[tuple[int, int]], skip: float) -> dict[str, float]:
+    """What came of one flow; percentiles are of what was sent when the flow was so many seconds old."""
+    since = min(sent for sent, _ in ways) + skip * 1e9
+    late = sorted(took for sent, took in ways if sent >= since) or [0]
+    newest, reordered = 0, 0
+    for sent, _ in ways:
+        reordered += sent < newest
+        newest = max(newest, sent)
+    return {
+        "received": len(ways),
+        "longestMs": max(took for _, took in ways) / 1e6,
+        "medianMs": late[len(late) // 2] / 1e6,
+        "p99Ms": late[min(len(late) - 1, len(late) * 99 // 100)] / 1e6,
+        "receivedLate": len(late),
+        "reordered": reordered,
+    }
 
 
 def main() -> None:
@@ -98,6 +115,7 @@ def main() -> None:
     receiver = commands.add_parser("receive")
     receiver.set_defaults(act=receive)
     receiver.add_argument("port", type=int)
+    receiver.add_argument("--skip", type=float, default=0.0, help="seconds that percentiles leave out")
     arguments = parser.parse_args()
     arguments.act(arguments)
 

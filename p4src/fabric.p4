@@ -8,12 +8,14 @@
 //                                            controller                                                ▼
 //                                                    FollowedFlows ◄─ FlowKey ◄─ TransportCheck ◄─ UpfUplink
 //                                                          ▼
-//         TrafficClass ◄─ Routing ◄─ UpfDownlink ◄─ Firewall ◄─ LoadBalancer (edge ports only)
+//           Remedies ◄─ Routing ◄─ UpfDownlink ◄─ Firewall ◄─ LoadBalancer (edge ports only)
+//                ▼
+//         TrafficClass
 //                ▼
 //            Bridging
 //                │ flood: policed
 //                ▼
-//              queue ─► EgressVlan ─► LoadBalancerReply ─► CongestionWatch, Postcards ─► UpfEncapsulation ─► deparser
+//              queue ─► EgressVlan ─► LoadBalancerReply ─► CongestionWatch, Postcards ─► Marking ─► UpfEncapsulation ─► deparser
 //                │ full: copy                                   │ copy
 //                └───────────────────────► queue ◄──────────────┘
 //                                            └─► Reports ─► controller
@@ -52,6 +54,7 @@
 #include "include/upf.p4"
 #include "include/traffic_class.p4"
 #include "include/forwarding.p4"
+#include "include/remedies.p4"
 #include "include/culprits.p4"
 #include "include/telemetry.p4"
 #include "include/postcards.p4"
@@ -76,6 +79,7 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
     Firewall() firewall;
     UpfDownlink() upf_downlink;
     Routing() routing;
+    Remedies() remedies;
     TrafficClass() traffic_class;
     Bridging() bridging;
     DropWatch() drop_watch;
@@ -125,6 +129,9 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
                             }
                         }
                         if (reason == DROP_NONE) {
+                            remedies.apply(hdr, meta, reason);
+                        }
+                        if (reason == DROP_NONE) {
                             traffic_class.apply(hdr, meta, standard_metadata);
                             bridging.apply(hdr, meta, standard_metadata, reason);
                         }
@@ -151,6 +158,7 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta,
     LoadBalancerReply() load_balancer_reply;
     CongestionWatch() congestion_watch;
     Postcards() postcards;
+    Marking() marking;
     UpfEncapsulation() upf_encapsulation;
     DropWatch() drop_watch;
     Reports() reports;
@@ -206,6 +214,7 @@ control FabricEgress(inout headers_t hdr, inout metadata_t meta,
         if (report) {
             clone_preserving_field_list(CloneType.E2E, REPORT_CLONE_SESSION, REPORT_FIELDS);
         }
+        marking.apply(hdr, standard_metadata);
         upf_encapsulation.apply(hdr, meta);
     }
 }

@@ -178,6 +178,10 @@ class TenantView:
             return Reason(reason.code, f"{reason.code.heading}: {switch}", switch=switch)
         return Reason(reason.code, reason.code.heading)
 
+    def sees_remedy(self, response: IntentKey, flow_of: TenantName) -> bool:
+        """Whether something that a response does about a flow is seen."""
+        return self.tenant in (None, response.tenant, flow_of)
+
     # Ports.
 
     def sees_switch(self, name: SwitchName) -> bool:

@@ -25,6 +25,7 @@ from p4fabric.controller.api.observations import observation_routes
 from p4fabric.controller.api.openapi import describe
 from p4fabric.controller.api.page import PAGE, PAGE_BELOW, Page, to_page
 from p4fabric.controller.api.problems import problems
+from p4fabric.controller.api.remedies import remedy_routes
 from p4fabric.controller.api.stream import StreamSlots
 from p4fabric.controller.api.strict_route import StrictRoute
 from p4fabric.controller.api.telemetry import telemetry_routes
@@ -87,6 +88,7 @@ def create_app(
     app.include_router(incident_routes(fabric, access))
     app.include_router(flow_path_routes(fabric, access))
     app.include_router(telemetry_routes(fabric))
+    app.include_router(remedy_routes(fabric, access))
     app.include_router(drain_routes(fabric))
     app.include_router(upf_routes(fabric))
     app.include_router(event_routes(fabric, access, heartbeat, slots))

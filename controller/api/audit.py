@@ -27,6 +27,7 @@ __all__ = [
     "drained",
     "made_token",
     "nothing_done",
+    "revoked_remedy",
     "revoked_token",
 ]
 
@@ -104,6 +105,11 @@ def made_token(request: HTTPConnection, record: TokenRecord) -> None:
 def revoked_token(request: HTTPConnection, name: str) -> None:
     """A caller revoked a token."""
     _note(request, "TokenRevoked", f"revoked token {name}", [f"tokens/{name}"], token=name)
+
+
+def revoked_remedy(request: HTTPConnection, number: int) -> None:
+    """A caller ended a remedy for congestion."""
+    _note(request, "RemedyRevoked", f"revoked remedy {number}", [f"remedies/{number}"], remedy=number)
 
 
 def _note(request: HTTPConnection, event: str, text: str, resources: Any, **facts: Any) -> None:

@@ -18,6 +18,7 @@ from p4fabric.controller.fabric import (
     UnknownIncident,
     UnknownLink,
     UnknownRecord,
+    UnknownRemedy,
     UnknownSession,
     UnknownSwitch,
 )
@@ -65,6 +66,10 @@ def answer_errors(app: FastAPI) -> None:
     @app.exception_handler(UnknownRecord)
     async def no_record(request: Request, error: UnknownRecord) -> Response:
         return refusal(Code.NOT_FOUND, "key", None, str(error))
+
+    @app.exception_handler(UnknownRemedy)
+    async def no_remedy(request: Request, error: UnknownRemedy) -> Response:
+        return refusal(Code.NOT_FOUND, "number", None, str(error))
 
     @app.exception_handler(UnknownSession)
     async def no_session(request: Request, error: UnknownSession) -> Response:

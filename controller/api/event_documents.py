@@ -14,6 +14,7 @@ from p4fabric.controller.api.fabric_documents import (
 from p4fabric.controller.api.flow_path_documents import flow_path_document
 from p4fabric.controller.api.incident_documents import incident_document
 from p4fabric.controller.api.intent_documents import reason_documents
+from p4fabric.controller.api.remedies import remedy_event_fields
 from p4fabric.controller.api.status import status_event_fields
 from p4fabric.controller.api.upf_documents import smf_event_fields
 from p4fabric.controller.documents.fabric import (
@@ -94,6 +95,8 @@ def _event_fields(event: e.Event) -> dict[str, Any]:
             return drop_event_fields(event)
         case e.SmfAssociated() | e.SmfReleased():
             return smf_event_fields(event)
+        case e.RemedyGranted() | e.RemedyEnded() | e.RemedyRecommended():
+            return remedy_event_fields(event)
 
 
 def _refused_claim(claim: RefusedClaim) -> dict[str, Any]:

@@ -121,6 +121,8 @@ def what(event: Mapping[str, Any]) -> str:
         case "SmfAssociated" | "SmfReleased":
             ended = f", {event['sessionsEnded']} sessions ended" if event["sessionsEnded"] else ""
             return f"{event['nodeId']} at {event['smf']} of {event['tenant']}/{event['upf']}{ended}"
+        case "RemedyGranted" | "RemedyEnded" | "RemedyRecommended":
+            return _remedy(event)
         case "EventsLost":
             if event["count"] is None:
                 return "some events were lost"
@@ -143,6 +145,17 @@ def _congestion(event: Mapping[str, Any]) -> str:
     if over:
         text += f" at most, {event['durationSeconds']:.1f} s"
     return f"{text}, {', '.join(flow_text(flow) for flow in event['flows'][:3])}"
+
+
+def _remedy(event: Mapping[str, Any]) -> str:
+    response = event["response"]
+    text = f"{event['action']} {flow_text(event['flow'])} by {response['tenant']}/{response['name']}"
+    text += f" for incident {event['incident']}"
+    if event["type"] == "RemedyGranted":
+        return f"{event['number']}: {text} until {event['expiresAt']}"
+    return (
+        f"{event['number']}: {text}: {event['reason']}" if "number" in event else f"{text}: {event['reason']}"
+    )
 
 
 def flow_text(flow: Mapping[str, Any]) -> str:

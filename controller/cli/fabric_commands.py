@@ -248,9 +248,20 @@ def trace(
     return run(connection, switch, port, src, dst, protocol, count, as_json, brief, tls)
 
 
+def revoke(
+    connection: Connection,
+    number: Annotated[int, typer.Argument(help="Number of a remedy, as `get remedies` shows it.", min=1)],
+) -> int:
+    """End a remedy for congestion at once; its flow is left alone for a while."""
+    with connection.open() as client:
+        client.revoke_remedy(number)
+    print(f"remedy {number} is revoked")
+    return 0
+
+
 def add_fabric_commands(app: typer.Typer) -> None:
     """Give an application these commands."""
-    for work in (events, top, status, explain, path, trace):
+    for work in (events, top, status, explain, path, trace, revoke):
         app.command()(connected(work))
     app.command("declare-gone")(connected(declare_gone))
     app.command("delete-record")(connected(delete_record))

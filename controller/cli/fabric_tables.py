@@ -17,6 +17,7 @@ __all__ = [
     "incident_table",
     "link_table",
     "port_table",
+    "remedy_table",
     "switch_state",
     "switch_table",
     "topology_lines",
@@ -128,6 +129,34 @@ def incident_table(incidents: Sequence[Item], wide: bool = False) -> Table:
             wider = [*map(_flows, both), str(lost)]
         made.add_row(str(incident["number"]), incident["beganAt"], state, incident["summary"], *wider)
     return made
+
+
+def remedy_table(items: Sequence[Item], wide: bool = False) -> Table:
+    """Remedies that stand, what is made of congested queues, and remedies that are over."""
+    made = table(None, "#NUMBER", "STATE", "ACTION", "FLOW", "RESPONSE", "#INCIDENT", "UNTIL", "WHY")
+    for item in items:
+        response = f"{item['response']['tenant']}/{item['response']['name']}"
+        flow = "-" if item["flow"] is None else flow_text(item["flow"])
+        number, until = str(item.get("number", "-")), item.get("endedAt") or item.get("expiresAt") or "-"
+        made.add_row(
+            number,
+            _remedy_state(item),
+            item["action"] or "-",
+            flow,
+            response,
+            str(item["incident"]),
+            until,
+            item["reason"] or "-",
+        )
+    return made
+
+
+def _remedy_state(item: Item) -> Text:
+    if "verdict" in item:
+        return Text(item["verdict"], "yellow")
+    if item["ended"] is not None:
+        return Text(f"over: {item['ended']}")
+    return Text({None: "stands", True: "stands, helps", False: "stands, no help"}[item["helped"]], "green")
 
 
 def _flows(flows: Sequence[Item]) -> str:

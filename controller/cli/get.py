@@ -16,6 +16,7 @@ from p4fabric.controller.cli.fabric_tables import (
     incident_table,
     link_table,
     port_table,
+    remedy_table,
     switch_table,
     topology_lines,
 )
@@ -72,6 +73,12 @@ def _incidents(client: SyncClient, names: Sequence[str], tenant: str | None) -> 
     return [client.incident(int(name)) for name in names]
 
 
+def _remedies(client: SyncClient, names: Sequence[str], tenant: str | None) -> list[Any]:
+    found = client.remedies()
+    items: list[Any] = [*found.standing, *found.findings, *found.ended]
+    return [one for one in items if not names or str(getattr(one, "number", "")) in names]
+
+
 def _drains(client: SyncClient, names: Sequence[str], tenant: str | None) -> list[Any]:
     return [
         drain
@@ -90,6 +97,7 @@ _RESOURCES = (
     _Resource(("links", "link"), _links, link_table, lambda item: _end(item["source"])),
     _Resource(("drains", "drain"), _drains, drain_table, lambda item: str(item["about"])),
     _Resource(("hosts", "host"), _hosts, host_table, lambda item: str(item["mac"])),
+    _Resource(("remedies", "remedy"), _remedies, remedy_table, lambda item: str(item.get("number", "-"))),
     _Resource(("incidents", "incident", "inc"), _incidents, incident_table, lambda item: str(item["number"])),
 )
 _TOPOLOGY = ("topology", "topo")

@@ -60,6 +60,9 @@ _WORDS: Mapping[type, str] = {
     e.TrafficDropsCleared: "traffic is no longer dropped:",
     e.SmfAssociated: "SMF is associated:",
     e.SmfReleased: "SMF is released:",
+    e.RemedyGranted: "remedy is granted:",
+    e.RemedyEnded: "remedy ends:",
+    e.RemedyRecommended: "remedy is recommended:",
 }
 
 

@@ -14,7 +14,7 @@ __all__ = ["run"]
 
 _SYSTEM_PYTHON = Path("/usr/bin/python3")
 _FOLDER = files("p4fabric") / "lab"
-_LABS = {"congestion": "congestion.py"}
+_LABS = {"congestion": "congestion.py", "closed-loop": "closed_loop.py"}
 """By their first word; without one of these it is the lab of the whole fabric."""
 
 

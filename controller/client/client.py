@@ -11,6 +11,7 @@ from p4fabric.controller.client.congestion_requests import CongestionRequests
 from p4fabric.controller.client.drains import DrainRequests
 from p4fabric.controller.client.fabric_requests import FabricRequests
 from p4fabric.controller.client.intent_requests import IntentRequests
+from p4fabric.controller.client.remedy_requests import RemedyRequests
 from p4fabric.controller.client.settings import Settings
 from p4fabric.controller.client.transport import Retries, Transport
 from p4fabric.controller.client.upf_requests import UpfRequests
@@ -18,7 +19,15 @@ from p4fabric.controller.client.upf_requests import UpfRequests
 __all__ = ["Client"]
 
 
-class Client(IntentRequests, FabricRequests, DrainRequests, CongestionRequests, UpfRequests, Administration):
+class Client(
+    IntentRequests,
+    FabricRequests,
+    DrainRequests,
+    CongestionRequests,
+    RemedyRequests,
+    UpfRequests,
+    Administration,
+):
     """A controller's API. For use as a context manager, in one event loop.
 
     Methods raise `ClientError`: `ApiError` where the controller refuses, `CannotConnect` where it does not

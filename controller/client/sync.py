@@ -49,6 +49,7 @@ from p4fabric.controller.documents.intents import (
     RemovedEntries,
 )
 from p4fabric.controller.documents.preview import PreviewDocument
+from p4fabric.controller.documents.remedies import RemediesDocument, RemedyDocument
 from p4fabric.controller.documents.status import FabricStatusDocument
 from p4fabric.controller.documents.telemetry import TelemetryDocument
 from p4fabric.controller.documents.upf import UpfAssociationDocument, UpfSessionDocument
@@ -343,6 +344,14 @@ class SyncClient:
     def top(self, *, since: str = "10m", limit: int = 10) -> TopDocument:
         """Queues, culprits and victims that mattered most of late."""
         return self._call(self._client.top, since=since, limit=limit)
+
+    def remedies(self) -> RemediesDocument:
+        """What is done about congestion, what was, and what is made of queues that are congested now."""
+        return self._call(self._client.remedies)
+
+    def revoke_remedy(self, number: int) -> RemedyDocument:
+        """End a remedy; its flow is left alone for a while."""
+        return self._call(self._client.revoke_remedy, number)
 
     def drops(self, *, switch: str | None = None) -> DropsDocument:
         """What switches drop, and why."""

@@ -16,6 +16,8 @@ from p4fabric.controller.compiler.delta import FabricDelta, SlotChange, SwitchDe
 from p4fabric.controller.compiler.hosts import heard_host, stated_host
 from p4fabric.controller.compiler.meaning import MEANINGS, Meaning
 from p4fabric.controller.compiler.output import CompileError, CounterSource, Output, Slot
+from p4fabric.controller.compiler.remedies import remedy
+from p4fabric.controller.compiler.remedy import RemedyKey
 from p4fabric.controller.compiler.served import SessionKey
 from p4fabric.controller.compiler.switches import fabric_switch
 from p4fabric.controller.compiler.upf_sessions import upf_session
@@ -68,6 +70,7 @@ class Compiler:
         self._add_part(switches, lambda key: Slot(None, "switch", key))
         self._sessions = self.database.derive("upf session", view.upf_sessions, partial(upf_session, view))
         self._add_part(self._sessions, _session_slot)
+        self._add_part(self.database.derive("remedy", view.remedies, partial(remedy, view)), _remedy_slot)
         for name, table, make in (
             ("stated host", view.stated_hosts, stated_host),
             ("heard host", view.heard_hosts, heard_host),
@@ -193,6 +196,11 @@ def _intent_key(key: object) -> IntentKey:
 def _session_slot(key: object) -> Slot:
     assert isinstance(key, SessionKey)
     return Slot(key.upf, "upf session", key)
+
+
+def _remedy_slot(key: object) -> Slot:
+    assert isinstance(key, RemedyKey)
+    return Slot(key.response, "remedy", key)
 
 
 def _host_slot(name: str, key: object) -> Slot:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
 
+from p4fabric.controller.compiler.remedy import Remedy, RemedyKey
 from p4fabric.controller.compiler.served import ServedSession, SessionKey, SmfKey
 from p4fabric.controller.intents import Catalogue
 from p4fabric.controller.intents.fields import IpAddress, IpPrefix
@@ -81,6 +82,10 @@ class FabricView:
         """By Upf."""
         self.upf_starts: Table[IntentKey, int] = database.table("upf starts")
         """The recovery time stamp of each Upf; nothing on switches follows from it."""
+        self.remedies: Table[RemedyKey, Remedy] = database.table("remedies")
+        """What is done about congestion, for a while."""
+        self.remedies_of = self.remedies.by(lambda key, remedy: (key.response,))
+        """By response."""
         self.servers_down: Table[ServerKey, str] = database.table("servers down")
         """Servers that do not answer checks, and what became of these."""
         self._all_switches = self.switches.by(lambda name, switch: (_ALL,))
@@ -130,6 +135,11 @@ class FabricView:
     def is_leaf(self, switch: SwitchName) -> bool:
         """Whether any network is open at a switch."""
         return self.catalogue.states(EDGE_PORTS, switch)
+
+    def ports_in_use(self, switch: SwitchName) -> frozenset[Port]:
+        """The ports of a switch of the fabric that have links, or at which a network is open."""
+        edge = (port for port in self.edge_ports(switch) if self.lacks(PortRef(switch, port)) is None)
+        return frozenset(self.fabric_ports(switch)).union(edge)
 
     def is_linked(self, port: PortRef) -> bool:
         """Whether another switch was seen at a port."""

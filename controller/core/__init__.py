@@ -11,6 +11,7 @@ from p4fabric.controller.core.core import Core
 from p4fabric.controller.core.drains import asked_changes, step_changes
 from p4fabric.controller.core.plan import IntentConflict, Loaded, Outcome, Plan, UnknownIntent
 from p4fabric.controller.core.preview import EntryChange, NumberChange, Preview, SwitchPreview, preview_of
+from p4fabric.controller.core.remedies import changed_remedy
 from p4fabric.controller.core.rows import PersistedRow
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "TableShare",
     "UnknownIntent",
     "asked_changes",
+    "changed_remedy",
     "preview_of",
     "step_changes",
 ]

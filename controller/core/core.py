@@ -17,6 +17,7 @@ from p4fabric.controller.compiler import Compiled, Compiler
 from p4fabric.controller.core.capacity import Capacity
 from p4fabric.controller.core.needed import is_needed
 from p4fabric.controller.core.plan import IntentConflict, Loaded, Outcome, Plan, UnknownIntent
+from p4fabric.controller.core.remedies import ended_remedies
 from p4fabric.controller.core.rows import PersistedRow
 from p4fabric.controller.core.sessions import changed_sessions, ended_sessions
 from p4fabric.controller.core.stated_hosts import changed_hosts
@@ -67,6 +68,7 @@ class Core:
             self.cables,
             view.drains,
             view.upf_sessions,
+            view.remedies,
             view.smfs,
             view.upf_starts,
             self.gone,
@@ -142,17 +144,17 @@ class Core:
         """Rows of switches, links, hosts and servers that are others now."""
         return self._plan(self.compiler.change(changes))
 
-    def plan_drains(self, changes: Iterable[Change]) -> Plan:
-        """Rows of drains that are others now.
+    def plan_with_room(self, changes: Iterable[Change], subject: str) -> Plan:
+        """Rows of drains or remedies that are others now.
 
         Raises:
-            IntentConflict: tables have no room for what the ways around need.
+            IntentConflict: tables have no room for what the subject (`drain`) needs.
         """
         compiled = self.compiler.change(changes)
         shortages = list(self.capacity.shortages(self.compiler.wanted, compiled.delta))
         if shortages:
             self.compiler.undo(compiled)
-            errors = [one.error("drain", None) for one in shortages]
+            errors = [one.error(subject, None) for one in shortages]
             raise IntentConflict(errors, code=Code.NO_ROOM)
         return self._plan(compiled)
 
@@ -324,6 +326,7 @@ class Core:
             yield Change(self.metadata, key, None)
             yield from self.view.places.remove(key)
             yield from ended_sessions(self.view, key)
+            yield from ended_remedies(self.view, key)
             yield from self._take_back(before)
 
     def _take_back(self, before: IntentDocument) -> Iterator[Change]:

@@ -9,8 +9,15 @@ from pydantic import Field
 from p4fabric.controller.documents.base import Document, Time
 from p4fabric.controller.documents.fabric import DrainState, End, EpisodeDocument, HostFacts, LinkEnds
 from p4fabric.controller.documents.flow_paths import FlowPathDocument
-from p4fabric.controller.documents.incidents import IncidentDocument
+from p4fabric.controller.documents.incidents import IncidentDocument, IntentRef
 from p4fabric.controller.documents.intents import IntentState, StatusReason
+from p4fabric.controller.documents.remedies import (
+    GrantedDocument,
+    QueuePlace,
+    RemediedFlowDocument,
+    RemedyAction,
+    RemedyEnd,
+)
 from p4fabric.controller.documents.status import FindingDocument
 
 __all__ = [
@@ -41,6 +48,9 @@ __all__ = [
     "LinkDownEvent",
     "LinkDrainChangedEvent",
     "LinkUpEvent",
+    "RemedyEndedEvent",
+    "RemedyGrantedEvent",
+    "RemedyRecommendedEvent",
     "SmfAssociatedEvent",
     "SmfReleasedEvent",
     "SwitchConnectedEvent",
@@ -52,7 +62,17 @@ __all__ = [
 
 
 EventClass = Literal[
-    "fabric", "intents", "switches", "links", "hosts", "congestion", "incidents", "paths", "drops", "smfs"
+    "fabric",
+    "intents",
+    "switches",
+    "links",
+    "hosts",
+    "congestion",
+    "incidents",
+    "paths",
+    "drops",
+    "smfs",
+    "remedies",
 ]
 """What events are about; each class has a history of its own."""
 
@@ -301,6 +321,31 @@ class SmfReleasedEvent(_Smf):
     type: Literal["SmfReleased"]
 
 
+class RemedyGrantedEvent(_Event, GrantedDocument):
+    """Something is done about a flow that congested a queue, for a while."""
+
+    type: Literal["RemedyGranted"]
+
+
+class RemedyEndedEvent(_Event, GrantedDocument):
+    """It is done no more."""
+
+    type: Literal["RemedyEnded"]
+    ended: RemedyEnd
+    reason: str
+
+
+class RemedyRecommendedEvent(_Event, QueuePlace):
+    """Something would be done, if the response did more than recommend."""
+
+    type: Literal["RemedyRecommended"]
+    response: IntentRef
+    incident: int
+    action: RemedyAction
+    flow: RemediedFlowDocument
+    reason: str
+
+
 class EventsLostEvent(Document):
     """This reader was too slow, or away for too long."""
 
@@ -339,6 +384,9 @@ FabricEvent = Annotated[
     | TrafficDropsClearedEvent
     | SmfAssociatedEvent
     | SmfReleasedEvent
+    | RemedyGrantedEvent
+    | RemedyEndedEvent
+    | RemedyRecommendedEvent
     | EventsLostEvent,
     Field(discriminator="type"),
 ]

@@ -1,14 +1,15 @@
 """The way out: routing, bridging, and the egress of each port.
 
-`forwarding.p4`, the egress of `port_filter.p4`, `load_balancer.p4`, `telemetry.p4` and `upf.p4`.
+`forwarding.p4`, `remedies.p4`, and the egress of `port_filter.p4`, `load_balancer.p4`, `telemetry.p4` and
+`upf.p4`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from p4fabric.controller.compiler.paths import path_hash
 from p4fabric.controller.explain.frame import Ended, Frame
-from p4fabric.controller.explain.hashing import path_hash
 from p4fabric.controller.explain.packet import GTPU_PORT, TCP, UDP, Packet
 from p4fabric.controller.explain.result import End, Exit, Step
 from p4fabric.controller.telemetry.drops import DropReason
@@ -16,7 +17,7 @@ from p4fabric.pipelines.entities import MulticastGroup
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import IPv6Address, Port, Teid, VlanId
 
-__all__ = ["NO_PATH", "Ports", "bridge", "leave", "route"]
+__all__ = ["NO_PATH", "Ports", "bridge", "leave", "route", "treat"]
 
 NO_PATH = "no_path"
 """There is no group of paths, or no tree to flood by."""
@@ -94,6 +95,28 @@ def _take(frame: Frame, found: b.RoutingIpv4 | b.RoutingIpv6 | None, to: str) ->
             raise frame.drop(DropReason.NO_ROUTE, f"no route leads to {to}")
 
 
+def treat(frame: Frame) -> None:
+    """Remedies."""
+    packet = frame.packet
+    if packet.version == 0:
+        return
+    ends = (int(packet.src), int(packet.dst))
+    values = (frame.vlan, *ends, frame.flow_protocol, frame.flow_src_port, frame.flow_dst_port)
+    entry: b.RemediedIpv4 | b.RemediedIpv6 | None
+    if packet.version == 4:
+        entry = frame.look(b.RemediedIpv4, *values)
+    else:
+        entry = frame.look(b.RemediedIpv6, *values)
+    match entry.action if entry is not None else None:
+        case b.TakePath(path):
+            frame.path = path
+            frame.say("the flow has another path, because of congestion")
+        case b.PoliceIpv4() | b.PoliceIpv6():
+            frame.say("the flow is limited, because of congestion: what is too much is dropped")
+        case _:
+            frame.say("nothing is done about the flow")
+
+
 def bridge(frame: Frame) -> Ports:
     """Bridging."""
     to = frame.packet.dst_mac
@@ -128,7 +151,9 @@ def _spread(frame: Frame, group: int) -> Ports:
         frame.say(text)
         raise Ended(End.DROPPED, NO_PATH, text)
     step = frame.steps[-1]
-    chosen = frame.choices.choose(frame.site, step, paths.action, path_hash(frame.flow_hash))
+    chosen = frame.choices.choose(
+        frame.site, step, paths.action, path_hash(frame.flow_hash if frame.path is None else frame.path)
+    )
     if chosen is None:
         text = f"all ports of path {group} are down"
         frame.say(text)
@@ -189,6 +214,7 @@ def _leave(frame: Frame, out: Exit, is_copy: bool) -> None:
             case _:
                 frame.say(f"{packet.src} is no service's server at this port")
     frame.look(b.CongestionWatch, out.port)
+    frame.look(b.Marking, out.port)
     out.packet = packet if frame.tunnel is None else _wrapped(frame, packet)
     if to_edge:
         out.end, out.text = End.DELIVERED, f"leaves the fabric at {frame.site.name}:{out.port}"

@@ -116,6 +116,8 @@ class Frame:
     flow_dst_port: int = 0
     flow_protocol: int = 0
     flow_hash: int = 0
+    path: int | None = None
+    """In place of the flow's hash, where paths are chosen."""
     tunnel: Tunnel | None = None
 
     def look(self, table: type[T], *values: int) -> T | None:

@@ -13,7 +13,7 @@ from zlib import crc32
 from p4fabric.controller.explain.packet import Packet
 from p4fabric.pipelines.entities import Weighted
 
-__all__ = ["flow_hash", "path_hash", "pick", "server_hash"]
+__all__ = ["flow_hash", "pick", "server_hash"]
 
 
 def flow_hash(packet: Packet) -> int:
@@ -26,16 +26,6 @@ def flow_hash(packet: Packet) -> int:
 def server_hash(packet: Packet) -> int:
     """The selector of `virtual_ips`."""
     return crc32(_five_tuple(packet))
-
-
-def path_hash(flow: int) -> int:
-    """The selector of `ecmp_groups`, of a flow's hash: CRC-16/ARC."""
-    crc = 0
-    for byte in flow.to_bytes(4, "big"):
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
-    return crc
 
 
 def pick(members: Sequence[Weighted[Any]], value: int, out: Sequence[int] = ()) -> int | None:

@@ -17,7 +17,7 @@ from p4fabric.controller.explain.entry import (
     guard_source,
     take_health_reply,
 )
-from p4fabric.controller.explain.exit import Ports, bridge, leave, route
+from p4fabric.controller.explain.exit import Ports, bridge, leave, route, treat
 from p4fabric.controller.explain.frame import Choices, Ended, Frame, Site
 from p4fabric.controller.explain.functions import balance, follow, judge, make_flow_key, unwrap, wrap
 from p4fabric.controller.explain.packet import Packet
@@ -150,4 +150,5 @@ def _ingress(frame: Frame) -> tuple[bool, Ports]:
         judge(frame)
         wrap(frame)
         route(frame)
+        treat(frame)
     return False, bridge(frame)

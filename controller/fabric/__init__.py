@@ -8,6 +8,7 @@ from p4fabric.controller.fabric.errors import (
     UnknownIncident,
     UnknownLink,
     UnknownRecord,
+    UnknownRemedy,
     UnknownSession,
     UnknownSwitch,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "UnknownIntent",
     "UnknownLink",
     "UnknownRecord",
+    "UnknownRemedy",
     "UnknownSession",
     "UnknownSwitch",
     "running_fabric",

@@ -184,7 +184,7 @@ class Drains:
         return found, self._still_used(drained, await asyncio.to_thread(crossings, paths, now.ends))
 
     def _asked(self, drained: Drained, wanted: bool) -> Plan:
-        return self._core.plan_drains(asked_changes(self._core, drained, wanted, time.time()))
+        return self._core.plan_with_room(asked_changes(self._core, drained, wanted, time.time()), "drain")
 
     # What there is.
 

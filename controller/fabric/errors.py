@@ -13,6 +13,7 @@ __all__ = [
     "UnknownIncident",
     "UnknownLink",
     "UnknownRecord",
+    "UnknownRemedy",
     "UnknownSession",
     "UnknownSwitch",
 ]
@@ -57,6 +58,13 @@ class UnknownRecord(Exception):
 
     def __init__(self, key: str) -> None:
         super().__init__(f"{key!r} is not a record that this version cannot read, nor a refused intent's")
+
+
+class UnknownRemedy(Exception):
+    """None of that number stands."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"no remedy {number} stands")
 
 
 class UnknownSession(Exception):

@@ -42,6 +42,8 @@ from p4fabric.controller.fabric.physical import PhysicalFabric
 from p4fabric.controller.fabric.pipeline import SharedPipelines, table_limits
 from p4fabric.controller.fabric.preview import Previews
 from p4fabric.controller.fabric.refused import RefusedIntents
+from p4fabric.controller.fabric.response_evidence import EvidenceSources, ResponseEvidence
+from p4fabric.controller.fabric.response_service import ResponseService
 from p4fabric.controller.fabric.status_events import StatusEvents
 from p4fabric.controller.fabric.status_service import StatusService
 from p4fabric.controller.fabric.still_used import still_used
@@ -250,6 +252,20 @@ class Fabric:
             self.bus.publish,
         )
         """Switches and links that are drained, or come back."""
+        looks = ResponseEvidence(
+            EvidenceSources(
+                self.incidents.collector,
+                self.incidents.recorder,
+                lambda: self.incidents.machine.active,
+                self._physical.attachments,
+                self._physical.hosts.directory.owner,
+                lambda: self.paths,
+                self.peer_of,
+                self._load,
+            )
+        )
+        self.responses = ResponseService(self._core, self._changes, looks.at, self.bus.publish)
+        """What is done about congestion."""
         self._acknowledgements = Acknowledgements(self._switches.get, self._control.gone.__contains__)
         self._reports = SwitchReports(
             names,
@@ -359,7 +375,8 @@ class Fabric:
         # Hosts of intents that are refused are kept for a version that knows better.
         forgotten = [host for host in self._physical.restore(contents) if host.network not in self._refused]
         self.drains.restore(contents)
-        await self._changes.take_up(loaded.plan, list(self._physical.seen(contents)), forgotten)
+        seen = [*self._physical.seen(contents), *self.responses.expired(contents)]
+        await self._changes.take_up(loaded.plan, seen, forgotten)
         # Statuses hear of what there is now, not of the way there.
         self._control.begin(self._core)
         self._say_problems(self._core.compiler.problems())
@@ -374,6 +391,7 @@ class Fabric:
         self._watched.look_at_all()
         for session in contents.sessions:
             self._physical.hosts.session_changed(session.value.key, session.value.served)
+        self.responses.begin()
         if self.n4 is not None:
             self.n4.begin()
         await self.intents.begin()
@@ -403,6 +421,7 @@ class Fabric:
                 tasks.create_task(self.observation.run(), name="observation")
                 tasks.create_task(self.incidents.run(), name="incidents")
                 tasks.create_task(self.flow_paths.run(), name="paths of flows")
+                tasks.create_task(self.responses.run(), name="responses to congestion")
                 if self.n4 is not None:
                     tasks.create_task(self.n4.run(), name="N4")
         finally:
@@ -627,6 +646,7 @@ class Fabric:
         for name in plan.gone:
             self._acknowledgements.progressed(name)
         self.drains.adopt(plan, revision)
+        self.responses.adopt(plan)
         if self.n4 is not None:
             self.n4.adopt(plan)
         judged = plan.compiled.judged.items()
@@ -674,6 +694,11 @@ class Fabric:
             _log.debug("%s does not say its time: %s", switch, error)
             return None
         return None if found is None else ClockSample(*found)
+
+    def _load(self, port: PortRef) -> float | None:
+        """Bytes a second that leave by a port; None: not known."""
+        count = self._port_counts.of(port.switch).get(port.port)
+        return None if count is None or count.rates is None else count.rates.get("out-octets")
 
     async def _send(self, port: PortRef, frame: bytes) -> None:
         await self._switches[port.switch].packet_out(port.port, frame)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from p4fabric.controller.fabric.incident_service import IncidentService
     from p4fabric.controller.fabric.n4_service import N4Service
     from p4fabric.controller.fabric.observation import Observation
+    from p4fabric.controller.fabric.response_service import ResponseService
 
 __all__ = ["Figures", "switch_facts", "switch_view", "watches_of"]
 
@@ -122,6 +123,11 @@ class Figures:
     def incidents(self) -> IncidentService:
         """Reports, and what they come to."""
         return self._fabric.incidents
+
+    @property
+    def remedies(self) -> ResponseService:
+        """What is done about congestion."""
+        return self._fabric.responses
 
     @property
     def now(self) -> float:

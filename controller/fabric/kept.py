@@ -9,6 +9,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from p4fabric.controller.compiler.remedy import Remedy
 from p4fabric.controller.compiler.served import ServedSession
 from p4fabric.controller.core import PersistedRow
 from p4fabric.controller.intents import IntentDocument
@@ -25,6 +26,7 @@ from p4fabric.controller.store.values import (
     EstablishedSession,
     GivenNumber,
     GoneSwitch,
+    GrantedRemedy,
     RestingNumber,
     RulePlaces,
     StoredHost,
@@ -94,6 +96,8 @@ def rows_of(contents: Contents) -> Iterator[PersistedRow]:
         yield PersistedRow("smfs", smf.value.key, smf.value.association)
     for start in contents.upf_starts:
         yield PersistedRow("upf starts", start.value.upf, start.value.started)
+    for granted in contents.remedies:
+        yield PersistedRow("remedies", granted.value.key, granted.value.remedy)
 
 
 def documents_of(contents: Contents) -> Mapping[IntentKey, Mapping[str, object]]:
@@ -134,6 +138,8 @@ def _value(row: PersistedRow, value: object, metadata: Mapping[IntentKey, Metada
             return EstablishedSession(row.key, served)
         case "smfs", Association() as association:
             return AssociatedSmf(row.key, association)
+        case "remedies", Remedy() as remedy:
+            return GrantedRemedy(row.key, remedy)
         case "upf starts", int() as started:
             return UpfStart(row.key, started)
     raise TypeError(f"{row.table} is not kept: {value!r}")

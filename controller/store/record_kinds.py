@@ -9,12 +9,14 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, StrictStr
 
+from p4fabric.controller.compiler.remedy import RemedyKey
 from p4fabric.controller.compiler.served import ServedSession, SessionKey, SmfKey
 from p4fabric.controller.intents.metadata import Description, Metadata
 from p4fabric.controller.intents.owners import Owners
 from p4fabric.controller.n4 import kept as n4_kept
 from p4fabric.controller.n4.node import Association, Kept
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
+from p4fabric.controller.store.remedy_record import RemedyFields, dump_remedy, load_remedy
 from p4fabric.controller.store.values import (
     AssociatedSmf,
     DrainedLink,
@@ -22,6 +24,7 @@ from p4fabric.controller.store.values import (
     EstablishedSession,
     GivenNumber,
     GoneSwitch,
+    GrantedRemedy,
     RestingNumber,
     RulePlaces,
     StoredHost,
@@ -104,7 +107,7 @@ class _Start(_Fields):
     started: StrictInt
 
 
-F = TypeVar("F", bound=_Fields)
+F = TypeVar("F", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -307,6 +310,16 @@ KINDS: Mapping[type[Any], RecordKind[Any, Any]] = {
         lambda parts, fields: AssociatedSmf(
             SmfKey(intent_key(parts[:3]), IPv4Address(parts[3])),
             n4_kept.load(fields.association, Association),
+        ),
+    ),
+    GrantedRemedy: RecordKind[GrantedRemedy, RemedyFields](
+        "remedies/",
+        4,
+        RemedyFields,
+        lambda granted: (*_intent_path(granted.key.response), granted.key.number),
+        lambda granted: dump_remedy(granted.remedy),
+        lambda parts, fields: GrantedRemedy(
+            RemedyKey(intent_key(parts[:3]), int(parts[3])), load_remedy(fields)
         ),
     ),
     UpfStart: RecordKind[UpfStart, _Start](

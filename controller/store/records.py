@@ -16,6 +16,7 @@
 | `upf-sessions/KIND/TENANT/NAME/SEID` | a session that an SMF established, and what it comes to |
 | `upf-smfs/KIND/TENANT/NAME/ADDRESS` | an SMF that is associated with a Upf, and its recovery time stamp |
 | `upf-starts/KIND/TENANT/NAME` | the recovery time stamp of a Upf |
+| `remedies/KIND/TENANT/NAME/NUMBER` | what a CongestionResponse does about a flow, and until when |
 | `tokens/NAME` | a token of the API without its secret; `controller/access` reads and writes them |
 | `secrets/NAME` | random bytes, not JSON; the store's own |
 
@@ -45,6 +46,7 @@ from p4fabric.controller.store.values import (
     EstablishedSession,
     GivenNumber,
     GoneSwitch,
+    GrantedRemedy,
     RestingNumber,
     RulePlaces,
     StoredHost,
@@ -178,6 +180,7 @@ class Contents:
     sessions: tuple[Stored[EstablishedSession], ...]
     smfs: tuple[Stored[AssociatedSmf], ...]
     upf_starts: tuple[Stored[UpfStart], ...]
+    remedies: tuple[Stored[GrantedRemedy], ...]
     not_understood: tuple[NotUnderstood, ...]
     """What stays as it is; an operator should hear of it."""
 
@@ -194,7 +197,7 @@ class Contents:
             yield from more
         yield from self.drained_switches
         yield from self.drained_links
-        for sessions in (self.sessions, self.smfs, self.upf_starts):
+        for sessions in (self.sessions, self.smfs, self.upf_starts, self.remedies):
             yield from sessions
 
 
@@ -224,6 +227,7 @@ def read(listing: Listing) -> Contents:
         sessions=tuple(found[EstablishedSession]),
         smfs=tuple(found[AssociatedSmf]),
         upf_starts=tuple(found[UpfStart]),
+        remedies=tuple(found[GrantedRemedy]),
         not_understood=tuple(not_understood),
     )
 

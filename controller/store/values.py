@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from p4fabric.controller.compiler.remedy import Remedy, RemedyKey
 from p4fabric.controller.compiler.served import ServedSession, SessionKey, SmfKey
 from p4fabric.controller.intents.metadata import Metadata
 from p4fabric.controller.n4.node import Association
@@ -19,6 +20,7 @@ __all__ = [
     "EstablishedSession",
     "GivenNumber",
     "GoneSwitch",
+    "GrantedRemedy",
     "RestingNumber",
     "RulePlaces",
     "StoredHost",
@@ -139,6 +141,14 @@ class UpfStart:
     """In seconds since 1900."""
 
 
+@dataclass(frozen=True, slots=True)
+class GrantedRemedy:
+    """What is done about a flow that congested a queue, until its lease is over."""
+
+    key: RemedyKey
+    remedy: Remedy
+
+
 Value = (
     StoredIntent
     | GivenNumber
@@ -150,6 +160,7 @@ Value = (
     | DrainedSwitch
     | DrainedLink
     | GoneSwitch
+    | GrantedRemedy
     | UnsettledSwitch
     | EstablishedSession
     | AssociatedSmf

@@ -52,6 +52,7 @@ class DropReason(IntEnum):
     HEALTH_REPLY = 25
     UPF_RULE = 28
     UPF_RATE = 29
+    POLICED = 30
 
     @property
     def label(self) -> str:

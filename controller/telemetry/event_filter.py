@@ -95,6 +95,13 @@ def subject_of(event: e.Event) -> Subject:
             return Subject(switches=(event.point.port.switch,))
         case e.SmfAssociated(upf) | e.SmfReleased(upf):
             return Subject((upf,))
+        case e.RemedyGranted(key, remedy) | e.RemedyEnded(key, remedy):
+            network = remedy.flow.network
+            both = {network.tenant, key.response.tenant}
+            return Subject((key.response, network), {remedy.queue.switch, remedy.target.leaf}, both)
+        case e.RemedyRecommended(response, _, queue, _, _, tenant):
+            concerned = {response.tenant, *(() if tenant is None else (tenant,))}
+            return Subject((response,), {queue.port.switch}, concerned)
 
 
 def _of_host(host: Host, *more: str) -> Subject:

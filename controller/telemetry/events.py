@@ -9,14 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from p4fabric.controller.compiler.remedy import Action, Remedy, RemedyKey
 from p4fabric.controller.hosts import AddressConflict, PortFull, RefusedClaim
-from p4fabric.controller.names import IntentKey, PortRef, SwitchName
+from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.reasons import Reason
 from p4fabric.controller.severity import Finding, Severity
 from p4fabric.controller.telemetry.congestion import Episode
 from p4fabric.controller.telemetry.drops import DropPoint
+from p4fabric.controller.telemetry.flow import FlowId
 from p4fabric.controller.telemetry.flow_paths import FlowPath, PathChange
 from p4fabric.controller.telemetry.incidents import Incident
+from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.controller.topology.drain import DrainState
 from p4fabric.controller.topology.model import Host, Link
 from p4fabric.pipelines.values import IPv4Address, IPv6Address, MacAddress
@@ -47,6 +50,9 @@ __all__ = [
     "LinkDown",
     "LinkDrainChanged",
     "LinkUp",
+    "RemedyEnded",
+    "RemedyGranted",
+    "RemedyRecommended",
     "SmfAssociated",
     "SmfReleased",
     "SwitchConnected",
@@ -71,6 +77,7 @@ class EventClass(StrEnum):
     PATHS = "paths"
     DROPS = "drops"
     SMFS = "smfs"
+    REMEDIES = "remedies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +342,39 @@ class SmfReleased:
     sessions_ended: int
 
 
+@dataclass(frozen=True, slots=True)
+class RemedyGranted:
+    """Something is done about a flow that congested a queue, for a while."""
+
+    key: RemedyKey
+    remedy: Remedy
+
+
+@dataclass(frozen=True, slots=True)
+class RemedyEnded:
+    """It is done no more."""
+
+    key: RemedyKey
+    remedy: Remedy
+    ended: str
+    """Why, for programs."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemedyRecommended:
+    """Something would be done, if the response did more than recommend; once for each flow of an incident."""
+
+    response: IntentKey
+    incident: int
+    queue: Queue
+    action: Action
+    flow: FlowId
+    tenant: TenantName | None
+    """Whose the flow is."""
+    reason: str
+
+
 Event = (
     FabricStatusChanged
     | IntentStatusChanged
@@ -365,6 +405,9 @@ Event = (
     | TrafficDropsCleared
     | SmfAssociated
     | SmfReleased
+    | RemedyGranted
+    | RemedyEnded
+    | RemedyRecommended
 )
 
 _CLASSES: Mapping[type[Event], EventClass] = {
@@ -397,6 +440,9 @@ _CLASSES: Mapping[type[Event], EventClass] = {
     TrafficDropsCleared: EventClass.DROPS,
     SmfAssociated: EventClass.SMFS,
     SmfReleased: EventClass.SMFS,
+    RemedyGranted: EventClass.REMEDIES,
+    RemedyEnded: EventClass.REMEDIES,
+    RemedyRecommended: EventClass.REMEDIES,
 }
 
 

@@ -32,6 +32,7 @@ from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.controller.telemetry.port_metrics import balance_metrics, port_metrics
 from p4fabric.controller.telemetry.queue_maxima import QueueMaxima
 from p4fabric.controller.telemetry.queue_waits import WaitCounts, wait_metrics
+from p4fabric.controller.telemetry.remedy_metrics import RemedyFigures, remedy_metrics
 from p4fabric.controller.telemetry.report_metrics import IncidentFigures, report_metrics
 from p4fabric.controller.turns import turn
 
@@ -113,6 +114,8 @@ class View(Protocol):
     def waits(self) -> WaitCounts: ...
     @property
     def incidents(self) -> IncidentFigures: ...
+    @property
+    def remedies(self) -> RemedyFigures: ...
     @property
     def now(self) -> float:
         """Seconds since 1970, as `maxima` is told."""
@@ -244,6 +247,7 @@ class _FabricFamilies:
         view = self._view
         yield from port_metrics(view.ports, view.ports.unread, view.peer_of)
         yield from balance_metrics(view.balances())
+        yield from remedy_metrics(view.remedies)
         if view.n4 is not None:
             yield from n4_metrics(view.n4)
         events = CounterMetricFamily("p4fabric_events", "Events published.", labels=["class"])

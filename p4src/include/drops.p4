@@ -35,6 +35,7 @@ const drop_reason_t DROP_FRAGMENT_REPLY       = 23;  // in egress: a server's fr
 const drop_reason_t DROP_HEALTH_REPLY         = 25;  // more answers to health checks than are asked for
 const drop_reason_t DROP_UPF_RULE             = 28;  // no rule of its session takes it, or one says so
 const drop_reason_t DROP_UPF_RATE             = 29;  // more than a session, a flow or a slice may
+const drop_reason_t DROP_POLICED              = 30;  // more than a remedy for congestion lets through
 
 // Counters are indexed by port and reason: 32 cells a port.
 const bit<32> DROP_COUNTER_SIZE = 16384;

@@ -133,11 +133,11 @@ control Bridging(inout headers_t hdr, inout metadata_t meta,
         size = BRIDGING_TABLE_SIZE;
     }
 
-    // Equal-cost ports towards one leaf; a flow keeps its path.
+    // Equal-cost ports towards one leaf; a flow keeps its path, unless Remedies gives it another one.
     table ecmp_groups {
         key = {
             meta.ecmp_group : exact @name("group");
-            meta.flow.hash  : selector;
+            meta.path       : selector;
         }
         actions = { to_port; @defaultonly NoAction; }
         implementation = paths;

@@ -103,6 +103,8 @@ struct metadata_t {
     flow_t         flow;
     tunnel_t       tunnel;
     bit<1>         followed;      // FollowedFlows
+    bit<32>        path;          // Remedies: chooses among equal-cost paths; the flow's hash, mostly
+    bit<2>         color;         // Remedies: of a policed flow's packet
     bool           translated;    // LoadBalancer; LoadBalancerReply
     reported_t     reported;
     bool           as_it_came;    // Reports: a dropped packet is shown with the checksum that it had

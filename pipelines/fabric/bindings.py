@@ -592,6 +592,34 @@ class RouteTo(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class TakePath(Action):
+    """`FabricIngress.remedies.take_path`."""
+
+    path: int
+    ID: ClassVar[int] = 17707195
+    NAME: ClassVar[str] = "FabricIngress.remedies.take_path"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "path", 32, int),)
+
+
+@dataclass(frozen=True, slots=True)
+class PoliceIpv4(Action):
+    """`FabricIngress.remedies.police_ipv4`."""
+
+    ID: ClassVar[int] = 21480989
+    NAME: ClassVar[str] = "FabricIngress.remedies.police_ipv4"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PoliceIpv6(Action):
+    """`FabricIngress.remedies.police_ipv6`."""
+
+    ID: ClassVar[int] = 18226616
+    NAME: ClassVar[str] = "FabricIngress.remedies.police_ipv6"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ToPort(Action):
     """`FabricIngress.bridging.to_port`."""
 
@@ -707,6 +735,16 @@ class Watch(Action):
         Parameter(4, "interval", 48, int),
         Parameter(5, "tolerance", 48, int),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class MarkAbove(Action):
+    """`FabricEgress.marking.mark_above`."""
+
+    depth: int
+    ID: ClassVar[int] = 27164401
+    NAME: ClassVar[str] = "FabricEgress.marking.mark_above"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "depth", 32, int),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -1552,6 +1590,68 @@ class RoutingIpv6(TableEntry):
 
 
 @dataclass(frozen=True)
+class RemediedIpv4(TableEntry):
+    """`FabricIngress.remedies.remedied_ipv4`, 256 entries."""
+
+    vlan_id: VlanId
+    src_addr: IPv4Address
+    dst_addr: IPv4Address
+    protocol: IpProtocol
+    src_port: L4Port
+    dst_port: L4Port
+    action: TakePath | PoliceIpv4
+    meter: MeterConfig | None = None
+    TABLE_ID: ClassVar[int] = 47826629
+    TABLE_NAME: ClassVar[str] = "FabricIngress.remedies.remedied_ipv4"
+    SIZE: ClassVar[int] = 256
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vlan_id", 12, "exact", VlanId),
+        MatchField(2, "src_addr", 32, "exact", IPv4Address),
+        MatchField(3, "dst_addr", 32, "exact", IPv4Address),
+        MatchField(4, "protocol", 8, "exact", IpProtocol),
+        MatchField(5, "src_port", 16, "exact", L4Port),
+        MatchField(6, "dst_port", 16, "exact", L4Port),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {TakePath.ID: TakePath, PoliceIpv4.ID: PoliceIpv4}
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = True
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class RemediedIpv6(TableEntry):
+    """`FabricIngress.remedies.remedied_ipv6`, 256 entries."""
+
+    vlan_id: VlanId
+    src_addr: IPv6Address
+    dst_addr: IPv6Address
+    protocol: IpProtocol
+    src_port: L4Port
+    dst_port: L4Port
+    action: TakePath | PoliceIpv6
+    meter: MeterConfig | None = None
+    TABLE_ID: ClassVar[int] = 43387454
+    TABLE_NAME: ClassVar[str] = "FabricIngress.remedies.remedied_ipv6"
+    SIZE: ClassVar[int] = 256
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vlan_id", 12, "exact", VlanId),
+        MatchField(2, "src_addr", 128, "exact", IPv6Address),
+        MatchField(3, "dst_addr", 128, "exact", IPv6Address),
+        MatchField(4, "protocol", 8, "exact", IpProtocol),
+        MatchField(5, "src_port", 16, "exact", L4Port),
+        MatchField(6, "dst_port", 16, "exact", L4Port),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {TakePath.ID: TakePath, PoliceIpv6.ID: PoliceIpv6}
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = True
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
 class Bridging(TableEntry):
     """`FabricIngress.bridging.bridging`, 65,536 entries."""
 
@@ -1663,6 +1763,24 @@ class CongestionWatch(TableEntry):
     SIZE: ClassVar[int] = 512
     MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (MatchField(1, "egress_port", 9, "exact", Port),)
     ACTIONS: ClassVar[dict[int, type[Action]]] = {Watch.ID: Watch}
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class Marking(TableEntry):
+    """`FabricEgress.marking.marking`, 512 entries."""
+
+    egress_port: Port
+    action: MarkAbove
+    TABLE_ID: ClassVar[int] = 49907111
+    TABLE_NAME: ClassVar[str] = "FabricEgress.marking.marking"
+    SIZE: ClassVar[int] = 512
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (MatchField(1, "egress_port", 9, "exact", Port),)
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {MarkAbove.ID: MarkAbove}
     HAS_PRIORITY: ClassVar[bool] = False
     HAS_SELECTOR: ClassVar[bool] = False
     HAS_COUNTER: ClassVar[bool] = False
@@ -2270,11 +2388,14 @@ BINDINGS = Bindings.of(
         UpfTunnelPeers,
         RoutingIpv4,
         RoutingIpv6,
+        RemediedIpv4,
+        RemediedIpv6,
         Bridging,
         EcmpGroups,
         EgressVlan,
         VirtualIpReplies,
         CongestionWatch,
+        Marking,
         ReportDestinations,
     ),
     digests=(HostSeen,),

@@ -18,7 +18,8 @@ import pytest
 import yaml
 
 from p4fabric.client import FirewallPolicy, IntentKey, Network, NotFound, Settings, SyncClient
-from p4fabric.controller.kubernetes.custom_resources import definitions, path_of
+from p4fabric.controller.intents import KINDS
+from p4fabric.controller.kubernetes.custom_resources import definitions, path_of, plural
 from tests.fabric.api.conftest import switch_process
 from tests.fabric.api.test_cli import controller_process
 from tests.kubernetes.api_server import ADMIN, BINARY, OPERATOR, ApiServer, api_server, until
@@ -136,6 +137,13 @@ def cluster(server: ApiServer, tmp_path: Path) -> Iterator[Cluster]:
 def test_the_manifests_have_the_definitions_that_the_kinds_make() -> None:
     written = list(yaml.safe_load_all((MANIFESTS / "crds.yaml").read_text()))
     assert written == definitions(), "p4fabric kubernetes crds > deploy/kubernetes/crds.yaml"
+    manifests = {
+        each["metadata"]["name"]: each
+        for each in yaml.safe_load_all((MANIFESTS / "operator.yaml").read_text())
+        if each["kind"] == "ClusterRole"
+    }
+    for role in ("p4fabric-edit", "p4fabric-view"):
+        assert manifests[role]["rules"][0]["resources"] == sorted(plural(kind) for kind in KINDS)
 
 
 def test_objects_come_change_and_go(cluster: Cluster) -> None:

@@ -104,7 +104,7 @@ class WaysWorld:
 
     def ask(self, drained: Drained, wanted: bool) -> None:
         """Drain something, or use it again."""
-        plan = self.core.plan_drains(asked_changes(self.core, drained, wanted, 1.0))
+        plan = self.core.plan_with_room(asked_changes(self.core, drained, wanted, 1.0), "drain")
         if self._since is None:
             self._since = plan.delta.revision
         self._deliver(plan.delta)

@@ -239,7 +239,7 @@ class World:
 
     def drain(self, drained: Drained, *, wanted: bool) -> None:
         """An operator drains a switch or a link, or has it used again."""
-        self._adopt(self.core.plan_drains(asked_changes(self.core, drained, wanted, 1.0)))
+        self._adopt(self.core.plan_with_room(asked_changes(self.core, drained, wanted, 1.0), "drain"))
         self.step_drains()
 
     def step_drains(self) -> None:

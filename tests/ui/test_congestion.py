@@ -203,3 +203,30 @@ def test_a_followed_flow_is_shown_switch_by_switch_and_as_it_changes(page: Page,
     expect(hops.get_by_role("row").nth(2)).to_contain_text("5.00 ms")
     expect(page.get_by_role("region", name="What has changed")).to_contain_text("longer or shorter there")
     expect(page.get_by_text("silent", exact=True).first).to_be_visible()
+
+
+RESPONSE = {
+    "kind": "CongestionResponse",
+    "name": "queues",
+    "tenant": "operations",
+    "spec": {"allTenants": True, "reroute": {}},
+}
+
+
+def test_what_a_response_makes_of_congestion_is_said(page: Page, bed: FabricBed, reporter: Reporter) -> None:
+    go(page, "remedies")
+    expect(
+        page.get_by_text("Nothing is done about congestion: there is no CongestionResponse.")
+    ).to_be_visible()
+    bed.apply(RESPONSE)
+    expect(page.get_by_text("No queue is congested that a response may do something about.")).to_be_visible()
+    row = page.get_by_role("region", name="Congested now").get_by_role("row", name=f"leaf1:{WATCHED} queue 0")
+    # What is over within a second may be gone when the page looks.
+    for _ in range(60):
+        reporter.burst(BURST)
+        page.wait_for_timeout(300)
+        if row.count():
+            break
+    text = row.first.text_content(timeout=1000) or ""
+    assert "refrains" in text and "operations/queues" in text
+    expect(page.get_by_text("Nothing is done now.")).to_be_visible()

@@ -10,7 +10,7 @@ from tests.ui.conftest import SECONDS, go, network, sign_in
 from tests.ui.reporter import Reporter
 
 VIEWS = ("map", "intents", "intents/Network/acme/clients", "hosts", "switches", "switches/leaf1", "events")
-CONGESTION = ("incidents", "queues", "queues/leaf1/4/0", "balance", "top", "telemetry")
+CONGESTION = ("incidents", "queues", "queues/leaf1/4/0", "balance", "top", "telemetry", "remedies")
 
 
 def test_everything_can_be_reached_by_keyboard(page: Page) -> None:

@@ -56,7 +56,7 @@ def watch(view: FabricView, intent: TelemetryWatch) -> Output:
     lacking: dict[PortRef, Reason] = {}
     for name in asked:
         known = name in view.switches
-        for port in {PortRef(name, port) for port in spec.ports} or (_in_use(view, name) if known else ()):
+        for port in {PortRef(name, one) for one in spec.ports or (view.ports_in_use(name) if known else ())}:
             if (lack := view.lacks(port)) is not None:
                 lacking[port] = lack
             elif known:
@@ -125,12 +125,6 @@ def _window(spec: WatchSpec) -> int:
     which seven last as long as a packet waits."""
     longest = spec.longest_delay_microseconds or 4 * spec.queue_delay_microseconds
     return ((min(longest, LONGEST_DELAY) + 6) // 7 - 1).bit_length()
-
-
-def _in_use(view: FabricView, switch: SwitchName) -> set[PortRef]:
-    edge = {PortRef(switch, port) for port in view.edge_ports(switch)}
-    linked = {PortRef(switch, port) for port in view.fabric_ports(switch)}
-    return linked | {port for port in edge if view.lacks(port) is None}
 
 
 def _followed(flow: FollowedFlow, vrf: VrfId) -> b.FollowedIpv4 | b.FollowedIpv6:

@@ -54,6 +54,9 @@ const TEXTS = {
   TrafficDropsCleared: (event) => `${drop(event)}: ${whole(event.packets)} packets, at most ${Math.round(event.peakPacketsPerSecond)}/s`,
   SmfAssociated: smf,
   SmfReleased: smf,
+  RemedyGranted: (event) => `${remedy(event)} until ${event.expiresAt}`,
+  RemedyEnded: (event) => `${remedy(event)}: ${event.reason}`,
+  RemedyRecommended: (event) => `${remedy(event)}: ${event.reason}`,
   EventsLost: (event) => (event.count === null ? "some events were lost" : `${count(event.count, "event")} about ${event.class} were lost`),
 };
 
@@ -92,6 +95,12 @@ function congestion(event) {
   const reported = event.flows.reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + one.reports, 0) + event.reportsOfOtherFlows;
   const most = first ? `, mostly ${flow(first)} (${percent(first.reports / Math.max(1, reported))} of reports)` : "";
   return `${port(place(event))} queue ${event.queue}: peak ${count(event.peakDepth, "packet")}, ${span(event.peakDelayUs * 1000)}${most}`;
+}
+
+/** @param {FabricEvent} event */
+function remedy(event) {
+  const number = event.number === undefined ? "" : `${event.number}: `;
+  return `${number}${event.action} ${flow(event.flow)} by ${event.response.tenant}/${event.response.name}, for incident ${event.incident}`;
 }
 
 /** @param {FabricEvent} event */

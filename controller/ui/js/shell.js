@@ -29,6 +29,7 @@ export const VIEWS = [
   { name: "switches", title: "Switches", ofFabric: true, load: () => import("./views/switches.js") },
   { name: "events", title: "Events", ofFabric: false, load: () => import("./views/events.js") },
   { name: "incidents", title: "Incidents", ofFabric: false, load: () => import("./views/incidents.js") },
+  { name: "remedies", title: "Responses", ofFabric: false, load: () => import("./views/remedies.js") },
   { name: "queues", title: "Queues", ofFabric: false, load: () => import("./views/queues.js") },
   { name: "paths", title: "Paths", ofFabric: false, load: () => import("./views/paths.js") },
   { name: "balance", title: "Balance", ofFabric: true, load: () => import("./views/balance.js") },

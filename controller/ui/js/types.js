@@ -85,6 +85,17 @@
  *   switches: SwitchTelemetry[]}} Telemetry
  * @typedef {{since: string, incidents: number, queues: TopQueue[], culprits: TopFlow[],
  *   victims: TopFlow[]}} Top
+ * @typedef {{tenant: string | null, protocol: string, source: string | null, destination: string | null,
+ *   sourcePort: number, destinationPort: number}} RemediedFlow
+ * @typedef {{kind: string, tenant: string, name: string}} IntentRef
+ * @typedef {{number: number, response: IntentRef, action: string, flow: RemediedFlow, incident: number,
+ *   switch: string | null, port: number | null, priority: number | null, leaf: string | null,
+ *   leafPort: number | null, rateKilobits: number | null, waitBeforeUs: number, grantedAt: string,
+ *   expiresAt: string, helped: boolean | null, ended: string | null, endedAt: string | null,
+ *   reason: string | null}} Remedy
+ * @typedef {{response: IntentRef, incident: number, switch: string | null, port: number | null,
+ *   priority: number | null, verdict: string, action: string | null, flow: RemediedFlow | null,
+ *   reason: string | null}} ResponseFinding
  * @typedef {{type: string, time?: string} & Record<string, any>} FabricEvent
  */
 

@@ -335,4 +335,12 @@ async def test_the_description_is_valid_and_its_methods_have_good_names(tmp_path
                 schemas = [content["schema"] for content in response.get("content", {}).values()]
                 assert status == "204" or (all(schemas) and schemas), operation["operationId"]
         kinds = description["components"]["schemas"]["Intent"]["discriminator"]["mapping"]
-        assert set(kinds) == {"Network", "Service", "FirewallPolicy", "TelemetryWatch", "Upf", "UpfSession"}
+        assert set(kinds) == {
+            "CongestionResponse",
+            "FirewallPolicy",
+            "Network",
+            "Service",
+            "TelemetryWatch",
+            "Upf",
+            "UpfSession",
+        }

@@ -173,6 +173,7 @@ ASKS: dict[str, list[Ask]] = {
             for more in ({}, {"owner": "globex"}, {"owner": "globex", "force": "true"})
         ),
     ],
+    "revokeRemedy": [Ask("/api/v1/remedies/1", "DELETE")],
     "deleteIntent": [
         Ask(intent("globex"), "DELETE"),
         Ask(intent("globex"), "DELETE", headers=_IF),

@@ -10,15 +10,19 @@ import pytest
 
 from p4fabric.controller.access import Principal, Role, Source, TenantView, errors_for
 from p4fabric.controller.access.allotments import Allotments
+from p4fabric.controller.access.errors import Forbidden
 from p4fabric.controller.access_config import TenantConfig
+from p4fabric.controller.api.remedies import remedy_document
+from p4fabric.controller.compiler.remedy import RemedyKey
 from p4fabric.controller.fabric import IntentConflict, IntentState, IntentStatus
-from p4fabric.controller.intents import FieldError
+from p4fabric.controller.fabric.response_service import RemedyView
+from p4fabric.controller.intents import FieldError, parse_intent
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.reasons import Code, Reason
 from p4fabric.controller.telemetry import events as e
 from p4fabric.controller.telemetry.bus import Lost, Published
 from p4fabric.pipelines.values import Port
-from tests.unit.northbound.every_event import AWAY, EVERY_EVENT, HERE, NET
+from tests.unit.northbound.every_event import AWAY, EVERY_EVENT, HERE, NET, REMEDY, RESPONSE
 
 ACME, GLOBEX = TenantName("acme"), TenantName("globex")
 OF_FABRIC = {
@@ -31,6 +35,9 @@ OF_FABRIC = {
     e.FabricStatusChanged,
     e.SmfAssociated,
     e.SmfReleased,
+    e.RemedyGranted,
+    e.RemedyEnded,
+    e.RemedyRecommended,
 }
 OF_PORTS = {e.HostLimitReached, e.CongestionOnset, e.CongestionUpdate, e.CongestionCleared, e.TrafficDropped,
             e.TrafficDropsCleared}  # fmt: skip
@@ -153,3 +160,41 @@ def test_a_port_shows_a_tenant_its_own_networks_and_never_the_other_end() -> Non
     view = PortView(HERE, None, other, (NET, NET._replace(tenant=GLOBEX)))
     assert tenant_view(ACME).port(view) == replace(view, peer=None, networks=(NET,))
     assert tenant_view(None).port(view) is view
+
+
+def test_of_remedies_a_tenant_sees_what_concerns_its_flows_and_not_where() -> None:
+    view = RemedyView(RemedyKey(RESPONSE, 3), REMEDY, True, reason="packets wait at leaf1:1")
+    assert not tenant_view(GLOBEX).sees_remedy(RESPONSE, ACME)
+    acme, operator = tenant_view(ACME), tenant_view(None)
+    assert acme.sees_remedy(RESPONSE, ACME) and operator.sees_remedy(RESPONSE, ACME)
+    told, whole = remedy_document(view, acme), remedy_document(view, operator)
+    assert told.flow == whole.flow and told.helped is True
+    hidden = ("switch", "port", "priority", "leaf", "leaf_port", "reason")
+    assert [getattr(told, name) for name in hidden] == [None] * len(hidden)
+    assert [getattr(whole, name) for name in hidden] == [
+        "leaf1",
+        1,
+        0,
+        "leaf1",
+        10,
+        "packets wait at leaf1:1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"reroute": {}}, None),
+        ({"reroute": {}, "allTenants": True}, "spec.allTenants"),
+        ({"mark": {}, "allTenants": True}, "spec.allTenants"),
+    ],
+)
+def test_a_tenant_may_have_responses_for_its_own_flows_only(spec: dict[str, Any], field: str | None) -> None:
+    document = {"kind": "CongestionResponse", "tenant": ACME, "name": "mine", "spec": spec}
+    guard = Allotments().of(ACME).guard
+    if field is None:
+        guard([parse_intent(document)], lambda key: None)
+        return
+    with pytest.raises(Forbidden) as caught:
+        guard([parse_intent(document)], lambda key: None)
+    assert caught.value.errors[0].field == field

@@ -23,11 +23,11 @@ UPLINK = Cable.of(PortRef(SwitchName("leaf1"), Port(11)), PortRef(SPINE, Port(1)
 
 
 def ask(core: Core, drained: Drained, wanted: bool = True) -> None:
-    core.plan_drains(asked_changes(core, drained, wanted, 1.0))
+    core.plan_with_room(asked_changes(core, drained, wanted, 1.0), "drain")
 
 
 def step(core: Core) -> None:
-    core.plan_drains(step_changes(core))
+    core.plan_with_room(step_changes(core), "drain")
 
 
 def state(core: Core, drained: Drained) -> DrainState | None:

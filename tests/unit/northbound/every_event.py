@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from typing import get_args
 
+from p4fabric.controller.compiler.remedy import Action, Remedied, Remedy, RemedyKey, Target
 from p4fabric.controller.hosts import AddressConflict, PortFull, RefusedClaim
 from p4fabric.controller.hosts.claims import Location
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
@@ -46,6 +47,18 @@ PATH = FlowPath(
     number=3, flow=FlowId(100, FLOW), names=PathNames(_NAMES, ()), hops=(_HOP,), is_whole=True,
     is_active=True, first_seen=10**18, changed=10**18, last_seen=10**18, ways=1,
 )  # fmt: skip
+RESPONSE = IntentKey("CongestionResponse", TenantName("operations"), "queues")
+REMEDY = Remedy(
+    Action.REROUTE,
+    Remedied(NET, ADDRESS, IPv4Address("10.0.2.11"), IpProtocol(6), L4Port(999), L4Port(80)),
+    Target(HERE.switch, THERE.switch, Port(10)),
+    HERE,
+    0,
+    7,
+    1000.0,
+    1060.0,
+    900_000,
+)
 POINT = DropPoint(HERE, Direction.INGRESS, DropReason.FIREWALL)
 
 AWAY = Reason(Code.SWITCH_DISCONNECTED, "leaf1 is not connected", switch="leaf1")
@@ -81,6 +94,11 @@ EVERY_EVENT: list[e.Event] = [
     e.TrafficDropsCleared(POINT, 900, 3.0, 500.0),
     e.SmfAssociated(UPF, IPv4Address("10.0.9.4"), "smf.example", 0),
     e.SmfReleased(UPF, IPv4Address("10.0.9.4"), "smf.example", 3),
+    e.RemedyGranted(RemedyKey(RESPONSE, 3), REMEDY),
+    e.RemedyEnded(RemedyKey(RESPONSE, 3), REMEDY, "noHelp", "packets wait as long as before"),
+    e.RemedyRecommended(
+        RESPONSE, 7, Queue(HERE, 0), Action.POLICE, FlowId(100, FLOW), TenantName("acme"), "it holds 90%"
+    ),
     e.IntentsStatusChanged("degraded", 6000, {"Network": 6000}, (AWAY,), (), (NET,)),
     e.FabricStatusChanged(Severity.AT_RISK, Severity.OK, (FINDING,), ()),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from p4fabric.controller.compiler.remedy import Action
 from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.p4runtime.cells import CellRequest, CellsRead
 from p4fabric.controller.p4runtime.port_samples import COUNTERS, QUEUE_LEAVES, PortSample, QueueSample
@@ -85,6 +86,12 @@ async def every_metric() -> str:
         balances=lambda: [balance_of(_LEAF, [Port(1), Port(2)], ports.of(_LEAF))],
         peer_of=lambda port: PortRef(SwitchName("spine1"), Port(1)),
         drains=lambda: {("switch", "drained"): 1},
+        remedies=SimpleNamespace(
+            counts=lambda: {Action.REROUTE: 1},
+            granted={Action.REROUTE: 2},
+            recommended={Action.POLICE: 3},
+            ended={(Action.REROUTE, "noHelp"): 1},
+        ),
         n4=SimpleNamespace(
             figures=lambda: [NodeFigures(UPF, 1, 2)],
             answers=lambda: {("session_establishment", "request_accepted"): 2},

@@ -9,13 +9,14 @@ from p4fabric.controller.telemetry import events as e
 from p4fabric.controller.telemetry.bus import Lost, Published
 from p4fabric.controller.telemetry.event_filter import EventFilter
 from p4fabric.controller.times import moment
-from tests.unit.northbound.every_event import AWAY, EVERY_EVENT, NET, UPF, example
+from tests.unit.northbound.every_event import AWAY, EVERY_EVENT, NET, RESPONSE, UPF, example
 
 OF_A_TENANT = {
     e.IntentStatusChanged, e.IntentsStatusChanged, e.IntentDeleted, e.HostLearned, e.HostMoved,
     e.AddressMoved, e.AddressClaimRefused, e.DuplicateAddress, e.HostForgotten,
     e.IncidentOnset, e.IncidentUpdate, e.IncidentCleared, e.FlowPathChanged, e.FlowPathSilent,
 }  # fmt: skip
+OF_REMEDIES = {e.RemedyGranted, e.RemedyEnded, e.RemedyRecommended}
 OF_A_UPF = {e.SmfAssociated, e.SmfReleased}
 
 
@@ -25,9 +26,10 @@ def passing(wanted: EventFilter) -> set[type[e.Event]]:
 
 def test_events_are_found_by_tenant_intent_and_switch() -> None:
     assert passing(EventFilter()) == {type(event) for event in EVERY_EVENT}
-    assert passing(EventFilter(intent=NET)) == OF_A_TENANT
+    assert passing(EventFilter(intent=NET)) == OF_A_TENANT | {e.RemedyGranted, e.RemedyEnded}
+    assert passing(EventFilter(intent=RESPONSE)) == OF_REMEDIES
     assert passing(EventFilter(intent=UPF)) == OF_A_UPF
-    assert passing(EventFilter(tenant="acme")) == OF_A_TENANT | OF_A_UPF
+    assert passing(EventFilter(tenant="acme")) == OF_A_TENANT | OF_A_UPF | OF_REMEDIES
     other = IntentKey("Network", TenantName("acme"), "other")
     assert passing(EventFilter(intent=other)) == set()
     assert passing(EventFilter(switch="leaf1")) == set(e.EVENT_TYPES.values()) - {e.IntentDeleted} - OF_A_UPF

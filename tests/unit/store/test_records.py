@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from p4fabric.controller.compiler.remedy import Action, Remedied, Remedy, RemedyKey, Target
 from p4fabric.controller.compiler.served import SmfKey
 from p4fabric.controller.intents.metadata import Description, Metadata
 from p4fabric.controller.intents.owners import Owners
@@ -23,6 +24,7 @@ from p4fabric.controller.store.values import (
     DrainedSwitch,
     GivenNumber,
     GoneSwitch,
+    GrantedRemedy,
     RestingNumber,
     RulePlaces,
     StoredHost,
@@ -33,7 +35,7 @@ from p4fabric.controller.store.values import (
 )
 from p4fabric.controller.topology.drain import Drain
 from p4fabric.controller.topology.model import Cable, Host, Link
-from p4fabric.pipelines.values import MacAddress, Port
+from p4fabric.pipelines.values import IpProtocol, L4Port, MacAddress, Port
 
 NETWORK = IntentKey("Network", TenantName("acme"), "clients")
 UPF = IntentKey("Upf", TenantName("acme"), "edge")
@@ -48,6 +50,25 @@ DOCUMENT = {
 }
 SHARED = Owners.of({"ci": frozenset({"/spec/subnets"}), "me": frozenset({"/labels/app"})})
 INTENT = StoredIntent(NETWORK, DOCUMENT, Metadata(3, 1.5, Description({"app": "web"}, {}, SHARED)))
+
+REMEDY = Remedy(
+    Action.REROUTE,
+    Remedied(
+        IntentKey("Network", TenantName("acme"), "blue"),
+        IPv4Address("10.0.1.1"),
+        IPv4Address("10.0.1.2"),
+        IpProtocol(17),
+        L4Port(1),
+        L4Port(2),
+    ),
+    Target(SwitchName("leaf1"), SwitchName("leaf2"), Port(12)),
+    PortRef(SwitchName("leaf1"), Port(11)),
+    0,
+    7,
+    1000.5,
+    1060.5,
+    9,
+)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +118,31 @@ INTENT = StoredIntent(NETWORK, DOCUMENT, Metadata(3, 1.5, Description({"app": "w
         ),
         (GoneSwitch(SwitchName("leaf2"), 1700000000.0), "switches/gone/leaf2", {"declared": 1700000000.0}),
         (UnsettledSwitch(SwitchName("leaf2"), 40), "unsettled/leaf2", {"entries": 40}),
+        (
+            GrantedRemedy(RemedyKey(IntentKey("CongestionResponse", TenantName("ops"), "all"), 3), REMEDY),
+            "remedies/CongestionResponse/ops/all/3",
+            {
+                "action": "reroute",
+                "flow": {
+                    "network": ["Network", "acme", "blue"],
+                    "source": "10.0.1.1",
+                    "destination": "10.0.1.2",
+                    "protocol": 17,
+                    "sourcePort": 1,
+                    "destinationPort": 2,
+                },
+                "leaf": "leaf1",
+                "towards": "leaf2",
+                "port": 12,
+                "rate": 0,
+                "burst": 0,
+                "queue": ["leaf1", 11, 0],
+                "incident": 7,
+                "granted": 1000.5,
+                "expires": 1060.5,
+                "waitNs": 9,
+            },
+        ),
         (UpfStart(UPF, 3_900_000_000), "upf-starts/Upf/acme/edge", {"started": 3_900_000_000}),
         (
             AssociatedSmf(SmfKey(UPF, IPv4Address("10.0.9.4")), Association("smf.example", 7, 1_700_000_000)),
