@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -23,9 +23,9 @@ from p4fabric.controller.fabric.control import Control
 from p4fabric.controller.fabric.core_thread import CoreThread
 from p4fabric.controller.fabric.drains import Drains
 from p4fabric.controller.fabric.end_markers import EndMarkers
-from p4fabric.controller.fabric.errors import UnknownSwitch
 from p4fabric.controller.fabric.explaining import ExplainedFlow, FlowExplainer
-from p4fabric.controller.fabric.figures import Figures, switch_facts, switch_view, watches_of
+from p4fabric.controller.fabric.fabric_views import FabricViews
+from p4fabric.controller.fabric.figures import Figures, switch_facts
 from p4fabric.controller.fabric.flow_names import FlowNamer
 from p4fabric.controller.fabric.flow_path_service import FlowPathService
 from p4fabric.controller.fabric.followed_flows import FollowedFlows
@@ -49,13 +49,13 @@ from p4fabric.controller.fabric.status_service import StatusService
 from p4fabric.controller.fabric.still_used import still_used
 from p4fabric.controller.fabric.switch import FabricSwitch
 from p4fabric.controller.fabric.switch_reports import SwitchReports
+from p4fabric.controller.fabric.telemetry_sources import TelemetrySources
 from p4fabric.controller.fabric.unsettled import UnsettledSwitches
 from p4fabric.controller.fabric.upf_views import UpfViews
-from p4fabric.controller.fabric.views import PortView, RefusedIntent, SwitchView
+from p4fabric.controller.fabric.views import RefusedIntent
 from p4fabric.controller.fabric.watched_queues import WatchedQueues
 from p4fabric.controller.intents import FieldError
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName
-from p4fabric.controller.p4runtime.errors import P4RuntimeError
 from p4fabric.controller.p4runtime.gate import ConnectGate
 from p4fabric.controller.reasons import Reason
 from p4fabric.controller.reconcile import Barrier, RemovalGuard
@@ -66,25 +66,16 @@ from p4fabric.controller.store.known import KnownRevisions
 from p4fabric.controller.store.records import Contents, read
 from p4fabric.controller.telemetry.archive import IncidentArchive
 from p4fabric.controller.telemetry.bus import EventBus
-from p4fabric.controller.telemetry.collector import ClockSample
 from p4fabric.controller.telemetry.congestion import CongestionMonitor
 from p4fabric.controller.telemetry.counters import Count, Source
 from p4fabric.controller.telemetry.drop_watch import DropWatch
-from p4fabric.controller.telemetry.drops import DropPoint, DropPoints
-from p4fabric.controller.telemetry.incidents import Thresholds
 from p4fabric.controller.telemetry.metrics import Metrics
 from p4fabric.controller.telemetry.port_counts import PortCounts
-from p4fabric.controller.telemetry.queue import Queue
-from p4fabric.controller.telemetry.queue_waits import WaitPoint, WaitPoints
 from p4fabric.controller.topology.crossings import Crossings
 from p4fabric.controller.topology.drain import Drained, Moment
-from p4fabric.controller.topology.model import Host, Link, Topology
-from p4fabric.controller.topology.paths import Paths
 from p4fabric.controller.topology.redundancy import Redundancy
 from p4fabric.controller.topology.service import LinksKnown
 from p4fabric.controller.turns import in_turns
-from p4fabric.pipelines.fabric.bindings import CongestionWatch
-from p4fabric.pipelines.values import EcmpGroupId
 
 __all__ = ["Fabric", "running_fabric"]
 
@@ -120,7 +111,7 @@ async def running_fabric(
         await store.close()
 
 
-class Fabric:
+class Fabric(FabricViews):
     """Make it with `load`, then `run` it in a TaskGroup; `running_fabric` does both."""
 
     def __init__(
@@ -157,7 +148,8 @@ class Fabric:
             lambda key: self.intents.log.touch(key),
             lambda: self.intents.log.touch_all(),
         )
-        self._switches: dict[SwitchName, FabricSwitch] = {}
+        switches: dict[SwitchName, FabricSwitch] = {}
+        self._switches = switches
         self._control = Control(
             self._core,
             names,
@@ -186,16 +178,16 @@ class Fabric:
         )
         """What is asked of them, and those that stand."""
         self._port_counts = PortCounts(names)
-        self._points, self._wait_cells = DropPoints(), WaitPoints()
+        self._sources = TelemetrySources(self._switches, self._port_counts)
         self.observation = Observation(
             config.telemetry,
             Figures(self, self._switches.values(), self._port_counts),
-            report_interval=self._report_interval,
+            report_interval=self._sources.report_interval,
             read_counters=lambda name, wanted, take: self._switches[name].read_counters(wanted, take),
             counter_epoch=lambda name: self._switches[name].counter_epoch,
             switches=names,
-            drop_points=self._drop_points,
-            wait_points=self._wait_points,
+            drop_points=lambda name: self._sources.drop_points(name, self._physical),
+            wait_points=self._sources.wait_points,
             read_cells=lambda name, cells, unless: self._switches[name].read_cells(cells, unless),
         )
         self._physical = PhysicalFabric(
@@ -224,11 +216,11 @@ class Fabric:
             nodes,
             self.bus.publish,
             congested=self.observation.congested,
-            thresholds=self._thresholds,
-            report_interval=self._report_interval,
+            thresholds=self._sources.thresholds,
+            report_interval=self._sources.report_interval,
             name=namer,
             followed=self.flow_paths.reported,
-            exchange=self._exchange_clock,
+            exchange=self._sources.exchange_clock,
             listening=lambda: self._watched.look_at_all(),
             export=None if collector is None else IpfixExport(collector, nodes),
             archive=archive,
@@ -261,7 +253,7 @@ class Fabric:
                 self._physical.hosts.directory.owner,
                 lambda: self.paths,
                 self.peer_of,
-                self._load,
+                self._sources.load,
             )
         )
         self.responses = ResponseService(self._core, self._changes, looks.at, self.bus.publish)
@@ -279,7 +271,7 @@ class Fabric:
         )
         barrier, gate, pipelines = Barrier(self._physical.links.far_end), ConnectGate(), SharedPipelines()
         for switch in config.switches:
-            self._switches[switch.switch_name] = FabricSwitch(
+            switches[switch.switch_name] = FabricSwitch(
                 switch,
                 self._reports,
                 self._reports.progressed,
@@ -493,107 +485,6 @@ class Fabric:
         )
 
     @property
-    def topology(self) -> Topology:
-        """Switches, links and hosts."""
-        return self._physical.topology
-
-    @property
-    def hosts_known(self) -> int:
-        """How many hosts there are."""
-        return len(self._physical.hosts.directory.hosts)
-
-    @property
-    def links_up(self) -> int:
-        """How many directions of links there are."""
-        return len(self._physical.links.links)
-
-    @property
-    def switches(self) -> tuple[SwitchView, ...]:
-        """All switches, as configured."""
-        known, unread = self._physical.links.switches, self._port_counts.unread
-        return tuple(
-            switch_view(switch, known[name].ports, unread[name], self.drains.state(name))
-            for name, switch in self._switches.items()
-        )
-
-    def has_switch(self, name: SwitchName) -> bool:
-        """Whether the configuration names a switch."""
-        return name in self._switches
-
-    def switch(self, name: SwitchName) -> SwitchView:
-        """One switch.
-
-        Raises:
-            UnknownSwitch: there is none.
-        """
-        if name not in self._switches:
-            raise UnknownSwitch(name, self._switches)
-        ports, unread = self._physical.links.switches[name].ports, self._port_counts.unread[name]
-        return switch_view(self._switches[name], ports, unread, self.drains.state(name))
-
-    def ports(self, name: SwitchName) -> list[PortView]:
-        """The ports of a switch that it has, that have a link, or at which a network is open.
-
-        Raises:
-            UnknownSwitch: there is none.
-        """
-        if name not in self._switches:
-            raise UnknownSwitch(name, self._switches)
-        links, attachments = self._physical.links, self._physical.attachments
-        known = links.switches[name].ports or frozenset()
-        linked = {source.port for source in links.links if source.switch == name}
-        counts = self._port_counts.of(name)
-        views = []
-        for port in sorted({*known, *counts, *linked, *attachments.ports_of(name)}):
-            ref = PortRef(name, port)
-            networks = tuple(sorted(attachments.networks_at(ref)))
-            views.append(PortView(ref, counts.get(port), self.peer_of(ref), networks))
-        return views
-
-    def networks_at(self, port: PortRef) -> Collection[IntentKey]:
-        """The networks that are open at a port."""
-        return self._physical.attachments.networks_at(port)
-
-    def networks_of(self, name: SwitchName) -> Iterable[IntentKey]:
-        """The networks that are open at any port of a switch; each as often as it has ports there."""
-        attachments = self._physical.attachments
-        return (
-            key for port in attachments.ports_of(name) for key in attachments.networks_at(PortRef(name, port))
-        )
-
-    @property
-    def links(self) -> Iterable[Link]:
-        """The directions of links that are up."""
-        return self._physical.links.links.values()
-
-    def peer_of(self, port: PortRef) -> PortRef | None:
-        """The other end of a port's link."""
-        link = self._physical.links.links.get(port)
-        return None if link is None else link.destination
-
-    @property
-    def groups(self) -> Iterable[EcmpGroupId]:
-        """The numbers, on every switch, of the equal-cost ports towards each of the others."""
-        return (switch.group for switch in self._physical.links.switches.values())
-
-    @property
-    def hosts(self) -> Iterable[Host]:
-        """All hosts, stated and heard."""
-        return self._physical.hosts.directory.hosts
-
-    def name_of(self, host: Host) -> str | None:
-        """What its network calls a host; None: nothing, or its port has another one by intent."""
-        attachment = self._physical.attachments.attachment(host.network, host.attachment)
-        if attachment is None or attachment.mac not in (None, host.mac):
-            return None
-        return attachment.host
-
-    @property
-    def paths(self) -> Paths:
-        """The ways over all links that are up in both directions."""
-        return self._physical.links.paths
-
-    @property
     def congestion(self) -> CongestionMonitor:
         """Episodes that go on, and the last ones."""
         return self.observation.congestion
@@ -669,44 +560,5 @@ class Fabric:
         self.intents.gone(key)
         self.observation.forget(key)
 
-    def _watch(self, queue: Queue) -> CongestionWatch | None:
-        """How a queue should be watched; None: not at all."""
-        switch = self._switches.get(queue.port.switch)
-        watch = switch.wanted((CongestionWatch.TABLE_ID, queue.port.port, 0)) if switch is not None else None
-        return watch if isinstance(watch, CongestionWatch) else None
-
-    def _report_interval(self, queue: Queue) -> float:
-        """Seconds between the reports that a queue was asked for: a flow is reported once in a window."""
-        watch = self._watch(queue)
-        return 0.0 if watch is None else max(watch.action.interval, 4 << watch.action.window) / 1e6
-
-    def _thresholds(self, queue: Queue) -> Thresholds | None:
-        """When a queue counts as congested; None: it is not watched."""
-        watch = self._watch(queue)
-        return None if watch is None else Thresholds.of(watch.action.delay * 1000, watch.action.depth)
-
-    async def _exchange_clock(self, switch: SwitchName) -> ClockSample | None:
-        if not self._switches[switch].connected:
-            return None
-        try:
-            found = await self._switches[switch].switch_clock()
-        except (P4RuntimeError, ValueError) as error:
-            _log.debug("%s does not say its time: %s", switch, error)
-            return None
-        return None if found is None else ClockSample(*found)
-
-    def _load(self, port: PortRef) -> float | None:
-        """Bytes a second that leave by a port; None: not known."""
-        count = self._port_counts.of(port.switch).get(port.port)
-        return None if count is None or count.rates is None else count.rates.get("out-octets")
-
     async def _send(self, port: PortRef, frame: bytes) -> None:
         await self._switches[port.switch].packet_out(port.port, frame)
-
-    def _drop_points(self, name: SwitchName) -> Sequence[DropPoint]:
-        edge = self._physical.attachments.ports_of(name)
-        return self._points.of(self._physical.links.switches[name], edge)
-
-    def _wait_points(self, name: SwitchName) -> Sequence[WaitPoint]:
-        watched = [watch.egress_port for watch in watches_of(self._switches[name])]
-        return self._wait_cells.of(name, watched)
