@@ -53,7 +53,8 @@ def queue_figures(
         victims=victims,
         participants=participants,
         reports_of_other_flows=hidden,
-        untold_drops=untold_drops,
+        # Whatever its kind, a switch that has told of drops or sent bins knows them.
+        untold_drops=None if tally.bins or tally.reported_drops else untold_drops,
     )
 
 

@@ -281,7 +281,7 @@ async def test_an_empty_series_says_why(tmp_path: Path) -> None:
         assert note == "reports are not taken: telemetry.reports.listen is not set"
 
 
-async def test_on_bmv2_a_series_says_what_that_switch_does_not_tell(tmp_path: Path) -> None:
+async def test_on_bmv2_series_and_incidents_say_what_that_switch_does_not_tell(tmp_path: Path) -> None:
     leaf = {"name": "leaf1", "deviceId": 1, "address": "127.0.0.1:1", "role": "leaf", "target": "bmv2"}
     document = {
         "switches": [leaf],
@@ -291,6 +291,15 @@ async def test_on_bmv2_a_series_says_what_that_switch_does_not_tell(tmp_path: Pa
     async with controller(FabricConfig.read(document, tmp_path / "fabric.yaml")) as served:
         await served.until(lambda: served.fabric.incidents.address)
         notes = (await served.get("/api/v1/queues/leaf1/5/0/series"))["notes"]
+        await apply(served, [CLIENTS, WATCH])
+        leaf1 = Leaf(served)
+        leaf1.send(Origin.EGRESS, leaf1.packet(Role.CULPRIT, "acme", 1, share=70))
+        (incident,) = await over(served)
+        top = await served.get("/api/v1/top")
+    for one in (incident, incident["queues"][0]):
+        assert (one["drops"], one["dropsUnknown"]) == (None, "no tail-drop reports on bmv2")
+    assert incident["summary"].endswith("held 70%; no tail-drop reports on bmv2")
+    assert top["queues"][0]["drops"] is None
     assert notes[:2] == ["no tail-drop reports on bmv2", "no bins of queues on bmv2"]
     assert notes[-1] == "leaf1 has sent no reports yet"
 
