@@ -6,7 +6,7 @@
 //               ▼           ▼ ports: drop        │ who has which          ▼ fabric's own IPs            │    ▼ answers
 //           controller                           ▼ address              reply                          │ controller
 //                                            controller                                                ▼
-//                                                    FollowedFlows ◄─ FlowKey ◄─ TransportCheck ◄─ UpfUplink ─► GTP-U echo
+//                                                    FollowedFlows ◄─ FlowKey ◄─ TransportCheck ◄─ UpfUplink ─► GTP-U echo; errors: controller
 //                                                          ▼
 //           Remedies ◄─ Routing ◄─ UpfDownlink ◄─ Firewall ◄─ LoadBalancer (edge ports only)
 //                ▼

@@ -73,6 +73,7 @@ const bit<16> UDP_PORT_DHCPV6_CLIENT = 546;
 const bit<16> UDP_PORT_GTPU          = 2152;
 const bit<8>  GTPU_MESSAGE_ECHO_REQUEST     = 1;
 const bit<8>  GTPU_MESSAGE_ECHO_RESPONSE    = 2;
+const bit<8>  GTPU_MESSAGE_ERROR_INDICATION = 26;
 const bit<8>  GTPU_MESSAGE_G_PDU            = 255;
 const bit<8>  GTPU_IE_RECOVERY              = 14;
 const bit<8>  GTPU_EXTENSION_PDU_SESSION_CONTAINER = 0x85;

@@ -10,7 +10,7 @@
 #define UPF_P4
 
 control UpfUplink(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t standard_metadata,
-                  out bool answered, out drop_reason_t reason) {
+                  out bool taken, out drop_reason_t reason) {
     direct_counter(CounterType.packets_and_bytes) uplink_counter;
     UpfPath() path;
     UpfFlow() uplink;
@@ -90,7 +90,7 @@ control UpfUplink(inout headers_t hdr, inout metadata_t meta, inout standard_met
     }
 
     apply {
-        answered = false;
+        taken = false;
         reason = DROP_NONE;
         for_upf = false;
         has_flows = false;
@@ -99,8 +99,8 @@ control UpfUplink(inout headers_t hdr, inout metadata_t meta, inout standard_met
             if (for_upf) {
                 qfi = hdr.gtpu_pdu_session.isValid() ? hdr.gtpu_pdu_session.qfi : (qfi_t) 0;
                 session = { (upf_session_id_t) 0, (upf_filters_id_t) 0, (upf_rule_id_t) 0, (slice_id_t) 0 };
-                path.apply(hdr, meta, standard_metadata, answered);
-                reason = answered ? DROP_NONE : DROP_TUNNEL;
+                path.apply(hdr, meta, standard_metadata, taken);
+                reason = taken ? DROP_NONE : DROP_TUNNEL;
                 if (hdr.gtpu.isValid() && hdr.inner_ipv4.isValid() && !meta.inner_ip.unreadable
                     && standard_metadata.parser_error == error.NoError) {
                     // UDP and GTP-U, and what GTP-U has besides.

@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// Messages between gNB and UPF about their path, not of a session (3GPP TS 29.281, section 7.2). The switch
+// What gNBs say of tunnels and of the path, with no packet in it (3GPP TS 29.281, sections 7.2 and 7.3). The switch
 // itself answers echo requests, with no session and with no controller: a gNB gives up a path that is silent.
+// Error indications go to the controller, which knows whose tunnels they are about.
 
 #ifndef UPF_PATH_P4
 #define UPF_PATH_P4
 
-// Of a packet to an N3 address. A port gets no more answers than so many; what is more is dropped.
+// Of a packet to an N3 address. Of a port, so many of each are taken; what is more is dropped.
 control UpfPath(inout headers_t hdr, in metadata_t meta, inout standard_metadata_t standard_metadata,
-                out bool answered) {
-    // UDP, GTP-U and its options.
+                out bool taken) {
+    // UDP and GTP-U; and its options.
+    const bit<16> SHORTEST_MESSAGE = 16;
     const bit<16> SHORTEST_ECHO_REQUEST = 20;
     const bit<16> ECHO_RESPONSE_TOTAL_LENGTH = 42;
     const bit<16> ECHO_RESPONSE_UDP_LENGTH = 22;
     const bit<16> ECHO_RESPONSE_LENGTH = 6;           // the options, and Recovery
 
     Policer(PORT_COUNT) echo_policer;
+    Policer(PORT_COUNT) error_indication_policer;
 
     action echo_response() {
         standard_metadata.egress_spec = standard_metadata.ingress_port;
@@ -49,18 +52,31 @@ control UpfPath(inout headers_t hdr, in metadata_t meta, inout standard_metadata
     }
 
     apply {
-        answered = false;
+        taken = false;
+        if (!hdr.gtpu.isValid() || standard_metadata.parser_error != error.NoError
+            || hdr.udp.length < SHORTEST_MESSAGE
+            || hdr.udp.length > meta.ip_length - meta.ip.header_length
+            || hdr.gtpu.length > hdr.udp.length - 16) {
+            return;
+        }
         // Only an echo request has options here; what it has behind them is left where Ethernet has its padding.
-        if (hdr.gtpu.isValid() && hdr.gtpu.message_type == GTPU_MESSAGE_ECHO_REQUEST
-            && hdr.gtpu_options.isValid() && standard_metadata.parser_error == error.NoError
-            && hdr.udp.length >= SHORTEST_ECHO_REQUEST
-            && hdr.udp.length <= meta.ip_length - meta.ip.header_length
-            && hdr.gtpu.length >= 4 && hdr.gtpu.length <= hdr.udp.length - 16) {
-            echo_policer.apply((bit<32>) standard_metadata.ingress_port,
-                               standard_metadata.ingress_global_timestamp,
-                               ECHO_INTERVAL, ECHO_TOLERANCE, answered);
-            if (answered) {
-                echo_response();
+        if (hdr.gtpu.message_type == GTPU_MESSAGE_ECHO_REQUEST) {
+            if (hdr.gtpu_options.isValid() && hdr.udp.length >= SHORTEST_ECHO_REQUEST && hdr.gtpu.length >= 4) {
+                echo_policer.apply((bit<32>) standard_metadata.ingress_port,
+                                   standard_metadata.ingress_global_timestamp,
+                                   ECHO_INTERVAL, ECHO_TOLERANCE, taken);
+                if (taken) {
+                    echo_response();
+                }
+            }
+        } else if (hdr.gtpu.message_type == GTPU_MESSAGE_ERROR_INDICATION && hdr.gtpu.version == 1
+                   && hdr.gtpu.protocol_type == 1) {
+            error_indication_policer.apply((bit<32>) standard_metadata.ingress_port,
+                                           standard_metadata.ingress_global_timestamp,
+                                           ERROR_INDICATION_INTERVAL, ERROR_INDICATION_TOLERANCE, taken);
+            if (taken) {
+                standard_metadata.egress_spec = CPU_PORT;
+                standard_metadata.priority = CONTROL_PRIORITY;
             }
         }
     }

@@ -1887,6 +1887,17 @@ class EchoPolicerDue(RegisterCell):
 
 
 @dataclass(frozen=True)
+class ErrorIndicationPolicerDue(RegisterCell):
+    """A cell of `FabricIngress.upf_uplink.path.error_indication_policer.due`, which has 512."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 376819413
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.upf_uplink.path.error_indication_policer.due"
+    SIZE: ClassVar[int] = 512
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
 class FloodPolicerDue(RegisterCell):
     """A cell of `FabricIngress.bridging.flood_policer.due`, which has 512."""
 
@@ -2425,6 +2436,7 @@ BINDINGS = Bindings.of(
         ReportPolicerDue,
         ReplyPolicerDue,
         EchoPolicerDue,
+        ErrorIndicationPolicerDue,
         FloodPolicerDue,
         FabricIngressDropWatchPolicerDue,
         FabricIngressDropWatchSwitchPolicerDue,

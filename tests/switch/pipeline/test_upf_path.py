@@ -16,6 +16,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 from scapy.utils import wrpcap
 
+from p4fabric.pipelines.fabric import CPU_PORT
 from p4fabric.pipelines.fabric import bindings as b
 
 from .harness import PipelineUnderTest
@@ -24,9 +25,12 @@ from .test_functions import N3_ADDRESS
 from .world import ALICE, ALICE_IP, CAROL_IP, ROUTER, TENANT, fabric_entries
 
 ECHO = struct.pack(">BBHIHBB", 0x32, 1, 4, 0, 0xBEEF, 0, 0)
+ERROR = struct.pack(">BBHIHBBBIBH4s", 0x32, 26, 16, 0, 7, 0, 0, 16, 0x201, 133, 4, ALICE_IP.packed)
 PRIVATE = struct.pack(">BHH", 255, 6, 28458) + b"mine"
 AT_ONCE, A_SECOND = 101, 200
 """Echo requests that the pipeline answers of one port: see sizes.p4."""
+ERRORS_AT_ONCE, ERRORS_A_SECOND = 26, 20
+"""Error indications likewise."""
 
 
 def prepared(switch: PipelineUnderTest) -> None:
@@ -37,6 +41,18 @@ def prepared(switch: PipelineUnderTest) -> None:
 def from_gnb(message: bytes, to: object = N3_ADDRESS, **fields: Any) -> Packet:
     ip = IP(src=str(ALICE_IP), dst=str(to), ttl=3, **fields)
     return Ether(src=str(ALICE), dst=str(ROUTER)) / ip / UDP(sport=40000, dport=2152) / message
+
+
+def handed_over(switch: PipelineUnderTest) -> list[bytes]:
+    """Frames of ports that came to the controller; reports of what is dropped come, too."""
+    found = []
+    while not switch.messages.empty():
+        message = switch.messages.get()
+        if message.HasField("packet"):
+            metadata = b.PacketInMetadata.decode(list(message.packet.metadata))
+            if metadata.ingress_port != CPU_PORT:
+                found.append(message.packet.payload)
+    return found
 
 
 def shown(tmp_path: Path, frame: Packet) -> str:
@@ -77,7 +93,7 @@ def test_an_echo_request_is_answered_with_its_number(
     switch.expect_silence(2, 3, 4)
 
 
-def test_what_is_no_echo_request_to_an_n3_address_is_not_answered(switch: PipelineUnderTest) -> None:
+def test_what_is_neither_of_them_to_an_n3_address_is_dropped(switch: PipelineUnderTest) -> None:
     prepared(switch)
     others = [
         from_gnb(struct.pack(">BBHI", 0x30, 1, 0, 0) + bytes(4)),                   # has no number
@@ -87,12 +103,17 @@ def test_what_is_no_echo_request_to_an_n3_address_is_not_answered(switch: Pipeli
         from_gnb(struct.pack(">BBHIHBB", 0x32, 2, 4, 0, 1, 0, 0)),                  # a response
         from_gnb(struct.pack(">BBHIHBB", 0x32, 1, 3, 0, 1, 0, 0)),                  # too short
         from_gnb(struct.pack(">BBHIHBB", 0x32, 1, 5, 0, 1, 0, 0)),                  # longer than the datagram
+        from_gnb(ERROR[:1] + b"\xfe" + ERROR[2:]),                                  # an End Marker
+        from_gnb(b"\x22" + ERROR[1:]),                                              # GTP'
+        from_gnb(ERROR[:-1]),                                                       # shorter than it says
+        from_gnb(ERROR, flags="MF"),
         from_gnb(ECHO, flags="MF"),
         from_gnb(ECHO, frag=3),
     ]  # fmt: skip
     for frame in others:
         switch.send(1, frame)
     switch.expect_silence(1, 2, 3, 4)
+    assert handed_over(switch) == []
     switch.send(1, from_gnb(ECHO, to=CAROL_IP))
     assert bytes(intact(switch.receive(3))[UDP].payload)[: len(ECHO)] == ECHO  # Carol's to answer
 
@@ -106,3 +127,25 @@ def test_a_port_gets_no_more_echo_responses_than_it_may(switch: PipelineUnderTes
     while switch.receive(1, 0.5) is not None:
         answers += 1
     assert AT_ONCE <= answers <= AT_ONCE + A_SECOND * (taken + 0.2)
+
+
+def test_an_error_indication_goes_to_the_controller_as_it_came(switch: PipelineUnderTest) -> None:
+    prepared(switch)
+    frame = from_gnb(ERROR)
+    switch.send(1, frame)
+    packet = switch.next_message("packet").packet
+    assert packet.payload[: len(frame)] == bytes(frame)
+    assert b.PacketInMetadata.decode(packet.metadata).ingress_port == 1
+    switch.expect_silence(1, 2, 3, 4)
+
+
+def test_a_port_sends_the_controller_no_more_error_indications_than_it_may(switch: PipelineUnderTest) -> None:
+    prepared(switch)
+    began, frame = time.monotonic(), from_gnb(ERROR)
+    for _ in range(200):
+        switch.send(1, frame)
+    switch.expect_silence(1, 2, 3, 4)
+    taken = len(handed_over(switch))
+    assert ERRORS_AT_ONCE <= taken <= ERRORS_AT_ONCE + ERRORS_A_SECOND * (time.monotonic() - began)
+    switch.send(1, from_gnb(ECHO))
+    assert switch.receive(1) is not None, "error indications take the place of echo requests"
