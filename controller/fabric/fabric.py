@@ -270,6 +270,7 @@ class Fabric(FabricViews):
             guard,
             self._changed_by_switch,
             self._acknowledgements.progressed,
+            lambda port, frame: None if self.n4 is None else self.n4.frame(port, frame),
         )
         barrier, gate, pipelines = Barrier(self._physical.links.far_end), ConnectGate(), SharedPipelines()
         for switch in config.switches:
@@ -307,6 +308,7 @@ class Fabric(FabricViews):
                 self._changes,
                 self._acknowledgements,
                 self._physical.attachments.network,
+                self._physical.attachments.tenant_at,
                 EndMarkers(self._physical.hosts.directory, self._send),
                 self.bus.publish,
                 SessionCounters(self._core, self._thread, self._changes, self._switches),
