@@ -535,7 +535,7 @@ async def test_an_operator_may_ask_as_if_a_tenant_did_and_a_tenant_for_nobody_el
     tenants = [{"name": "acme", "attachments": [{"switch": "leaf1", "ports": [1]}]}]
     async with controller(configured(tmp_path, "127.0.0.1:1", tenants=tenants)) as served:
         await apply(served, [net("others", "globex", **at(6))])
-        for_acme = {"params": {"onBehalfOf": "acme"}}
+        for_acme = {"onBehalfOf": "acme"}
         async with client(served, await made(served, "ci", "tenant", "acme")) as http:
             for document in (
                 net("n", "acme", **at(5)),
@@ -543,15 +543,15 @@ async def test_an_operator_may_ask_as_if_a_tenant_did_and_a_tenant_for_nobody_el
                 net("n", "acme", **at(1)),
             ):
                 own = await http.post(INTENTS, json=document)
-                asked = await served.http.post(INTENTS, json=document, **for_acme)
+                asked = await served.http.post(INTENTS, json=document, params=for_acme)
                 assert asked.status_code == own.status_code
                 assert asked.json().get("errors") == own.json().get("errors")
             refused = await http.post(INTENTS, json=net("n"), params={"onBehalfOf": "globex"})
             assert refused.status_code == 403
             assert [error["field"] for error in refused.json()["errors"]] == ["onBehalfOf"]
-        gone = await served.http.delete(intent("globex", "others"), **for_acme)
+        gone = await served.http.delete(intent("globex", "others"), params=for_acme)
         assert gone.status_code == 404
-        assert (await served.http.delete(intent("acme", "n"), **for_acme)).status_code == 200
+        assert (await served.http.delete(intent("acme", "n"), params=for_acme)).status_code == 200
         assert (await served.http.delete(intent("globex", "others"))).status_code == 200
         for wrong in ("", "Acme", "a" * 64):
             answer = await served.http.post(INTENTS, json=net("n"), params={"onBehalfOf": wrong})
