@@ -43,6 +43,7 @@ _DIGEST_FIELDS = {
     "protocol": "IpProtocol",
     "src_port": "L4Port",
     "dst_port": "L4Port",
+    "teid": "Teid",
 }
 
 

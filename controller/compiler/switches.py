@@ -62,7 +62,7 @@ def fabric_switch(view: FabricView, name: SwitchName) -> Output:
 
 
 def compile_switch(part: SwitchPart) -> Output:
-    """Open the fabric links, fill the path groups, and have hosts and congestion reported."""
+    """Open the fabric links, fill the path groups, and have hosts, tunnels and congestion reported."""
     port, destination = _reports(part)
     entities: list[Entity] = [
         # bmv2 refuses a length; the pipeline itself truncates what it reports.
@@ -72,6 +72,7 @@ def compile_switch(part: SwitchPart) -> Output:
         b.ReportDestinations(port, destination),
         # A new host should be known before its first packet gives up.
         DigestConfig(b.HostSeen.DIGEST_ID, 10 * MILLISECOND_NS, 64, 1000 * MILLISECOND_NS),
+        DigestConfig(b.UnknownTunnel.DIGEST_ID, 10 * MILLISECOND_NS, 64, 1000 * MILLISECOND_NS),
     ]
     entities += [b.LinkPorts(port, b.Link()) for port in part.link_ports]
     for port in part.fabric_ports:

@@ -20,7 +20,7 @@ from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.p4runtime import P4RuntimeError
 from p4fabric.pipelines.values import MacAddress, VlanId
 
-__all__ = ["EndMarkers", "end_marker"]
+__all__ = ["EndMarkers", "end_marker", "gtpu_frame"]
 
 _log = logging.getLogger(__name__)
 
@@ -99,7 +99,19 @@ def end_marker(mac: MacAddress, tag: VlanId | None, n3: IPv4Address, gnb: IPv4Ad
         gnb: the other end.
         teid: of the tunnel, at the gNB.
     """
-    gtpu = struct.pack(">BBHI", 0x30, 254, 0, teid)
+    return gtpu_frame(mac, tag, n3, gnb, struct.pack(">BBHI", 0x30, 254, 0, teid))
+
+
+def gtpu_frame(mac: MacAddress, tag: VlanId | None, n3: IPv4Address, gnb: IPv4Address, gtpu: bytes) -> bytes:
+    """A frame with a GTP-U message.
+
+    Args:
+        mac: of the gNB, or of who routes to it.
+        tag: that frames carry at its port.
+        n3: who sends it.
+        gnb: who is to get it.
+        gtpu: the message.
+    """
     udp = struct.pack(">HHHH", _GTPU_PORT, _GTPU_PORT, 8 + len(gtpu), 0) + gtpu
     start = struct.pack(">BBHHHBB", 0x45, 0, 20 + len(udp), 0, 0x4000, 64, 17)
     ends = n3.packed + gnb.packed

@@ -34,6 +34,7 @@ from p4fabric.controller.fabric.intents import Intents
 from p4fabric.controller.fabric.ipfix_export import IpfixExport
 from p4fabric.controller.fabric.kept import documents_of, rows_of
 from p4fabric.controller.fabric.n4_counters import SessionCounters
+from p4fabric.controller.fabric.n4_errors import ErrorIndications
 from p4fabric.controller.fabric.n4_service import N4Service
 from p4fabric.controller.fabric.observation import Observation
 from p4fabric.controller.fabric.observed import ObservedChanges
@@ -261,6 +262,7 @@ class Fabric(FabricViews):
         self.responses = ResponseService(self._core, self._changes, looks.at, self.bus.publish)
         """What is done about congestion."""
         self._acknowledgements = Acknowledgements(self._switches.get, self._control.gone.__contains__)
+        errors = ErrorIndications(self._physical.attachments, self._send)
         self._reports = SwitchReports(
             names,
             self._control,
@@ -270,7 +272,7 @@ class Fabric(FabricViews):
             guard,
             self._changed_by_switch,
             self._acknowledgements.progressed,
-            lambda port, frame: None if self.n4 is None else self.n4.frame(port, frame),
+            errors,
         )
         barrier, gate, pipelines = Barrier(self._physical.links.far_end), ConnectGate(), SharedPipelines()
         for switch in config.switches:
@@ -308,7 +310,7 @@ class Fabric(FabricViews):
                 self._changes,
                 self._acknowledgements,
                 self._physical.attachments.network,
-                self._physical.attachments.tenant_at,
+                errors,
                 EndMarkers(self._physical.hosts.directory, self._send),
                 self.bus.publish,
                 SessionCounters(self._core, self._thread, self._changes, self._switches),

@@ -1,9 +1,11 @@
-"""Error Indications of gNBs: the SMF of a session hears that its tunnel is gone (TS 29.244, clause 5.2.3.2).
+"""Error Indications: that there is no such tunnel, at a gNB or here.
 
-    packet-in ──► sessions with that tunnel ──► session report (ERIR)
+    packet-in of a gNB's ──► sessions with that tunnel ──► session report (ERIR) to the SMF
+    digest of a packet   ──► no session has the TEID   ──► Error Indication to the gNB
 
 A gNB says so for each packet that it gets. An SMF hears it once of a session, and again after a while if
-packets still go there. What is too much is forgotten: the next packet brings it back.
+packets still go there. A gNB hears it of a TEID that no session has, not of a packet that a session does not
+take. What is too much is forgotten: the next packet brings it back.
 """
 
 from __future__ import annotations
@@ -11,19 +13,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from ipaddress import IPv4Address
 
 from p4fabric.controller.compiler.served import SessionKey
+from p4fabric.controller.fabric.end_markers import gtpu_frame
 from p4fabric.controller.fabric.n4_reports import NotReported, SessionReports
 from p4fabric.controller.fabric.n4_served import ServedUpf
-from p4fabric.controller.n4.error_indication import ErrorIndication, read_error_indication
+from p4fabric.controller.hosts.attachments import AttachmentIndex
+from p4fabric.controller.n4.error_indication import ErrorIndication, error_indication, read_error_indication
 from p4fabric.controller.n4.pfcp import messages as m
 from p4fabric.controller.n4.pfcp.flags import ReportType
 from p4fabric.controller.n4.pfcp.reports import ErrorIndicationReport
 from p4fabric.controller.n4.pfcp.values import FTeid
-from p4fabric.controller.names import PortRef, TenantName
-from p4fabric.pipelines.values import VlanId
+from p4fabric.controller.names import PortRef, SwitchName, TenantName
+from p4fabric.controller.p4runtime import P4RuntimeError
+from p4fabric.pipelines.fabric.bindings import UnknownTunnel
 
 __all__ = ["ErrorIndications"]
 
@@ -34,8 +39,9 @@ _MOST_ON_THE_WAY = 256
 _PAUSE = 1.0
 """Seconds after an answer in which a session is not reported again."""
 
-TenantAt = Callable[[PortRef, VlanId | None], TenantName | None]
-"""Whose network is open at a port for frames with a tag."""
+_SENDING = 1.0
+"""Seconds that one to a gNB may wait for its switch's stream."""
+_MOST_SENDING = 256
 
 
 class ErrorIndications:
@@ -43,23 +49,24 @@ class ErrorIndications:
 
     def __init__(
         self,
-        tenant_at: TenantAt,
-        served: Callable[[], Collection[ServedUpf]],
-        reports: SessionReports,
+        attachments: AttachmentIndex,
+        send: Callable[[PortRef, bytes], Awaitable[None]],
         *,
         pause: float = _PAUSE,
     ) -> None:
-        """Make it; nothing is reported before it runs.
+        """Make it; nobody is told anything before it runs.
 
         Args:
-            tenant_at: who a frame is from.
-            served: Upfs that are served now.
-            reports: takes reports to SMFs.
+            attachments: who is at which port.
+            send: puts a frame out of a port.
             pause: seconds after an answer in which a session is not reported again.
         """
-        self._tenant_at, self._served, self._reports, self._pause = tenant_at, served, reports, pause
+        self._attachments, self._send, self._pause = attachments, send, pause
+        self._served: Callable[[], Collection[ServedUpf]] = tuple
+        self._reports: SessionReports | None = None
         self._on_the_way: set[SessionKey] = set()
         self._of_smf = Counter[IPv4Address]()
+        self._sending = 0
         self._tasks: asyncio.TaskGroup | None = None
 
     def frame(self, port: PortRef, frame: bytes) -> None:
@@ -67,19 +74,53 @@ class ErrorIndications:
         said = read_error_indication(frame)
         if said is None or self._tasks is None:
             return
-        tenant = self._tenant_at(port, said.tag)
-        for one in self._served():
-            if one.upf.key.tenant == tenant and one.node.rules.n3 == said.n3 and not one.is_ending:
-                for seid in one.node.tunnels.sessions(said.gnb, said.teid):
-                    self._begin(self._tasks, SessionKey(one.upf.key, seid), one.node.sessions[seid].smf, said)
+        one = self._upf(self._attachments.tenant_at(port, said.tag), said.n3)
+        if one is None:
+            return
+        for seid in one.node.tunnels.sessions(said.gnb, said.teid):
+            self._begin(self._tasks, SessionKey(one.upf.key, seid), one.node.sessions[seid].smf, said)
 
-    async def run(self) -> None:
-        """Report what gNBs say, for ever. Ends by cancellation only."""
+    def unknown_tunnel(self, switch: SwitchName, seen: UnknownTunnel) -> None:
+        """A packet came in a tunnel that a switch does not know; not blocking."""
+        port = PortRef(switch, seen.ingress_port)
+        network = self._attachments.network_of(port, seen.vlan_id)
+        if network is None or self._tasks is None or self._sending >= _MOST_SENDING:
+            return
+        one = self._upf(network.tenant, seen.ipv4_dst)
+        if one is None or one.node.has_tunnel(seen.teid):
+            return
+        tag = self._attachments.tag_at(network, port)
+        said = error_indication(seen.teid, seen.ipv4_dst)
+        self._sending += 1
+        frame = gtpu_frame(seen.mac, tag, seen.ipv4_dst, seen.ipv4_src, said)
+        self._tasks.create_task(self._tell(port, frame), name="error indication to a gNB")
+
+    async def run(self, served: Callable[[], Collection[ServedUpf]], reports: SessionReports) -> None:
+        """Tell SMFs and gNBs, for ever. Ends by cancellation only.
+
+        Args:
+            served: Upfs that are served now.
+            reports: takes reports to SMFs.
+        """
+        self._served, self._reports = served, reports
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 await asyncio.get_running_loop().create_future()
         finally:
             self._tasks = None
+
+    def _upf(self, tenant: TenantName | None, n3: IPv4Address) -> ServedUpf | None:
+        all_of_them = (one for one in self._served() if one.upf.key.tenant == tenant and not one.is_ending)
+        return next((one for one in all_of_them if one.node.rules.n3 == n3), None)
+
+    async def _tell(self, port: PortRef, frame: bytes) -> None:
+        try:
+            async with asyncio.timeout(_SENDING):
+                await self._send(port, frame)
+        except (P4RuntimeError, TimeoutError) as error:
+            _log.info("an Error Indication does not leave %s: %s", port, error or "its switch takes none")
+        finally:
+            self._sending -= 1
 
     def _begin(
         self, tasks: asyncio.TaskGroup, key: SessionKey, smf: IPv4Address, said: ErrorIndication
@@ -91,6 +132,7 @@ class ErrorIndications:
 
     async def _report(self, key: SessionKey, smf: IPv4Address, said: ErrorIndication) -> None:
         gone = ErrorIndicationReport(f_teids=(FTeid(said.teid, said.gnb),))
+        assert self._reports is not None
         try:
             await self._reports.send(
                 key, m.SessionReportRequest(report_type=ReportType.ERIR, error_indication=gone)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from p4fabric.controller.fabric.control import Control
 from p4fabric.controller.fabric.incident_service import IncidentService
+from p4fabric.controller.fabric.n4_errors import ErrorIndications
 from p4fabric.controller.fabric.observation import Observation
 from p4fabric.controller.fabric.physical import PhysicalFabric
 from p4fabric.controller.names import PortRef, SwitchName
@@ -19,7 +20,7 @@ from p4fabric.controller.reconcile import Progress, RemovalGuard
 from p4fabric.controller.telemetry.events import SwitchConnected, SwitchDisconnected
 from p4fabric.pipelines.entities import DigestMessage
 from p4fabric.pipelines.fabric import CPU_PORT
-from p4fabric.pipelines.fabric.bindings import HostSeen, PacketInMetadata
+from p4fabric.pipelines.fabric.bindings import HostSeen, PacketInMetadata, UnknownTunnel
 from p4fabric.pipelines.values import Port
 
 __all__ = ["SwitchReports"]
@@ -38,7 +39,7 @@ class SwitchReports(SessionListener):
         guard: RemovalGuard,
         status_changed: Callable[[], None],
         acknowledged: Callable[[SwitchName], None],
-        from_gnb: Callable[[PortRef, bytes], None],
+        errors: ErrorIndications,
     ) -> None:
         """Make it; every switch counts as away from now on.
 
@@ -51,12 +52,12 @@ class SwitchReports(SessionListener):
             guard: says why a switch is not written to.
             status_changed: told when the status of the fabric may be another one.
             acknowledged: told when a switch has acknowledged something, came, or went.
-            from_gnb: given frames of edge ports.
+            errors: told of tunnels that gNBs, or switches, do not know.
         """
         self._control, self._physical, self._observation = control, physical, observation
         self._incidents = incidents
         self._guard, self._status_changed = guard, status_changed
-        self._acknowledged, self._from_gnb = acknowledged, from_gnb
+        self._acknowledged, self._errors = acknowledged, errors
         self.connection_changed = dict.fromkeys(switches, time.time())
         """When each switch was connected or went away, in seconds since 1970."""
         self._waiting_since: dict[SwitchName, float] = {}
@@ -118,10 +119,12 @@ class SwitchReports(SessionListener):
             self._incidents.frame(switch, packet.frame)
         else:
             self._physical.frame(PortRef(switch, port), packet.frame)
-            self._from_gnb(PortRef(switch, port), packet.frame)
+            self._errors.frame(PortRef(switch, port), packet.frame)
 
     async def digests(self, switch: SwitchName, messages: Sequence[DigestMessage]) -> None:
-        """A switch reports hosts."""
+        """A switch reports hosts, and packets in tunnels that it does not know."""
         for message in messages:
             if isinstance(message, HostSeen):
                 self._physical.host_seen(switch, message)
+            elif isinstance(message, UnknownTunnel):
+                self._errors.unknown_tunnel(switch, message)

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from p4fabric.pipelines.values import VlanId
 
-__all__ = ["ErrorIndication", "read_error_indication"]
+__all__ = ["ErrorIndication", "error_indication", "read_error_indication"]
 
 _VLAN, _IPV4 = b"\x81\x00", b"\x08\x00"
 _UDP, _GTPU_PORT = 17, 2152
-_VERSION_1, _EXTENSIONS, _OPTIONS = 0x30, 0x04, 0x07
+_VERSION_1, _NUMBERED, _EXTENSIONS, _OPTIONS = 0x30, 0x02, 0x04, 0x07
 _ERROR_INDICATION = 26
 _TEID_DATA, _PEER_ADDRESS = 16, 133
 _LENGTHS = {14: 1, _TEID_DATA: 4}
@@ -62,6 +62,17 @@ def read_error_indication(frame: bytes) -> ErrorIndication | None:
     if teid is None or elements.get(_PEER_ADDRESS) != gnb:
         return None
     return ErrorIndication(tag, IPv4Address(gnb), IPv4Address(n3), int.from_bytes(teid, "big"))
+
+
+def error_indication(teid: int, here: IPv4Address) -> bytes:
+    """The message that says so.
+
+    Args:
+        teid: that no tunnel has.
+        here: the address that it would have.
+    """
+    body = struct.pack(">HBBBIBH", 0, 0, 0, _TEID_DATA, teid, _PEER_ADDRESS, 4) + here.packed
+    return struct.pack(">BBHI", _VERSION_1 | _NUMBERED, _ERROR_INDICATION, len(body), 0) + body
 
 
 def _elements(message: bytes) -> Mapping[int, bytes]:

@@ -130,6 +130,10 @@ class Node:
         """Others may have this; no switch has it any more."""
         stock.give_back(self._stock)
 
+    def has_tunnel(self, teid: int) -> bool:
+        """Whether a tunnel of any session ends here with a TEID."""
+        return self._stock.has_teid(teid)
+
     def seid_at(self, smf: IPv4Address, seid: int) -> int | None:
         """How an SMF names one of its sessions; None: it has no such session."""
         found = self.sessions.get(seid)

@@ -49,6 +49,10 @@ class NodeStock:
         """How many tunnel ends are out."""
         return len(self._teids)
 
+    def has_teid(self, teid: int) -> bool:
+        """Whether a tunnel end is out, or has just been given back and may still be in tables."""
+        return teid in self._teids
+
     def restore(self, session: Session) -> None:
         """A session that was kept has what it has."""
         self.keep(Stock(tuple(session.claimed), tuple(session.chosen_ues.values())))

@@ -13,6 +13,7 @@ control UpfUplink(inout headers_t hdr, inout metadata_t meta, inout standard_met
                   out bool taken, out drop_reason_t reason) {
     direct_counter(CounterType.packets_and_bytes) uplink_counter;
     UpfPath() path;
+    UnknownTunnel() unknown_tunnel;
     UpfFlow() uplink;
     bool for_upf;
     bool has_flows;
@@ -115,7 +116,9 @@ control UpfUplink(inout headers_t hdr, inout metadata_t meta, inout standard_met
                         && hdr.udp.length <= meta.ip_length - meta.ip.header_length
                         && overhead <= hdr.udp.length
                         && hdr.inner_ipv4.total_length <= hdr.udp.length - overhead) {
-                        upf_uplink_sessions.apply();
+                        if (!upf_uplink_sessions.apply().hit) {
+                            unknown_tunnel.apply(hdr, meta, standard_metadata);
+                        }
                         if (has_flows) {
                             upf_packet_t packet;
                             packet.qfi = qfi;

@@ -82,4 +82,32 @@ control UpfPath(inout headers_t hdr, in metadata_t meta, inout standard_metadata
     }
 }
 
+// Sent for packets in tunnels of which the switch has no session with that gNB and UE.
+// Plain bit strings: see host_seen_t.
+struct unknown_tunnel_t {
+    bit<9>  ingress_port;
+    bit<12> vlan_id;
+    bit<48> mac;
+    bit<32> ipv4_src;
+    bit<32> ipv4_dst;
+    bit<32> teid;
+}
+
+// Tells the controller, which knows whether the tunnel is anybody's; if not, it says so to the gNB.
+control UnknownTunnel(in headers_t hdr, in metadata_t meta, in standard_metadata_t standard_metadata) {
+    Policer(PORT_COUNT) unknown_tunnel_policer;
+
+    apply {
+        bool conforms;
+        unknown_tunnel_policer.apply((bit<32>) standard_metadata.ingress_port,
+                                     standard_metadata.ingress_global_timestamp,
+                                     UNKNOWN_TUNNEL_INTERVAL, UNKNOWN_TUNNEL_TOLERANCE, conforms);
+        if (conforms) {
+            digest<unknown_tunnel_t>(1, { standard_metadata.ingress_port, (bit<12>) meta.vlan_id,
+                                          (bit<48>) hdr.ethernet.src_addr, (bit<32>) hdr.ipv4.src_addr,
+                                          (bit<32>) hdr.ipv4.dst_addr, (bit<32>) hdr.gtpu.teid });
+        }
+    }
+}
+
 #endif

@@ -1898,6 +1898,17 @@ class ErrorIndicationPolicerDue(RegisterCell):
 
 
 @dataclass(frozen=True)
+class UnknownTunnelPolicerDue(RegisterCell):
+    """A cell of `FabricIngress.upf_uplink.unknown_tunnel.unknown_tunnel_policer.due`, which has 512."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 374679070
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.upf_uplink.unknown_tunnel.unknown_tunnel_policer.due"
+    SIZE: ClassVar[int] = 512
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
 class FloodPolicerDue(RegisterCell):
     """A cell of `FabricIngress.bridging.flood_policer.due`, which has 512."""
 
@@ -2368,6 +2379,27 @@ class HostSeen(DigestMessage):
 
 
 @dataclass(frozen=True, slots=True)
+class UnknownTunnel(DigestMessage):
+    """The digest `unknown_tunnel_t`."""
+
+    ingress_port: Port
+    vlan_id: VlanId
+    mac: MacAddress
+    ipv4_src: IPv4Address
+    ipv4_dst: IPv4Address
+    teid: Teid
+    DIGEST_ID: ClassVar[int] = 392024227
+    FIELDS: ClassVar[tuple[DataField, ...]] = (
+        DataField("ingress_port", Bits(9, Port)),
+        DataField("vlan_id", Bits(12, VlanId)),
+        DataField("mac", Bits(48, MacAddress)),
+        DataField("ipv4_src", Bits(32, IPv4Address)),
+        DataField("ipv4_dst", Bits(32, IPv4Address)),
+        DataField("teid", Bits(32, Teid)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class PacketInMetadata(PacketMetadata):
     """The controller header `packet_in`."""
 
@@ -2429,7 +2461,7 @@ BINDINGS = Bindings.of(
         Marking,
         ReportDestinations,
     ),
-    digests=(HostSeen,),
+    digests=(HostSeen, UnknownTunnel),
     counters=(IngressDrops, EgressDrops, QueueWaits),
     registers=(
         ProbePolicerDue,
@@ -2437,6 +2469,7 @@ BINDINGS = Bindings.of(
         ReplyPolicerDue,
         EchoPolicerDue,
         ErrorIndicationPolicerDue,
+        UnknownTunnelPolicerDue,
         FloodPolicerDue,
         FabricIngressDropWatchPolicerDue,
         FabricIngressDropWatchSwitchPolicerDue,

@@ -137,6 +137,7 @@ class PipelineUnderTest:
             CloneSession(fabric.REPORT_CLONE_SESSION, (Replica(fabric.CPU_PORT),), REPORT_PRIORITY),
             bindings.ReportDestinations(Port(fabric.CPU_PORT), REPORT_TO),
             DigestConfig(bindings.HostSeen.DIGEST_ID, 0, 1, 1_000_000),
+            DigestConfig(bindings.UnknownTunnel.DIGEST_ID, 0, 1, 1_000_000),
         )
 
     def __exit__(

@@ -18,11 +18,12 @@ from scapy.utils import wrpcap
 
 from p4fabric.pipelines.fabric import CPU_PORT
 from p4fabric.pipelines.fabric import bindings as b
+from p4fabric.pipelines.values import Port, Teid
 
 from .harness import PipelineUnderTest
 from .test_connectivity import intact
-from .test_functions import N3_ADDRESS
-from .world import ALICE, ALICE_IP, CAROL_IP, ROUTER, TENANT, fabric_entries
+from .test_functions import N3_ADDRESS, UE_ADDRESS, UPLINK_TEID, gtpu, upf_entries
+from .world import ALICE, ALICE_IP, CAROL_IP, RED, ROUTER, TENANT, fabric_entries
 
 ECHO = struct.pack(">BBHIHBB", 0x32, 1, 4, 0, 0xBEEF, 0, 0)
 ERROR = struct.pack(">BBHIHBBBIBH4s", 0x32, 26, 16, 0, 7, 0, 0, 16, 0x201, 133, 4, ALICE_IP.packed)
@@ -149,3 +150,25 @@ def test_a_port_sends_the_controller_no_more_error_indications_than_it_may(switc
     assert ERRORS_AT_ONCE <= taken <= ERRORS_AT_ONCE + ERRORS_A_SECOND * (time.monotonic() - began)
     switch.send(1, from_gnb(ECHO))
     assert switch.receive(1) is not None, "error indications take the place of echo requests"
+
+
+def test_the_controller_hears_of_packets_in_unknown_tunnels_so_often(switch: PipelineUnderTest) -> None:
+    switch.insert(*fabric_entries(), *upf_entries())
+    inner = IP(src=str(UE_ADDRESS), dst=str(CAROL_IP)) / UDP(sport=5000, dport=53) / b"query"
+    switch.send(1, gtpu(UPLINK_TEID, inner))
+    assert intact(switch.receive(3))[IP].src == str(UE_ADDRESS)
+    strangers = [gtpu(0x1000 + n, inner, with_container=True) for n in range(200)]
+    began = time.monotonic()
+    for one in strangers:
+        switch.send(1, one)
+    switch.expect_silence(1, 2, 3, 4)
+    told = [switch.next_message("digest").digest for _ in range(ERRORS_AT_ONCE)]
+    time.sleep(0.5)  # for those that would be too many
+    elapsed = time.monotonic() - began
+    while not switch.messages.empty():
+        message = switch.messages.get()
+        if message.HasField("digest"):
+            told.append(message.digest)
+    found = [b.UnknownTunnel.decode(one) for digest in told for one in digest.data]
+    assert found[0] == b.UnknownTunnel(Port(1), RED, ALICE, ALICE_IP, N3_ADDRESS, Teid(0x1000))
+    assert len(found) <= ERRORS_AT_ONCE + ERRORS_A_SECOND * elapsed

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+import subprocess
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,8 +13,9 @@ from hypothesis import strategies as st
 from scapy.contrib.gtp import IE_TEIDI, GTP_U_Header, GTPErrorIndication, IE_GSNAddress
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Dot1Q, Ether
+from scapy.utils import wrpcap
 
-from p4fabric.controller.n4.error_indication import ErrorIndication, read_error_indication
+from p4fabric.controller.n4.error_indication import ErrorIndication, error_indication, read_error_indication
 from p4fabric.pipelines.values import VlanId
 
 GNB, N3 = "10.0.3.10", "10.0.3.2"
@@ -57,6 +60,16 @@ def test_scapys_is_read_as_well() -> None:
     elements = [IE_TEIDI(TEIDI=0xABC), IE_GSNAddress(length=4, ipv4_address=GNB)]
     said = GTP_U_Header(teid=0, S=1) / GTPErrorIndication(IE_list=elements)
     assert read_error_indication(frame(bytes(said))) == SAID
+
+
+def test_ours_is_what_wireshark_and_we_take_for_one(tmp_path: Path) -> None:
+    made = error_indication(0xABC, IPv4Address(GNB))
+    assert read_error_indication(frame(made)) == SAID
+    capture = tmp_path / "n3.pcap"
+    wrpcap(str(capture), [Ether(frame(made))])
+    told = subprocess.run(("tshark", "-r", capture, "-V"), check=True, capture_output=True, text=True).stdout
+    assert "Malformed" not in told and "Expert" not in told, told
+    assert "Error indication (0x1a)" in told and "TEID Data I: 0x00000abc" in told and GNB in told
 
 
 @pytest.mark.parametrize(
