@@ -57,6 +57,10 @@ class Principal:
                 f"role {self.role} with tenant {self.tenant!r}: exactly role tenant has a tenant"
             )
 
+    def acting_for(self, tenant: TenantName) -> Principal:
+        """The same, who may and sees what a tenant may and sees."""
+        return Principal(self.name, Role.TENANT, tenant, self.source)
+
     def __str__(self) -> str:
         tenant = f" of {self.tenant}" if self.tenant is not None else ""
         return f"{self.name} ({self.role}{tenant}, by {self.source})"

@@ -6,7 +6,7 @@
 //               ▼           ▼ ports: drop        │ who has which          ▼ fabric's own IPs            │    ▼ answers
 //           controller                           ▼ address              reply                          │ controller
 //                                            controller                                                ▼
-//                                                    FollowedFlows ◄─ FlowKey ◄─ TransportCheck ◄─ UpfUplink
+//                                                    FollowedFlows ◄─ FlowKey ◄─ TransportCheck ◄─ UpfUplink ─► GTP-U echo; errors: controller
 //                                                          ▼
 //           Remedies ◄─ Routing ◄─ UpfDownlink ◄─ Firewall ◄─ LoadBalancer (edge ports only)
 //                ▼
@@ -50,6 +50,7 @@
 #include "include/flow_key.p4"
 #include "include/firewall.p4"
 #include "include/load_balancer.p4"
+#include "include/upf_path.p4"
 #include "include/upf_flow.p4"
 #include "include/upf.p4"
 #include "include/traffic_class.p4"
@@ -111,7 +112,9 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
                     health_replies.apply(hdr, meta, standard_metadata, done, reason);
                 }
                 if (!done) {
-                    upf_uplink.apply(hdr, meta, standard_metadata, reason);
+                    upf_uplink.apply(hdr, meta, standard_metadata, done, reason);
+                }
+                if (!done) {
                     if (reason == DROP_NONE && meta.from_edge) {
                         transport_check.apply(hdr, meta, reason);
                     }

@@ -178,8 +178,8 @@ class TenantView:
             return Reason(reason.code, f"{reason.code.heading}: {switch}", switch=switch)
         return Reason(reason.code, reason.code.heading)
 
-    def sees_remedy(self, response: IntentKey, flow_of: TenantName) -> bool:
-        """Whether something that a response does about a flow is seen."""
+    def sees_remedy(self, response: IntentKey, flow_of: TenantName | None) -> bool:
+        """Whether something that a response does about a flow is seen; where it is done never is."""
         return self.tenant in (None, response.tenant, flow_of)
 
     # Ports.
@@ -327,6 +327,11 @@ class TenantView:
                 return None if shown is None else replace(event, path=shown)
             case e.TrafficDropped(point) | e.TrafficDropsCleared(point):
                 seen = self.sees_traffic(point.port)
+            case e.RemedyGranted(key, remedy) | e.RemedyEnded(key, remedy):
+                seen = self.sees_remedy(key.response, remedy.flow.network.tenant)
+                return replace(event, is_hidden=True) if seen else None
+            case e.RemedyRecommended(response=response, tenant=tenant):
+                return replace(event, is_hidden=True) if self.sees_remedy(response, tenant) else None
             case _:
                 # Of switches, links, SMFs and the fabric; and of what nobody has thought of here.
                 seen = False

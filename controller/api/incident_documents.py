@@ -60,7 +60,8 @@ def incident_document(incident: Incident) -> IncidentDocument:
         ended_at=utc(incident.ended / _SECOND),
         duration_seconds=_seconds(incident.ended - incident.began),
         clock_error_seconds=_error(incident.clock_error_ns),
-        drops=incident.drops,
+        drops=incident.drops if incident.untold_drops is None else None,
+        drops_unknown=incident.untold_drops,
         complete=incident.is_complete,
         reports_lost={str(name): count for name, count in incident.lost.items()},
         reports_lost_elsewhere=incident.lost_elsewhere,
@@ -91,6 +92,8 @@ def summary(incident: Incident) -> str:
         parts.append(f"{victims} {'flow' if victims == 1 else 'flows'} waited")
     if incident.drops:
         parts.append(f"{incident.drops} packets dropped")
+    if incident.untold_drops is not None:
+        parts.append(incident.untold_drops)
     if not incident.is_complete:
         parts.append("some reports are missing")
     return "; ".join(parts)
@@ -162,6 +165,7 @@ class _TopQueue:
     peak_depth: int = 0
     peak_wait_ns: int = 0
     drops: int = 0
+    untold_drops: str | None = None
 
     def add(self, figures: QueueFigures) -> None:
         self.incidents += 1
@@ -169,6 +173,7 @@ class _TopQueue:
         self.peak_depth = max(self.peak_depth, figures.peak_depth)
         self.peak_wait_ns = max(self.peak_wait_ns, figures.peak_wait_ns)
         self.drops += figures.drops
+        self.untold_drops = self.untold_drops or figures.untold_drops
 
     def document(self, queue: Queue) -> TopQueueDocument:
         return TopQueueDocument(
@@ -179,7 +184,7 @@ class _TopQueue:
             congested_seconds=_seconds(self.congested_ns),
             peak_depth=self.peak_depth,
             peak_wait_us=self.peak_wait_ns / _US,
-            drops=self.drops,
+            drops=self.drops if self.untold_drops is None else None,
         )
 
 
@@ -233,7 +238,8 @@ def _queue(figures: QueueFigures) -> IncidentQueueDocument:
         peak_depth_at=utc(figures.peak_depth_at / _SECOND),
         peak_wait_us=figures.peak_wait_ns / _US,
         peak_wait_at=utc(figures.peak_wait_at / _SECOND),
-        drops=figures.drops,
+        drops=figures.drops if figures.untold_drops is None else None,
+        drops_unknown=figures.untold_drops,
         packets=figures.packets,
         bytes=figures.bytes,
         bins=figures.bins,

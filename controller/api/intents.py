@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from p4fabric.controller.access import Access, Principal, TenantView, errors_for
+from p4fabric.controller.access import Access, Forbidden, Principal, TenantView, errors_for
 from p4fabric.controller.api import audit
 from p4fabric.controller.api.apply_stream import apply_events
 from p4fabric.controller.api.asking import Asking
@@ -67,6 +67,7 @@ from p4fabric.controller.fabric import (
     UnknownIntent,
 )
 from p4fabric.controller.intents import FieldError, IntentError
+from p4fabric.controller.intents.fields import LABEL
 from p4fabric.controller.names import IntentKey, TenantName
 from p4fabric.controller.reasons import Code
 from p4fabric.controller.resources import Filter, How, Selector, SelectorError, Write, check
@@ -85,6 +86,14 @@ Owner = Annotated[
     ),
 ]
 Force = Annotated[bool, Query(description="take fields from other owners")]
+OnBehalfOf = Annotated[
+    str | None,
+    Query(
+        alias="onBehalfOf",
+        description="a tenant: what it may not do is refused, whoever asks",
+        pattern=f"^(?:{LABEL.pattern})$",
+    ),
+]
 
 _PAGE = 500
 _ONE = "/intents/{kind}/{tenant}/{name}"
@@ -176,13 +185,14 @@ def intent_routes(
         dry_run_entries: DryRunEntries = USUAL_ENTRIES,
         owner: Owner = None,
         force: Force = False,
+        on_behalf_of: OnBehalfOf = None,
     ) -> Response:
         """Apply one document or a list of them: all or nothing, in any order.
 
         What the owner applied before and applies no more goes; fields of other owners stay. A stream of
         events tells that all are accepted, then how far each is, until all are active or degraded.
         """
-        tenant_view, name = seen_by(asking), owner or asking.name
+        tenant_view, name = seen_by(asking, on_behalf_of), owner or asking.name
         documents = await read_documents(request)
         tenant_view.may_write(documents)
         writes = [Write(document, name, How.APPLY, force) for document in documents]
@@ -297,9 +307,11 @@ def intent_routes(
         asking: Asking,
         dry_run: DryRun = False,
         dry_run_entries: DryRunEntries = USUAL_ENTRIES,
+        on_behalf_of: OnBehalfOf = None,
     ) -> Response:
         """Take an intent out, and say what goes with it; refused while others need it."""
-        key, tenant_view, condition = _key(kind, tenant, name), seen_by(asking), condition_of(request.headers)
+        key, condition = _key(kind, tenant, name), condition_of(request.headers)
+        tenant_view = seen_by(asking, on_behalf_of)
         if not tenant_view.sees(tenant):
             check(condition, None, key)
             _unknown(key)
@@ -324,7 +336,13 @@ def intent_routes(
         key = _found(kind, tenant, name, asking).key
         return counters_document(key, await fabric.counters(key))
 
-    def seen_by(asking: Principal) -> TenantView:
+    def seen_by(asking: Principal, on_behalf_of: str | None = None) -> TenantView:
+        """What somebody sees, or a tenant on whose behalf they ask."""
+        if on_behalf_of is not None:
+            if asking.tenant not in (None, on_behalf_of):
+                why = f"must be {asking.tenant}, yours"
+                raise Forbidden([FieldError("onBehalfOf", on_behalf_of, why, Code.FORBIDDEN)])
+            asking = asking.acting_for(TenantName(on_behalf_of))
         return access.tenant_view(fabric, asking)
 
     async def _written(request: Request, tenant_view: TenantView, writes: Sequence[Write]) -> list[Applied]:

@@ -54,7 +54,9 @@ def remedy_routes(fabric: Fabric, access: Access) -> APIRouter:
             standing=[one for one in shown if one.ended is None],
             ended=[one for one in shown if one.ended is not None],
             findings=[
-                _finding_document(one, view) for one in service.findings if view.sees(one.response.tenant)
+                _finding_document(one, view)
+                for one in service.findings
+                if view.sees_remedy(one.response, one.tenant)
             ],
         )
 
@@ -85,21 +87,22 @@ def remedy_document(view: RemedyView, asking: TenantView) -> RemedyDocument:
 
 
 def remedy_event_fields(event: e.RemedyGranted | e.RemedyEnded | e.RemedyRecommended) -> dict[str, Any]:
-    """What an event tells; of who may not know where, the places were taken out."""
+    """What an event tells; to those who may not know where, neither places nor reasons that name them."""
+    is_whole = not event.is_hidden
     match event:
         case e.RemedyGranted(key, remedy):
-            return GrantedDocument(**_remedy_fields(key, remedy, True)).model_dump()
+            return GrantedDocument(**_remedy_fields(key, remedy, is_whole)).model_dump()
         case e.RemedyEnded(key, remedy, ended, reason):
-            granted = GrantedDocument(**_remedy_fields(key, remedy, True)).model_dump()
-            return {**granted, "ended": ended, "reason": reason}
+            granted = GrantedDocument(**_remedy_fields(key, remedy, is_whole)).model_dump()
+            return {**granted, "ended": ended, "reason": reason if is_whole else None}
         case e.RemedyRecommended(response, incident, queue, action, flow, tenant, reason):
             return {
                 "response": _ref(response).model_dump(),
                 "incident": incident,
                 "action": action.value,
                 "flow": _flow(flow.flow, tenant).model_dump(),
-                **_place(queue.port, queue.queue, True),
-                "reason": reason,
+                **_place(queue.port, queue.queue, is_whole),
+                "reason": reason if is_whole else None,
             }
 
 

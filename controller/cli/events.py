@@ -153,9 +153,10 @@ def _remedy(event: Mapping[str, Any]) -> str:
     text += f" for incident {event['incident']}"
     if event["type"] == "RemedyGranted":
         return f"{event['number']}: {text} until {event['expiresAt']}"
-    return (
-        f"{event['number']}: {text}: {event['reason']}" if "number" in event else f"{text}: {event['reason']}"
-    )
+    why = event["reason"] or event.get("ended")
+    if why is not None:
+        text += f": {why}"
+    return f"{event['number']}: {text}" if "number" in event else text
 
 
 def flow_text(flow: Mapping[str, Any]) -> str:

@@ -81,7 +81,12 @@ class IntentRequests(Requests):
         return Resource.read(answer.body)
 
     async def apply(
-        self, intents: Iterable[Writable], *, owner: str | None = None, force: bool = False
+        self,
+        intents: Iterable[Writable],
+        *,
+        owner: str | None = None,
+        force: bool = False,
+        on_behalf_of: str | None = None,
     ) -> builtins.list[Written[Any]]:
         """Apply intents, all or none, in any order: what they say of each is what the owner wants of it.
 
@@ -91,13 +96,15 @@ class IntentRequests(Requests):
             intents: the documents.
             owner: in whose name; by default in that of the token.
             force: take fields from other owners.
+            on_behalf_of: a tenant: what it may not do is refused, whoever asks.
 
         Raises:
+            Forbidden: that tenant, or the token's, may not do that.
             Conflict: fields are others', or it does not stand together with what there is.
             Invalid: a document is wrong; fields begin with its index, `[2].spec`, where there are several.
         """
         body = [document_of(intent) for intent in intents]
-        query = {"owner": owner, "force": force or None}
+        query = {"owner": owner, "force": force or None, "onBehalfOf": on_behalf_of}
         answer = await self._transport.call("POST", path_of("intents"), query, body, repeatable=True)
         return [_written(item) for item in answer.body["items"]]
 
@@ -185,8 +192,15 @@ class IntentRequests(Requests):
         )
         return _written(answer.body)
 
-    async def delete(self, named: Named, *, version: str | None = None) -> Mapping[str, RemovedEntries]:
+    async def delete(
+        self, named: Named, *, version: str | None = None, on_behalf_of: str | None = None
+    ) -> Mapping[str, RemovedEntries]:
         """Delete an intent; returns what goes with it, by switch.
+
+        Args:
+            named: the intent.
+            version: only if it is this one.
+            on_behalf_of: a tenant: what it may not do is refused, whoever asks.
 
         Raises:
             NotFound: it does not exist.
@@ -194,7 +208,8 @@ class IntentRequests(Requests):
             PreconditionFailed: it has another version.
         """
         path = path_of("intents", *key_of(named))
-        answer = await self._transport.call("DELETE", path, headers=_if_match(version))
+        query = {"onBehalfOf": on_behalf_of}
+        answer = await self._transport.call("DELETE", path, query, headers=_if_match(version))
         return {switch: read(RemovedEntries, entries) for switch, entries in answer.body["entries"].items()}
 
     async def delete_all(self, intents: Iterable[Named]) -> Mapping[str, RemovedEntries]:

@@ -120,10 +120,15 @@ class SyncClient:
         return self._call(self._client.get, kind, tenant, name)
 
     def apply(
-        self, intents: Iterable[Writable], *, owner: str | None = None, force: bool = False
+        self,
+        intents: Iterable[Writable],
+        *,
+        owner: str | None = None,
+        force: bool = False,
+        on_behalf_of: str | None = None,
     ) -> builtins.list[Written[Any]]:
         """Apply intents, all or none."""
-        return self._call(self._client.apply, intents, owner=owner, force=force)
+        return self._call(self._client.apply, intents, owner=owner, force=force, on_behalf_of=on_behalf_of)
 
     def apply_progress(
         self,
@@ -152,9 +157,11 @@ class SyncClient:
         """Change parts of an intent by a JSON merge patch."""
         return self._call(self._client.patch, named, patch, version=version, owner=owner)
 
-    def delete(self, named: Named, *, version: str | None = None) -> Mapping[str, RemovedEntries]:
-        """Delete an intent."""
-        return self._call(self._client.delete, named, version=version)
+    def delete(
+        self, named: Named, *, version: str | None = None, on_behalf_of: str | None = None
+    ) -> Mapping[str, RemovedEntries]:
+        """Delete an intent; returns what goes with it, by switch."""
+        return self._call(self._client.delete, named, version=version, on_behalf_of=on_behalf_of)
 
     def delete_all(self, intents: Iterable[Named]) -> Mapping[str, RemovedEntries]:
         """Delete several intents, all or none."""

@@ -332,7 +332,7 @@ class RemedyEndedEvent(_Event, GrantedDocument):
 
     type: Literal["RemedyEnded"]
     ended: RemedyEnd
-    reason: str
+    reason: str | None = Field(description="null: it tells of parts of the fabric that are not told")
 
 
 class RemedyRecommendedEvent(_Event, QueuePlace):
@@ -343,7 +343,7 @@ class RemedyRecommendedEvent(_Event, QueuePlace):
     incident: int
     action: RemedyAction
     flow: RemediedFlowDocument
-    reason: str
+    reason: str | None = Field(description="null: it tells of parts of the fabric that are not told")
 
 
 class EventsLostEvent(Document):

@@ -92,7 +92,10 @@ class IncidentQueueDocument(Document):
     peak_depth_at: Time
     peak_wait_us: float
     peak_wait_at: Time
-    drops: int = Field(description="packets; exact where nothing was lost, too few otherwise")
+    drops: int | None = Field(
+        description="packets; exact where nothing was lost, too few otherwise; null: its switch does not tell"
+    )
+    drops_unknown: str | None = Field(description="why it does not; null: it does")
     packets: int = Field(description="forwarded, as far as there are bins")
     bytes: int
     bins: int = Field(description="milliseconds of which the switch says what the queue did")
@@ -116,7 +119,8 @@ class IncidentDocument(Document):
     ended_at: Time
     duration_seconds: float
     clock_error_seconds: float | None
-    drops: int
+    drops: int | None = Field(description="packets; null: a switch does not tell")
+    drops_unknown: str | None = Field(description="why it does not; null: all do")
     complete: bool = Field(description="whether all that switches sent about it is here")
     reports_lost: dict[str, int] = Field(description="datagrams of each switch that were lost meanwhile")
     reports_lost_elsewhere: int = Field(description="of switches that are not named to a tenant")
@@ -221,7 +225,7 @@ class TopQueueDocument(Document):
     congested_seconds: float
     peak_depth: int
     peak_wait_us: float
-    drops: int
+    drops: int | None = Field(description="packets; null: its switch does not tell")
 
 
 class TopDocument(Document):

@@ -33,7 +33,7 @@ def unwrap(frame: Frame) -> None:
         return
     inner = packet.inner
     if inner is None or packet.teid is None:
-        text = f"{packet.dst} is an N3 address, which takes G-PDUs of known sessions only"
+        text = f"{packet.dst} is an N3 address, which takes G-PDUs of known sessions only, and GTP-U of paths"
         raise frame.drop(DropReason.TUNNEL, text)
     frame.say(f"{packet.dst} is an N3 address")
     values = (int(packet.dst), int(packet.src), int(packet.teid), int(inner.src))

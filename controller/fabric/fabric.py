@@ -202,6 +202,7 @@ class Fabric(FabricViews):
             self._control.gone.__contains__,
         )
         nodes = {switch.device_id: switch.switch_name for switch in config.switches}
+        untold_drops = {one.switch_name: one.make_target().untold_drops for one in config.switches}
         collector = config.telemetry.ipfix.collector
         namer = FlowNamer(self._physical.hosts, self.name_of)
         self.flow_paths = FlowPathService(
@@ -219,6 +220,7 @@ class Fabric(FabricViews):
             thresholds=self._sources.thresholds,
             report_interval=self._sources.report_interval,
             name=namer,
+            untold_drops=untold_drops.get,
             followed=self.flow_paths.reported,
             exchange=self._sources.exchange_clock,
             listening=lambda: self._watched.look_at_all(),
@@ -268,6 +270,7 @@ class Fabric(FabricViews):
             guard,
             self._changed_by_switch,
             self._acknowledgements.progressed,
+            lambda port, frame: None if self.n4 is None else self.n4.frame(port, frame),
         )
         barrier, gate, pipelines = Barrier(self._physical.links.far_end), ConnectGate(), SharedPipelines()
         for switch in config.switches:
@@ -305,6 +308,7 @@ class Fabric(FabricViews):
                 self._changes,
                 self._acknowledgements,
                 self._physical.attachments.network,
+                self._physical.attachments.tenant_at,
                 EndMarkers(self._physical.hosts.directory, self._send),
                 self.bus.publish,
                 SessionCounters(self._core, self._thread, self._changes, self._switches),

@@ -8,6 +8,7 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from p4fabric.controller.fabric.flow_path_service import FlowPathService
 from p4fabric.controller.fabric.switch import FabricSwitch
 from p4fabric.controller.fabric.views import SwitchView
 from p4fabric.controller.intents import KINDS
@@ -128,6 +129,11 @@ class Figures:
     def remedies(self) -> ResponseService:
         """What is done about congestion."""
         return self._fabric.responses
+
+    @property
+    def flow_paths(self) -> FlowPathService:
+        """Which ways followed flows take."""
+        return self._fabric.flow_paths
 
     @property
     def now(self) -> float:

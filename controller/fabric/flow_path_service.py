@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from p4fabric.controller.names import PortRef, SwitchName
@@ -44,6 +45,8 @@ class FlowPathService:
         self._publish = publish
         self._assembler = PathAssembler(self, peer_of=peer_of, clock=clock, name=name)
         self._news = asyncio.Event()
+        self.changes: Counter[PathChange] = Counter(dict.fromkeys(PathChange, 0))
+        """Of all paths, since the start."""
 
     @property
     def paths(self) -> Sequence[FlowPath]:
@@ -54,6 +57,11 @@ class FlowPathService:
     def count(self) -> int:
         """Flows that are known."""
         return len(self._assembler)
+
+    def states(self) -> tuple[int, int]:
+        """Flows that are told of, and those that are silent."""
+        active = sum(path.is_active for path in self.paths)
+        return active, len(self.paths) - active
 
     def get(self, number: int) -> FlowPath | None:
         """The path of one of them."""
@@ -81,6 +89,7 @@ class FlowPathService:
 
     def changed(self, change: PathChange, path: FlowPath) -> None:
         """A flow's path is another one."""
+        self.changes[change] += 1
         self._publish(FlowPathChanged(change, path))
 
     def silent(self, path: FlowPath) -> None:

@@ -100,6 +100,7 @@ class IncidentService:
         thresholds: Callable[[Queue], Thresholds | None],
         report_interval: Callable[[Queue], float],
         name: NameFlow,
+        untold_drops: Callable[[SwitchName], str | None] = lambda switch: None,
         followed: Callable[[SwitchName, ReportGroup, int], None] = _nobody,
         exchange: ClockExchange | None = None,
         listening: Callable[[], None] = lambda: None,
@@ -117,6 +118,7 @@ class IncidentService:
             thresholds: of a queue that is watched.
             report_interval: seconds between the reports that a queue was asked for.
             name: whose a flow is.
+            untold_drops: why a switch does not tell how many packets found a queue full; None: it does.
             followed: is given all reports, for those of followed flows; not blocking.
             exchange: asks a switch for its time; None: nobody does.
             listening: called when reports are taken somewhere.
@@ -148,6 +150,7 @@ class IncidentService:
             name=name,
             gap=self._gap,
             lost=self.lost,
+            untold_drops=untold_drops,
             first_number=first_number,
         )
         self._exchange, self._listening = exchange, listening

@@ -24,6 +24,7 @@ from p4fabric.controller.fabric.n4_changes import PATIENCE, SmfRequests
 from p4fabric.controller.fabric.n4_counters import SessionCounters
 from p4fabric.controller.fabric.n4_counts import RequestCounts
 from p4fabric.controller.fabric.n4_endpoint import Answer, Asked, N4Endpoint
+from p4fabric.controller.fabric.n4_errors import ErrorIndications, TenantAt
 from p4fabric.controller.fabric.n4_peers import SmfPeers
 from p4fabric.controller.fabric.n4_reports import Reported, SessionReports
 from p4fabric.controller.fabric.n4_rows import ends_of
@@ -37,7 +38,7 @@ from p4fabric.controller.n4.node import Node
 from p4fabric.controller.n4.pfcp import Cause, MessageRefused
 from p4fabric.controller.n4.stamps import stamp_of
 from p4fabric.controller.n4.stock import NodeStock
-from p4fabric.controller.names import IntentKey
+from p4fabric.controller.names import IntentKey, PortRef
 from p4fabric.controller.p4runtime.backoff import Backoff
 from p4fabric.controller.telemetry.events import Event
 from p4fabric.controller.telemetry.n4_metrics import NodeFigures
@@ -61,6 +62,7 @@ class N4Service:
         changes: StateChanges,
         acknowledgements: Acknowledgements,
         network: Callable[[IntentKey], Network | None],
+        tenant_at: TenantAt,
         end_markers: EndMarkers,
         publish: Callable[[Event], None],
         counters: SessionCounters,
@@ -75,6 +77,7 @@ class N4Service:
             changes: makes them.
             acknowledgements: of switches.
             network: finds one as it is now.
+            tenant_at: finds whose network is open at a port.
             end_markers: says on tunnels that they are left.
             publish: tells of SMFs that come and go.
             counters: of sessions.
@@ -93,7 +96,7 @@ class N4Service:
             self._usage,
             patience,
         )
-        self._counts = RequestCounts()
+        self._tenant_at, self._counts = tenant_at, RequestCounts()
         self._address = IPv4Address(config.listen.host)
         self._served: dict[IntentKey, ServedUpf] = {}
         self._by_smf: dict[IPv4Address, ServedUpf] = {}
@@ -103,6 +106,7 @@ class N4Service:
         self._endpoint: N4Endpoint | None = None
         self._reports: SessionReports | None = None
         self._peers: SmfPeers | None = None
+        self._errors: ErrorIndications | None = None
         self._opened, self._settled = asyncio.Event(), asyncio.Event()
 
     def begin(self) -> None:
@@ -150,6 +154,11 @@ class N4Service:
         assert self._reports is not None
         return self._reports
 
+    def frame(self, port: PortRef, frame: bytes) -> None:
+        """A frame came from a switch: perhaps a gNB's."""
+        if self._errors is not None:
+            self._errors.frame(port, frame)
+
     def _reported(self, session: SessionKey) -> Reported | None:
         served = self._served.get(session.upf)
         kept = None if served is None else served.node.sessions.get(session.seid)
@@ -192,7 +201,10 @@ class N4Service:
             tasks.create_task(endpoint.run(), name="N4 endpoint")
             tasks.create_task(self._tend(), name="N4 nodes")
             tasks.create_task(self._requests.run(), name="N4 requests")
-            watch = UsageWatch(self._usage, self._requests, await self.reports(), self._served.values)
+            reports = await self.reports()
+            self._errors = ErrorIndications(self._tenant_at, self._served.values, reports)
+            tasks.create_task(self._errors.run(), name="N4 error indications")
+            watch = UsageWatch(self._usage, self._requests, reports, self._served.values)
             tasks.create_task(watch.run(), name="N4 usage")
 
     async def _open(self, endpoint: N4Endpoint) -> None:

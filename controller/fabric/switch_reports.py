@@ -38,6 +38,7 @@ class SwitchReports(SessionListener):
         guard: RemovalGuard,
         status_changed: Callable[[], None],
         acknowledged: Callable[[SwitchName], None],
+        from_gnb: Callable[[PortRef, bytes], None],
     ) -> None:
         """Make it; every switch counts as away from now on.
 
@@ -50,11 +51,12 @@ class SwitchReports(SessionListener):
             guard: says why a switch is not written to.
             status_changed: told when the status of the fabric may be another one.
             acknowledged: told when a switch has acknowledged something, came, or went.
+            from_gnb: given frames of edge ports.
         """
         self._control, self._physical, self._observation = control, physical, observation
         self._incidents = incidents
         self._guard, self._status_changed = guard, status_changed
-        self._acknowledged = acknowledged
+        self._acknowledged, self._from_gnb = acknowledged, from_gnb
         self.connection_changed = dict.fromkeys(switches, time.time())
         """When each switch was connected or went away, in seconds since 1970."""
         self._waiting_since: dict[SwitchName, float] = {}
@@ -116,6 +118,7 @@ class SwitchReports(SessionListener):
             self._incidents.frame(switch, packet.frame)
         else:
             self._physical.frame(PortRef(switch, port), packet.frame)
+            self._from_gnb(PortRef(switch, port), packet.frame)
 
     async def digests(self, switch: SwitchName, messages: Sequence[DigestMessage]) -> None:
         """A switch reports hosts."""

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from p4fabric.controller.intents.kinds.network import Attachment, Network
-from p4fabric.controller.names import IntentKey, PortRef, SwitchName
+from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.pipelines.values import Port, VlanId
 
 __all__ = ["AttachmentIndex"]
@@ -104,6 +104,11 @@ class AttachmentIndex:
     def ports_of(self, switch: SwitchName) -> frozenset[Port]:
         """The ports of a switch at which networks are open."""
         return frozenset(self._ports.get(switch, ()))
+
+    def tenant_at(self, port: PortRef, tag: VlanId | None) -> TenantName | None:
+        """Whose network is open at a port for frames with a tag."""
+        at_port = self.networks_at(port)
+        return next((one.tenant for one in at_port if self.tag_at(one, port) == tag), None)
 
     def tag_at(self, network: IntentKey, port: PortRef) -> VlanId | None:
         """The VLAN tag that a network's frames carry at a port; None where they are untagged."""

@@ -12,6 +12,7 @@ __all__ = [
     "FINALIZER",
     "GROUP",
     "NAMESPACE_ANNOTATION",
+    "ROLE_LABEL",
     "TENANT_LABEL",
     "VERSION",
     "definitions",
@@ -25,6 +26,8 @@ FINALIZER = f"{GROUP}/intent"
 """Keeps an object until its intent is gone from all switches."""
 TENANT_LABEL = f"{GROUP}/tenant"
 """Of a namespace: whose intents its objects are; without it, the tenant is called as the namespace."""
+ROLE_LABEL = f"{GROUP}/role"
+"""Of a namespace: `operator`, and its objects may ask for what concerns all tenants."""
 NAMESPACE_ANNOTATION = f"{GROUP}/namespace"
 """Of an intent: where the object is that it was made of; both have one kind and one name."""
 _SHORT = {

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -37,6 +36,7 @@ from p4fabric.controller.kubernetes.conditions import Told, status_of
 from p4fabric.controller.kubernetes.custom_resources import (
     FINALIZER,
     NAMESPACE_ANNOTATION,
+    ROLE_LABEL,
     TENANT_LABEL,
     path_of,
 )
@@ -45,6 +45,7 @@ from p4fabric.controller.kubernetes.reflector import Reflector
 from p4fabric.controller.kubernetes.work_queue import WorkQueue
 from p4fabric.controller.log_format import fields
 from p4fabric.controller.names import IntentKey, TenantName
+from p4fabric.controller.principals import Role
 
 __all__ = ["IntentOperator"]
 
@@ -83,7 +84,7 @@ class IntentOperator:
         self._objects = {kind: self._reflector(kind) for kind in KINDS}
         self._intents: dict[IntentKey, Resource[Any]] = {}
         """Those that it owns fields of, as the controller told of them last."""
-        self._of_object: dict[_Object, set[IntentKey]] = defaultdict(set)
+        self._of_object: dict[_Object, set[IntentKey]] = {}
 
     def _reflector(self, kind: str) -> Reflector:
         return Reflector(self._http, path_of(kind), lambda name: self._queue.put(_Object(kind, name)))
@@ -119,11 +120,13 @@ class IntentOperator:
             key = resource.key
             if (known := self._intents.pop(key, None)) is not None and (one := _object_of(known)) is not None:
                 self._of_object[one].discard(key)
+                if not self._of_object[one]:
+                    del self._of_object[one]
                 self._queue.put(one)
             if change.type is not ChangeType.DELETED:
                 self._intents[key] = resource
                 if (one := _object_of(resource)) is not None:
-                    self._of_object[one].add(key)
+                    self._of_object.setdefault(one, set()).add(key)
                     self._queue.put(one)
             if change.type is not ChangeType.MODIFIED:
                 for waiting in self._queue.waiting:  # It may be what these were refused for.
@@ -150,33 +153,43 @@ class IntentOperator:
         wanted = None
         if found is not None and not found.is_deleting:
             wanted = IntentKey(one.kind, self._tenant(one.name.namespace), one.name.name)
-        gone = [key for key in tuple(self._of_object[one]) if key != wanted]
+        gone = {key for key in self._of_object.get(one, ()) if key != wanted}
+        if found is not None and found.is_deleting:
+            # What was applied a moment ago may not have been told yet.
+            gone.add(IntentKey(one.kind, self._tenant(one.name.namespace), one.name.name))
         problems: list[tuple[str, str]] = []
         for key in gone:
-            problems += await self._delete(key)
-        if not self._of_object[one]:
-            del self._of_object[one]
+            problems += await self._delete(key, one.name.namespace)
         if found is None:
             return not problems
         if wanted is None:
             return await self._release(one.kind, found, problems)
-        return await self._apply(wanted, found)
+        return await self._apply(wanted, found) and not problems
 
     def _tenant(self, namespace: str) -> TenantName:
         found = self._namespaces.get(ObjectName("", namespace))
         said = None if found is None else found.labels.get(TENANT_LABEL)
         return TenantName(said or namespace)
 
-    async def _delete(self, key: IntentKey) -> list[tuple[str, str]]:
-        """Delete an intent, unless others own something of it, too; why it is still there."""
+    def _acts_for(self, namespace: str, tenant: TenantName) -> TenantName | None:
+        """On whose behalf the objects of a namespace are applied; None: as the fabric's operator.
+
+        Whoever may edit the namespace may do what its tenant may, and no more.
+        """
+        found = self._namespaces.get(ObjectName("", namespace))
+        is_operators = found is not None and found.labels.get(ROLE_LABEL) == Role.OPERATOR
+        return None if is_operators else tenant
+
+    async def _delete(self, key: IntentKey, namespace: str) -> list[tuple[str, str]]:
+        """Delete an intent of a namespace, unless others own something of it, too; why it is still there."""
         try:
             now = await self._client.get(KINDS[key.kind], key.tenant, key.name)
-            if now.status.state is IntentState.DELETING:
-                return [(reason.code, reason.message) for reason in now.status.reasons] or [
-                    ("deleting", "switches have not acknowledged yet that all of it is gone")
-                ]
-            if now.metadata.owners == [self._owner]:
-                await self._client.delete(now, version=now.version)
+            is_ours = now.annotations.get(NAMESPACE_ANNOTATION) == namespace
+            if is_ours and now.status.state is IntentState.DELETING:
+                return [("deleting", "switches have not acknowledged yet that all of it is gone")]
+            if is_ours and now.metadata.owners == [self._owner]:
+                tenant = self._acts_for(namespace, key.tenant)
+                await self._client.delete(now, version=now.version, on_behalf_of=tenant)
                 return [("deleting", "its entries are being removed")]
         except NotFound:
             pass
@@ -219,7 +232,8 @@ class IntentOperator:
             "spec": found.body.get("spec"),
         }
         try:
-            (written,) = await self._client.apply([document], owner=self._owner)
+            tenant = self._acts_for(found.name.namespace, key.tenant)
+            (written,) = await self._client.apply([document], owner=self._owner, on_behalf_of=tenant)
         except ApiError as error:
             if isinstance(error, (Busy, TooManyRequests, Unauthenticated)):
                 raise

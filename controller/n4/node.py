@@ -15,6 +15,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from itertools import islice
 
+from p4fabric.controller.n4.gnb_tunnels import GnbTunnels
 from p4fabric.controller.n4.node_rules import NodeRules
 from p4fabric.controller.n4.pfcp import Cause, Header, Message, MessageRefused
 from p4fabric.controller.n4.pfcp import messages as m
@@ -65,6 +66,7 @@ class Node:
         self.sessions: dict[int, Kept] = {}
         self.watched: set[int] = set()
         """Sessions whose usage is looked at without having been asked for."""
+        self.tunnels = GnbTunnels()
         self._by_cp: dict[tuple[IPv4Address, int], frozenset[int]] = {}
         """By their SMFs' F-SEIDs; an SMF may say of several that they are the same."""
         self._by_smf: dict[IPv4Address, dict[int, None]] = {}
@@ -380,6 +382,7 @@ class Node:
 
     def _put(self, seid: int, before: Kept | None, now: Kept | None) -> None:
         self._stock.own(seid, before.plane.ues if before else (), now.plane.ues if now else ())
+        self.tunnels.put(seid, before.plane if before else None, now.plane if now else None)
         if before is not None:
             self._by_smf[before.smf].pop(seid)
             left = self._by_cp[before.at_smf] - {seid}

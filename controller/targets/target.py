@@ -57,6 +57,12 @@ class Target:
     """Whether copies may have a class of service of their own."""
 
     @property
+    def untold_drops(self) -> str | None:
+        """Why nobody hears how many packets found a queue full; None: it is told."""
+        is_told = self.drop_session_path is not None or self.has_queue_bins
+        return None if is_told else f"no tail-drop reports on {self.name}"
+
+    @property
     def queue_limits(self) -> tuple[str, ...]:
         """What it cannot tell of its queues, or not as others do."""
         found = []

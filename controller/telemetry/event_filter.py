@@ -98,10 +98,11 @@ def subject_of(event: e.Event) -> Subject:
         case e.RemedyGranted(key, remedy) | e.RemedyEnded(key, remedy):
             network = remedy.flow.network
             both = {network.tenant, key.response.tenant}
-            return Subject((key.response, network), {remedy.queue.switch, remedy.target.leaf}, both)
+            places = () if event.is_hidden else {remedy.queue.switch, remedy.target.leaf}
+            return Subject((key.response, network), places, both)
         case e.RemedyRecommended(response, _, queue, _, _, tenant):
             concerned = {response.tenant, *(() if tenant is None else (tenant,))}
-            return Subject((response,), {queue.port.switch}, concerned)
+            return Subject((response,), () if event.is_hidden else {queue.port.switch}, concerned)
 
 
 def _of_host(host: Host, *more: str) -> Subject:

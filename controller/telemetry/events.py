@@ -348,6 +348,8 @@ class RemedyGranted:
 
     key: RemedyKey
     remedy: Remedy
+    is_hidden: bool = False
+    """Where that is, and reasons that tell it, must not be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +361,8 @@ class RemedyEnded:
     ended: str
     """Why, for programs."""
     reason: str
+    is_hidden: bool = False
+    """Where that is, and reasons that tell it, must not be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +377,8 @@ class RemedyRecommended:
     tenant: TenantName | None
     """Whose the flow is."""
     reason: str
+    is_hidden: bool = False
+    """Where that is, and reasons that tell it, must not be told."""
 
 
 Event = (

@@ -28,6 +28,7 @@ from p4fabric.controller.telemetry.drop_counts import PointCount
 from p4fabric.controller.telemetry.events import EventClass
 from p4fabric.controller.telemetry.families import A_TURN
 from p4fabric.controller.telemetry.n4_metrics import N4Figures, n4_metrics
+from p4fabric.controller.telemetry.path_metrics import PathFigures, path_metrics
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.controller.telemetry.port_metrics import balance_metrics, port_metrics
 from p4fabric.controller.telemetry.queue_maxima import QueueMaxima
@@ -116,6 +117,8 @@ class View(Protocol):
     def incidents(self) -> IncidentFigures: ...
     @property
     def remedies(self) -> RemedyFigures: ...
+    @property
+    def flow_paths(self) -> PathFigures: ...
     @property
     def now(self) -> float:
         """Seconds since 1970, as `maxima` is told."""
@@ -248,6 +251,7 @@ class _FabricFamilies:
         yield from port_metrics(view.ports, view.ports.unread, view.peer_of)
         yield from balance_metrics(view.balances())
         yield from remedy_metrics(view.remedies)
+        yield from path_metrics(view.flow_paths)
         if view.n4 is not None:
             yield from n4_metrics(view.n4)
         events = CounterMetricFamily("p4fabric_events", "Events published.", labels=["class"])

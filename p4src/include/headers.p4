@@ -71,7 +71,11 @@ const bit<16> UDP_PORT_DHCP_SERVER   = 67;
 const bit<16> UDP_PORT_DHCP_CLIENT   = 68;
 const bit<16> UDP_PORT_DHCPV6_CLIENT = 546;
 const bit<16> UDP_PORT_GTPU          = 2152;
-const bit<8>  GTPU_MESSAGE_G_PDU = 255;
+const bit<8>  GTPU_MESSAGE_ECHO_REQUEST     = 1;
+const bit<8>  GTPU_MESSAGE_ECHO_RESPONSE    = 2;
+const bit<8>  GTPU_MESSAGE_ERROR_INDICATION = 26;
+const bit<8>  GTPU_MESSAGE_G_PDU            = 255;
+const bit<8>  GTPU_IE_RECOVERY              = 14;
 const bit<8>  GTPU_EXTENSION_PDU_SESSION_CONTAINER = 0x85;
 
 const bit<10> IPV6_LINK_LOCAL = 0x3fa;            // fe80::/10
@@ -221,6 +225,12 @@ header gtpu_options_t {
     bit<8>  next_extension;
 }
 
+// 3GPP TS 29.281, section 8.2
+header gtpu_recovery_t {
+    bit<8> type_;
+    bit<8> restart_counter;
+}
+
 // 3GPP TS 38.415, section 5.5.2: DL (type 0) and UL (type 1) PDU session information, 4 bytes long.
 header gtpu_pdu_session_t {
     bit<8> length;          // in units of 4 bytes
@@ -347,6 +357,7 @@ struct headers_t {
     gtpu_t               gtpu;
     gtpu_options_t       gtpu_options;
     gtpu_pdu_session_t   gtpu_pdu_session;
+    gtpu_recovery_t      gtpu_recovery;
     ipv4_t               inner_ipv4;
     ipv4_options_t       inner_ipv4_options;
     tcp_t                inner_tcp;

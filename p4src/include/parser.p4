@@ -275,6 +275,7 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
                           hdr.gtpu.extension_flag, hdr.gtpu.sequence_flag, hdr.gtpu.npdu_flag) {
             (1, 1, GTPU_MESSAGE_G_PDU, 0, 0, 0): parse_inner;
             (1, 1, GTPU_MESSAGE_G_PDU, _, _, _): parse_gtpu_options;
+            (1, 1, GTPU_MESSAGE_ECHO_REQUEST, 0, 1, _): parse_gtpu_sequence;
             default: accept;
         }
     }
@@ -288,6 +289,12 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
             (1, GTPU_EXTENSION_PDU_SESSION_CONTAINER): parse_gtpu_pdu_session;
             default: accept;
         }
+    }
+
+    // Of a message about the path: what follows are information elements, not a packet.
+    state parse_gtpu_sequence {
+        packet.extract(hdr.gtpu_options);
+        transition accept;
     }
 
     state parse_gtpu_pdu_session {
@@ -397,6 +404,7 @@ control FabricDeparser(packet_out packet, in headers_t hdr) {
         packet.emit(hdr.gtpu);
         packet.emit(hdr.gtpu_options);
         packet.emit(hdr.gtpu_pdu_session);
+        packet.emit(hdr.gtpu_recovery);
         packet.emit(hdr.inner_ipv4);
         packet.emit(hdr.inner_ipv4_options);
         packet.emit(hdr.inner_tcp);

@@ -3,14 +3,16 @@
 // Uplink: a G-PDU to an N3 address is opened, its session found by TEID, its inner packet routed in
 // the data network. Downlink: a packet to a UE is routed as the tunnel to its gNB, and wrapped on
 // its way out. Both happen where the packet enters the fabric. A session's entry says itself what becomes of
-// all packets of a direction, or leads to its flows: see upf_flow.p4.
+// all packets of a direction, or leads to its flows: see upf_flow.p4. What gNBs say of the path, not of a
+// packet, is in upf_path.p4.
 
 #ifndef UPF_P4
 #define UPF_P4
 
 control UpfUplink(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t standard_metadata,
-                  out drop_reason_t reason) {
+                  out bool taken, out drop_reason_t reason) {
     direct_counter(CounterType.packets_and_bytes) uplink_counter;
+    UpfPath() path;
     UpfFlow() uplink;
     bool for_upf;
     bool has_flows;
@@ -88,6 +90,7 @@ control UpfUplink(inout headers_t hdr, inout metadata_t meta, inout standard_met
     }
 
     apply {
+        taken = false;
         reason = DROP_NONE;
         for_upf = false;
         has_flows = false;
@@ -96,7 +99,8 @@ control UpfUplink(inout headers_t hdr, inout metadata_t meta, inout standard_met
             if (for_upf) {
                 qfi = hdr.gtpu_pdu_session.isValid() ? hdr.gtpu_pdu_session.qfi : (qfi_t) 0;
                 session = { (upf_session_id_t) 0, (upf_filters_id_t) 0, (upf_rule_id_t) 0, (slice_id_t) 0 };
-                reason = DROP_TUNNEL;
+                path.apply(hdr, meta, standard_metadata, taken);
+                reason = taken ? DROP_NONE : DROP_TUNNEL;
                 if (hdr.gtpu.isValid() && hdr.inner_ipv4.isValid() && !meta.inner_ip.unreadable
                     && standard_metadata.parser_error == error.NoError) {
                     // UDP and GTP-U, and what GTP-U has besides.

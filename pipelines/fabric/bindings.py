@@ -241,6 +241,15 @@ class ToController(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class EchoResponse(Action):
+    """`FabricIngress.upf_uplink.path.echo_response`."""
+
+    ID: ClassVar[int] = 28986401
+    NAME: ClassVar[str] = "FabricIngress.upf_uplink.path.echo_response"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class UplinkApplyRule(Action):
     """`FabricIngress.upf_uplink.uplink.apply_rule`."""
 
@@ -1867,6 +1876,28 @@ class ReplyPolicerDue(RegisterCell):
 
 
 @dataclass(frozen=True)
+class EchoPolicerDue(RegisterCell):
+    """A cell of `FabricIngress.upf_uplink.path.echo_policer.due`, which has 512."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 370004106
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.upf_uplink.path.echo_policer.due"
+    SIZE: ClassVar[int] = 512
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class ErrorIndicationPolicerDue(RegisterCell):
+    """A cell of `FabricIngress.upf_uplink.path.error_indication_policer.due`, which has 512."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 376819413
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.upf_uplink.path.error_indication_policer.due"
+    SIZE: ClassVar[int] = 512
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
 class FloodPolicerDue(RegisterCell):
     """A cell of `FabricIngress.bridging.flood_policer.due`, which has 512."""
 
@@ -2404,6 +2435,8 @@ BINDINGS = Bindings.of(
         ProbePolicerDue,
         ReportPolicerDue,
         ReplyPolicerDue,
+        EchoPolicerDue,
+        ErrorIndicationPolicerDue,
         FloodPolicerDue,
         FabricIngressDropWatchPolicerDue,
         FabricIngressDropWatchSwitchPolicerDue,

@@ -118,7 +118,9 @@ def cluster(server: ApiServer, tmp_path: Path) -> Iterator[Cluster]:
     with switch_process() as address:
         switch = f'{{name: leaf1, deviceId: 1, address: "{address}", role: leaf, target: softswitch}}'
         listen = f"127.0.0.1:{free_tcp_port()}"
-        (tmp_path / "fabric.yaml").write_text(f'switches: [{switch}]\napi: {{listen: "{listen}"}}')
+        tenants = "[{name: acme, attachments: [{switch: leaf1, ports: [1]}]}]"
+        content = f'switches: [{switch}]\napi: {{listen: "{listen}"}}\ntenants: {tenants}'
+        (tmp_path / "fabric.yaml").write_text(content)
         with controller_process(tmp_path) as installed:
             token = (tmp_path / "p4fabric.token").read_text().strip()
             environment = {
@@ -236,6 +238,28 @@ def test_a_namespace_is_a_tenant_or_says_which_and_nobody_takes_the_intents_of_o
         cluster.server.patch(
             "/api/v1/namespaces/blue", {"metadata": {"labels": {"p4fabric.io/tenant": None}}}
         )
+
+
+def test_a_namespace_may_do_what_its_tenant_may_and_no_more(cluster: Cluster) -> None:
+    foreign = {**WEB, "attachments": [{"switch": "leaf1", "port": 2}]}
+    watch = {"queueDepth": 10}
+    label = {"p4fabric.io/role": "operator"}
+    with cluster.operator():
+        cluster.apply("Network", "web", foreign)
+        cluster.is_state("refused", "Network", "web")
+        assert cluster.condition("Accepted", "Network", "web")["reason"] == "Forbidden"
+        cluster.apply("TelemetryWatch", "all", watch)
+        cluster.is_state("refused", "TelemetryWatch", "all")
+        assert cluster.intents() == set()
+        # The administrator of the cluster makes it the fabric's operators' namespace.
+        cluster.server.patch("/api/v1/namespaces/acme", {"metadata": {"labels": label}})
+        cluster.is_state("active", "Network", "web")
+        cluster.is_state("active", "TelemetryWatch", "all")
+        for kind, name in (("Network", "web"), ("TelemetryWatch", "all")):
+            cluster.delete(kind, name)
+            cluster.is_gone(kind, name)
+        none = {"p4fabric.io/role": None}
+        cluster.server.patch("/api/v1/namespaces/acme", {"metadata": {"labels": none}})
 
 
 def test_what_an_operator_wrote_by_hand_is_not_touched(cluster: Cluster) -> None:

@@ -24,7 +24,7 @@ from p4fabric.softswitch import AsyncSoftSwitch, QueueLimits, QueueWatch
 from tests.fabric.api.conftest import TARGET, Served, configured, controller, network
 from tests.fabric.api.test_switches import apply, until_in_sync
 from tests.monitoring.dashboards import DASHBOARDS, DEPLOY, Query, queries, variables
-from tests.switch.pipeline.harness import free_tcp_port
+from tests.switch.pipeline.harness import free_tcp_port, free_udp_port
 
 pytestmark = [
     pytest.mark.skipif(TARGET != "softswitch", reason="frames are put into memory ports"),
@@ -69,14 +69,6 @@ def leaf(number: int, reports_to: int, queues: Mapping[int, QueueLimits]) -> Asy
 def watch(depth: int) -> dict[str, Any]:
     spec = {"queueDepth": depth, "queueDelayMicroseconds": 50_000, "reportIntervalMilliseconds": 50}
     return {"kind": "TelemetryWatch", "name": "queues", "tenant": "acme", "spec": spec}
-
-
-def free_udp_port() -> int:
-    """One that nobody uses now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def told(source: int, to: int, content: Any) -> bytes:

@@ -74,6 +74,7 @@ def _queue_document(figures: QueueFigures) -> dict[str, Any]:
         "queue": [port.switch, port.port, priority],
         "root": figures.is_root,
         **{name: getattr(figures, name) for name in _PLAIN},
+        "untold_drops": figures.untold_drops,
         **{name: [_flow_document(flow) for flow in getattr(figures, name)] for name in _LISTS},
     }
 
@@ -87,6 +88,7 @@ def _queue(document: Mapping[str, Any]) -> QueueFigures:
         culprits=_flows(document, "culprits"),
         victims=_flows(document, "victims"),
         participants=_flows(document, "participants"),
+        untold_drops=document.get("untold_drops"),
     )
 
 

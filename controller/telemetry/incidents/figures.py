@@ -19,7 +19,9 @@ _MOST_SHOWN = 32
 """Flows of each role; the reports of the others are counted."""
 
 
-def queue_figures(spell: PlacedSpell, name: NameFlow, *, is_root: bool) -> QueueFigures:
+def queue_figures(
+    spell: PlacedSpell, name: NameFlow, *, is_root: bool, untold_drops: str | None
+) -> QueueFigures:
     """A queue's part in an incident."""
     tally = spell.tally
     named: list[tuple[FlowFigures, ...]] = []
@@ -51,6 +53,8 @@ def queue_figures(spell: PlacedSpell, name: NameFlow, *, is_root: bool) -> Queue
         victims=victims,
         participants=participants,
         reports_of_other_flows=hidden,
+        # Whatever its kind, a switch that has told of drops or sent bins knows them.
+        untold_drops=None if tally.bins or tally.reported_drops else untold_drops,
     )
 
 

@@ -72,6 +72,7 @@ class IncidentMachine:
         name: NameFlow = _nobody,
         gap: Callable[[Queue], int] = lambda queue: JOIN_GAP_NS,
         lost: Callable[[SwitchName], int] = lambda switch: 0,
+        untold_drops: Callable[[SwitchName], str | None] = lambda switch: None,
         settle: int = _SECOND,
         tell_every: int = _SECOND,
         history: int = 256,
@@ -86,6 +87,7 @@ class IncidentMachine:
             name: whose a flow is.
             gap: between two times of congestion of one queue, from which on they are two.
             lost: datagrams of a switch that were lost so far.
+            untold_drops: why a switch does not tell how many packets found a queue full; None: it does.
             settle: without news, after which an incident is over.
             tell_every: between updates of one incident.
             history: incidents that are over and still remembered.
@@ -93,6 +95,7 @@ class IncidentMachine:
         """
         self._on_turn, self._clock, self._thresholds = on_turn, clock, thresholds
         self._name, self._gap, self._lost = name, gap, lost
+        self._untold_drops = untold_drops
         self._settle, self._tell_every = settle, tell_every
         self._queues: dict[Queue, QueueSpells] = {}
         self._clocks: dict[SwitchName, ClockEstimate] = {}
@@ -277,5 +280,13 @@ class IncidentMachine:
 
     def _snapshot(self, running: _Running, *, is_active: bool) -> Incident:
         root = running.spells[0]
-        queues = (queue_figures(spell, self._name, is_root=spell is root) for spell in running.spells)
+        queues = (
+            queue_figures(
+                spell,
+                self._name,
+                is_root=spell is root,
+                untold_drops=self._untold_drops(spell.queue.port.switch),
+            )
+            for spell in running.spells
+        )
         return Incident(running.number, is_active, tuple(queues), running.lost(self._lost))

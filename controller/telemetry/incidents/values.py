@@ -90,7 +90,7 @@ class QueueFigures:
     peak_wait_ns: int
     peak_wait_at: int
     drops: int
-    """Packets; exact where no reports or bins were lost, too few otherwise."""
+    """Packets; exact where no reports or bins were lost, too few otherwise. 0 also where it is not told."""
     packets: int
     """Forwarded, as far as there are bins."""
     bytes: int
@@ -112,6 +112,8 @@ class QueueFigures:
     """What is told of other tenants' flows, where they are not named; None: all are named."""
     is_hidden: bool = False
     """Which queue it is must not be told."""
+    untold_drops: str | None = None
+    """Why its switch does not tell how many packets were dropped; None: it does."""
 
     @property
     def flows(self) -> tuple[FlowFigures, ...]:
@@ -165,6 +167,11 @@ class Incident:
     def drops(self) -> int:
         """Packets, at all of its queues."""
         return sum(one.drops for one in self.queues)
+
+    @property
+    def untold_drops(self) -> str | None:
+        """Why it is not known how many packets were dropped at all of its queues; None: it is."""
+        return next((one.untold_drops for one in self.queues if one.untold_drops is not None), None)
 
     @property
     def tenants(self) -> frozenset[TenantName]:

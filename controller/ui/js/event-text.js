@@ -55,8 +55,8 @@ const TEXTS = {
   SmfAssociated: smf,
   SmfReleased: smf,
   RemedyGranted: (event) => `${remedy(event)} until ${event.expiresAt}`,
-  RemedyEnded: (event) => `${remedy(event)}: ${event.reason}`,
-  RemedyRecommended: (event) => `${remedy(event)}: ${event.reason}`,
+  RemedyEnded: (event) => `${remedy(event)}: ${event.reason ?? event.ended}`,
+  RemedyRecommended: (event) => remedy(event) + (event.reason === null ? "" : `: ${event.reason}`),
   EventsLost: (event) => (event.count === null ? "some events were lost" : `${count(event.count, "event")} about ${event.class} were lost`),
 };
 

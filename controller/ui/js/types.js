@@ -47,12 +47,12 @@
  *   reports: number}} IncidentFlow
  * @typedef {{switch: string | null, port: number | null, priority: number | null, root: boolean,
  *   beganAt: string, endedAt: string, durationSeconds: number, clockErrorSeconds: number | null,
- *   peakDepth: number, peakDepthAt: string, peakWaitUs: number, peakWaitAt: string, drops: number,
+ *   peakDepth: number, peakDepthAt: string, peakWaitUs: number, peakWaitAt: string, drops: number | null, dropsUnknown: string | null,
  *   bins: number, lateBins: number, reports: number, unreported: number, culprits: IncidentFlow[],
  *   victims: IncidentFlow[], participants: IncidentFlow[], reportsOfOtherFlows: number,
  *   others: {flows: number, bytes: number, share: number, drops: number} | null}} IncidentQueue
  * @typedef {{number: number, active: boolean, summary: string, beganAt: string, endedAt: string,
- *   durationSeconds: number, clockErrorSeconds: number | null, drops: number, complete: boolean,
+ *   durationSeconds: number, clockErrorSeconds: number | null, drops: number | null, dropsUnknown: string | null, complete: boolean,
  *   reportsLost: Record<string, number>, reportsLostElsewhere: number, mergedInto: number | null,
  *   queues: IncidentQueue[]}} Incident
  * @typedef {{switch: string | null, ingressPort: number | null, egressPort: number | null}} FlowStep
@@ -74,7 +74,7 @@
  * @typedef {NamedFlow & {incidents: number, bytes: number, maxShare: number, maxWaitUs: number,
  *   drops: number}} TopFlow
  * @typedef {QueueRef & {incidents: number, congestedSeconds: number, peakDepth: number,
- *   peakWaitUs: number, drops: number}} TopQueue
+ *   peakWaitUs: number, drops: number | null}} TopQueue
  * @typedef {QueueRef & {lastSecond: {beginsAt: string, knownMilliseconds: number, p99WaitUs: number,
  *   maxDepth: number, drops: number} | null}} WatchedQueue
  * @typedef {{switch: string, heardAt: string | null, datagrams: number, lost: number, late: number,

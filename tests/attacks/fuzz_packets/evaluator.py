@@ -181,6 +181,8 @@ class Evaluator:
     def _route(self, net: Net, packet: f.Ip) -> Verdict:
         kind = "routed "
         if packet.version == 4 and self._forwarding.is_n3(net.tenant, packet.destination):
+            if f.is_echo_request(packet):
+                return Verdict("21 echo request", either=True)  # answered, so often
             packet, odd = self._open(net, packet)
             kind = "uplink "
             if odd:

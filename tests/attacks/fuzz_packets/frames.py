@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Arp", "Ip", "Link", "Refused", "Tunnelled", "parse_arp", "parse_gtpu", "parse_ip", "parse_link"]
+__all__ = [
+    "Arp",
+    "Ip",
+    "Link",
+    "Refused",
+    "Tunnelled",
+    "is_echo_request",
+    "parse_arp",
+    "parse_gtpu",
+    "parse_ip",
+    "parse_link",
+]
 
 IPV4, ARP, VLAN, IPV6, LLDP = 0x0800, 0x0806, 0x8100, 0x86DD, 0x88CC
 OTHER_TAGS = frozenset({0x88A8, 0x9100, 0x9200})
@@ -259,6 +270,13 @@ def parse_gtpu(payload: bytes) -> Tunnelled:
         if flags & 4:
             at = _behind_container(payload)
     return Tunnelled(teid, payload[at:], odd)
+
+
+def is_echo_request(packet: Ip) -> bool:
+    """Whether it is to be answered as GTP-U (3GPP TS 29.281, section 7.2.1)."""
+    udp = packet.payload
+    is_gtpu = not packet.fragmented and packet.protocol == UDP and packet.dport == GTPU_PORT
+    return is_gtpu and len(udp) >= 20 and udp[8] & 0xF6 == 0x32 and udp[9] == 1
 
 
 def _behind_container(payload: bytes) -> int:

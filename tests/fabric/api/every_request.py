@@ -47,6 +47,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "name": ("clients", "web", "h1", "nothing"),
     "network": ("clients", "nothing"),
     "number": ("1", "99"),
+    "onBehalfOf": ("acme", "globex"),
     "operation": ("putIntent",),
     "owner": ("operator", "ci", "globex"),
     "port": ("1", "2", "9"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import subprocess
+import sys
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator
@@ -39,6 +41,7 @@ from tests.fabric.api.test_access import client, made
 from tests.fabric.api.test_events import following
 from tests.fabric.api.test_resources import problem
 from tests.fabric.api.test_switches import apply
+from tests.switch.pipeline.harness import free_udp_port
 
 MS = 1_000_000
 LEAF = SwitchName("leaf1")
@@ -62,8 +65,8 @@ WATCH = {"kind": "TelemetryWatch", "tenant": "acme", "name": "queues", "spec": {
 class Leaf:
     """A switch as far as its reports go."""
 
-    def __init__(self, served: Served) -> None:
-        address = served.fabric.incidents.address
+    def __init__(self, served: Served, address: tuple[str, int] | None = None) -> None:
+        address = address or served.fabric.incidents.address
         assert address is not None
         self._address, self._socket = address, socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._sequences: dict[int, int] = {}
@@ -233,6 +236,35 @@ async def test_incidents_and_drops_are_exported(tmp_path: Path) -> None:
                 sets.add(int.from_bytes(message[16:18], "big"))
 
 
+async def test_a_collector_in_a_process_of_its_own_passes_on_what_makes_an_incident(tmp_path: Path) -> None:
+    reports = {"listen": f"127.0.0.1:{free_udp_port()}", "socket": str(tmp_path / "feed")}
+    config = configured(tmp_path, "127.0.0.1:1", tenants=TENANTS, telemetry={"reports": reports})
+    document = {
+        "switches": [{"name": "leaf1", "deviceId": 1, "address": "127.0.0.1:1", "role": "leaf"}],
+        "telemetry": {"reports": reports},
+    }
+    file = tmp_path / "collector.yaml"
+    file.write_text(json.dumps(document))
+    command = Path(sys.executable).with_name("p4fabric")
+    collector = await asyncio.create_subprocess_exec(
+        command, "collector", "--config", file, stdout=subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(60), controller(config) as served:
+            await apply(served, [CLIENTS, THEIRS, WATCH])
+            assert collector.stdout is not None
+            assert b"p4fabric collector at 127.0.0.1" in await collector.stdout.readline()
+            burst(Leaf(served, ("127.0.0.1", int(reports["listen"].rpartition(":")[2]))))
+            (incident,) = await over(served)
+            assert (incident["drops"], incident["complete"]) == (3, True)
+            assert "held 70%; 1 flow waited" in incident["summary"]
+            film = await served.get(f"/api/v1/incidents/{incident['number']}/film")
+            assert film["films"][0]["maxDepth"] == [3, 64, 50, 40, 2]
+    finally:
+        collector.terminate()
+        assert await collector.wait() == 0
+
+
 async def test_lost_reports_are_told(tmp_path: Path) -> None:
     async with reporting(tmp_path) as (served, leaf):
         leaf.send(Origin.EGRESS, leaf.packet(Role.VICTIM, "acme", 1))
@@ -281,7 +313,7 @@ async def test_an_empty_series_says_why(tmp_path: Path) -> None:
         assert note == "reports are not taken: telemetry.reports.listen is not set"
 
 
-async def test_on_bmv2_a_series_says_what_that_switch_does_not_tell(tmp_path: Path) -> None:
+async def test_on_bmv2_series_and_incidents_say_what_that_switch_does_not_tell(tmp_path: Path) -> None:
     leaf = {"name": "leaf1", "deviceId": 1, "address": "127.0.0.1:1", "role": "leaf", "target": "bmv2"}
     document = {
         "switches": [leaf],
@@ -291,6 +323,15 @@ async def test_on_bmv2_a_series_says_what_that_switch_does_not_tell(tmp_path: Pa
     async with controller(FabricConfig.read(document, tmp_path / "fabric.yaml")) as served:
         await served.until(lambda: served.fabric.incidents.address)
         notes = (await served.get("/api/v1/queues/leaf1/5/0/series"))["notes"]
+        await apply(served, [CLIENTS, WATCH])
+        leaf1 = Leaf(served)
+        leaf1.send(Origin.EGRESS, leaf1.packet(Role.CULPRIT, "acme", 1, share=70))
+        (incident,) = await over(served)
+        top = await served.get("/api/v1/top")
+    for one in (incident, incident["queues"][0]):
+        assert (one["drops"], one["dropsUnknown"]) == (None, "no tail-drop reports on bmv2")
+    assert incident["summary"].endswith("held 70%; no tail-drop reports on bmv2")
+    assert top["queues"][0]["drops"] is None
     assert notes[:2] == ["no tail-drop reports on bmv2", "no bins of queues on bmv2"]
     assert notes[-1] == "leaf1 has sent no reports yet"
 

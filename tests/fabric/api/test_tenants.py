@@ -142,6 +142,11 @@ ASKS: dict[str, list[Ask]] = {
             for one in (_BODY_OF_OTHERS, net("y2", subnets=["10.0.7.0/24"]))
             for owner in ("operator", "globex")
         ),
+        *(
+            Ask(INTENTS, "POST", body=net("y3", whose, **at(THEIRS)), query={"onBehalfOf": asked})
+            for whose in ("acme", "globex")
+            for asked in ("acme", "globex")
+        ),
         Ask(INTENTS, "POST", body=_SESSION_OF_OTHERS),
         Ask(INTENTS, "POST", body=net("y", subnets=["10.0.1.0/24"])),
     ],
@@ -178,6 +183,7 @@ ASKS: dict[str, list[Ask]] = {
         Ask(intent("globex"), "DELETE"),
         Ask(intent("globex"), "DELETE", headers=_IF),
         Ask(intent("globex"), "DELETE", query={"dryRun": "true"}),
+        Ask(intent("globex"), "DELETE", query={"onBehalfOf": "globex"}),
         Ask(intent("globex", "queues", "telemetrywatch"), "DELETE"),
         Ask(intent("acme", "queues", "telemetrywatch"), "DELETE"),
         Ask(intent("acme", "z"), "DELETE", query={"dryRun": "true"}),
@@ -523,3 +529,30 @@ async def test_what_an_operator_attached_elsewhere_a_tenant_may_keep_and_not_add
             assert more.status_code == 403
             ports = (await http.get("/api/v1/switches/leaf1/ports")).json()["items"]
             assert [(port["port"], port["counters"]) for port in ports] == [(5, {})]
+
+
+async def test_an_operator_may_ask_as_if_a_tenant_did_and_a_tenant_for_nobody_else(tmp_path: Path) -> None:
+    tenants = [{"name": "acme", "attachments": [{"switch": "leaf1", "ports": [1]}]}]
+    async with controller(configured(tmp_path, "127.0.0.1:1", tenants=tenants)) as served:
+        await apply(served, [net("others", "globex", **at(6))])
+        for_acme = {"onBehalfOf": "acme"}
+        async with client(served, await made(served, "ci", "tenant", "acme")) as http:
+            for document in (
+                net("n", "acme", **at(5)),
+                net("n", "globex", **at(1)),
+                net("n", "acme", **at(1)),
+            ):
+                own = await http.post(INTENTS, json=document)
+                asked = await served.http.post(INTENTS, json=document, params=for_acme)
+                assert asked.status_code == own.status_code
+                assert asked.json().get("errors") == own.json().get("errors")
+            refused = await http.post(INTENTS, json=net("n"), params={"onBehalfOf": "globex"})
+            assert refused.status_code == 403
+            assert [error["field"] for error in refused.json()["errors"]] == ["onBehalfOf"]
+        gone = await served.http.delete(intent("globex", "others"), params=for_acme)
+        assert gone.status_code == 404
+        assert (await served.http.delete(intent("acme", "n"), params=for_acme)).status_code == 200
+        assert (await served.http.delete(intent("globex", "others"))).status_code == 200
+        for wrong in ("", "Acme", "a" * 64):
+            answer = await served.http.post(INTENTS, json=net("n"), params={"onBehalfOf": wrong})
+            assert answer.status_code == 422, wrong

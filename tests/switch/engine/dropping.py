@@ -21,6 +21,8 @@ from p4fabric.softswitch.engine.api import (
     Range,
     Replica,
     Ternary,
+    TwoRates,
+    WriteDirectMeter,
     WriteEntry,
     WriteMulticastGroup,
 )
@@ -128,6 +130,7 @@ CASES = [
     Case(R.HEALTH_REPLY, routed(CHECKED), passing=26),
     Case(R.UPF_RULE, routed(IP(src="10.0.1.10", dst=IDLE_UE) / UDP(sport=5, dport=7))),
     Case(R.UPF_RATE, routed(IP(src="10.0.1.10", dst=IDLE_UE) / UDP(sport=5, dport=6))),
+    Case(R.POLICED, bridged(FOUR / UDP(sport=7, dport=9) / Raw(bytes(99)))),
 ]  # fmt: skip
 """At least one for each reason. What a report shows of a tunnel that was opened is what was in it."""
 
@@ -204,6 +207,17 @@ def _entries() -> list[WriteEntry]:
     ]
 
 
+def _policed() -> list[WriteEntry | WriteDirectMeter]:
+    """A flow that may send no packet."""
+    table = f"{INGRESS}.remedies.remedied_ipv4"
+    flow = (Exact(NETWORK), Exact(0x0A00010A), Exact(0x0A00010B), Exact(17), Exact(7), Exact(9))
+    nothing = TwoRates(1, 1, 1, 1)
+    return [
+        entry(table, flow, f"{INGRESS}.remedies.police_ipv4"),
+        WriteDirectMeter(table, flow, 0, nothing),
+    ]
+
+
 @contextmanager
 def dropping() -> Iterator[Held]:
     """Ports 1 and 2 are of one network, port 3 of none; what is flooded leaves by both ports of it."""
@@ -211,6 +225,6 @@ def dropping() -> Iterator[Held]:
     with fabric() as world:
         world.engine.add_port(CLOSED, None)
         flood = WriteMulticastGroup(Change.INSERT, NETWORK, (Replica(IN), Replica(OUT)))
-        outcomes = world.engine.apply([*_entries(), flood])
+        outcomes = world.engine.apply([*_entries(), flood, *_policed()])
         assert not any(one.status for one in outcomes), outcomes
         yield world

@@ -52,6 +52,13 @@ def free_tcp_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def free_udp_port() -> int:
+    """One that nobody uses now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class Wires:
     """The veth pairs: `fpN` at the switch, `fpNt` at the test."""
 

@@ -333,6 +333,25 @@ def test_a_full_queue_reports_port_queue_depth_delay_and_the_flow(switch: Pipeli
     assert delivered == 60, "the reports' clones must not reach the wire, nor cost a packet"
 
 
+def test_a_followed_flow_is_told_of_by_a_postcard(switch: PipelineUnderTest) -> None:
+    udp, ends = Ternary.exact(IpProtocol(17), IpProtocol.BITS), (ALICE_IP, BOB_IP)
+    source, destination = (Ternary.exact(IPv4Address(end), 32) for end in ends)
+    port = Ternary.exact(L4Port(7001), L4Port.BITS)
+    followed = b.FollowedIpv4(TENANT, source, destination, udp, None, port, priority=1, action=b.Follow())
+    switch.insert(*fabric_entries(), followed)
+    frame = Ether(src=str(ALICE), dst=str(BOB)) / IP(src=str(ALICE_IP), dst=str(BOB_IP))
+    for asked in (7000, 7001):
+        switch.send(1, frame / UDP(sport=9, dport=asked) / (b"x" * 300))
+        assert switch.receive(2) is not None
+    group = decode(bytes(switch.next_report()[UDP].payload))
+    assert (group.node, group.hw_id, group.sequence) == (NODE, Origin.POSTCARDS, 0)
+    (report,) = group.reports
+    assert isinstance(report, FlowReport) and report.tracked and not report.congested
+    assert (report.ingress_port, report.egress_port, report.queue) == (1, 2, 0)
+    assert report.latency_us is not None and report.egress_ns
+    assert IP(report.inner.data)[UDP].dport == 7001
+
+
 def test_a_dropped_packet_is_reported_with_its_reason_as_it_came(switch: PipelineUnderTest) -> None:
     switch.insert(*fabric_entries())
     nobody = IP(src=str(ALICE_IP), dst="10.9.9.9") / UDP(sport=7000, dport=7001) / (b"x" * 300)

@@ -12,8 +12,9 @@ from p4fabric.controller.access import Principal, Role, Source, TenantView, erro
 from p4fabric.controller.access.allotments import Allotments
 from p4fabric.controller.access.errors import Forbidden
 from p4fabric.controller.access_config import TenantConfig
+from p4fabric.controller.api.event_documents import event_document
 from p4fabric.controller.api.remedies import remedy_document
-from p4fabric.controller.compiler.remedy import RemedyKey
+from p4fabric.controller.compiler.remedy import Action, RemedyKey
 from p4fabric.controller.fabric import IntentConflict, IntentState, IntentStatus
 from p4fabric.controller.fabric.response_service import RemedyView
 from p4fabric.controller.intents import FieldError, parse_intent
@@ -21,8 +22,20 @@ from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.reasons import Code, Reason
 from p4fabric.controller.telemetry import events as e
 from p4fabric.controller.telemetry.bus import Lost, Published
+from p4fabric.controller.telemetry.event_filter import EventFilter
+from p4fabric.controller.telemetry.flow import FlowId
+from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.pipelines.values import Port
-from tests.unit.northbound.every_event import AWAY, EVERY_EVENT, HERE, NET, REMEDY, RESPONSE
+from tests.unit.northbound.every_event import (
+    AWAY,
+    EVERY_EVENT,
+    FLOW,
+    HERE,
+    NET,
+    REMEDY,
+    RESPONSE,
+    example,
+)
 
 ACME, GLOBEX = TenantName("acme"), TenantName("globex")
 OF_FABRIC = {
@@ -35,9 +48,6 @@ OF_FABRIC = {
     e.FabricStatusChanged,
     e.SmfAssociated,
     e.SmfReleased,
-    e.RemedyGranted,
-    e.RemedyEnded,
-    e.RemedyRecommended,
 }
 OF_PORTS = {e.HostLimitReached, e.CongestionOnset, e.CongestionUpdate, e.CongestionCleared, e.TrafficDropped,
             e.TrafficDropsCleared}  # fmt: skip
@@ -179,6 +189,27 @@ def test_of_remedies_a_tenant_sees_what_concerns_its_flows_and_not_where() -> No
         10,
         "packets wait at leaf1:1",
     ]
+
+
+@pytest.mark.parametrize(
+    "kind", [e.RemedyGranted, e.RemedyEnded, e.RemedyRecommended], ids=lambda kind: kind.__name__
+)
+def test_events_of_remedies_tell_a_tenant_of_its_flows_and_not_where(kind: type[e.Event]) -> None:
+    whole = Published("1", 0.0, example(kind))
+    told, elsewhere = tenant_view(ACME).published(whole), tenant_view(GLOBEX).published(whole)
+    assert isinstance(told, Published) and elsewhere is None
+    document = event_document(told)
+    assert HERE.switch in str(event_document(whole)) and HERE.switch not in str(document)
+    assert (document["flow"]["tenant"], document["incident"], document["port"]) == (ACME, 7, None)
+    assert document.get("reason") is None
+    # Nor does what a filter lets through say it.
+    assert EventFilter(tenant=ACME).passes(told) and not EventFilter(switch=HERE.switch).passes(told)
+    assert EventFilter(switch=HERE.switch).passes(whole)
+    # Nobody's flow is the fabric's business.
+    nobodys = e.RemedyRecommended(
+        RESPONSE, 7, Queue(HERE, 0), Action.POLICE, FlowId(100, FLOW), None, "it holds 90%"
+    )
+    assert tenant_view(ACME).event(nobodys) is None
 
 
 @pytest.mark.parametrize(

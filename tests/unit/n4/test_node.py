@@ -51,7 +51,8 @@ class Bed:
     def state(self) -> tuple[object, ...]:
         node, stock = self.node, self.stock
         taken = (set(stock._teids), set(stock._chosen), dict(stock._owners))
-        return dict(node.sessions), dict(node.associations), dict(node._by_cp), *taken
+        tunnels = dict(node.tunnels._sessions)
+        return dict(node.sessions), dict(node.associations), dict(node._by_cp), tunnels, *taken
 
     def prepare(self, name: str, seid: int | None = None, smf: IPv4Address = SMF) -> Prepared:
         return self.ask(octets(name), seid, smf)

@@ -16,6 +16,7 @@ from p4fabric.controller.telemetry.congestion_series import CongestionSeries, Wa
 from p4fabric.controller.telemetry.counters import Count
 from p4fabric.controller.telemetry.drop_counts import PointCount
 from p4fabric.controller.telemetry.events import EventClass
+from p4fabric.controller.telemetry.flow_paths import PathChange
 from p4fabric.controller.telemetry.incidents import IncidentMachine
 from p4fabric.controller.telemetry.metrics import Metrics
 from p4fabric.controller.telemetry.n4_metrics import NodeFigures
@@ -91,6 +92,10 @@ async def every_metric() -> str:
             granted={Action.REROUTE: 2},
             recommended={Action.POLICE: 3},
             ended={(Action.REROUTE, "noHelp"): 1},
+        ),
+        flow_paths=SimpleNamespace(
+            states=lambda: (2, 1),
+            changes=dict.fromkeys(PathChange, 1),
         ),
         n4=SimpleNamespace(
             figures=lambda: [NodeFigures(UPF, 1, 2)],

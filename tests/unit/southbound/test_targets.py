@@ -19,6 +19,8 @@ def test_targets_are_found_by_name() -> None:
 
 
 def test_what_a_target_cannot_tell_of_its_queues_it_says_by_its_name() -> None:
+    untold = {name: target_named(name).untold_drops for name in TARGET_NAMES}
+    assert untold["softswitch"] is None and untold["bmv2"] == "no tail-drop reports on bmv2"
     limits = {name: target_named(name).queue_limits for name in TARGET_NAMES}
     assert limits == {
         "softswitch": (),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from p4fabric.controller.api.incident_documents import incident_document, top_document
 from p4fabric.controller.names import TenantName
+from p4fabric.controller.telemetry.archive.record import from_json, to_json
 from p4fabric.controller.telemetry.incidents import FlowNames
 from p4fabric.controller.telemetry.reports import Role
 from tests.unit.telemetry.incident_world import MS, START, World, at, bin_of, flow, packet, queue, turns
@@ -59,6 +61,23 @@ def test_a_millisecond_that_the_switch_has_no_bin_of_was_calm() -> None:
     lost = World()
     lost.take(bin_of(10, 40), later)
     assert (len(world.end()), len(lost.end())) == (2, 1)
+
+
+def test_what_a_kind_of_switch_does_not_tell_is_not_zero() -> None:
+    world = World(untold_drops={queue().port.switch: "no tail-drop reports on bmv2"}.get)
+    world.take(packet(10), packet(11))
+    (incident,) = world.end()
+    for told in (incident, from_json(to_json(incident))):
+        document = incident_document(told)
+        assert (document.drops, document.drops_unknown) == (None, "no tail-drop reports on bmv2")
+        (where,) = document.queues
+        assert (where.drops, where.drops_unknown) == (None, "no tail-drop reports on bmv2")
+        assert document.summary.endswith("no tail-drop reports on bmv2")
+        assert top_document([told], 0, 1).queues[0].drops is None
+    world = World()
+    world.take(packet(10))
+    document = incident_document(world.end()[0])
+    assert (document.drops, document.drops_unknown, document.queues[0].drops) == (0, None, 0)
 
 
 def test_bins_alone_show_a_burst_and_what_was_dropped() -> None:

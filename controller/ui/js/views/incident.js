@@ -53,7 +53,7 @@ export function openOne({ api, signal, root, params }) {
         ["Began", clock(incident.beganAt)],
         ["Lasted", span(incident.durationSeconds * 1e9)],
         ["Clock", incident.clockErrorSeconds === null ? "not compared: times may be off" : `± ${span(incident.clockErrorSeconds * 1e9)}`],
-        ["Dropped", whole(incident.drops)],
+        ["Dropped", dropped(incident)],
         ["Evidence", evidence(incident)],
         ["Part of", incident.mergedInto === null ? "–" : h("a", { href: hashOf("incidents", [incident.mergedInto]) }, String(incident.mergedInto))],
       ]),
@@ -120,7 +120,7 @@ function section(queue, chart, index) {
       ["Congested", `${clock(queue.beganAt)}, ${span(queue.durationSeconds * 1e9)}`],
       ["Longest wait", `${span(queue.peakWaitUs * 1000)} at ${clock(queue.peakWaitAt)}`],
       ["Deepest", `${count(queue.peakDepth, "packet")} at ${clock(queue.peakDepthAt)}`],
-      ["Dropped", whole(queue.drops)],
+      ["Dropped", dropped(queue)],
       ["Reports", `${whole(queue.reports)}${queue.unreported ? `, ${whole(queue.unreported)} packets were not reported` : ""}`],
     ]),
     chart.element,
@@ -131,6 +131,11 @@ function section(queue, chart, index) {
     others ? emptiness(`Other tenants: ${count(others.flows, "flow")}, ${percent(others.share)} of the bytes, ${whole(others.drops)} dropped.`) : null,
     queue.reportsOfOtherFlows ? emptiness(`${count(queue.reportsOfOtherFlows, "report")} of flows that were too many to be kept apart.`) : null,
   );
+}
+
+/** @param {Incident | IncidentQueue} one */
+function dropped({ drops, dropsUnknown }) {
+  return drops === null ? `not known: ${dropsUnknown}` : whole(drops);
 }
 
 /** @param {Incident} incident */

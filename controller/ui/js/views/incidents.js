@@ -109,7 +109,7 @@ function incidentTable() {
     { title: "What", cell: (one) => one.summary },
     { title: "Began", nowrap: true, cell: (one) => clock(one.beganAt) },
     { title: "Lasted", number: true, cell: (one) => span(one.durationSeconds * 1e9) },
-    { title: "Dropped", number: true, cell: (one) => whole(one.drops) },
+    { title: "Dropped", number: true, cell: (one) => (one.drops === null ? "not known" : whole(one.drops)) },
     { title: "Evidence", cell: (one) => (one.complete ? "complete" : badge("reports lost", "poor")) },
   ], { quiet: true });
 }

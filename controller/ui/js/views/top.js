@@ -67,7 +67,7 @@ function queueTable() {
     { title: "Incidents", number: true, cell: (one) => whole(one.incidents) },
     { title: "Longest wait", number: true, cell: (one) => span(one.peakWaitUs * 1000) },
     { title: "Deepest", number: true, cell: (one) => whole(one.peakDepth) },
-    { title: "Dropped", number: true, cell: (one) => whole(one.drops) },
+    { title: "Dropped", number: true, cell: (one) => (one.drops === null ? "not known" : whole(one.drops)) },
   ]);
 }
 
