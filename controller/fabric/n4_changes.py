@@ -316,7 +316,10 @@ class SmfRequests:
         found = await self._usage.of_changed(served.upf.key, changed)
         reports = {id(one): told.reports for (one, _), told in zip(changed, found, strict=True)}
         try:
-            await self.counted(served, [one.kept for one in found if one.kept is not None])
+            # A rule that gets the number of one that is gone is to be another entry, which counts anew.
+            await self.followed(
+                await self.counted(served, [one.kept for one in found if one.kept is not None])
+            )
         except MessageRefused as error:
             _log.error("%s: usage is told later: %s", served.upf.key, error)
             for one, kept in changed:  # URRs that are gone are told of now or never.

@@ -10,11 +10,11 @@ import pytest
 from scapy.layers.inet import UDP
 
 from p4fabric import AsyncSoftSwitch
-from p4fabric.controller.store import SqliteStore, StoreError
+from p4fabric.controller.store import SqliteStore, StoreError, Transaction
 from tests.fabric.n4.conftest import NETWORKS, OTHER_SERVER, PORTS, Bed, bed, controlled, upf
 from tests.fabric.n4.smf import CAUSE, PATIENCE, Answer, Smf, ie, walk
 from tests.fabric.n4.test_flows import created, flow, sdf, to_the_gnb
-from tests.fabric.n4.test_n4 import ACCEPTED, FIRST, NOT_SUPPORTED, UE, URR, attached, number
+from tests.fabric.n4.test_n4 import ACCEPTED, FIRST, NOT_SUPPORTED, SYSTEM_FAILURE, UE, URR, attached, number
 from tests.unit.n4.vectors import octets
 
 WITHOUT = ["buffering", "guaranteedBitRates"]
@@ -132,7 +132,6 @@ async def test_a_flow_that_comes_again_is_not_charged_for_what_it_was(tmp_path: 
         assert (await query(it.smf, seid, 9))[0].octets == (1000, 0, 1000)
         gone = [ie(15, ie(56, number(one, 2))) for one in (20, 21)]
         assert (await created(it.smf, seid, *gone)).cause == ACCEPTED
-        await it.until_in_sync()
         assert (await created(it.smf, seid, *ies[:2])).cause == ACCEPTED
         assert await it.goes_down(FREE_UE, source=OTHER_SERVER, inner=packet(70)) == (FIRST, 0x201, 5)
         assert (await query(it.smf, seid, 9))[0].octets == (70, 0, 70)
@@ -165,6 +164,26 @@ async def test_a_quota_is_told_to_be_used_up_once_that_is_kept(
         (found,) = await report(it.smf, seid)
         assert found.trigger == VOLQU and found.octets[0] in (600, 632), "the last packet may come too late"
         assert await it.goes_down(UE) is None
+
+
+async def test_a_session_that_cannot_end_carries_packets_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bed(tmp_path, upf(withoutEffect=WITHOUT)) as it:
+        seid, _ = await attached(it)
+        commit, tried = SqliteStore.commit, list[object]()
+
+        async def full(store: SqliteStore, transaction: Transaction) -> int:
+            if "upf-sessions/" in repr(transaction):
+                tried.append(transaction)
+                if len(tried) in (2, 3):  # It counts no more; it is to end, and to go on after all.
+                    raise StoreError("store: disk is full")
+            return await commit(store, transaction)
+
+        monkeypatch.setattr(SqliteStore, "commit", full)
+        assert (await it.smf.say("open5gs_deletion", seid)).cause == SYSTEM_FAILURE
+        await it.until_in_sync()
+        assert await it.goes_down(UE) == (FIRST, 0x201, 1)
 
 
 async def test_a_threshold_that_is_reached_is_reported_and_counted_anew(tmp_path: Path) -> None:
