@@ -10,7 +10,8 @@ import pytest
 from scapy.layers.inet import UDP
 
 from p4fabric import AsyncSoftSwitch
-from p4fabric.controller.store import SqliteStore, StoreError, Transaction
+from p4fabric.controller.store import SqliteStore, StoreError
+from p4fabric.controller.store.revisions import Transaction
 from tests.fabric.n4.conftest import NETWORKS, OTHER_SERVER, PORTS, Bed, bed, controlled, upf
 from tests.fabric.n4.smf import CAUSE, PATIENCE, Answer, Smf, ie, walk
 from tests.fabric.n4.test_flows import created, flow, sdf, to_the_gnb
