@@ -33,7 +33,7 @@ from p4fabric.controller.fabric.n4_served import ServedUpf
 from p4fabric.controller.fabric.n4_usage import SessionUsage, has_news
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf_node import Upf
-from p4fabric.controller.n4.node import Kept, Node, Prepared
+from p4fabric.controller.n4.node import Association, Kept, Node, Prepared
 from p4fabric.controller.n4.node_rules import NodeRules
 from p4fabric.controller.n4.pfcp import Cause, Message, MessageRefused
 from p4fabric.controller.n4.pfcp import messages as m
@@ -127,11 +127,22 @@ class SmfRequests:
                 said += await self._in_turn(served, smf, group, ended)
         return said
 
-    async def end(self, served: ServedUpf, smf: IPv4Address) -> None:
-        """An SMF may control a Upf no more, or has lost its sessions."""
-        ended = await self._end_most(served, smf)
+    async def end(self, served: ServedUpf, smf: IPv4Address, lost: Association | None = None) -> None:
+        """An SMF may control a Upf no more, or has lost its sessions.
+
+        Args:
+            served: the Upf.
+            smf: the SMF.
+            lost: its association that has ended; one that it has set up meanwhile stays, with its sessions.
+        """
+
+        def has_ended() -> bool:
+            return lost is None or served.node.associations.get(smf) is lost
+
+        ended = await self._end_most(served, smf, has_ended)
         async with served.turn:
-            await self._change(served, [replace(served.node.removed(smf), ended_before=ended)])
+            if has_ended():
+                await self._change(served, [replace(served.node.removed(smf), ended_before=ended)])
 
     async def associate(
         self, served: ServedUpf, smf: IPv4Address, response: m.AssociationSetupResponse
@@ -168,12 +179,14 @@ class SmfRequests:
         except MessageRefused:
             return 0  # It is refused once more, and its SMF is told why.
 
-    async def _end_most(self, served: ServedUpf, smf: IPv4Address) -> int:
+    async def _end_most(
+        self, served: ServedUpf, smf: IPv4Address, may: Callable[[], bool] = lambda: True
+    ) -> int:
         """End sessions of an SMF until few are left, some of them in each turn; how many have ended."""
         ended, deltas = 0, deque[FabricDelta]()
         while served.node.sessions_of(smf) > AT_ONCE:
             async with served.turn:
-                if not self._is_served(served):
+                if not (self._is_served(served) and may()):
                     break
                 one = served.node.some_ended(smf, AT_ONCE)
                 deltas.append(await self._ended(served, [one]))
@@ -236,15 +249,26 @@ class SmfRequests:
     # Usage.
 
     async def counted(self, served: ServedUpf, sessions: Sequence[Kept]) -> FabricDelta:
-        """How far the URRs of sessions are now; for whoever has the turn. Switches are not waited for."""
-        for one in sessions:
-            served.node.counted(one)
-        changes = [self._row(served, served.node.sessions[one.session.seid]) for one in sessions]
+        """How far the URRs of sessions are now; for whoever has the turn. Switches are not waited for.
+
+        Raises:
+            MessageRefused: it cannot be kept; sessions are as they were, and nobody is to be told.
+        """
+        before = [served.node.counted(one) for one in sessions]
+        now = [served.node.sessions[one.session.seid] for one in sessions]
         try:
-            return (await self._make(served, changes, must=True, only_ends=True)).delta
-        except MessageRefused as error:
-            _log.error("%s: what was counted is not kept: %s", served.upf.key, error)
-            return FabricDelta(0, {}, ())
+            rows = [self._row(served, one) for one in now]
+            delta = (await self._make(served, rows, must=True, only_ends=True)).delta
+        except Exception:
+            for one in reversed(before):
+                served.node.put_back(one)
+            raise
+        for was, one in zip(before, now, strict=True):
+            self._drop(served, one.session.seid, was.plane.numbers - one.plane.numbers)
+        return delta
+
+    def _drop(self, served: ServedUpf, seid: int, rules: Collection[int]) -> None:
+        self._usage.drop(SessionKey(served.upf.key, seid), rules)
 
     async def followed(self, delta: FabricDelta) -> None:
         """Return when switches have acknowledged a change, or take too long."""
@@ -274,7 +298,7 @@ class SmfRequests:
         """Sessions that have not ended after all carry packets again."""
         seids = [seid for one in made if id(one) in usage for seid in one.sessions]
         if seids:
-            await self.counted(served, [served.node.sessions[seid] for seid in seids])
+            await self._must(served, [self._row(served, served.node.sessions[seid]) for seid in seids])
 
     async def _usage_of(
         self, served: ServedUpf, made: Sequence[Prepared]
@@ -290,8 +314,17 @@ class SmfRequests:
         if not changed:
             return {}
         found = await self._usage.of_changed(served.upf.key, changed)
-        await self.counted(served, [one.kept for one in found if one.kept is not None])
-        return {id(one): told.reports for (one, _), told in zip(changed, found, strict=True)}
+        reports = {id(one): told.reports for (one, _), told in zip(changed, found, strict=True)}
+        try:
+            # A rule that gets the number of one that is gone is to be another entry, which counts anew.
+            await self.followed(
+                await self.counted(served, [one.kept for one in found if one.kept is not None])
+            )
+        except MessageRefused as error:
+            _log.error("%s: usage is told later: %s", served.upf.key, error)
+            for one, kept in changed:  # URRs that are gone are told of now or never.
+                reports[id(one)] = tuple(told for told in reports[id(one)] if told.urr_id not in kept.usage)
+        return reports
 
     def _row(self, served: ServedUpf, kept: Kept) -> Change:
         key = SessionKey(served.upf.key, kept.session.seid)
@@ -333,6 +366,8 @@ class SmfRequests:
             raise _NotFollowed(Cause.SYSTEM_FAILURE, f"not acknowledged by {', '.join(behind)}")
         _done(served.node, made)
         for one in made:
+            for seid, rules in one.gone_rules:
+                self._drop(served, seid, rules)
             for tunnel in one.left:
                 self._say_end(served.upf, tunnel)
 
@@ -343,7 +378,12 @@ class SmfRequests:
 
     async def _undo(self, served: ServedUpf, made: Sequence[Prepared]) -> FabricDelta:
         """Take rows back: no session stands of which its SMF was told that there is none."""
-        rows = rows_of(self._core, served.upf, [reversed_of(one) for one in reversed(made)])
+        return await self._must(
+            served, rows_of(self._core, served.upf, [reversed_of(one) for one in reversed(made)])
+        )
+
+    async def _must(self, served: ServedUpf, rows: Sequence[Change]) -> FabricDelta:
+        """Make a change however often it takes to keep it."""
         while True:
             try:
                 return (await self._make(served, rows, must=True, only_ends=True)).delta

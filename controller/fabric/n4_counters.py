@@ -5,8 +5,8 @@ Reads only. This module does not know what is counted for whom.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from p4fabric.controller.compiler.served import SessionKey
 from p4fabric.controller.core import Core
@@ -17,6 +17,7 @@ from p4fabric.controller.n4.usage import RuleCounts
 from p4fabric.controller.names import SwitchName
 from p4fabric.controller.p4runtime import P4RuntimeError
 from p4fabric.controller.p4runtime.counter_reads import WantedCounters
+from p4fabric.controller.turns import in_turns
 from p4fabric.pipelines.entities import EntityKey, TableEntry
 from p4fabric.pipelines.fabric import bindings as b
 
@@ -55,25 +56,31 @@ class _Cell:
         self.epoch, self.packets, self.octets = epoch, packets, octets
 
 
-@dataclass(slots=True)
-class _Session:
-    cells: dict[tuple[SwitchName, EntityKey], _Cell] = field(default_factory=dict)
+_Cells = dict[tuple[SwitchName, EntityKey], _Cell]
+"""Of one rule."""
 
-    def counts(self, entries: Collection[tuple[SwitchName, TableEntry]]) -> dict[int, RuleCounts]:
-        """Of entries that are wanted now."""
-        found: dict[int, RuleCounts] = {}
-        for switch, entry in entries:
-            cell = self.cells.get((switch, entry.key))
-            if cell is None:
-                continue
-            number = int(entry.rule)  # type: ignore[attr-defined]
-            counted = cell.before[0] + cell.packets, cell.before[1] + cell.octets
-            taken, passed = found.get(number, RuleCounts())
-            if isinstance(entry, _PASSED):
-                found[number] = RuleCounts(taken, (passed[0] + counted[0], passed[1] + counted[1]))
-            else:
-                found[number] = RuleCounts((taken[0] + counted[0], taken[1] + counted[1]), passed)
-        return found
+
+def _counts(
+    rules: Mapping[int, _Cells], entries: Collection[tuple[SwitchName, TableEntry]]
+) -> dict[int, RuleCounts]:
+    """Of entries that are wanted now."""
+    found: dict[int, RuleCounts] = {}
+    for switch, entry in entries:
+        number = _rule_of(entry)
+        cell = rules.get(number, {}).get((switch, entry.key))
+        if cell is None:
+            continue
+        counted = cell.before[0] + cell.packets, cell.before[1] + cell.octets
+        taken, passed = found.get(number, RuleCounts())
+        if isinstance(entry, _PASSED):
+            found[number] = RuleCounts(taken, (passed[0] + counted[0], passed[1] + counted[1]))
+        else:
+            found[number] = RuleCounts((taken[0] + counted[0], taken[1] + counted[1]), passed)
+    return found
+
+
+def _rule_of(entry: TableEntry) -> int:
+    return int(entry.rule)  # type: ignore[attr-defined]
 
 
 class SessionCounters:
@@ -95,30 +102,41 @@ class SessionCounters:
             switches: by name.
         """
         self._core, self._thread, self._changes, self._switches = core, thread, changes, switches
-        self._sessions: dict[SessionKey, _Session] = {}
+        self._sessions: dict[SessionKey, dict[int, _Cells]] = {}
 
     async def read(self, keys: Sequence[SessionKey]) -> dict[SessionKey, SessionCounts]:
         """Ask switches what they have counted of sessions."""
         entries = await self._entries(keys)
         wanted: dict[SwitchName, WantedCounters] = {}
-        owners: dict[EntityKey, SessionKey] = {}
-        for key, found in entries.items():
+        cells: dict[EntityKey, _Cells] = {}
+        async for key, found in in_turns(entries.items()):
+            rules = self._sessions.setdefault(key, {})
             for switch, entry in found:
                 wanted.setdefault(switch, WantedCounters()).add(entry)
-                owners[entry.key] = key
-        silent = {name for name, counters in wanted.items() if not await self._read(name, counters, owners)}
+                cells[entry.key] = rules.setdefault(_rule_of(entry), {})
+        silent = {name for name, counters in wanted.items() if not await self._read(name, counters, cells)}
         return {
             key: SessionCounts(
-                self._sessions.get(key, _Session()).counts(found),
+                _counts(self._sessions.get(key, {}), found),
                 not any(switch in silent for switch, _ in found),
             )
-            for key, found in entries.items()
+            async for key, found in in_turns(entries.items())
         }
 
-    def forget(self, but: Collection[SessionKey]) -> None:
+    def drop(self, key: SessionKey, rules: Iterable[int]) -> None:
+        """Rules that are gone: another one that has a number of theirs begins with nothing.
+
+        What a read that is under way finds of them, is nobody's.
+        """
+        kept = self._sessions.get(key, {})
+        for rule in rules:
+            kept.pop(rule, None)
+
+    async def forget(self, has_ended: Callable[[SessionKey], bool]) -> None:
         """Sessions that have ended."""
-        for key in self._sessions.keys() - set(but):
-            del self._sessions[key]
+        async for key in in_turns(list(self._sessions)):
+            if has_ended(key):
+                self._sessions.pop(key, None)
 
     async def _entries(
         self, keys: Sequence[SessionKey]
@@ -133,12 +151,12 @@ class SessionCounters:
                 for entity in entities
                 if isinstance(entity, (*_TAKEN, *_PASSED))
             ]
-            for key, output in zip(keys, outputs, strict=True)
+            async for key, output in in_turns(zip(keys, outputs, strict=True))
             if output is not None
         }
 
     async def _read(
-        self, name: SwitchName, wanted: WantedCounters, owners: Mapping[EntityKey, SessionKey]
+        self, name: SwitchName, wanted: WantedCounters, cells: Mapping[EntityKey, _Cells]
     ) -> bool:
         """Whether a switch has answered."""
         switch = self._switches.get(name)
@@ -147,8 +165,7 @@ class SessionCounters:
         epoch = switch.counter_epoch
 
         def take(key: EntityKey, packets: int, octets: int) -> None:
-            cells = self._sessions.setdefault(owners[key], _Session()).cells
-            cells.setdefault((name, key), _Cell(epoch)).take(epoch, packets, octets)
+            cells[key].setdefault((name, key), _Cell(epoch)).take(epoch, packets, octets)
 
         try:
             await switch.read_counters(wanted, take)

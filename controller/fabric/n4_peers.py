@@ -15,6 +15,7 @@ from ipaddress import IPv4Address
 from p4fabric.controller.fabric.n4_changes import SmfRequests
 from p4fabric.controller.fabric.n4_requests import NotAnswered, RequestsToSmfs
 from p4fabric.controller.fabric.n4_served import ServedUpf
+from p4fabric.controller.n4.node import Association
 from p4fabric.controller.n4.pfcp import Cause, MessageRefused
 from p4fabric.controller.n4.pfcp import messages as m
 from p4fabric.controller.n4.pfcp.flags import AssociationReleaseFlags
@@ -70,7 +71,7 @@ class SmfPeers:
         for served in self._served():
             association = served.node.associations.get(smf)
             if association is not None and stamp > association.recovery and smf not in self._busy:
-                self._begin(smf, self._ends(served, smf))
+                self._begin(smf, self._ends(served, smf, association))
 
     def leaves(self, served: ServedUpf, smf: IPv4Address) -> None:
         """Ask an SMF to release its association, since the Upf does not serve it any more; not blocking."""
@@ -123,11 +124,11 @@ class SmfPeers:
         if not isinstance(answer, m.HeartbeatResponse) or association is None:
             return
         if answer.recovery_time_stamp > association.recovery:
-            await self._ends(served, smf)
+            await self._ends(served, smf, association)
 
-    async def _ends(self, served: ServedUpf, smf: IPv4Address) -> None:
+    async def _ends(self, served: ServedUpf, smf: IPv4Address, lost: Association) -> None:
         _log.warning("SMF %s has begun again: its sessions end", smf)
-        await self._requests.end(served, smf)
+        await self._requests.end(served, smf, lost)
 
     async def _set_up(self, served: ServedUpf, smf: IPv4Address) -> None:
         answer = await self._own.ask(smf, served.node.set_up_request())

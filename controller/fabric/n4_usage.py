@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -27,6 +27,7 @@ from p4fabric.controller.n4.plane import FlowRule
 from p4fabric.controller.n4.prepared import Kept, Prepared
 from p4fabric.controller.n4.usage import Counted, Told, UrrAccount, due, settled, told, total
 from p4fabric.controller.names import IntentKey
+from p4fabric.controller.turns import in_turns
 
 __all__ = ["DueReport", "SessionUsage", "Settled", "has_news", "untold", "without_retired"]
 
@@ -121,12 +122,16 @@ class SessionUsage:
     ) -> Iterator[tuple[Kept, Kept, DueReport | None]]:
         """Sessions of which a report is due, or rules are gone: as they were, as they will be, the report."""
         now, found = self._clock(), list[tuple[Kept, Kept, DueReport | None]]()
-        keys = {SessionKey(upf, one.session.seid): one for one in sessions}
-        waiting = [key for key in keys if key not in self._on_the_way]
+        keys = {SessionKey(upf, one.session.seid): one async for one in in_turns(sessions)}
+        waiting = [key async for key in in_turns(keys) if key not in self._on_the_way]
         for start in range(0, len(waiting), _A_READ):
             counts = await self._counters.read(waiting[start : start + _A_READ])
-            for key, counted in counts.items():
-                made = _due(key, keys[key], counted, now)
+            async for key, counted in in_turns(counts.items()):
+                try:
+                    made = _due(key, keys[key], counted, now)
+                except Exception:  # Others are to be looked at.
+                    _log.exception("usage of session %#x of %s cannot be looked at", key.seid, upf)
+                    continue
                 if made is not None:
                     found.append(made)
         return iter(found)
@@ -151,9 +156,13 @@ class SessionUsage:
         finally:
             self._on_the_way.discard(key)
 
-    def forget(self, but: Sequence[SessionKey]) -> None:
+    def drop(self, key: SessionKey, rules: Iterable[int]) -> None:
+        """Rules of a session that are in no table any more, and settled: their numbers may be others'."""
+        self._counters.drop(key, rules)
+
+    async def forget(self, has_ended: Callable[[SessionKey], bool]) -> None:
         """Sessions that have ended."""
-        self._counters.forget(but)
+        await self._counters.forget(has_ended)
 
 
 def untold(kept: Kept, one: DueReport) -> Kept:
@@ -229,7 +238,7 @@ def _due(
     for urr_id, account in kept.usage.items():
         urr = kept.session.urrs[urr_id]
         counted = total(urr, account, _rules(kept), counts.rules)
-        trigger = due(urr, account, counted, now)
+        trigger = due(urr, account, counted, now, is_complete=counts.is_complete)
         if trigger:
             report, usage[urr_id] = told(urr, account, counted, trigger, now)
             reports.append(report)

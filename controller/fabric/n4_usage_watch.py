@@ -16,7 +16,8 @@ from p4fabric.controller.fabric.n4_changes import SmfRequests
 from p4fabric.controller.fabric.n4_reports import SessionReports
 from p4fabric.controller.fabric.n4_served import ServedUpf
 from p4fabric.controller.fabric.n4_usage import DueReport, SessionUsage, untold
-from p4fabric.controller.n4.prepared import Kept
+from p4fabric.controller.n4.pfcp import MessageRefused
+from p4fabric.controller.turns import in_turns
 
 __all__ = ["UsageWatch"]
 
@@ -62,20 +63,31 @@ class UsageWatch:
                         await self._look(one, tasks)
                     except Exception:  # What is due is so next time as well.
                         _log.exception("usage of %s cannot be looked at", one.upf.key)
-                keys = [SessionKey(one.upf.key, seid) for one in self._served() for seid in one.node.sessions]
-                self._usage.forget(keys)
+                await self._usage.forget(self._has_ended)
                 await asyncio.sleep(max(self._interval, (loop.time() - began) / _SHARE))
 
+    def _has_ended(self, key: SessionKey) -> bool:
+        return not any(one.upf.key == key.upf and key.seid in one.node.sessions for one in self._served())
+
     async def _look(self, served: ServedUpf, tasks: asyncio.TaskGroup) -> None:
-        sessions = [kept for kept in served.node.sessions.values() if _is_watched(kept)]
+        node = served.node
+        found = [node.sessions.get(seid) async for seid in in_turns(list(node.watched))]
+        sessions = [one for one in found if one is not None]
         if not sessions:
             return
         for seen, later, report in await self._usage.due(served.upf.key, sessions):
             async with served.turn:
                 # What has changed meanwhile is looked at next time.
-                if served.is_ending or served.node.sessions.get(seen.session.seid) is not seen:
+                if served.is_ending or node.sessions.get(seen.session.seid) is not seen:
                     continue
-                delta = await self._requests.counted(served, [later])
+                try:
+                    delta = await self._requests.counted(served, [later])
+                except MessageRefused as error:
+                    _log.error("%s: what was counted is not kept yet: %s", served.upf.key, error)
+                    continue
+                except Exception:  # Others are to be looked at.
+                    _log.exception("%s: what session %#x counted", served.upf.key, seen.session.seid)
+                    continue
             if report is not None:
                 tasks.create_task(self._report(served, report, delta))
 
@@ -88,13 +100,14 @@ class UsageWatch:
 
     async def _again(self, served: ServedUpf, report: DueReport) -> None:
         """Nobody took a report: what it told is told with the next one."""
-        async with served.turn:
-            kept = served.node.sessions.get(report.key.seid)
-            if kept is not None and not served.is_ending:
-                await self._requests.counted(served, [untold(kept, report)])
-
-
-def _is_watched(kept: Kept) -> bool:
-    if kept.plane.retired:
-        return True
-    return any(kept.session.urrs[urr_id].reporting_triggers for urr_id in kept.usage)
+        while True:
+            async with served.turn:
+                kept = served.node.sessions.get(report.key.seid)
+                if kept is None or served.is_ending:
+                    return
+                try:
+                    await self._requests.counted(served, [untold(kept, report)])
+                    return
+                except MessageRefused as error:
+                    _log.error("%s: what was not told is not kept yet: %s", served.upf.key, error)
+            await asyncio.sleep(self._interval)

@@ -64,6 +64,8 @@ class Node:
         self.address, self.recovery, self.rules = address, recovery, rules
         self.associations: dict[IPv4Address, Association] = {}
         self.sessions: dict[int, Kept] = {}
+        self.watched: set[int] = set()
+        """Sessions whose usage is looked at without having been asked for."""
         self.tunnels = GnbTunnels()
         self._by_cp: dict[tuple[IPv4Address, int], frozenset[int]] = {}
         """By their SMFs' F-SEIDs; an SMF may say of several that they are the same."""
@@ -343,17 +345,20 @@ class Node:
         return found
 
     def counted(self, now: Kept) -> Kept:
-        """How far the URRs of a session are now; what quotas that are used up mean to it, follows.
+        """How far the URRs of a session are now; packets of those whose quota is used up are dropped.
 
         Returns:
-            What it was.
+            What it was, for `put_back`.
         """
-        before, session = self.sessions[now.session.seid], now.session
-        plane = now.plane
-        if _exhausted(now.usage) != _exhausted(before.usage):
-            plane = user_plane(session, self.rules, plane, _exhausted(now.usage))
-        self._put(session.seid, before, replace(now, plane=plane))
+        before, exhausted = self.sessions[now.session.seid], _exhausted(now.usage)
+        if exhausted != _exhausted(before.usage):
+            now = replace(now, plane=now.plane.without(exhausted))
+        self._put(now.session.seid, before, now)
         return before
+
+    def put_back(self, before: Kept) -> None:
+        """What was counted of a session is not kept."""
+        self._put(before.session.seid, self.sessions[before.session.seid], before)
 
     def _served(
         self,
@@ -389,10 +394,13 @@ class Node:
                 self._by_cp[before.at_smf] = left
             else:
                 del self._by_cp[before.at_smf]
+            self.watched.discard(seid)
         if now is None:
             self.sessions.pop(seid, None)
         else:
             self.sessions[seid] = now
+            if now.is_watched:
+                self.watched.add(seid)
             self._by_smf.setdefault(now.smf, {})[seid] = None
             self._by_cp[now.at_smf] = self._by_cp.get(now.at_smf, frozenset()) | {seid}
 

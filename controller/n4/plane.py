@@ -6,7 +6,7 @@ found by sets of filters, which sessions that tell flows apart in the same way s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv4Network
@@ -81,6 +81,11 @@ class FlowLookup:
 
     filters: FilterSet | None
     rule: int
+
+    @property
+    def rules(self) -> frozenset[int]:
+        """All that packets may find."""
+        return frozenset(rule for _, rule in (self.filters.filters if self.filters else ())) | {self.rule}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +210,25 @@ class UserPlane:
     def carries(self) -> bool:
         """Whether any packet goes on."""
         return bool(self.uplinks or self.downlinks or self.flow_downlinks)
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """Of rules that count, or have counted."""
+        return frozenset(one.number for one in (*self.rules, *self.retired))
+
+    def without(self, urr_ids: Collection[int]) -> UserPlane:
+        """The same where packets of some URRs are dropped, whatever sessions may be like by now."""
+        rules = tuple(
+            replace(one, forwards=False, tunnel=None) if any(urr in urr_ids for urr in one.urr_ids) else one
+            for one in self.rules
+        )
+        going = {one.number for one in rules if one.forwards}
+        return replace(
+            self,
+            rules=rules,
+            uplinks=tuple(one for one in self.uplinks if one.flows is None or one.flows.rules & going),
+            flow_downlinks=tuple(one for one in self.flow_downlinks if one.flows.rules & going),
+        )
 
     @property
     def quiet(self) -> UserPlane:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
@@ -53,6 +53,13 @@ class Kept:
         """Which session it is at its SMF."""
         return self.smf, self.session.cp.seid
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether reports may be due without having been asked for, or rules are gone that have counted."""
+        if self.plane.retired:
+            return True
+        return any(self.session.urrs[urr_id].reporting_triggers for urr_id in self.usage)
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -83,6 +90,13 @@ class Prepared:
     """URRs that are gone, and whose last usage the response tells."""
     ended_before: int = 0
     """Sessions that ended because of the same message, and are not among these."""
+
+    @property
+    def gone_rules(self) -> Iterator[tuple[int, frozenset[int]]]:
+        """Of sessions that stand, the numbers of rules that are in no table any more."""
+        for seid, (now, before) in self.sessions.items():
+            if now is not None and before is not None:
+                yield seid, before.plane.numbers - now.plane.numbers
 
     @property
     def only_ends(self) -> bool:

@@ -70,6 +70,15 @@ class Counted:
             max(0, self.downlink - other.downlink),
         )
 
+    def at_least(self, other: Counted) -> Counted:
+        """The same, or the other where that is more."""
+        return Counted(
+            max(self.uplink_packets, other.uplink_packets),
+            max(self.uplink, other.uplink),
+            max(self.downlink_packets, other.downlink_packets),
+            max(self.downlink, other.downlink),
+        )
+
     def reaches(self, volume: Volume) -> bool:
         """Whether it is as much as one of the volumes that are told."""
         both = ((self.uplink + self.downlink, volume.total), (self.uplink, volume.uplink))
@@ -168,7 +177,9 @@ def total(
     return found
 
 
-def due(urr: Urr, account: UrrAccount, counted: Counted, now: float) -> UsageReportTrigger:
+def due(
+    urr: Urr, account: UrrAccount, counted: Counted, now: float, *, is_complete: bool = True
+) -> UsageReportTrigger:
     """Why a report of a URR is due; no flag: none is.
 
     Args:
@@ -176,8 +187,12 @@ def due(urr: Urr, account: UrrAccount, counted: Counted, now: float) -> UsageRep
         account: how far it is.
         counted: in all.
         now: seconds since 1970.
+        is_complete: whether that is all; else reports that only say that time has passed wait.
     """
     asked, found = urr.reporting_triggers, _T(0)
+    counted = counted.at_least(account.reported)
+    if not is_complete:
+        asked &= ~(_R.PERIO | _R.TIMTH)
     usage, quota = counted - account.reported, counted - account.granted
     elapsed, used = now - account.since / 1000, now - account.granted_at / 1000
     if asked & _R.PERIO and urr.measurement_period and elapsed >= urr.measurement_period:
@@ -202,6 +217,8 @@ def due(urr: Urr, account: UrrAccount, counted: Counted, now: float) -> UsageRep
 
 def told(urr: Urr, account: UrrAccount, counted: Counted, trigger: UsageReportTrigger, now: float) -> Told:
     """The report of what a URR has counted since the last one."""
+    # Less is known than was told while a switch does not answer: what was told is not told again.
+    counted = counted.at_least(account.reported)
     usage, method = counted - account.reported, urr.measurement_method
     volume = None
     if method & MeasurementMethod.VOLUM:

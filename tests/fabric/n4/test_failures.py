@@ -22,7 +22,7 @@ from p4fabric.controller.telemetry.bus import Published
 from p4fabric.controller.telemetry.events import SmfAssociated
 from tests.fabric.n4.conftest import N3, NETWORKS, PORTS, bed, controlled, upf
 from tests.fabric.n4.smf import PATIENCE as TEST_PATIENCE
-from tests.fabric.n4.smf import Smf
+from tests.fabric.n4.smf import Smf, ie
 from tests.fabric.n4.test_n4 import (
     ACCEPTED,
     FIRST,
@@ -130,6 +130,27 @@ async def test_an_smf_that_begins_again_with_many_sessions_ends_them_by_and_by(t
         assert max(sizes) <= AT_ONCE
         assert not [one for _, node in it.fabric.n4.nodes() for one in node.sessions]
         assert (await smf.say("open5gs_establishment")).cause == ACCEPTED
+
+
+async def test_an_smf_that_begins_again_keeps_what_it_sets_up_before_that_is_noticed(tmp_path: Path) -> None:
+    async with bed(tmp_path, upf()) as it:
+        smf, n4 = it.smf, it.fabric.n4
+        await attached(it)
+        assert n4 is not None and n4._peers is not None
+        (served,) = n4._served.values()
+        own = served.node.associations[IPv4Address("127.0.0.1")]
+        async with served.turn:
+            smf.send(smf.numbered(octets("open5gs_association_setup")))
+            while not served.turn._waiters:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            assert (await smf.ask(smf.message(1, ie(96, number(own.recovery + 1, 4))))).kind == 2
+            assert n4._peers._busy
+        assert (await smf.hear()).cause == ACCEPTED
+        seid = (await smf.say("open5gs_establishment")).up_seid
+        async with asyncio.timeout(TEST_PATIENCE):
+            while n4._peers._busy:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert (await smf.say("open5gs_activate", seid)).cause == ACCEPTED
 
 
 def changed(folder: Path, before: str, now: str) -> None:

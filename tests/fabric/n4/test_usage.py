@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from scapy.layers.inet import UDP
 
 from p4fabric import AsyncSoftSwitch
+from p4fabric.controller.store import SqliteStore, StoreError
+from p4fabric.controller.store.revisions import Transaction
 from tests.fabric.n4.conftest import NETWORKS, OTHER_SERVER, PORTS, Bed, bed, controlled, upf
-from tests.fabric.n4.smf import CAUSE, Answer, Smf, ie, walk
+from tests.fabric.n4.smf import CAUSE, PATIENCE, Answer, Smf, ie, walk
 from tests.fabric.n4.test_flows import created, flow, sdf, to_the_gnb
-from tests.fabric.n4.test_n4 import ACCEPTED, FIRST, NOT_SUPPORTED, UE, URR, attached, number
+from tests.fabric.n4.test_n4 import ACCEPTED, FIRST, NOT_SUPPORTED, SYSTEM_FAILURE, UE, URR, attached, number
 from tests.unit.n4.vectors import octets
 
 WITHOUT = ["buffering", "guaranteedBitRates"]
@@ -116,6 +120,71 @@ async def test_a_flow_that_ends_is_counted_to_its_last_packet(tmp_path: Path) ->
         assert await it.goes_down(FREE_UE, source=OTHER_SERVER, inner=packet(60)) == (FIRST, 0x201, 1)
         removed = await created(it.smf, seid, ie(17, ie(81, number(9, 4))))
         assert usage(removed, IN_MODIFICATION) == [Usage(9, 0, TERMR, (360, 60, 300), (3, 1, 2))]
+
+
+async def test_a_flow_that_comes_again_is_not_charged_for_what_it_was(tmp_path: Path) -> None:
+    async with bed(tmp_path, upf(withoutEffect=WITHOUT)) as it:
+        seid = await free5gc(it)
+        urr = ie(6, ie(81, number(9, 4)), ie(62, b"\x02"), ie(37, number(0, 3)))
+        ies = flow(20, FREE_UE, 1, 5, sdf("permit out ip from 10.0.4.11 to assigned"), urrs=(9,))
+        assert (await created(it.smf, seid, urr, *ies)).cause == ACCEPTED
+        for _ in range(2):
+            assert await it.goes_down(FREE_UE, source=OTHER_SERVER, inner=packet(500)) == (FIRST, 0x201, 5)
+        assert (await query(it.smf, seid, 9))[0].octets == (1000, 0, 1000)
+        gone = [ie(15, ie(56, number(one, 2))) for one in (20, 21)]
+        assert (await created(it.smf, seid, *gone)).cause == ACCEPTED
+        assert (await created(it.smf, seid, *ies[:2])).cause == ACCEPTED
+        assert await it.goes_down(FREE_UE, source=OTHER_SERVER, inner=packet(70)) == (FIRST, 0x201, 5)
+        assert (await query(it.smf, seid, 9))[0].octets == (70, 0, 70)
+
+
+async def test_a_quota_is_told_to_be_used_up_once_that_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bed(tmp_path, upf(withoutEffect=WITHOUT)) as it:
+        seid, _ = await attached(it)
+        grant = ie(13, ie(81, number(1, 4)), ie(37, b"\x00\x01\x00"), ie(73, b"\x01", number(500, 8)))
+        assert (await created(it.smf, seid, grant)).cause == ACCEPTED
+        failed = asyncio.Event()
+
+        async def full(store: object, transaction: object) -> int:
+            if "upf-sessions/" in repr(transaction):
+                failed.set()
+            raise StoreError("store: disk is full")
+
+        assert it.fabric.n4 is not None
+        (served,) = it.fabric.n4._served.values()
+        with monkeypatch.context() as patched:
+            patched.setattr(SqliteStore, "commit", full)
+            assert await it.goes_down(UE, inner=packet(600)) == (FIRST, 0x201, 1)
+            async with asyncio.timeout(PATIENCE):
+                await failed.wait()
+            async with served.turn:  # Whoever failed has it until all is as it was.
+                assert not any(one.is_exhausted for one in served.node.sessions[seid].usage.values())
+            assert await it.goes_down(UE) == (FIRST, 0x201, 1)
+        (found,) = await report(it.smf, seid)
+        assert found.trigger == VOLQU and found.octets[0] in (600, 632), "the last packet may come too late"
+        assert await it.goes_down(UE) is None
+
+
+async def test_a_session_that_cannot_end_carries_packets_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bed(tmp_path, upf(withoutEffect=WITHOUT)) as it:
+        seid, _ = await attached(it)
+        commit, tried = SqliteStore.commit, list[object]()
+
+        async def full(store: SqliteStore, transaction: Transaction) -> int:
+            if "upf-sessions/" in repr(transaction):
+                tried.append(transaction)
+                if len(tried) in (2, 3):  # It counts no more; it is to end, and to go on after all.
+                    raise StoreError("store: disk is full")
+            return await commit(store, transaction)
+
+        monkeypatch.setattr(SqliteStore, "commit", full)
+        assert (await it.smf.say("open5gs_deletion", seid)).cause == SYSTEM_FAILURE
+        await it.until_in_sync()
+        assert await it.goes_down(UE) == (FIRST, 0x201, 1)
 
 
 async def test_a_threshold_that_is_reached_is_reported_and_counted_anew(tmp_path: Path) -> None:

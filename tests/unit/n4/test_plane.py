@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from p4fabric.controller.n4.flows import parse_flow
 from p4fabric.controller.n4.matches import NotMatched, flow_filters
-from p4fabric.controller.n4.plane import NO_RULE, FlowFilter, UserPlane
+from p4fabric.controller.n4.pfcp.flags import ReportingTriggers
+from p4fabric.controller.n4.plane import NO_RULE, FlowFilter, FlowRule, UserPlane
 from p4fabric.controller.n4.rates import TooManyLimits, places_of_limits
 from p4fabric.controller.n4.sessions import Filter
+from p4fabric.controller.n4.user_plane import user_plane
 from tests.unit.n4.test_node import RULES, UE, Bed
 from tests.unit.n4.vectors import octets
 
@@ -111,3 +113,43 @@ def test_no_packet_meets_two_limits_in_one_place(pdrs: Sequence[Sequence[int]]) 
         return
     assert places.keys() == {qer for one in pdrs for qer in one}
     assert all(len({places[qer] for qer in one}) == len(set(one)) for one in pdrs)
+
+
+def counting() -> Bed:
+    """A node that counts, and a session with two URRs of both PDRs."""
+    ignored = {one for one in RULES.without_effect if one not in ("bitRates", "usageReports")}
+    bed = Bed(replace(RULES, without_effect=frozenset(ignored)))
+    bed.do("open5gs_association_setup")
+    bed.do("open5gs_establishment")
+    bed.do("open5gs_activate", 1)
+    return bed
+
+
+def test_a_quota_is_used_up_whatever_sessions_may_be_like_by_then() -> None:
+    bed = counting()
+    kept = bed.node.sessions[1]
+    usage = {one: replace(account, is_exhausted=True) for one, account in kept.usage.items()}
+    judged = user_plane(kept.session, bed.node.rules, kept.plane, usage.keys())
+    assert judged != kept.plane
+    bed.node.rules = replace(bed.node.rules, data_networks={}, access=())
+    before = bed.node.counted(replace(kept, usage=usage))
+    assert plane_of(bed) == judged
+    bed.node.put_back(before)
+    assert bed.node.sessions[1] is kept
+
+
+def test_sessions_are_watched_while_they_may_have_something_to_tell() -> None:
+    bed = counting()
+    kept = bed.node.sessions[1]
+    assert bed.node.watched == {1}
+    urrs = {
+        one: replace(urr, reporting_triggers=ReportingTriggers(0)) for one, urr in kept.session.urrs.items()
+    }
+    silent = replace(kept, session=replace(kept.session, urrs=urrs))
+    bed.node.counted(silent)
+    assert not bed.node.watched
+    retired = replace(silent, plane=replace(kept.plane, retired=(FlowRule(9, True, 9, (1,)),)))
+    bed.node.counted(retired)
+    assert bed.node.watched == {1}
+    bed.do("open5gs_deletion", 1)
+    assert not bed.node.watched

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
@@ -10,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p4fabric.controller.compiler.served import SessionKey
-from p4fabric.controller.fabric.n4_usage import DueReport, untold
+from p4fabric.controller.fabric.n4_counters import SessionCounters, SessionCounts
+from p4fabric.controller.fabric.n4_usage import DueReport, SessionUsage, untold
 from p4fabric.controller.n4.pfcp.flags import (
     MeasurementInformation,
     MeasurementMethod,
@@ -122,3 +125,40 @@ def test_a_quota_that_is_not_valid_any_more_is_told_and_goes_on() -> None:
     assert (due(urr, account, Counted(), 24.9), due(urr, account, Counted(), 25)) == (0, T.QUVTI)
     account = accounts({ONE: urr}, {ONE: account}, [ONE], 24)[ONE]
     assert (due(urr, account, Counted(), 33.9), due(urr, account, Counted(), 34)) == (0, T.QUVTI)
+
+
+def test_what_was_told_is_not_told_again_when_less_is_known() -> None:
+    _, account = told(URR, UrrAccount(0), counted(0, 900), T(T.PERIO), 5)
+    assert due(URR, account, Counted(), 200, is_complete=False) == 0, "what is not known now is told later"
+    report, account = told(URR, account, Counted(), T(T.IMMER), 6)
+    assert report.volume is not None and report.volume.total == 0
+    report, _ = told(URR, account, counted(0, 950), T(T.IMMER), 7)
+    assert report.volume is not None and report.volume.total == 50
+
+
+class Counters(SessionCounters):
+    """Switches that answer at once."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def read(self, keys: Sequence[SessionKey]) -> dict[SessionKey, SessionCounts]:
+        return {key: SessionCounts({}, is_complete=True) for key in keys}
+
+
+async def test_others_have_their_turns_while_many_sessions_are_looked_at() -> None:
+    kept = Kept(SMF, Session(1, FSeid(1, SMF), SMF, urrs={ONE: URR}), UserPlane(), {ONE: UrrAccount(0)})
+    many = [replace(kept, session=replace(kept.session, seid=seid)) for seid in range(1, 20_001)]
+    usage = SessionUsage(Counters(), clock=lambda: 1)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(others())
+    assert not list(await usage.due(IntentKey("Upf", TenantName("acme"), "edge"), many))
+    other.cancel()
+    assert turns > 10
