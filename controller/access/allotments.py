@@ -21,7 +21,7 @@ from p4fabric.controller.resources import Resource
 __all__ = ["WHOLE_FABRIC", "Allotment", "Allotments", "whole_fabric"]
 
 WHOLE_FABRIC = frozenset({"TelemetryWatch"})
-"""Kinds whose intents change what the fabric does for all tenants."""
+"""Kinds whose intents change what the fabric does for all tenants, each of them."""
 
 
 class Allotment:
@@ -72,10 +72,10 @@ class Allotment:
         if intent.key.tenant != self.tenant:
             yield FieldError("tenant", intent.tenant, f"must be {self.tenant}, yours", Code.FORBIDDEN)
             return
-        if intent.key.kind in WHOLE_FABRIC:
+        held = standing.intent if standing is not None else None
+        if intent.key.kind in WHOLE_FABRIC or is_whole_fabric(held):
             yield whole_fabric(intent.key.kind)
             return
-        held = standing.intent if standing is not None else None
         kept = {claim.resource for claim in held.claims()} if isinstance(held, IntentDocument) else set()
         for claim in intent.claims():
             if claim.resource not in kept and (why := self._refusal(claim)) is not None:
@@ -109,6 +109,11 @@ class Allotment:
 
 def _is_of(tenant: TenantName, whose: object) -> bool:
     return isinstance(whose, IntentKey) and whose.tenant == tenant
+
+
+def is_whole_fabric(intent: object) -> bool:
+    """Whether what stands is the operator's, though it has a tenant's name."""
+    return isinstance(intent, IntentDocument) and (intent.kind in WHOLE_FABRIC or intent.is_whole_fabric)
 
 
 def whole_fabric(kind: str) -> FieldError:

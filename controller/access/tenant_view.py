@@ -11,7 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from p4fabric.controller.access.allotments import WHOLE_FABRIC, Allotment, Allotments, whole_fabric
+from p4fabric.controller.access.allotments import (
+    WHOLE_FABRIC,
+    Allotment,
+    Allotments,
+    is_whole_fabric,
+    whole_fabric,
+)
 from p4fabric.controller.access.errors import Forbidden
 from p4fabric.controller.fabric import (
     Applied,
@@ -115,10 +121,14 @@ class TenantView:
         """Judge a deletion of an intent that is seen.
 
         Raises:
-            Forbidden: its kind is of the whole fabric.
+            Forbidden: it is of the whole fabric, or its kind is.
         """
-        if self.tenant is not None and key.kind in WHOLE_FABRIC:
+        if self.tenant is not None and (key.kind in WHOLE_FABRIC or self._is_whole_fabric(key)):
             raise Forbidden([whole_fabric(key.kind)])
+
+    def _is_whole_fabric(self, key: IntentKey) -> bool:
+        found = self.fabric.intents.get(key)
+        return found is not None and is_whole_fabric(found.resource.intent)
 
     def view(self, view: IntentView) -> IntentView:
         """An intent with the reasons that may be told."""
@@ -178,9 +188,16 @@ class TenantView:
             return Reason(reason.code, f"{reason.code.heading}: {switch}", switch=switch)
         return Reason(reason.code, reason.code.heading)
 
-    def sees_remedy(self, response: IntentKey, flow_of: TenantName | None) -> bool:
-        """Whether something that a response does about a flow is seen; where it is done never is."""
-        return self.tenant in (None, response.tenant, flow_of)
+    def sees_remedy(self, flow_of: TenantName | None) -> bool:
+        """Whether something that is done about a flow is seen: whose response does it does not matter, as it
+        may be for all tenants' flows. Where it is done never is."""
+        return self.tenant in (None, flow_of)
+
+    def may_revoke(self, response: IntentKey, flow_of: TenantName) -> bool:
+        """Whether a remedy may be taken back: a tenant's own response gave it, to a flow of its own."""
+        if self.tenant is None:
+            return True
+        return self.tenant == response.tenant == flow_of and not self._is_whole_fabric(response)
 
     # Ports.
 
@@ -327,11 +344,11 @@ class TenantView:
                 return None if shown is None else replace(event, path=shown)
             case e.TrafficDropped(point) | e.TrafficDropsCleared(point):
                 seen = self.sees_traffic(point.port)
-            case e.RemedyGranted(key, remedy) | e.RemedyEnded(key, remedy):
-                seen = self.sees_remedy(key.response, remedy.flow.network.tenant)
+            case e.RemedyGranted(remedy=remedy) | e.RemedyEnded(remedy=remedy):
+                seen = self.sees_remedy(remedy.flow.network.tenant)
                 return replace(event, is_hidden=True) if seen else None
-            case e.RemedyRecommended(response=response, tenant=tenant):
-                return replace(event, is_hidden=True) if self.sees_remedy(response, tenant) else None
+            case e.RemedyRecommended(tenant=tenant):
+                return replace(event, is_hidden=True) if self.sees_remedy(tenant) else None
             case _:
                 # Of switches, links, SMFs and the fabric; and of what nobody has thought of here.
                 seen = False

@@ -48,23 +48,24 @@ def remedy_routes(fabric: Fabric, access: Access) -> APIRouter:
         shown = [
             remedy_document(one, view)
             for one in service.views()
-            if view.sees_remedy(one.key.response, one.remedy.flow.network.tenant)
+            if view.sees_remedy(one.remedy.flow.network.tenant)
         ]
         return RemediesDocument(
             standing=[one for one in shown if one.ended is None],
             ended=[one for one in shown if one.ended is not None],
             findings=[
-                _finding_document(one, view)
-                for one in service.findings
-                if view.sees_remedy(one.response, one.tenant)
+                _finding_document(one, view) for one in service.findings if view.sees_remedy(one.tenant)
             ],
         )
 
     @router.delete("/remedies/{number}", responses=problems(404, 422, 503))
     async def revoke_remedy(number: Number, asking: Asking, request: Request) -> RemedyDocument:
-        """End a remedy; its flow is left alone for a while. A tenant ends those of its own responses."""
+        """End a remedy; its flow is left alone for a while.
+
+        A tenant ends those of its own responses. A response for all tenants is nobody's but the operator's.
+        """
         view, found = access.tenant_view(fabric, asking), fabric.responses.get(number)
-        if not view.sees(found.key.response.tenant):
+        if not view.may_revoke(found.key.response, found.remedy.flow.network.tenant):
             raise UnknownRemedy(number)
         await fabric.responses.revoke(number)
         audit.revoked_remedy(request, number)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from p4fabric.controller.compiler.remedy import Remedied, Remedy, RemedyKey
 from p4fabric.controller.hosts.attachments import AttachmentIndex
@@ -19,7 +20,6 @@ from p4fabric.controller.telemetry.collector import Collector
 from p4fabric.controller.telemetry.incidents import FlowFigures, Incident, QueueFigures
 from p4fabric.controller.telemetry.queue import Queue
 from p4fabric.controller.telemetry.series import SeriesRecorder
-from p4fabric.controller.telemetry.series.points import Known
 from p4fabric.controller.topology.model import Host
 from p4fabric.controller.topology.paths import Paths
 from p4fabric.pipelines.values import Port, VlanId
@@ -35,7 +35,6 @@ _MOST_ERROR_NS = 100_000_000
 """By which a switch's clock may be wrong."""
 _FRESH = 1.0
 """Seconds for which a queue counts as congested since it was."""
-_STEP_NS = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -68,16 +67,17 @@ class ResponseEvidence:
         """What is known at a moment, in seconds since 1970."""
         queues = tuple(self._queues())
         congested = {one.queue.port for one in queues if now - one.ended <= _FRESH}
-        now_ns = int(now * 1e9)
+        now_ns, recorder = int(now * 1e9), self._of.recorder
         return Evidence(
             now,
             responses,
             remedies,
             queues,
             dict(self._doubts(now)),
-            wait=lambda queue, since, until: self._wait(queue, int(since * 1e9), int(until * 1e9)),
-            throughput=lambda queue, since: self._throughput(queue, int(since * 1e9), now_ns),
-            ways=lambda leaf, towards: self._ways(leaf, towards, congested),
+            # Many responses ask the same.
+            wait=cache(lambda queue, since, until: recorder.p99(queue, int(since * 1e9), int(until * 1e9))),
+            throughput=cache(lambda queue, since: self._throughput(queue, int(since * 1e9), now_ns)),
+            ways=cache(lambda leaf, towards: self._ways(leaf, towards, congested)),
         )
 
     # Whether to believe it.
@@ -136,16 +136,6 @@ class ResponseEvidence:
         ports = flow.source_port, flow.destination_port
         remedied = Remedied(network, flow.source, flow.destination, flow.protocol, *ports)
         return Place(remedied, ends[0].attachment.switch, ends[1].attachment.switch)
-
-    def _wait(self, queue: Queue, since: int, until: int) -> int | None:
-        """Of all milliseconds; those without a bin are calm, where anything is known at all."""
-        bins = self._of.recorder.film(queue, since, until).bins
-        if bins:
-            waits = sorted((one.max_wait_ns for one in bins), reverse=True)
-            rank = (until - since) // 1_000_000 // 100
-            return waits[rank] if rank < len(waits) else 0
-        points = self._of.recorder.points(queue, since, until, _STEP_NS)
-        return 0 if any(point.known is Known.CALM for point in points) else None
 
     def _throughput(self, queue: Queue, since: int, now: int) -> float | None:
         bins = self._of.recorder.film(queue, since, now).bins

@@ -159,7 +159,7 @@ class ResponseService:
         view = self.get(number)
         response = self._responses.get(view.key.response)
         hold = response.spec.hold_seconds if response is not None else 0
-        self._responder.revoked(view.remedy, hold, self._clock())
+        self._responder.revoked(view.key, view.remedy, hold, self._clock())
         await self._carry_out((), ((view.key, Ended.REVOKED, "it was revoked"),))
 
     # What follows.

@@ -121,6 +121,11 @@ class IntentDocument(Part):
 
     # What a kind says of its intents.
 
+    @property
+    def is_whole_fabric(self) -> bool:
+        """Whether it changes what the fabric does for other tenants, too."""
+        return False
+
     def claims(self) -> Iterator[Claim]:
         """What no other intent may have at the same time."""
         yield from ()

@@ -2,8 +2,9 @@
 
 A remedy is granted for a while, for one flow, because of one queue. It ends by itself, when its response no
 longer asks for it, or when it does not help. How many there are, and how fast, is bounded whatever traffic
-does: by a budget for each response, and a hold for each queue and flow, which doubles each time that a
-remedy did not help.
+does: by a budget for each response, and its holds on queues and flows, which double each time that a
+remedy did not help. What a tenant's response does keeps none for all tenants from anything: those go first,
+have their own holds, and take flows over.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Ended(StrEnum):
     EXPIRED = "expired"
     NO_HELP = "noHelp"
     WITHDRAWN = "withdrawn"
-    """Its response is gone, only recommends, or may not touch the flow any more."""
+    """Its response is gone, only recommends, or may not touch the flow; or one for all took the flow over."""
     REVOKED = "revoked"
     """By an operator."""
 
@@ -74,7 +75,7 @@ class Finding:
     action: Action | None = None
     flow: FlowId | None = None
     tenant: TenantName | None = None
-    """Whose the flow is."""
+    """Whose the flow is; of no flow, whose flows the response may touch, if not all tenants'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +102,9 @@ class Responder:
     def __init__(self, started: float) -> None:
         """Take the time: what was done before is not known, so nothing is done at first."""
         self._started = started
-        self._flows: dict[Remedied, _Hold] = {}
-        self._queues: dict[Queue, float] = {}
-        """When something was done last because of a queue."""
+        self._flows: dict[tuple[IntentKey, Remedied], _Hold] = {}
+        self._queues: dict[tuple[IntentKey, Queue], float] = {}
+        """When a response did something last because of a queue."""
         self._granted: dict[IntentKey, deque[float]] = defaultdict(deque)
         self._effects: dict[RemedyKey, bool] = {}
 
@@ -113,23 +114,27 @@ class Responder:
 
     def decide(self, evidence: Evidence) -> Decisions:
         """What follows from the evidence; call it some times a second."""
-        ends = tuple(self._ends(evidence))
+        ends = list(self._ends(evidence))
         gone = {key for key, _, _ in ends}
         self._effects = {key: helped for key, helped in self._effects.items() if key in evidence.remedies}
         standing = {key: remedy for key, remedy in evidence.remedies.items() if key not in gone}
         grants: list[Grant] = []
         findings = [
             self._judge(response, queue, evidence, standing, grants)
-            for response in evidence.responses
+            for response in sorted(evidence.responses, key=lambda one: not one.spec.all_tenants)
             for queue in evidence.queues
             if response.spec.reroute is not None or response.spec.police is not None
         ]
+        taken = {grant.remedy.flow for grant in grants}
+        for key, remedy in standing.items():
+            if remedy.flow in taken:
+                ends.append((key, Ended.WITHDRAWN, "a response for all tenants took the flow over"))
         self._forget(evidence.now)
-        return Decisions(tuple(grants), ends, tuple(one for one in findings if one is not None))
+        return Decisions(tuple(grants), tuple(ends), tuple(one for one in findings if one is not None))
 
-    def revoked(self, remedy: Remedy, hold: float, now: float) -> None:
-        """An operator took a remedy back: the flow is left alone for a while."""
-        self._hold(remedy.flow, hold, now)
+    def revoked(self, key: RemedyKey, remedy: Remedy, hold: float, now: float) -> None:
+        """Somebody took a remedy back: its response leaves the flow alone for a while."""
+        self._hold(key.response, remedy.flow, hold, now)
 
     # When remedies end.
 
@@ -141,7 +146,7 @@ class Responder:
                 continue
             ended, why = found
             hold = by_key[key.response].spec.hold_seconds if key.response in by_key else 0
-            held = self._hold(remedy.flow, hold, evidence.now, in_vain=ended is Ended.NO_HELP)
+            held = self._hold(key.response, remedy.flow, hold, evidence.now, in_vain=ended is Ended.NO_HELP)
             yield key, ended, f"{why}; it is left alone for {held:.0f} s" if held else why
 
     def _end(
@@ -184,8 +189,11 @@ class Responder:
         if not (mine or spec.all_tenants):
             return None
 
+        about = None if spec.all_tenants else response.tenant
+
         def refrains(reason: str) -> Finding:
-            return Finding(response.key, one.incident, one.queue, Verdict.REFRAINS, reason)
+            finding = response.key, one.incident, one.queue, Verdict.REFRAINS, reason
+            return Finding(*finding, tenant=about)
 
         if (doubt := evidence.doubts.get(one.queue.port.switch)) is not None:
             return refrains(doubt)
@@ -193,15 +201,16 @@ class Responder:
             return refrains("the queue is not congested now")
         if not _lasts(one, response):
             return refrains(f"the queue was congested for less than {spec.when.for_milliseconds} ms")
+        if one.is_edge:
+            return refrains("no other path leads to the hosts at this port: their senders are too fast")
+        if (why := self._budget_left(response, one, evidence, standing, grants)) is not None:
+            return refrains(why)
+        # Last, as it is the only thing here that is not known at once.
         wait = evidence.wait(one.queue, one.ended - spec.when.for_milliseconds / 1e3, one.ended)
         if wait is None:
             return refrains("nobody knows how long packets wait: the switch sends no bins of this queue")
         if wait < spec.when.delay_milliseconds * 1_000_000:
             return refrains(f"packets wait {wait / 1e6:.1f} ms only")
-        if one.is_edge:
-            return refrains("no other path leads to the hosts at this port: their senders are too fast")
-        if (why := self._budget_left(response, one, evidence, standing, grants)) is not None:
-            return refrains(why)
         reasons: list[str] = []
         for culprit in mine:
             found = self._remedy(response, one, culprit, wait, evidence, standing, grants)
@@ -213,11 +222,11 @@ class Responder:
             if response.acts:
                 grants.append(Grant(response.key, found))
                 self._granted[response.key].append(evidence.now)
-                self._queues[one.queue] = evidence.now
+                self._queues[response.key, one.queue] = evidence.now
             else:
                 said = f"{said} would be done"
-            about = (found.action, culprit.flow, culprit.names.tenant)
-            return Finding(response.key, one.incident, one.queue, verdict, said, *about)
+            what = (found.action, culprit.flow, culprit.names.tenant)
+            return Finding(response.key, one.incident, one.queue, verdict, said, *what)
         return refrains("; ".join(reasons[:4]) or "no flow that it may touch holds much of the queue")
 
     def _budget_left(
@@ -232,8 +241,8 @@ class Responder:
         spec, now = response.spec, evidence.now
         if now - self._started < spec.hold_seconds:
             return "the controller has just started"
-        if now - self._queues.get(one.queue, self._started) < spec.hold_seconds:
-            return f"something was done for this queue less than {spec.hold_seconds} s ago"
+        if now - self._queues.get((response.key, one.queue), self._started) < spec.hold_seconds:
+            return f"it did something for this queue less than {spec.hold_seconds} s ago"
         recent = self._granted[response.key]
         while recent and now - recent[0] >= spec.lease_seconds:
             recent.popleft()
@@ -264,9 +273,12 @@ class Responder:
         if isinstance(place, str):
             return place
         taken = [*standing.values(), *(grant.remedy for grant in grants)]
-        if any(remedy.flow == place.flow for remedy in taken):
+        if any(grant.remedy.flow == place.flow for grant in grants) or any(
+            remedy.flow == place.flow and not _takes_over(response, key, remedy, evidence)
+            for key, remedy in standing.items()
+        ):
             return "something is being done about it"
-        hold = self._flows.get(place.flow)
+        hold = self._flows.get((response.key, place.flow))
         if hold is not None and now < hold.until:
             return f"is left alone for {hold.until - now:.0f} s more"
         target: Target | str = "its response does not reroute"
@@ -293,11 +305,13 @@ class Responder:
 
     # What is remembered.
 
-    def _hold(self, flow: Remedied, seconds: float, now: float, *, in_vain: bool = False) -> float:
-        """Leave a flow alone; the longer, the more often it was in vain. Returns for how long."""
+    def _hold(
+        self, response: IntentKey, flow: Remedied, seconds: float, now: float, *, in_vain: bool = False
+    ) -> float:
+        """A response leaves a flow alone; the longer, the more often it was in vain. Returns for how long."""
         if not seconds:
             return 0.0
-        hold = self._flows.setdefault(flow, _Hold(now))
+        hold = self._flows.setdefault((response, flow), _Hold(now))
         hold.in_vain = min(_MOST_DOUBLINGS, hold.in_vain + 1) if in_vain else hold.in_vain
         length = seconds * float(1 << hold.in_vain)
         hold.until = max(hold.until, now + length)
@@ -313,6 +327,13 @@ class Responder:
 
 def _lasts(one: CongestedQueue, response: CongestionResponse) -> bool:
     return (one.ended - one.began) * 1e3 >= response.spec.when.for_milliseconds
+
+
+def _takes_over(response: CongestionResponse, key: RemedyKey, remedy: Remedy, evidence: Evidence) -> bool:
+    """Whether a response may put its remedy in place of one: for all tenants, of a tenant's, in effect."""
+    if not response.spec.all_tenants or evidence.now - remedy.granted < _SETTLE:
+        return False
+    return any(one.key == key.response and not one.spec.all_tenants for one in evidence.responses)
 
 
 def _protection(response: CongestionResponse, culprit: Culprit) -> str | None:

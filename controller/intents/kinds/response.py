@@ -7,7 +7,7 @@ are leases that end by themselves.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -17,9 +17,14 @@ from p4fabric.controller.intents.fields import AtMost, Count, Label
 from p4fabric.controller.names import TenantName
 from p4fabric.controller.reasons import Code
 
+if TYPE_CHECKING:
+    from p4fabric.controller.intents.catalogue import Catalogue
+
 __all__ = ["CongestionResponse", "Mark", "Police", "Protected", "Reroute", "ResponseSpec", "When"]
 
 MOST_PROTECTED = 64
+_MOST_OF_A_TENANT = 16
+"""Responses: each looks at all congested queues some times a second."""
 _ANSWERED = "responded to"
 
 
@@ -112,6 +117,18 @@ class CongestionResponse(IntentDocument):
             yield FieldError("spec", None, "must have reroute, police or mark", Code.REQUIRED)
         if spec.mark is not None and not spec.all_tenants:
             yield FieldError("spec.mark", None, "is for everybody's packets: it needs allTenants")
+
+    def check_among(self, catalogue: Catalogue) -> Iterator[FieldError]:
+        """More of a tenant than are looked at."""
+        first = catalogue.of_kind(CongestionResponse, self.tenant)[:_MOST_OF_A_TENANT]
+        if all(one.name != self.name for one in first):
+            message = f"{self.tenant} has {_MOST_OF_A_TENANT} responses, as many as a tenant may have"
+            yield FieldError("name", self.name, message, Code.CONFLICT)
+
+    @property
+    def is_whole_fabric(self) -> bool:
+        """Whether it is for flows or packets of all tenants."""
+        return self.spec.all_tenants or self.spec.mark is not None
 
     def may_touch(self, tenant: TenantName | None) -> bool:
         """Whether flows of a tenant (None: nobody knows whose) may have remedies by it."""

@@ -17,17 +17,19 @@ class MillisecondColumns:
     """A second of bins, one for each millisecond. A slot without a bin is not known."""
 
     SLOTS = 1000
-    __slots__ = ("at", "bytes", "depth", "drops", "flags", "packets", "wait")
+    __slots__ = ("_ranked", "at", "bytes", "depth", "drops", "flags", "packets", "wait")
 
     def __init__(self) -> None:
         """Make it with no slot known."""
         self.depth, self.at, self.wait = _zeros("I"), _zeros("I"), _zeros("I")
         self.packets, self.bytes, self.drops = _zeros("I"), _zeros("I"), _zeros("I")
         self.flags = bytearray(self.SLOTS)
+        self._ranked: array[int] | None = None
+        """All waits in order, once somebody asks, until another bin comes."""
 
     def put(self, slot: int, one: Bin) -> bool:
         """Put a bin into its slot; returns whether there was none."""
-        is_new = not self.flags[slot]
+        is_new, self._ranked = not self.flags[slot], None
         self.depth[slot], self.at[slot], self.wait[slot] = one.max_depth, one.max_at_ns, one.max_wait_ns
         self.packets[slot], self.bytes[slot], self.drops[slot] = one.packets, one.bytes, one.drops
         self.flags[slot] = _KNOWN | (_LATE if one.late else 0)
@@ -55,6 +57,14 @@ class MillisecondColumns:
             return list(self.wait[start:end])
         known = self.flags[start:end]
         return [wait for wait, flags in zip(self.wait[start:end], known, strict=True) if flags]
+
+    def ranked(self, start: int, end: int) -> array[int]:
+        """The longest waits of the slots from one to before another, in order; 0 where there is no bin."""
+        if end - start < self.SLOTS:
+            return array("I", sorted(self.wait[start:end]))
+        if self._ranked is None:
+            self._ranked = array("I", sorted(self.wait))
+        return self._ranked
 
     def point(self, start: int, end: int, *, is_calm: bool) -> Point:
         """The slots from one to before another, taken together.

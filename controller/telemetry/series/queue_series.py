@@ -5,6 +5,8 @@ Memory is taken as bins come, a second or an hour at a time; `python -m benchmar
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from p4fabric.controller.telemetry.reports import Bin
@@ -14,7 +16,8 @@ from p4fabric.controller.telemetry.series.points import Known, Point
 __all__ = ["MILLISECOND", "SECOND", "QueueSeries"]
 
 MILLISECOND, SECOND = 1_000_000, 1_000_000_000
-_SECONDS_KEPT = 60
+_SECONDS_KEPT = 62
+"""A minute, whenever it ended of late, and at whatever millisecond."""
 _HOURS_KEPT = 24
 _HOUR = SecondColumns.SLOTS
 
@@ -85,6 +88,30 @@ class QueueSeries:
             return columns.waits(0, MillisecondColumns.SLOTS, is_calm=is_calm)
         return [0] * MillisecondColumns.SLOTS if is_calm else []
 
+    def p99(self, first: int, until: int) -> int | None:
+        """Of the longest waits of all milliseconds that begin in a span, the 99th percentile; exact.
+
+        Milliseconds without a bin are calm, where anything is known at all; None: nothing is.
+
+        Args:
+            first: nanoseconds of the switch's clock; before what is kept by milliseconds, nothing is known.
+            until: likewise, and not included.
+        """
+        start, end = -(-first // MILLISECOND), -(-until // MILLISECOND)
+        slots = MillisecondColumns.SLOTS
+        seconds = range(start // slots, -(-end // slots))
+        if not seconds or seconds[0] <= self._newest - _SECONDS_KEPT:
+            return None
+        ranked: list[array[int]] = []
+        for second in seconds:
+            if (columns := self._seconds.get(second)) is not None:
+                begin, stop = max(0, start - second * slots), min(slots, end - second * slots)
+                if any(columns.flags[begin:stop]):
+                    ranked.append(columns.ranked(begin, stop))
+        if not ranked:
+            return 0 if any(map(self._is_calm, seconds)) else None
+        return _greatest(ranked, (end - start) // 100)
+
     def _advance(self, second: int) -> None:
         if second <= self._newest:
             return
@@ -130,6 +157,18 @@ class QueueSeries:
             found = one if found is None else _together(found, one)
             start = stop
         return Point.UNKNOWN if found is None else found
+
+
+def _greatest(ranked: list[array[int]], before: int) -> int:
+    """The value that so many are greater than at most, the least such one. By halving, without a sort."""
+    low, high = 0, max(values[-1] for values in ranked)
+    while low < high:
+        middle = (low + high) // 2
+        if sum(len(values) - bisect_right(values, middle) for values in ranked) > before:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 def _together(one: Point, other: Point) -> Point:

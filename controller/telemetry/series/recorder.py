@@ -116,6 +116,18 @@ class SeriesRecorder:
                 )
         return None
 
+    def p99(self, queue: Queue, first: int, until: int) -> int | None:
+        """Of the longest waits of a queue's milliseconds between two moments since 1970, the 99th percentile.
+
+        None: it is not known.
+        """
+        clock, series = self._clock(queue.port.switch, until), self._series.get(queue)
+        return (
+            None
+            if clock is None or series is None
+            else series.p99(first - clock.offset, until - clock.offset)
+        )
+
     def film(self, queue: Queue, first: int, until: int) -> Film:
         """The bins of a queue from a moment since 1970 until another."""
         clock, series = self._clock(queue.port.switch, until), self._series.get(queue)

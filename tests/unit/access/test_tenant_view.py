@@ -17,7 +17,7 @@ from p4fabric.controller.api.remedies import remedy_document
 from p4fabric.controller.compiler.remedy import Action, RemedyKey
 from p4fabric.controller.fabric import IntentConflict, IntentState, IntentStatus
 from p4fabric.controller.fabric.response_service import RemedyView
-from p4fabric.controller.intents import FieldError, parse_intent
+from p4fabric.controller.intents import FieldError, IntentDocument, parse_intent
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.reasons import Code, Reason
 from p4fabric.controller.telemetry import events as e
@@ -174,9 +174,9 @@ def test_a_port_shows_a_tenant_its_own_networks_and_never_the_other_end() -> Non
 
 def test_of_remedies_a_tenant_sees_what_concerns_its_flows_and_not_where() -> None:
     view = RemedyView(RemedyKey(RESPONSE, 3), REMEDY, True, reason="packets wait at leaf1:1")
-    assert not tenant_view(GLOBEX).sees_remedy(RESPONSE, ACME)
     acme, operator = tenant_view(ACME), tenant_view(None)
-    assert acme.sees_remedy(RESPONSE, ACME) and operator.sees_remedy(RESPONSE, ACME)
+    assert acme.sees_remedy(ACME) and operator.sees_remedy(ACME) and operator.sees_remedy(None)
+    assert not tenant_view(GLOBEX).sees_remedy(ACME) and not acme.sees_remedy(None)
     told, whole = remedy_document(view, acme), remedy_document(view, operator)
     assert told.flow == whole.flow and told.helped is True
     hidden = ("switch", "port", "priority", "leaf", "leaf_port", "reason")
@@ -229,3 +229,37 @@ def test_a_tenant_may_have_responses_for_its_own_flows_only(spec: dict[str, Any]
     with pytest.raises(Forbidden) as caught:
         guard([parse_intent(document)], lambda key: None)
     assert caught.value.errors[0].field == field
+
+
+def named_acme(**spec: Any) -> IntentDocument:
+    """A response in acme's name."""
+    document = {"kind": "CongestionResponse", "tenant": ACME, "name": "all"}
+    return parse_intent({**document, "spec": {"reroute": {}, **spec}})
+
+
+def with_standing(intent: IntentDocument) -> tuple[TenantView, Any]:
+    """What acme sees of a fabric with one intent, and that intent as it is found."""
+    resource: Any = SimpleNamespace(intent=intent)
+    fabric: Any = SimpleNamespace(intents=SimpleNamespace(get=lambda key: SimpleNamespace(resource=resource)))
+    return replace(tenant_view(ACME), fabric=fabric), resource
+
+
+def test_a_tenant_takes_back_what_its_own_responses_do_to_its_own_flows() -> None:
+    own = named_acme()
+    view, resource = with_standing(own)
+    Allotments().of(ACME).guard([own], lambda key: resource)
+    view.may_delete(own.key)
+    assert view.may_revoke(own.key, ACME) and tenant_view(None).may_revoke(RESPONSE, GLOBEX)
+    assert not view.may_revoke(own.key, GLOBEX) and not view.may_revoke(RESPONSE, ACME)
+
+
+@pytest.mark.parametrize("spec", [{"allTenants": True}, {"allTenants": True, "mark": {}}])
+def test_a_response_for_all_tenants_is_the_operators_whoevers_name_it_has(spec: dict[str, Any]) -> None:
+    whole = named_acme(**spec)
+    view, resource = with_standing(whole)
+    assert not view.may_revoke(whole.key, ACME)
+    with pytest.raises(Forbidden):
+        view.may_delete(whole.key)
+    for wanted in (whole, named_acme()):
+        with pytest.raises(Forbidden):
+            Allotments().of(ACME).guard([wanted], lambda key: resource)

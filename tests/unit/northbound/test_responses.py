@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from p4fabric.controller.compiler.remedy import Action, Remedied, Remedy, RemedyKey
-from p4fabric.controller.fabric import Fabric, UnknownRemedy
+from p4fabric.controller.fabric import Fabric, IntentConflict, UnknownRemedy
 from p4fabric.controller.intents.kinds.response import CongestionResponse
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.response import CongestedQueue, Culprit, Ended, Evidence, Place, Verdict
@@ -47,6 +48,13 @@ def congested(
     queue = CongestedQueue(7, Queue(PortRef(S1, Port(9)), 0), False, now - 1, now, (culprit,))
     waits = 40_000_000 if not remedies else 0
     return Evidence(now, responses, remedies, (queue,), wait=lambda queue, since, until: waits)
+
+
+def in_vain(
+    now: float, responses: Sequence[CongestionResponse], remedies: Mapping[RemedyKey, Remedy]
+) -> Evidence:
+    """The same, and packets wait as long whatever is done."""
+    return replace(congested(now, responses, remedies), wait=lambda queue, since, until: 40_000_000)
 
 
 def held(switch: FakeSwitch) -> list[b.RemediedIpv4]:
@@ -98,6 +106,32 @@ async def test_nothing_is_left_of_a_response_that_is_deleted(tmp_path: Path) -> 
         await fabric.intents.delete(IntentKey("CongestionResponse", TenantName("operations"), "loop"))
         await found.until(lambda: not held(switch))
         assert await fabric.store.get(RECORD) is None
+
+
+async def test_one_for_all_tenants_takes_over_the_flow_of_a_tenants_response(tmp_path: Path) -> None:
+    async with fake_switch() as switch, running(tmp_path, switch) as found:
+        spec = {"mode": "act", "police": {"rateKilobits": 100_000_000}, "holdSeconds": 1}
+        placebo = {"kind": "CongestionResponse", "tenant": "acme", "name": "placebo", "spec": spec}
+        fabric = await congest(found, placebo)
+        await found.until(lambda: held(switch))
+        fabric.responses._look = in_vain
+        await fabric.intents.apply([loop()])
+        await found.until(
+            lambda: [one.meter for one in held(switch)] == [MeterConfig(125_000, 64_000, 125_000, 64_000)]
+        )
+        standing, over = fabric.responses.views()
+        assert (standing.key.response.name, over.key.response.name) == ("loop", "placebo")
+        assert over.ended is Ended.WITHDRAWN
+
+
+async def test_a_tenant_has_no_more_responses_than_are_looked_at(tmp_path: Path) -> None:
+    async with fake_switch() as switch, running(tmp_path, switch) as found:
+        many = [loop("recommend") | {"name": f"n{number}"} for number in range(17)]
+        await found.fabric.intents.apply(many[:16])
+        for one in ("n9x", "a"):
+            with pytest.raises(IntentConflict):
+                await found.fabric.intents.apply([loop("recommend") | {"name": one}])
+        await found.fabric.intents.apply([many[16] | {"tenant": "acme"}, many[3]])
 
 
 @pytest.mark.parametrize("is_over", [True, False])

@@ -7,7 +7,9 @@ from random import Random
 import pytest
 
 from benchmarks.held_loop import RATE, Flow, HeldFabric, Outcome, response
-from p4fabric.controller.response import Ended
+from p4fabric.controller.response import Ended, Responder, Verdict
+from p4fabric.controller.telemetry.queue import Queue
+from p4fabric.controller.telemetry.series import SeriesRecorder
 
 MOUSE = Flow(9, 0, lambda at: 6_000.0, is_elephant=False)
 
@@ -87,3 +89,19 @@ def test_of_a_controller_that_is_killed_nothing_is_left_behind() -> None:
     assert len(fabric.remedies) == 1, "its lease is not over"
     fabric.run(4)
     assert not fabric.remedies and [ended for _, ended in fabric.outcome.ended] == [Ended.EXPIRED]
+
+
+def test_responses_that_ask_the_same_in_one_step_are_answered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    fabric = HeldFabric([*elephants(), MOUSE], response(mode="recommend"))
+    fabric.run(4)
+    recorder, asked = fabric.service.recorder, list[object]()
+
+    def p99(queue: Queue, first: int, until: int) -> int | None:
+        asked.append((queue, first, until))
+        return SeriesRecorder.p99(recorder, queue, first, until)
+
+    monkeypatch.setattr(recorder, "p99", p99)
+    policies = [response(mode="recommend").model_copy(update={"name": f"n{number}"}) for number in range(9)]
+    made = Responder(0).decide(fabric._evidence.at(fabric.now, policies, {}))
+    assert [one.verdict for one in made.findings] == [Verdict.RECOMMENDS] * 9
+    assert len(asked) == 1

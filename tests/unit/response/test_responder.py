@@ -301,3 +301,63 @@ def test_whatever_traffic_does_remedies_stay_within_the_budget(
     world.now += lease
     world.decide()
     assert not world.remedies
+
+
+PLACEBO: dict[str, Any] = {
+    "tenant": "batch",
+    "allTenants": None,
+    "reroute": None,
+    "police": {"rateKilobits": 100_000_000},
+}
+
+
+@pytest.mark.parametrize("seconds", [1.0, 3.5])
+def test_no_remedy_of_a_tenants_response_shields_its_flow_from_one_for_all(seconds: float) -> None:
+    placebo, whole = response("placebo", holdSeconds=3600, **PLACEBO), response()
+    world = World([placebo])
+    uplink(world)
+    world.decide()
+    world.responses = [placebo, whole]
+    world.later(0.5)
+    assert not world.decide().grants, "it may help yet"
+    world.later(seconds - 0.5)
+    found = world.decide()
+    assert [grant.response for grant in found.grants] == [whole.key]
+    # In its first seconds it is replaced; then it has not helped, and its own response leaves the flow alone.
+    assert [ended for _, ended, _ in found.ends] == [Ended.WITHDRAWN if seconds < 3 else Ended.NO_HELP]
+    assert [key.response for key in world.remedies] == [whole.key]
+    world.later(1)
+    assert not world.decide().grants, "nor is it taken back"
+
+
+def test_what_a_tenants_response_does_for_a_queue_holds_none_for_all_back() -> None:
+    placebo, whole = response("placebo", holdSeconds=1, **PLACEBO), response()
+    world = World([placebo])
+    uplink(world)
+    world.decide()
+    world.responses = [placebo, whole]
+    world.later(0.1)
+    uplink(world, culprit(1), culprit(2, tenant="acme"))
+    assert [grant.response for grant in world.decide().grants] == [whole.key]
+
+
+def test_responses_for_all_tenants_go_first() -> None:
+    world = World([response("placebo", **PLACEBO), response()])
+    uplink(world)
+    assert [grant.response.tenant for grant in world.decide().grants] == ["operator"]
+
+
+def test_waits_are_asked_for_only_where_something_may_be_done() -> None:
+    def asked(*span: Any) -> int:
+        raise AssertionError("it takes long")
+
+    world = World()
+    world.congest(EDGE, culprit())
+    found = world.responder.decide(replace(world.evidence(), wait=asked))
+    assert [one.verdict for one in found.findings] == [Verdict.REFRAINS]
+
+
+def test_a_finding_without_a_flow_is_the_tenants_whose_flows_it_is_about() -> None:
+    world = World([response(), response("own", "batch", allTenants=None)])
+    world.congest(EDGE, culprit())
+    assert [one.tenant for one in world.decide().findings] == [None, "batch"]

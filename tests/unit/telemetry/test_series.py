@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -71,15 +73,42 @@ def test_the_peak_of_a_burst_survives_any_decimation() -> None:
 
 
 def test_milliseconds_are_kept_for_a_minute_and_seconds_for_a_day() -> None:
-    series = series_of(a_bin(500, 9), a_bin(59_000), a_bin(60_000 - 1))
+    series = series_of(a_bin(500, 9), a_bin(61_000), a_bin(62_000 - 1))
     assert next(series.points(500 * MS, 501 * MS, MS)).max_depth == 9
-    series.add(a_bin(60_000))
+    assert series.p99(0, 61 * SECOND) == 0
+    series.add(a_bin(62_000))
+    assert series.p99(0, 61 * SECOND) is None, "not all of it is kept any more"
     assert next(series.points(500 * MS, 501 * MS, MS)) == Point.UNKNOWN
     assert next(series.points(0, SECOND, SECOND)).max_depth == 9
     series.add(a_bin(25 * 3600 * 1000))
     assert next(series.points(0, SECOND, SECOND)) == Point.UNKNOWN
     series.add(a_bin(1000))
     assert next(series.points(SECOND, 2 * SECOND, SECOND)) == Point.UNKNOWN
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 1 << 32), st.integers(0, 1999), st.integers(200, 60_000))
+def test_the_percentile_of_a_span_is_exact_however_long_it_is(seed: int, first: int, length: int) -> None:
+    random = Random(seed)
+    waits = {
+        ms: random.choice((0, 3, random.randrange(1 << 32))) for ms in range(62_000) if random.random() < 0.3
+    }
+    series = QueueSeries()
+    for ms, wait in waits.items():
+        series.add(a_bin(ms)._replace(max_wait_ns=wait))
+    for _ in range(2):
+        found = sorted((waits.get(ms, 0) for ms in range(first, first + length)), reverse=True)
+        assert series.p99(first * MS, (first + length) * MS) == found[length // 100]
+        # Another bin is seen at once.
+        waits[first + 100] = (1 << 32) - 1
+        series.add(a_bin(first + 100)._replace(max_wait_ns=waits[first + 100]))
+
+
+def test_a_span_without_bins_is_calm_or_not_known() -> None:
+    series = series_of(a_bin(5))
+    assert series.p99(SECOND, 3 * SECOND) is None
+    series.calm(0, 2 * SECOND)
+    assert series.p99(SECOND, 3 * SECOND) == 0
 
 
 def test_a_bin_that_comes_twice_counts_once() -> None:
