@@ -55,6 +55,7 @@ from p4fabric.controller.documents.fabric import (
     PortDocument,
     SwitchDocument,
 )
+from p4fabric.controller.documents.flow_paths import FlowPathDocument
 from p4fabric.controller.documents.incidents import (
     IncidentDocument,
     IncidentFilmDocument,
@@ -73,6 +74,7 @@ from p4fabric.controller.documents.intents import (
 )
 from p4fabric.controller.documents.preview import PreviewDocument
 from p4fabric.controller.documents.problems import FieldProblem, Problem
+from p4fabric.controller.documents.remedies import RemediesDocument, RemedyDocument
 from p4fabric.controller.documents.status import FabricStatusDocument, FindingDocument
 from p4fabric.controller.documents.telemetry import TelemetryDocument
 from p4fabric.controller.documents.upf import UpfAssociationDocument, UpfSessionDocument
@@ -81,6 +83,7 @@ from p4fabric.controller.intents import IntentDocument as Intent
 from p4fabric.controller.intents.errors import IntentError
 from p4fabric.controller.intents.kinds.firewall import FirewallPolicy
 from p4fabric.controller.intents.kinds.network import Network
+from p4fabric.controller.intents.kinds.response import CongestionResponse
 from p4fabric.controller.intents.kinds.service import Service
 from p4fabric.controller.intents.kinds.upf import UpfSession
 from p4fabric.controller.intents.kinds.upf_node import Upf
@@ -107,6 +110,7 @@ __all__ = [
     "ClientError",
     "Code",
     "Conflict",
+    "CongestionResponse",
     "Context",
     "Contexts",
     "CountersDocument",
@@ -123,6 +127,7 @@ __all__ = [
     "FieldProblem",
     "FindingDocument",
     "FirewallPolicy",
+    "FlowPathDocument",
     "Forbidden",
     "HostDocument",
     "IncidentDocument",
@@ -147,6 +152,8 @@ __all__ = [
     "PreviewDocument",
     "PrincipalDocument",
     "Problem",
+    "RemediesDocument",
+    "RemedyDocument",
     "Resource",
     "Retries",
     "Role",

@@ -136,7 +136,7 @@ async def test_each_drop_is_shown_with_its_port_and_reason(tmp_path: Path, switc
         assert {(int(port), direction, reason) for direction, port, reason in measured} == expected.keys()
         assert not {r for _, r, _ in DROPPED} ^ set(DropReason) - {
             DropReason.TUNNEL_PEER, DropReason.FLOOD, DropReason.SAME_PORT, DropReason.HEALTH_REPLY,
-            DropReason.UPF_RULE, DropReason.UPF_RATE,
+            DropReason.UPF_RULE, DropReason.UPF_RATE, DropReason.POLICED,
         }  # fmt: skip
 
 
