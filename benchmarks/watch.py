@@ -103,7 +103,7 @@ def follow(port: int, token: str, count: int, told: Connection) -> None:
             if descriptor == told.fileno():
                 if told.recv() == "end":
                     return
-                told.send({number: (min(at), max(at), len(at)) for number, at in arrived.items()})
+                told.send(arrived)
                 arrived = {}
                 continue
             data = clients[descriptor].recv(1 << 16)
@@ -174,6 +174,7 @@ class Measured:
 
     put: list[float]
     first: list[float]
+    each: list[float]
     last: list[float]
     processor: float
     """Of the event loop, for each change."""
@@ -200,15 +201,17 @@ async def measure(
         blocked = watch.take()[0]
     fabric.intents.log.leave(note)
     await asyncio.sleep(0.5)
-    first, last = [], []
+    first, each, last = [], [], []
     if told is not None:
         told.send("tell")
-        arrived: Mapping[int, tuple[float, float, int]] = await receive(told)
+        arrived: Mapping[int, list[float]] = await receive(told)
         for number, committed in numbers.items():
-            earliest, latest, _ = arrived[number]
-            first.append(1000 * (earliest - committed))
-            last.append(1000 * (latest - committed))
-    return Measured([1000 * one for one in put], first, last, 1000 * processor / changes, 1000 * blocked)
+            delays = [1000 * (at - committed) for at in arrived[number]]
+            first.append(min(delays))
+            each += delays
+            last.append(max(delays))
+    put = [1000 * one for one in put]
+    return Measured(put, first, each, last, 1000 * processor / changes, 1000 * blocked)
 
 
 async def run(intents: int, watchers: int, changes: int, folder: Path) -> tuple[Measured, Measured]:
@@ -268,6 +271,7 @@ def main() -> None:
     print(quantiles("a PUT alone", alone.put))
     print(quantiles(f"a PUT {among}", beside.put))
     print(quantiles("commit to the first watcher", beside.first))
+    print(quantiles("commit to a watcher", beside.each))
     print(quantiles("commit to the last watcher", beside.last))
     each = 1000 * (beside.processor - alone.processor) / options.watchers
     print(
@@ -287,7 +291,8 @@ def main() -> None:
             figure("put_alone", "a PUT, p50", alone.put),
             figure("put_beside", f"a PUT {among}, p50", beside.put),
             figure("first", to.format("first"), beside.first),
-            figure("last", to.format("last"), beside.last, limit=10.0),
+            figure("each", f"commit to one of {options.watchers:,} watchers, p50", beside.each, limit=10.0),
+            figure("last", to.format("last"), beside.last),
             figure("cpu", "processor time to tell one watcher of a change", [each], "us"),
             figure("blocked", f"the loop was blocked, {among}", [beside.blocked], limit=20.0),
         ],
