@@ -62,6 +62,7 @@ class ApiServer:
             f"--etcd-servers=http://127.0.0.1:{self.etcd_port}",
             "--bind-address=127.0.0.1",
             f"--secure-port={self.port}",
+            "--advertise-address=192.0.2.1",  # it looks for a way to the Internet otherwise
             "--insecure-port=0",
             f"--cert-dir={self.folder / 'certificates'}",
             f"--token-auth-file={self.folder / 'tokens.csv'}",

@@ -17,12 +17,14 @@ from tests.kubernetes.api_server import ADMIN, BINARY, ApiServer, api_server
 
 pytestmark = pytest.mark.skipif(not BINARY.exists(), reason=f"needs {BINARY}: make kubernetes")
 
-MAPS = "/api/v1/namespaces/default/configmaps"
+NAMESPACE = "reflected"
+MAPS = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     with api_server(tmp_path_factory.mktemp("kubernetes")) as server:
+        server.create("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
         yield server
 
 
@@ -58,7 +60,7 @@ async def test_it_is_what_the_server_has_over_pages_changes_and_a_restart(server
             await asyncio.to_thread(server.patch, f"{MAPS}/{name}", body)
 
     def value(reflector: Reflector, name: str) -> object:
-        found = reflector.get(ObjectName("default", name))
+        found = reflector.get(ObjectName(NAMESPACE, name))
         return None if found is None else found.body["data"]["a"]
 
     for number in range(7):
