@@ -16,7 +16,6 @@ import argparse
 import contextlib
 import json
 import queue
-import re
 import socket
 import statistics
 import subprocess
@@ -30,12 +29,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
 from pyroute2 import IPRoute
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
+from benchmarks.controllers import running_controller
 from benchmarks.figures import Figure, add_option, print_table, save
 
 SENDER, BUSY, BURSTS = 1, 8, (3, 4, 5, 6, 7)
@@ -116,25 +115,10 @@ def switch() -> Iterator[str]:
 @contextmanager
 def controller(folder: Path, address: str) -> Iterator[httpx.Client]:
     """A controller of the switch; a client of its API."""
-    leaf = {"name": "leaf1", "deviceId": 1, "address": address, "role": "leaf"}
-    path = folder / "fabric.yaml"
-    path.write_text(yaml.safe_dump({"switches": [leaf], "api": {"listen": "127.0.0.1:0"}}))
-    program = "from p4fabric.controller.cli.main import main; main()"
-    with (folder / "log").open("w") as log:
-        command = (sys.executable, "-c", program, "controller", "-c", str(path))
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-    assert process.stdout is not None
-    try:
-        said = re.search(r"http://[^/ ]+", process.stdout.readline())
-        assert said is not None, (folder / "log").read_text()
-        token = (folder / "p4fabric.token").read_text().strip()
+    with running_controller(folder, address) as (url, token):
         headers = {"Authorization": f"Bearer {token}"}
-        with httpx.Client(base_url=said[0], headers=headers, timeout=PATIENCE) as client:
+        with httpx.Client(base_url=url, headers=headers, timeout=PATIENCE) as client:
             yield client
-    finally:
-        process.terminate()
-        process.wait()
-        process.stdout.close()
 
 
 def until_active(client: httpx.Client) -> None:

@@ -15,20 +15,16 @@ import math
 import random
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import yaml
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
+from benchmarks.controllers import running_controller
 from benchmarks.figures import Figure, add_option, print_table, save
 
 QUEUES, STEP = 64, 0.05
@@ -47,25 +43,8 @@ _FRAMES = """(seconds) => new Promise((done) => {
 })"""
 
 
-@contextmanager
-def running_controller(folder: Path) -> Iterator[tuple[str, str]]:
-    """A controller of a switch that is not there; its address and token."""
-    leaf = {"name": "leaf1", "deviceId": 1, "address": "127.0.0.1:1", "role": "leaf"}
-    path = folder / "fabric.yaml"
-    path.write_text(yaml.safe_dump({"switches": [leaf], "api": {"listen": "127.0.0.1:0"}}))
-    main = "from p4fabric.controller.cli.main import main; main()"
-    with (folder / "log").open("w") as log:
-        command = (sys.executable, "-c", main, "controller", "-c", str(path))
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-    assert process.stdout is not None
-    try:
-        said = re.search(r"http://[^/ ]+", process.stdout.readline())
-        assert said is not None, (folder / "log").read_text()
-        yield said[0], (folder / "p4fabric.token").read_text().strip()
-    finally:
-        process.terminate()
-        process.wait()
-        process.stdout.close()
+NOBODY = "127.0.0.1:1"
+"""Where no switch is."""
 
 
 def series(switch: str, port: int, since: float) -> dict[str, Any]:
@@ -155,7 +134,7 @@ def main() -> None:
         parser.error("chromium is not on PATH")
     with (
         tempfile.TemporaryDirectory() as folder,
-        running_controller(Path(folder)) as (url, token),
+        running_controller(Path(folder), NOBODY) as (url, token),
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])

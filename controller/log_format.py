@@ -28,6 +28,7 @@ __all__ = [
     "hide",
     "set_up",
     "without_secrets",
+    "wrong_option",
 ]
 
 FORMATS = ("text", "json")
@@ -46,6 +47,14 @@ _secrets: set[str] = set()
 def fields(event: str, **values: Any) -> dict[str, Any]:
     """For a record's `extra`: what happened, and with what, as JSON can carry it."""
     return {_FIELDS: {"event": event, **values}}
+
+
+def wrong_option(level: str | None, form: str | None) -> str | None:
+    """What is wrong with `--log-level` and `--log-format`; None: nothing, where they are given."""
+    for option, value, known in (("level", level, LEVELS), ("format", form, FORMATS)):
+        if value is not None and value not in known:
+            return f"--log-{option} {value!r} must be one of {', '.join(known)}"
+    return None
 
 
 def hide(secret: str) -> None:

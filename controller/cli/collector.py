@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import sys
 from pathlib import Path
 
+from p4fabric.controller.cli.stopping import told_to_stop
 from p4fabric.controller.config import ConfigError, FabricConfig
 from p4fabric.controller.log_format import set_up
 from p4fabric.controller.telemetry.collector import Collector, CollectorSettings, FeedSender, open_endpoint
@@ -49,9 +49,7 @@ def run(path: Path) -> int:
 
 
 async def _run(settings: CollectorSettings, path: Path) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = told_to_stop()
     collector = Collector(settings, lambda switch, group, arrived: None)
 
     def counts() -> dict[str, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from pathlib import Path
 
@@ -18,11 +17,12 @@ from p4fabric.controller.api import (
     serve,
 )
 from p4fabric.controller.cli import journal
+from p4fabric.controller.cli.stopping import told_to_stop
 from p4fabric.controller.config import ConfigError, FabricConfig
 from p4fabric.controller.descriptors import raise_limit
 from p4fabric.controller.fabric import running_fabric
 from p4fabric.controller.interpreter import set_aside, set_up_interpreter
-from p4fabric.controller.log_format import FORMATS, LEVELS, hide, set_up
+from p4fabric.controller.log_format import hide, set_up, wrong_option
 from p4fabric.controller.store import StoreError
 from p4fabric.softswitch.readiness import READY, STOPPING, notify
 
@@ -46,10 +46,9 @@ def run(
         new_store: begin with no intents, though the store's file is empty.
         confirm_removal: remove what switches hold and the store does not know, however much that is.
     """
-    for option, value, known in (("level", log_level, LEVELS), ("format", log_format, FORMATS)):
-        if value is not None and value not in known:
-            print(f"--log-{option} {value!r} must be one of {', '.join(known)}", file=sys.stderr)
-            return 2
+    if (wrong := wrong_option(log_level, log_format)) is not None:
+        print(wrong, file=sys.stderr)
+        return 2
     try:
         config = FabricConfig.load(path)
     except ConfigError as error:
@@ -69,10 +68,7 @@ def run(
 
 
 async def _run(config: FabricConfig, *, new_store: bool, confirm_removal: bool) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = told_to_stop()
     token = read_token(config.api.token_file)
     hide(token)
     with listen(config.api) as listener:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from pathlib import Path
 
 import yaml
 
 from p4fabric.controller.cli.connection import Connection
 from p4fabric.controller.cli.failures import Usage
+from p4fabric.controller.cli.stopping import told_to_stop
 from p4fabric.controller.client import Client
 from p4fabric.controller.kubernetes.cluster import BadKubeconfig, Cluster
 from p4fabric.controller.kubernetes.custom_resources import definitions
 from p4fabric.controller.kubernetes.operator import IntentOperator
-from p4fabric.controller.log_format import FORMATS, LEVELS, hide, set_up
+from p4fabric.controller.log_format import hide, set_up, wrong_option
 
 __all__ = ["print_definitions", "run_operator"]
 
@@ -34,9 +34,8 @@ def run_operator(
     log_format: str,
 ) -> int:
     """Run the operator until SIGTERM or SIGINT; returns the exit status."""
-    for option, value, known in (("level", log_level, LEVELS), ("format", log_format, FORMATS)):
-        if value not in known:
-            raise Usage(f"--log-{option} {value!r} must be one of {', '.join(known)}")
+    if (wrong := wrong_option(log_level, log_format)) is not None:
+        raise Usage(wrong)
     try:
         cluster = Cluster.load(kubeconfig, context)
     except BadKubeconfig as error:
@@ -50,9 +49,7 @@ def run_operator(
 
 
 async def _run(connection: Connection, cluster: Cluster, owner: str) -> None:
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = told_to_stop()
     async with Client(connection.settings()) as client, cluster.client() as http:
         operating = asyncio.create_task(IntentOperator(client, http, owner).run())
         stopping = asyncio.create_task(stop.wait())

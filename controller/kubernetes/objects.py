@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-__all__ = ["KubeObject", "ObjectName"]
+__all__ = ["KubeObject", "ObjectName", "said_by"]
 
 
 class ObjectName(NamedTuple):
@@ -62,3 +63,12 @@ class KubeObject:
             labels if isinstance(labels, Mapping) else {},
             body,
         )
+
+
+def said_by(answer: bytes) -> str:
+    """Why an API server refuses something: the message of its Status, or else the beginning of its answer."""
+    try:
+        message: str = json.loads(answer)["message"]
+    except (ValueError, KeyError, TypeError):
+        return answer[:200].decode(errors="replace")
+    return message

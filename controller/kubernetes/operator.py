@@ -40,7 +40,7 @@ from p4fabric.controller.kubernetes.custom_resources import (
     TENANT_LABEL,
     path_of,
 )
-from p4fabric.controller.kubernetes.objects import KubeObject, ObjectName
+from p4fabric.controller.kubernetes.objects import KubeObject, ObjectName, said_by
 from p4fabric.controller.kubernetes.reflector import Reflector
 from p4fabric.controller.kubernetes.work_queue import WorkQueue
 from p4fabric.controller.log_format import fields
@@ -267,10 +267,7 @@ class IntentOperator:
         response = await self._http.patch(path, json=patch, headers=_MERGE_PATCH)
         if response.status_code == httpx.codes.NOT_FOUND or response.is_success:
             return  # What is not there any more needs nothing.
-        try:
-            said = response.json()["message"]
-        except (ValueError, KeyError, TypeError):
-            said = response.text[:200]
+        said = said_by(response.content)
         raise _Refused(f"the API server refuses to write {path}: {response.status_code}: {said}")
 
 

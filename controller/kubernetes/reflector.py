@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 
-from p4fabric.controller.kubernetes.objects import KubeObject, ObjectName
+from p4fabric.controller.kubernetes.objects import KubeObject, ObjectName, said_by
 from p4fabric.controller.log_format import fields
 
 __all__ = ["Reflector"]
@@ -78,13 +78,8 @@ class Reflector:
         """One, as it was told last."""
         return self._objects.get(name)
 
-    @property
-    def is_synced(self) -> bool:
-        """Whether all was read once: who is not in the copy is not there."""
-        return self._synced.is_set()
-
     async def synced(self) -> None:
-        """Wait for that."""
+        """Wait until all was read once: who is not in the copy is not there."""
         await self._synced.wait()
 
     async def run(self) -> None:
@@ -199,11 +194,7 @@ def _check(status: int, body: bytes) -> None:
         return
     if status == httpx.codes.GONE:
         raise _Gone
-    try:
-        said = json.loads(body)["message"]
-    except (ValueError, KeyError, TypeError):
-        said = body[:200].decode(errors="replace")
-    raise _Failed(f"{status}: {said}")
+    raise _Failed(f"{status}: {said_by(body)}")
 
 
 async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -27,6 +27,23 @@ const LONGEST_WAIT = 30_000;
  */
 
 /**
+ * A view that says when it is not live, and reads what there is once it is: from then on nothing is missed.
+ * @param {{ say: (text: string | null) => void }} said
+ * @param {() => unknown} list
+ * @returns {(state: State, why?: string) => void} for `state`
+ */
+export function listOnceLive(said, list) {
+  let listed = false;
+  return (state, why) => {
+    said.say(state === "waiting" || state === "ended" ? `Not live: ${why}` : null);
+    if (state === "live" && !listed) {
+      listed = true;
+      list();
+    }
+  };
+}
+
+/**
  * Follow until the signal.
  * @param {Wanted} wanted
  * @returns {Promise<void>}

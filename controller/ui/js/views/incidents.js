@@ -4,7 +4,7 @@
  */
 
 import { h } from "../dom.js";
-import { follow } from "../follow.js";
+import { follow, listOnceLive } from "../follow.js";
 import { clock, count, span, whole } from "../format.js";
 import { badge, fault, filters, heading, notice } from "../parts.js";
 import { soon } from "../poll.js";
@@ -47,7 +47,6 @@ function openAll(context) {
 
   /** @type {Map<number, Incident>} */
   const found = new Map();
-  let listed = false;
   /** @type {string[]} */
   let why = [];
   const show = () => {
@@ -90,14 +89,7 @@ function openAll(context) {
       else take(JSON.parse(data));
       later();
     },
-    state: (now, reason) => {
-      said.say(now === "waiting" || now === "ended" ? `Not live: ${reason}` : null);
-      // From here on nothing is missed, so what there is can be read.
-      if (now === "live" && !listed) {
-        listed = true;
-        list();
-      }
-    },
+    state: listOnceLive(said, list),
   });
 }
 

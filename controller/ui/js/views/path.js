@@ -7,7 +7,7 @@ import { path as pathOf } from "../api.js";
 import { bar } from "../bars.js";
 import { fill, h } from "../dom.js";
 import { flowName } from "../flows.js";
-import { follow } from "../follow.js";
+import { follow, listOnceLive } from "../follow.js";
 import { clock, count, span } from "../format.js";
 import { facts, fault, heading, intentLink, notice, switchLink } from "../parts.js";
 import { Table } from "../table.js";
@@ -75,7 +75,6 @@ export function openOne({ api, signal, root, params }) {
       if (!signal.aborted) said.say(fault(error));
     }
   }
-  let listed = false;
   follow({
     api,
     path: "events",
@@ -89,13 +88,7 @@ export function openOne({ api, signal, root, params }) {
       news.show(told, "Nothing has changed.");
       show(event);
     },
-    state: (now, reason) => {
-      said.say(now === "waiting" || now === "ended" ? `Not live: ${reason}` : null);
-      if (now === "live" && !listed) {
-        listed = true;
-        list();
-      }
-    },
+    state: listOnceLive(said, list),
   });
 }
 

@@ -5,7 +5,7 @@
 
 import { h } from "../dom.js";
 import { flowName } from "../flows.js";
-import { follow } from "../follow.js";
+import { follow, listOnceLive } from "../follow.js";
 import { clock, count, span } from "../format.js";
 import { badge, fault, filters, heading, notice } from "../parts.js";
 import { soon } from "../poll.js";
@@ -60,21 +60,13 @@ function openAll(context) {
       table.show([], "Nothing could be read.");
     }
   }
-  let listed = false;
   follow({
     api,
     path: "events",
     query: { types: EVENTS, tenant: asked.tenant },
     signal,
     message: later,
-    state: (now, reason) => {
-      said.say(now === "waiting" || now === "ended" ? `Not live: ${reason}` : null);
-      // From here on nothing is missed, so what there is can be read.
-      if (now === "live" && !listed) {
-        listed = true;
-        list();
-      }
-    },
+    state: listOnceLive(said, list),
   });
 }
 
