@@ -1,13 +1,16 @@
 """What is done now and then, at no exact moment, is done in rounds: for many switches at once.
 
 To wake up an idle process for one small request costs three times as much as the request does while others
-are on their way: its code and its objects have left the processor's caches.
+are on their way: its code and its objects have left the processor's caches. They take turns, so that a
+round for many switches does not keep others waiting.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+
+from p4fabric.controller.turns import turn
 
 __all__ = ["round_after", "sleep_until_round"]
 
@@ -24,5 +27,6 @@ def round_after(seconds: float) -> float:
 
 
 async def sleep_until_round(seconds: float) -> None:
-    """Sleep for about so many seconds."""
+    """Sleep for about so many seconds, and then until it is one's turn."""
     await asyncio.sleep(round_after(seconds) - asyncio.get_running_loop().time())
+    await turn()

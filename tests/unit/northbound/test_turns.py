@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
 
+import pytest
+
+from p4fabric.controller.p4runtime.rounds import sleep_until_round
 from p4fabric.controller.turns import turn
 
 WORKERS = 5
 
 
-async def test_one_of_those_who_have_much_to_do_goes_on_in_each_round_of_the_loop() -> None:
+async def _wait_for_a_round() -> None:
+    await sleep_until_round(0.0)
+
+
+@pytest.mark.parametrize("wait", [turn, _wait_for_a_round])
+async def test_one_of_those_who_have_much_to_do_goes_on_in_each_round_of_the_loop(
+    wait: Callable[[], Awaitable[None]],
+) -> None:
     rounds = 0
     done: list[tuple[int, int]] = []
 
@@ -22,7 +33,7 @@ async def test_one_of_those_who_have_much_to_do_goes_on_in_each_round_of_the_loo
 
     async def work(number: int) -> None:
         for _ in range(4):
-            await turn()
+            await wait()
             done.append((rounds, number))
 
     counting = asyncio.ensure_future(count_rounds())
