@@ -1,8 +1,9 @@
-"""For all tests: `--no-skips`, for machines on which every test can run, which of them may run beside each
-other, and one p4runtime-shell."""
+"""For all tests: `--no-skips`, for machines on which every test can run, processes that do not meet, and one
+p4runtime-shell."""
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Generator
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
+
+from tests.isolation import isolate, outside
 
 # Each run tries the same examples, so a change is judged by itself; `python -m tests.safety` and fuzzers
 # search on. How long examples take says how busy the machine is, and nothing of the code.
@@ -28,14 +31,6 @@ INSTALL_P4RUNTIME_SHELL = "python3 -m venv shell && shell/bin/pip install -q p4r
 """As the first tutorial has it."""
 
 
-ONE_AFTER_THE_OTHER = {
-    "api_fuzz", "attacks", "conformance", "docs", "examples", "explain", "fabric", "monitoring", "net",
-    "safety", "tutorial", "tutorials", "ui",
-}  # fmt: skip
-"""Folders whose tests build fabrics with the same names of interfaces, listen at the documentation's ports,
-or run Mininet."""
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option."""
     parser.addoption("--no-skips", action="store_true", help="a skipped test is a failed one")
@@ -45,6 +40,12 @@ def pytest_configure() -> None:
     """Let what tests start hear interrupts: a shell makes what it runs in the background ignore them."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Keep processes of tests apart, once they have connected to the one that lets them run."""
+    if hasattr(session.config, "workerinput") and os.geteuid() == 0:
+        isolate()
 
 
 def _fail_if_skipped(config: pytest.Config, report: pytest.TestReport | pytest.CollectReport) -> None:
@@ -81,18 +82,16 @@ def p4runtime_shell(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Made once for all tests of a run, since that takes a quarter of a minute.
     """
     folder = tmp_path_factory.mktemp("p4runtime-shell")
-    subprocess.run(("bash", "-euc", INSTALL_P4RUNTIME_SHELL), cwd=folder, check=True, timeout=300)
+    subprocess.run((*outside(), "bash", "-euc", INSTALL_P4RUNTIME_SHELL), cwd=folder, check=True, timeout=300)
     return folder / "shell" / "bin" / "python"
 
 
 class _Schedule(LoadScopeScheduling):  # type: ignore[misc]
-    """Which tests may run beside which: files of unit tests, and folders of the others."""
+    """Files go to whichever process is free; those of the page go to one, for its fabric and browser."""
 
     def _split_scope(self, nodeid: str) -> str:
-        folder, *below = Path(nodeid.partition("::")[0]).relative_to("tests").parts
-        if folder in ONE_AFTER_THE_OTHER:
-            return "fabrics"
-        return "/".join((folder, *(below if folder == "unit" else below[:-1])))
+        file = nodeid.partition("::")[0]
+        return "ui" if file.startswith("tests/ui/") else file
 
 
 @pytest.hookimpl(optionalhook=True)

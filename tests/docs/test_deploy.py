@@ -91,7 +91,7 @@ def manager(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[socket.
     """A service manager's socket, as `NOTIFY_SOCKET` names it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(str(tmp_path / "notify"))
-        listening.settimeout(30)
+        listening.settimeout(100)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         yield listening
 
@@ -105,7 +105,7 @@ def _running(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[s
     ) as process:
         try:
             yield process
-            process.wait(30)
+            process.wait(100)
         finally:
             process.kill()
 

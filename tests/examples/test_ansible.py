@@ -12,6 +12,7 @@ from p4fabric.client import Intent, Settings, SyncClient
 from tests.examples.conftest import EXAMPLES
 from tests.fabric.api.conftest import switch_process
 from tests.fabric.api.test_cli import controller_process
+from tests.isolation import outside
 from tests.switch.pipeline.harness import free_tcp_port
 
 INSTALL_ANSIBLE = "python3 -m venv ansible && ansible/bin/pip install -q ansible-core"
@@ -21,7 +22,7 @@ INSTALL_ANSIBLE = "python3 -m venv ansible && ansible/bin/pip install -q ansible
 def ansible_playbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command, in an environment of its own."""
     folder = tmp_path_factory.mktemp("ansible")
-    subprocess.run(("bash", "-euc", INSTALL_ANSIBLE), cwd=folder, check=True, timeout=400)
+    subprocess.run((*outside(), "bash", "-euc", INSTALL_ANSIBLE), cwd=folder, check=True, timeout=400)
     return folder / "ansible/bin/ansible-playbook"
 
 

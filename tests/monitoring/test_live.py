@@ -153,7 +153,7 @@ async def prometheus(folder: Path, served: Served) -> AsyncIterator[httpx.AsyncC
         stderr=(folder / "prometheus.log").open("w"),
     )
     try:
-        async with httpx.AsyncClient(base_url=f"http://{address}", timeout=20) as http:
+        async with httpx.AsyncClient(base_url=f"http://{address}", timeout=60) as http:
             yield http
     finally:
         process.kill()

@@ -82,7 +82,7 @@ class Terminals:
         """Leave the prompt, and end what is left in the background."""
         for pid in self.folder.glob("*.pid"):
             subprocess.run(("kill", pid.read_text().strip()), capture_output=True, check=False)
-        self.process.communicate("exit\n", timeout=20)
+        self.process.communicate("exit\n", timeout=60)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import INSTALL_P4RUNTIME_SHELL
+from tests.isolation import outside
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = REPOSITORY / "docs" / "tutorial" / "first-program.md"
@@ -45,12 +46,18 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(("bash", "-c", cleanup), cwd=tmp_path, capture_output=True, check=False)
 
 
-def run(commands: str, folder: Path) -> str:
-    """Run a block in bash; its output. What it leaves running in the background is not waited for."""
+def run(commands: str, folder: Path, *before: str) -> str:
+    """Run a block in bash; its output. What it leaves running in the background is not waited for.
+
+    Args:
+        commands: of the block.
+        folder: where.
+        before: words before bash.
+    """
     output = folder / "block.log"
     with output.open("w") as log:
         done = subprocess.run(
-            ("bash", "-euc", commands), cwd=folder, stdout=log, stderr=log, timeout=200, check=False
+            (*before, "bash", "-euc", commands), cwd=folder, stdout=log, stderr=log, timeout=200, check=False
         )
     assert done.returncode == 0, output.read_text()
     return output.read_text()
@@ -68,7 +75,7 @@ def test_a_newcomer_gets_packets_through_a_program(checkout: Path, p4runtime_she
     install, switch, ping, _ = blocks("sh")
     write_table, read_counter = blocks("python")
     assert f"{INSTALL_P4RUNTIME_SHELL}\n" in install
-    run(install.replace(INSTALL_P4RUNTIME_SHELL, ""), checkout)
+    run(install.replace(INSTALL_P4RUNTIME_SHELL, ""), checkout, *outside())
     (checkout / "shell").symlink_to(p4runtime_shell.parents[1])
     run(switch, checkout)
     output = checkout / "shell.log"
@@ -82,7 +89,7 @@ def test_a_newcomer_gets_packets_through_a_program(checkout: Path, p4runtime_she
         while "5 received" not in (said := run(f"{ping.strip()} || true", checkout)):
             assert time.monotonic() < deadline, said + output.read_text()
         ask(shell, read_counter)
-        shell.communicate(timeout=30)
+        shell.communicate(timeout=60)
     finally:
         shell.kill()
     counted = [int(number) for number in re.findall(r"packet_count: (\d+)", output.read_text())]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -16,17 +14,15 @@ from tests.attacks.floods.bed import Event, running_bed
 from tests.attacks.floods.kinds import KINDS, QUIET
 from tests.attacks.floods.tools import build
 from tests.attacks.floods.trial import Outcome, Side, flooded
+from tests.isolation import CLONE_NEWNET, unshare
 
-CLONE_NEWNET = 0x40000000
 PATIENCE = 4.0
 """Seconds: a link goes down 3 s after its last probe."""
 
 
 def own_namespace() -> None:
     """Leave all interfaces behind."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), f"unshare: {os.strerror(ctypes.get_errno())}")
+    unshare(CLONE_NEWNET)
     with IPRoute() as ip:
         ip.link("set", index=ip.link_lookup(ifname="lo")[0], state="up")
 

@@ -199,7 +199,7 @@ def test_intents_are_watched(installed: Installation) -> None:
                 if change["intent"]["status"]["state"] == "active":
                     break
             watching.send_signal(signal.SIGINT)
-            assert watching.wait(timeout=20) == 130
+            assert watching.wait(timeout=60) == 130
         finally:
             watching.kill()
 
@@ -452,7 +452,7 @@ def test_a_switch_is_traced_by_its_name(installed: Installation) -> None:
         assert tracing.stderr is not None
         assert any(line == "tracing\n" for line in tracing.stderr)  # first it may be compiled
         tracing.send_signal(signal.SIGINT)
-        assert tracing.wait(timeout=10) == 0
+        assert tracing.wait(timeout=60) == 0
     finally:
         tracing.kill()
         tracing.wait()
@@ -484,7 +484,7 @@ def at_a_terminal(installed: Installation, *arguments: str, stdin: bytes) -> tup
         pass
     finally:
         os.close(main)
-    return process.wait(timeout=20), shown.decode(errors="replace")
+    return process.wait(timeout=60), shown.decode(errors="replace")
 
 
 def test_an_apply_that_is_waited_for_shows_how_far_it_is(installed: Installation) -> None:

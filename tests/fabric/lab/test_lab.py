@@ -85,7 +85,7 @@ class Lab:
         url = f"http://{self.config()['api']['listen']}{path}"
         token = (self.run / "token").read_text().strip()
         request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
 

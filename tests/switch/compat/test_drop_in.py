@@ -118,7 +118,7 @@ class Shell:
     def stop(self) -> None:
         """End the switch, and the shell."""
         self.run("kill %simple_switch_grpc 2>/dev/null; wait")
-        self._process.communicate("exit\n", timeout=20)
+        self._process.communicate("exit\n", timeout=60)
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ def ask(engine: NativeEngine, table: str, keys: list[Key]) -> list[int]:
         for name, width in WIDTHS.items():
             frame += named.get(name, 0).to_bytes(width // 8, "big")
         assert engine.inject(1, (frame + bytes(4)).ljust(60, b"\0"))
-    answers = engine.collect(timeout=5, count=len(keys))
+    answers = engine.collect(timeout=60, count=len(keys))
     assert len(answers) == len(keys)
     return [int.from_bytes(frame[23:27], "big") for _, frame in answers]
 

@@ -77,8 +77,8 @@ def transfer(one: Host, other: Host, address: str) -> float:
     ):
         listener.bind((address, 7))
         listener.listen()
-        listener.settimeout(10)
-        client.settimeout(10)
+        listener.settimeout(60)
+        client.settimeout(60)
 
         def send() -> None:
             client.connect((address, 7))
@@ -90,7 +90,7 @@ def transfer(one: Host, other: Host, address: str) -> float:
         sender.start()
         begin, received = time.monotonic(), hashlib.sha256()
         with listener.accept()[0] as connection:
-            connection.settimeout(10)
+            connection.settimeout(60)
             while part := connection.recv(1 << 20):
                 received.update(part)
                 assert time.monotonic() - begin < 20, "it stalls"
@@ -128,7 +128,7 @@ def test_datagrams_that_are_sent_together_arrive_each_by_itself(switched: Switch
         one.socket(socket.AF_INET, socket.SOCK_DGRAM) as client,
     ):
         server.bind((SERVER["IPv4"], 7))
-        server.settimeout(5)
+        server.settimeout(60)
         client.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 1000)
         client.sendto(CONTENT[:19_500], (SERVER["IPv4"], 7))
         received = [server.recv(65536) for _ in range(20)]

@@ -161,7 +161,7 @@ async def test_many_bins_come_in_several_messages(held: SoftSwitch, client: Gnmi
 async def test_the_switch_reports_to_the_collector_that_is_set(held: SoftSwitch, client: Gnmi) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:
         collector.bind(("127.0.0.1", 0))
-        collector.settimeout(10)
+        collector.settimeout(60)
         to = f"127.0.0.1:{collector.getsockname()[1]}"
         await client.set(update={WATCH: True, f"{REPORTS}/collector": to})
         held.send(1, *[FRAME] * 100)

@@ -148,9 +148,9 @@ def test_a_controller_of_its_own_connects_to_each_switch_and_reacts(p4_network: 
 
     with start_blocking_portal() as portal:
         running = portal.start_task_soon(control)
-        assert all(ready.acquire(timeout=30) for _ in network.switches)
+        assert all(ready.acquire(timeout=60) for _ in network.switches)
         network.send("h1", FRAME)
-        assert network.collect(count=1, timeout=30) == [("h2", FRAME)]
+        assert network.collect(count=1, timeout=60) == [("h2", FRAME)]
         assert network.send("h1", FRAME) == [("h2", FRAME)]
         running.cancel()
 

@@ -71,7 +71,7 @@ def test_queues_that_are_watched_are_reported_to_a_collector_from_the_beginning(
     clock, queues = VirtualClock(), {2: QueueLimits(rate_bps=10_000_000, depth=64)}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:
         collector.bind(("127.0.0.1", 0))
-        collector.settimeout(10)
+        collector.settimeout(60)
         files = KINDS.with_suffix(".json"), KINDS.with_suffix(".p4info.txtpb")
         with SoftSwitch(
             *files,

@@ -125,7 +125,7 @@ class PipelineUnderTest:
         self._cleanup.callback(self._stop, process)
         channel = grpc.insecure_channel(f"127.0.0.1:{grpc_port}")
         self._cleanup.callback(channel.close)
-        grpc.channel_ready_future(channel).result(timeout=20)
+        grpc.channel_ready_future(channel).result(timeout=60)
         self._stub = p4r_grpc.P4RuntimeStub(channel)
         self._open_stream()
         self._push()
@@ -150,7 +150,7 @@ class PipelineUnderTest:
     def _stop(process: subprocess.Popen[bytes]) -> None:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(timeout=5)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -78,7 +78,7 @@ async def gets_in(address: str, credentials: grpc.ChannelCredentials | None) -> 
     """Whether a client with these credentials is served, stream and all."""
     async with Client(address, credentials=credentials) as client:
         try:
-            await client.stub.Capabilities(p4r.CapabilitiesRequest(), timeout=10)
+            await client.stub.Capabilities(p4r.CapabilitiesRequest(), timeout=60)
             return await client.arbitrate() == 0
         except grpc.aio.AioRpcError as error:
             assert error.code() is grpc.StatusCode.UNAVAILABLE

@@ -185,7 +185,7 @@ def test_a_queue_tells_its_depths_and_its_delay(engine: NativeEngine) -> None:
     engine.set_queue(2, rate_pps=20, depth=50)
     for _ in range(3):
         engine.inject(1, command(op=0))
-    engine.collect(timeout=30, count=3)
+    engine.collect(timeout=60, count=3)
     time.sleep(0.05)
     found = engine.take_traces()
     queued = [one for trace in found for one in steps(trace, e.Queued)]
