@@ -117,13 +117,14 @@ async def test_of_a_slow_port_less_is_reported_as_soon_as_its_switch_says_how_sl
         AsyncSoftSwitch(interfaces=dict.fromkeys(range(1, 5)), queues=queues) as leaf,
         controller(configured(tmp_path, leaf.address)) as served,
     ):
-        (switch,) = served.fabric.switches
+        (switch,) = served.fabric._switches.values()
         await apply(served, [watch(ports=[2, 3])])
 
         def intervals() -> dict[int, int]:
             return {int(one.egress_port): one.action.interval for one in watches_of(switch)}
 
-        await served.until(lambda: intervals() == {2: 22_000, 3: 3125} and switch.in_sync)
+        await served.until(lambda: intervals() == {2: 22_000, 3: 3125})
+        await until_in_sync(served)
 
 
 @pytest.mark.parametrize(
