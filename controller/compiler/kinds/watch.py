@@ -31,6 +31,8 @@ __all__ = ["WatchPart", "compile_watch", "watch_action"]
 _PORT_BITS_A_REPORT = 220_000
 """That a port sends at least for each report of a culprit, and for each of another flow. Each of the two has
 252 bytes at most, so both are less than a fiftieth of what the port sends."""
+_LONGEST_INTERVAL_US = 1_000_000
+"""Whatever the rate: congestion that is not told of any more is taken to be over."""
 _LEAST_AT_ONCE = 4
 """Reports, however slow the port is: of one, nobody would know more than the first flow."""
 
@@ -165,7 +167,8 @@ def watch_action(spec: WatchSpec, *, window: int | None = None, rate_bps: int | 
     """
     span_us = spec.report_interval_milliseconds * 1000
     interval_us, at_once = max(1, span_us // spec.reports), spec.reports
-    if rate_bps and (least_us := _PORT_BITS_A_REPORT * 1_000_000 // rate_bps) > interval_us:
+    least_us = min(_LONGEST_INTERVAL_US, _PORT_BITS_A_REPORT * 1_000_000 // rate_bps) if rate_bps else 0
+    if least_us > interval_us:
         interval_us, at_once = least_us, min(at_once, max(_LEAST_AT_ONCE, span_us // least_us))
     return b.Watch(
         spec.queue_depth,

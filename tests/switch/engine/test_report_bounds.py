@@ -107,7 +107,7 @@ def test_one_port_leaves_room_for_others() -> None:
 def test_reports_are_little_beside_what_is_forwarded(rate_mbps: int, step_us: int, steps: int) -> None:
     """With the thresholds of an intent that says nothing of them, as compiled for such a port."""
     rate_bps = rate_mbps * 10**6
-    action = watch_action(WatchSpec(), rate_bps=rate_bps)
+    action = watch_action(WatchSpec.model_validate({}), rate_bps=rate_bps)
     with fabric() as world:
         world.go(S)
         world.engine.set_queue(OUT, rate_bps=rate_bps, depth=max(64, 256 * rate_mbps // 100))

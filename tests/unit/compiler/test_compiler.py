@@ -402,13 +402,14 @@ def test_a_watch_covers_the_ports_in_use_or_those_it_names() -> None:
         ({}, 5 * 10**7, 4400, 22),
         ({}, 10**7, 22_000, 4),
         ({}, 10**6, 220_000, 4),
+        ({}, 800, 1_000_000, 4),
         ({"reports": 2}, 10**7, 50_000, 2),
         ({"reports": 1000}, 10**8, 2200, 45),
         ({"reports": 2, "reportIntervalMilliseconds": 20}, 10**7, 22_000, 2),
     ],
 )
 def test_slow_ports_report_less_than_asked_as_long_as_they_are_slow(
-    asked: dict[str, int], rate_bps: int | None, interval_us: int, at_once: int
+    asked: dict[str, Any], rate_bps: int | None, interval_us: int, at_once: int
 ) -> None:
     core = core_with(intent("TelemetryWatch", "some", switches=["leaf1"], ports=[3, 4], **asked))
 
