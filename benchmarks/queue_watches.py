@@ -1,6 +1,7 @@
 """What it costs to watch queues: packets/s of fabric.p4 from memory with a watch on the port that packets
 leave by, beside without, in turns; on a port without a rate, on one whose packets go through its queue,
-with every bin reported to a collector, and with the program's own watch.
+with every bin reported to a collector, and with the program's own watch. And what it costs that nobody
+watches: the program beside itself without what it does for watches.
 
     .venv/bin/python -m benchmarks.queue_watches [--rounds 9] [--packets 20000]
 """
@@ -8,6 +9,7 @@ with every bin reported to a collector, and with the program's own watch.
 from __future__ import annotations
 
 import argparse
+import json
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -23,6 +25,12 @@ FAST = 10**13
 TURNS = 30
 """Of a round, with and without; of each the third best counts: what else the machine does takes time away."""
 PROMISED = 0.9
+NOTHING = 0.97
+"""Of a program without watches, what one reaches whose watches nobody has asked for: a look-up in an empty
+table is more than nothing, and less than what turns differ by."""
+FIRST = "FabricEgress.congestion_watch.congestion_watch"
+BEHIND = "FabricEgress.marking.marking"
+"""Tables of the program: where what it does for watches begins, and what comes behind that."""
 
 
 def without(engine: NativeEngine) -> None:
@@ -67,6 +75,46 @@ def ratio(engine: NativeEngine, frame: bytes, packets: int, setting: Callable[[N
     return best / plain
 
 
+def without_watches(program: bytes) -> bytes:
+    """What the P4 compiler wrote of fabric.p4, as if packets left without watches and postcards.
+
+    Raises:
+        ValueError: the program has no place where they begin, or several.
+    """
+    document = json.loads(program)
+    (egress,) = (one for one in document["pipelines"] if one["name"] == "egress")
+    begins = [one["name"] for one in egress["tables"] if one["base_default_next"] == FIRST]
+    if len(begins) != 1:
+        raise ValueError(f"{FIRST} comes behind {begins}, not behind one step")
+
+    def led(node: str | None) -> str | None:
+        return BEHIND if node == begins[0] else node
+
+    for one in egress["tables"]:
+        one["base_default_next"] = led(one["base_default_next"])
+        one["next_tables"] = {how: led(node) for how, node in one["next_tables"].items()}
+    for one in egress["conditionals"]:
+        one["true_next"], one["false_next"] = led(one["true_next"]), led(one["false_next"])
+    return json.dumps(document).encode()
+
+
+def beside(engine: NativeEngine, other: NativeEngine, frame: bytes, packets: int) -> float:
+    """Packets/s of one beside another, in turns."""
+    rates: dict[int, list[float]] = {0: [], 1: []}
+    for number in range(2 * TURNS):
+        which = (number + number // 2) % 2
+        rates[which].append((engine, other)[which].measure(1, [frame], packets))
+    best, plain = (sorted(rates[which])[-3] for which in (0, 1))
+    return best / plain
+
+
+def prepared(engine: NativeEngine) -> None:
+    """Two ports, and entries."""
+    populate(engine)
+    engine.add_port(1, None)
+    engine.add_port(OUT, None, discard=True)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -74,7 +122,8 @@ def main() -> None:
     parser.add_argument("--packets", type=int, default=20_000, help="of each turn")
     add_option(parser)
     options = parser.parse_args()
-    config = load_config((ROOT / "pipelines" / "fabric" / "fabric.json").read_bytes())
+    program = (ROOT / "pipelines" / "fabric" / "fabric.json").read_bytes()
+    config, cut = load_config(program), load_config(without_watches(program))
     frame = the_frame()
     cases = (
         ("unrated", "a watched port without a rate", 0, watched),
@@ -84,15 +133,17 @@ def main() -> None:
     )
     found: dict[str, list[float]] = {name: [] for name, *_ in cases}
     with ExitStack() as stack:
-        engine = stack.enter_context(open_engine(config))
+        engine, plain = (stack.enter_context(open_engine(one)) for one in (config, cut))
         collector = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         collector.bind(("127.0.0.1", 0))
-        populate(engine)
-        engine.add_port(1, None)
-        engine.add_port(OUT, None, discard=True)
+        prepared(engine)
+        prepared(plain)
+        unwatched: list[float] = []
 
         def measure() -> None:
             for _ in range(options.rounds):
+                engine.set_queue(OUT, rate_bps=0, depth=10_000)
+                unwatched.append(beside(engine, plain, frame, options.packets))
                 for name, _, rate, setting in cases:
                     engine.set_queue(OUT, rate_bps=rate, depth=10_000)
                     if setting is reported:
@@ -104,6 +155,7 @@ def main() -> None:
 
         pinned(measure)
         sent = engine.queues.reports()
+        assert engine.port_stats()[OUT].tx_packets and plain.port_stats()[OUT].tx_packets
     figures = [
         Figure(
             f"queue_watches.{name}",
@@ -114,6 +166,8 @@ def main() -> None:
         )
         for name, title, *_ in cases
     ]
+    title = "nobody watches, beside the program without watches"
+    figures.append(Figure("queue_watches.unwatched", title, "ratio", unwatched, limit=NOTHING))
     print_table(figures)
     print(f"{sent.datagrams} datagrams with {sent.sent_bins} bins, {sent.sent_bytes} bytes")
     save(options.figures, figures)

@@ -1,4 +1,4 @@
-"""Pictures of the page for the documentation, from the congestion lab while it runs.
+"""Pictures of the page for the documentation, from the labs of congestion and of the closed loop as they run.
 
 sudo .venv/bin/python -m benchmarks.screenshots [--folder docs/images]
 """
@@ -21,8 +21,9 @@ from typing import IO, Any
 
 from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
 
+LABS = ("congestion", "closed-loop")
 SECONDS = 180.0
-"""Until the lab has had its three acts, on a machine that has other things to do."""
+"""Until a lab has had its acts, on a machine that has other things to do."""
 MOST_BYTES = 150_000
 SIZE: ViewportSize = {"width": 1280, "height": 760}
 TALL: ViewportSize = {"width": 1060, "height": 1300}
@@ -56,12 +57,49 @@ def kept(folder: Path) -> Iterator[tuple[dict[str, Any], IO[str]]]:
             lab.communicate("exit\n", timeout=60)
 
 
-def take(page: Page, folder: Path, report: dict[str, Any], prompt: IO[str]) -> None:
-    """Sign in, and go to each of the views."""
+@contextmanager
+def looping(folder: Path) -> Iterator[str]:
+    """The lab of the closed loop while it runs a pair, in which the response acts first; gives its API.
+
+    Raises:
+        RuntimeError: it does not start.
+    """
+    run, said = folder / "loop", folder / "loop.said"
+    command = Path(sys.executable).with_name("p4fabric")
+    with said.open("w") as output:
+        words = [str(command), "lab", "closed-loop", "--pairs", "1", "--run", str(run)]
+        lab = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            deadline = time.monotonic() + SECONDS
+            while not (run / "token").exists() or "intents, hosts and reports" not in said.read_text():
+                if lab.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"the lab does not run: {said.read_text()}")
+                time.sleep(0.2)
+            yield "http://" + json.loads((run / "controller.yaml").read_text())["api"]["listen"]
+        finally:
+            lab.terminate()
+            lab.wait(60)
+
+
+def sign_in(page: Page, token: Path) -> None:
+    """Open the page as the operator."""
     page.goto("/ui/")
-    page.get_by_label("Token").fill(Path(report["tokenFile"]).read_text().strip())
+    page.get_by_label("Token").fill(token.read_text().strip())
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("navigation", name="Views")).to_be_visible()
+
+
+def take_responses(page: Page, folder: Path, token: Path) -> None:
+    """Wait until the loop has done something that helps."""
+    sign_in(page, token)
+    go(page, "remedies")
+    expect(page.get_by_role("row").filter(has_text="helps")).not_to_have_count(0)
+    shot(page, folder / "responses.png")
+
+
+def take(page: Page, folder: Path, report: dict[str, Any], prompt: IO[str]) -> None:
+    """Sign in, and go to each of the views."""
+    sign_in(page, Path(report["tokenFile"]))
 
     # The longest, where the machine made several of one.
     incast, elephant = (
@@ -86,6 +124,14 @@ def take(page: Page, folder: Path, report: dict[str, Any], prompt: IO[str]) -> N
     go(page, f"queues/{queue['switch']}/{queue['port']}/{queue['priority']}?{span}")
     drawn(page.get_by_role("group", name="Film of"))
     shot(page, folder / "queue.png")
+
+    go(page, "paths?from=h1&to=store")
+    expect(page.get_by_role("row").filter(has_text="spine")).not_to_have_count(0)
+    shot(page, folder / "paths.png")
+    way = page.get_by_role("row").filter(has_text="spine").first
+    go(page, f"paths/{way.get_by_role('link').first.inner_text()}")
+    expect(page.get_by_role("row").filter(has_text="leaf")).not_to_have_count(0)
+    shot(page, folder / "path.png")
 
     go(page, "map")
     # In one line: a program at Mininet's prompt would read the next one.
@@ -131,13 +177,25 @@ def main() -> None:
     """Run the lab and take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, default=Path("docs/images"))
+    parser.add_argument(
+        "--labs", nargs="+", choices=LABS, default=LABS, help="from which to take pictures; both if not given"
+    )
     options = parser.parse_args()
     expect.set_options(timeout=60_000)
-    with tempfile.TemporaryDirectory() as made, kept(Path(made)) as lab, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as made, sync_playwright() as playwright:
         # Root has no sandbox, and all that is shown here is ours.
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        context = browser.new_context(base_url=lab[0]["api"], viewport=SIZE, device_scale_factor=SCALE)
-        take(context.new_page(), options.folder, *lab)
+
+        def page_of(api: str) -> Page:
+            context = browser.new_context(base_url=api, viewport=SIZE, device_scale_factor=SCALE)
+            return context.new_page()
+
+        if "congestion" in options.labs:
+            with kept(Path(made)) as (report, prompt):
+                take(page_of(report["api"]), options.folder, report, prompt)
+        if "closed-loop" in options.labs:
+            with looping(Path(made)) as api:
+                take_responses(page_of(api), options.folder, Path(made) / "loop" / "token")
         browser.close()
 
 

@@ -65,6 +65,8 @@ class FabricView:
         """By source: one direction each."""
         self.drains: Table[Drained, Drain] = database.table("drains")
         """Switches and links that are drained, or come back."""
+        self.port_rates: Table[PortRef, int] = database.table("port rates")
+        """Bits a second that leave at most by ports whose switches say so; not kept, as they say it again."""
         self.stated_hosts: Table[HostKey, Host] = database.table("stated hosts")
         """Hosts that somebody says to be there: intents, and whoever plugs containers in."""
         self.heard_hosts: Table[HostKey, Host] = database.table("heard hosts")

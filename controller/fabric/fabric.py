@@ -178,7 +178,10 @@ class Fabric(FabricViews):
             self._look_again,
         )
         """What is asked of them, and those that stand."""
-        self._port_counts = PortCounts(names)
+        self._port_counts = PortCounts(
+            names,
+            rate_changed=lambda port, rate: self._seen_change(Change(self._core.view.port_rates, port, rate)),
+        )
         self._sources = TelemetrySources(self._switches, self._port_counts)
         self.observation = Observation(
             config.telemetry,

@@ -146,6 +146,9 @@ class Responder:
                 continue
             ended, why = found
             hold = by_key[key.response].spec.hold_seconds if key.response in by_key else 0
+            if ended is Ended.EXPIRED and self._effects.get(key):
+                # What has helped is granted anew at once, within the budget, if congestion comes back.
+                hold = 0
             held = self._hold(key.response, remedy.flow, hold, evidence.now, in_vain=ended is Ended.NO_HELP)
             yield key, ended, f"{why}; it is left alone for {held:.0f} s" if held else why
 

@@ -50,8 +50,14 @@ class PortCount:
     @property
     def speed(self) -> float | None:
         """Bytes a second that can leave at most; None where there is no limit, or the switch does not say."""
+        rate = self.rate_bps
+        return None if rate is None else rate / 8
+
+    @property
+    def rate_bps(self) -> int | None:
+        """The same in bits."""
         rates = [rate for queue in self.queues.values() if (rate := queue.now.get("rate-bps", 0))]
-        return max(rates) / 8 if rates else None
+        return max(rates, default=None)
 
 
 _NOW = frozenset(("occupancy", "max-queue-len", "depth-limit", "rate-bps", "rate-pps"))
@@ -60,9 +66,22 @@ _NOW = frozenset(("occupancy", "max-queue-len", "depth-limit", "rate-bps", "rate
 class PortCounts:
     """Feed it samples (it is a `PortWatcher`); its size is that of the ports and queues that there were."""
 
-    def __init__(self, switches: Collection[SwitchName], clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin without counts; the clock says, in seconds, when a sample came."""
-        self._clock = clock
+    def __init__(
+        self,
+        switches: Collection[SwitchName],
+        clock: Callable[[], float] = time.monotonic,
+        rate_changed: Callable[[PortRef, int | None], None] = lambda port, rate_bps: None,
+    ) -> None:
+        """Begin without counts.
+
+        Args:
+            switches: all that there are.
+            clock: says when a sample came, in seconds.
+            rate_changed: told the bits a second that leave at most by a port, if a switch says another number
+                than before (None: any number). While it says nothing, the last one holds.
+        """
+        self._clock, self._rate_changed = clock, rate_changed
+        self._rates_bps: dict[PortRef, int | None] = {}
         self._rates: dict[tuple[SwitchName, Port], PortRates] = {}
         self._ports: dict[SwitchName, dict[Port, PortCount]] = {name: {} for name in switches}
         self._last: dict[tuple[SwitchName, Port, str | None], tuple[int, Mapping[str, int]]] = {}
@@ -102,6 +121,10 @@ class PortCounts:
                 queue_count.now = {name: value for name, value in leaves.items() if name in _NOW}
                 counters = {name: value for name, value in leaves.items() if name not in _NOW}
                 self._add(queue_count.totals, (switch, sample.port, queue.name), sample.cleared_at, counters)
+            port = PortRef(switch, sample.port)
+            if (rate_bps := count.rate_bps) != self._rates_bps.get(port):
+                self._rates_bps[port] = rate_bps
+                self._rate_changed(port, rate_bps)
 
     def ports_gone(self, switch: SwitchName, ports: Collection[Port]) -> None:
         """Ports that the switch had are there no more."""

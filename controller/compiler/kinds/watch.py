@@ -26,7 +26,15 @@ from p4fabric.pipelines.entities import Ternary
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import IpProtocol, L4Port, VrfId
 
-__all__ = ["WatchPart", "compile_watch"]
+__all__ = ["WatchPart", "compile_watch", "watch_action"]
+
+_PORT_BITS_A_REPORT = 220_000
+"""That a port sends at least for each report of a culprit, and for each of another flow. Each of the two has
+252 bytes at most, so both are less than a fiftieth of what the port sends."""
+_LONGEST_INTERVAL_US = 1_000_000
+"""Whatever the rate: congestion that is not told of any more is taken to be over."""
+_LEAST_AT_ONCE = 4
+"""Reports, however slow the port is: of one, nobody would know more than the first flow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,8 @@ class WatchPart:
     """What its switches cannot tell of their queues."""
     windows: Mapping[SwitchName, int] = field(default_factory=dict)
     """Of switches where another watch needs shorter ones."""
+    rates: Mapping[PortRef, int] = field(default_factory=dict)
+    """Bits a second that leave at most, of ports whose switches say so."""
     flows: tuple[tuple[FollowedFlow, VrfId, tuple[SwitchName, ...]], ...] = ()
     """What is followed: in which VRF, and where such packets enter."""
 
@@ -77,9 +87,10 @@ def watch(view: FabricView, intent: TelemetryWatch) -> Output:
         for flow in spec.flows
         for tenant in (intent.tenant_of(flow),)
     )
+    rates = {port: rate for port in ports if (rate := view.port_rates.get(port)) is not None}
     windows, shortened = _shorter_windows(view, intent, sorted({port.switch for port in ports}))
     return compile_watch(
-        WatchPart(intent, tuple(sorted(ports)), absent, notes, (*limits, *shortened), windows, flows)
+        WatchPart(intent, tuple(sorted(ports)), absent, notes, (*limits, *shortened), windows, rates, flows)
     )
 
 
@@ -146,21 +157,35 @@ def _port(port: L4Port | None) -> Ternary[L4Port] | None:
     return None if port is None else Ternary.exact(port, L4Port.BITS)
 
 
+def watch_action(spec: WatchSpec, *, window: int | None = None, rate_bps: int | None = None) -> b.Watch:
+    """What a watch asks of a port.
+
+    Args:
+        spec: the watch's.
+        window: the logarithm of the windows that bytes are counted in, in microseconds; None: its own.
+        rate_bps: bits a second that leave by the port at most; None: not known.
+    """
+    span_us = spec.report_interval_milliseconds * 1000
+    interval_us, at_once = max(1, span_us // spec.reports), spec.reports
+    least_us = min(_LONGEST_INTERVAL_US, _PORT_BITS_A_REPORT * 1_000_000 // rate_bps) if rate_bps else 0
+    if least_us > interval_us:
+        interval_us, at_once = least_us, min(at_once, max(_LEAST_AT_ONCE, span_us // least_us))
+    return b.Watch(
+        spec.queue_depth,
+        spec.queue_delay_microseconds,
+        _window(spec) if window is None else window,
+        interval_us,
+        interval_us * (at_once - 1),
+    )
+
+
 def compile_watch(part: WatchPart) -> Output:
-    """Report each queue that passes a threshold, no more often than asked."""
+    """Report each queue that passes a threshold, no more often than asked, nor than its port has room for."""
     spec = part.watch.spec
-    interval_us = max(1, spec.report_interval_milliseconds * 1000 // spec.reports)
-    own_window = _window(spec)
     entries = EntityLists()
     for port in part.ports:
-        watch = b.Watch(
-            spec.queue_depth,
-            spec.queue_delay_microseconds,
-            part.windows.get(port.switch, own_window),
-            interval_us,
-            interval_us * (spec.reports - 1),
-        )
-        entries.add([port.switch], b.CongestionWatch(port.port, watch))
+        action = watch_action(spec, window=part.windows.get(port.switch), rate_bps=part.rates.get(port))
+        entries.add([port.switch], b.CongestionWatch(port.port, action))
     for flow, vrf, leaves in part.flows:
         entries.add(leaves, _followed(flow, vrf))
     notes = tuple(not_part_of_fabric(SwitchName(name)) for name in part.absent)

@@ -2,6 +2,6 @@
 
 from p4fabric.controller.telemetry.ipfix.drops import DroppedFlow, DroppedFlows
 from p4fabric.controller.telemetry.ipfix.exporter import IpfixExporter
-from p4fabric.controller.telemetry.ipfix.wire import TEMPLATES, Element, Template
+from p4fabric.controller.telemetry.ipfix.wire import DROPPED_FLOW, TEMPLATES, Element, Template
 
-__all__ = ["TEMPLATES", "DroppedFlow", "DroppedFlows", "Element", "IpfixExporter", "Template"]
+__all__ = ["DROPPED_FLOW", "TEMPLATES", "DroppedFlow", "DroppedFlows", "Element", "IpfixExporter", "Template"]

@@ -15,6 +15,7 @@ from p4fabric.controller.telemetry.ipfix.wire import (
     DROPPED_FLOW,
     MOST_BYTES,
     QUEUED_FLOW,
+    QUEUED_FLOW_WITHOUT_DROPS,
     Template,
     message,
 )
@@ -54,8 +55,9 @@ class IpfixExporter:
         """Export an incident that is over: a record of each flow at each of its queues (time: since 1970)."""
         by_switch: defaultdict[SwitchName, list[tuple[Template, bytes]]] = defaultdict(list)
         for queue in incident.queues:
+            templates = QUEUED_FLOW if queue.untold_drops is None else QUEUED_FLOW_WITHOUT_DROPS
             for flow in queue.flows:
-                template = QUEUED_FLOW[_version(flow.flow)]
+                template = templates[_version(flow.flow)]
                 record = template.record(_queued(incident, queue, flow))
                 by_switch[queue.queue.port.switch].append((template, record))
         for switch, records in by_switch.items():
@@ -120,7 +122,7 @@ def _queued(incident: Incident, queue: QueueFigures, flow: FlowFigures) -> list[
         0,
         queue.queue.port.port,
         flow.reports,
-        flow.drops,
+        *((flow.drops,) if queue.untold_drops is None else ()),
         _STATUSES[TAIL_DROP] if flow.drops else _FORWARDED,
         incident.number,
         flow.role,

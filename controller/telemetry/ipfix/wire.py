@@ -12,10 +12,12 @@ from struct import Struct, pack
 from typing import NamedTuple
 
 __all__ = [
+    "DROPPED",
     "DROPPED_FLOW",
     "ENTERPRISE",
     "MOST_BYTES",
     "QUEUED_FLOW",
+    "QUEUED_FLOW_WITHOUT_DROPS",
     "TEMPLATES",
     "Element",
     "Template",
@@ -40,6 +42,9 @@ class Element(NamedTuple):
     number: int
     length: int
     enterprise: int = 0
+
+
+DROPPED = Element("droppedPacketDeltaCount", 133, 8)
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,7 @@ def _of_flow(version: int) -> tuple[Element, ...]:
         Element("ingressInterface", 10, 4),
         Element("egressInterface", 14, 4),
         Element("packetDeltaCount", 2, 8),
-        Element("droppedPacketDeltaCount", 133, 8),
+        DROPPED,
         Element("forwardingStatus", 89, 1),
     )
 
@@ -117,12 +122,19 @@ QUEUED_FLOW = {
     for version, number in ((4, 256), (6, 257))
 }
 """A flow at a queue of an incident, by version of IP."""
+QUEUED_FLOW_WITHOUT_DROPS = {
+    version: Template(
+        number, tuple(element for element in QUEUED_FLOW[version].elements if element != DROPPED)
+    )
+    for version, number in ((4, 260), (6, 261))
+}
+"""The same, at a switch that does not tell how many packets found a queue full: 0 would say that none did."""
 DROPPED_FLOW = {
     version: Template(number, (*_of_flow(version), Element("p4fabricDropReason", 9, 1, ENTERPRISE)))
     for version, number in ((4, 258), (6, 259))
 }
 """Packets of a flow that were dropped for one reason."""
-TEMPLATES = (*QUEUED_FLOW.values(), *DROPPED_FLOW.values())
+TEMPLATES = (*QUEUED_FLOW.values(), *DROPPED_FLOW.values(), *QUEUED_FLOW_WITHOUT_DROPS.values())
 
 
 def message(

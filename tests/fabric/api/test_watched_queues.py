@@ -9,10 +9,12 @@ import pytest
 from finsy.proto import gnmi
 from grpc import aio
 
+from p4fabric.controller.fabric.figures import watches_of
 from p4fabric.controller.fabric.watched_queues import collector_for
 from p4fabric.controller.p4runtime.gnmi import key_of
 from p4fabric.controller.p4runtime.gnmi_get import get_leaves
 from p4fabric.softswitch import AsyncSoftSwitch, QueueWatch
+from p4fabric.softswitch.server.ports import QueueLimits
 from tests.fabric.api.conftest import TARGET, Served, configured, controller
 from tests.fabric.api.test_switches import apply, until_in_sync
 from tests.switch.pipeline.harness import free_tcp_port
@@ -105,6 +107,24 @@ async def test_a_controller_that_takes_no_reports_has_none_sent_and_says_why(tmp
 
         await served.until(problem)
         assert await watched(address) == {BY_HAND}
+
+
+async def test_of_a_slow_port_less_is_reported_as_soon_as_its_switch_says_how_slow_it_is(
+    tmp_path: Path,
+) -> None:
+    queues = {2: QueueLimits(rate_bps=10**7, depth=64)}
+    async with (
+        AsyncSoftSwitch(interfaces=dict.fromkeys(range(1, 5)), queues=queues) as leaf,
+        controller(configured(tmp_path, leaf.address)) as served,
+    ):
+        (switch,) = served.fabric._switches.values()
+        await apply(served, [watch(ports=[2, 3])])
+
+        def intervals() -> dict[int, int]:
+            return {int(one.egress_port): one.action.interval for one in watches_of(switch)}
+
+        await served.until(lambda: intervals() == {2: 22_000, 3: 3125})
+        await until_in_sync(served)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from p4fabric.controller.core import Core, IntentConflict, Outcome, PersistedRow
 from p4fabric.controller.intents import parse_intent
 from p4fabric.controller.intents.fields import PortRange
 from p4fabric.controller.intents.kinds.network import HIGHEST_PRIORITY
-from p4fabric.controller.names import IntentKey, SwitchName, TenantName
+from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.state import Change
 from p4fabric.controller.topology.drain import Drain
 from p4fabric.controller.topology.model import ReportPath, Topology
@@ -391,6 +391,37 @@ def test_a_watch_covers_the_ports_in_use_or_those_it_names() -> None:
     desired = compiled(named)
     assert watched(desired) == {("leaf1", 3)}
     assert desired.notes_of(key(named)) == ("switch leaf9 is not part of the fabric",)
+
+
+@pytest.mark.parametrize(
+    ("asked", "rate_bps", "interval_us", "at_once"),
+    [
+        ({}, None, 3125, 32),
+        ({}, 10**9, 3125, 32),
+        ({}, 10**8, 3125, 32),
+        ({}, 5 * 10**7, 4400, 22),
+        ({}, 10**7, 22_000, 4),
+        ({}, 10**6, 220_000, 4),
+        ({}, 800, 1_000_000, 4),
+        ({"reports": 2}, 10**7, 50_000, 2),
+        ({"reports": 1000}, 10**8, 2200, 45),
+        ({"reports": 2, "reportIntervalMilliseconds": 20}, 10**7, 22_000, 2),
+    ],
+)
+def test_slow_ports_report_less_than_asked_as_long_as_they_are_slow(
+    asked: dict[str, Any], rate_bps: int | None, interval_us: int, at_once: int
+) -> None:
+    core = core_with(intent("TelemetryWatch", "some", switches=["leaf1"], ports=[3, 4], **asked))
+
+    def limits(port: int) -> tuple[int, int]:
+        (found,) = (e for e in on(Desired.of(core), "leaf1", b.CongestionWatch) if e.egress_port == port)
+        return found.action.interval, found.action.tolerance // found.action.interval + 1
+
+    other = limits(4)
+    for rate in (rate_bps, None, rate_bps):
+        core.plan([Change(core.view.port_rates, PortRef(SwitchName("leaf1"), Port(3)), rate)])
+        assert limits(3) == (other if rate is None else (interval_us, at_once))
+        assert limits(4) == other
 
 
 def test_flows_are_followed_where_their_tenants_packets_enter() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from p4fabric.controller.names import SwitchName
+from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.p4runtime.port_samples import PortSample, QueueSample
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.pipelines.values import Port
@@ -67,3 +67,20 @@ def test_the_rate_that_a_queue_may_send_at_holds_for_the_moment(port: Sampled) -
     assert (found.now, found.totals) == ({"rate-bps": 10_000_000}, {"transmit-pkts": 7})
     port.counts.ports_unread(LEAF, "not connected")
     assert found.now == {}
+
+
+def test_what_leaves_at_most_is_told_when_it_is_another_and_holds_while_nobody_says() -> None:
+    told: list[tuple[PortRef, int | None]] = []
+    counts = PortCounts([LEAF], rate_changed=lambda port, rate_bps: told.append((port, rate_bps)))
+
+    def sample(*rates: int) -> None:
+        queues = tuple(QueueSample(f"egress-{n}", {"rate-bps": rate}) for n, rate in enumerate(rates))
+        counts.ports_sampled(LEAF, [PortSample(PORT, "eth3", True, {}, queues)])
+
+    for rates in ((), (0,), (10**7, 0), (10**7, 0), (2 * 10**7, 10**7)):
+        sample(*rates)
+    counts.ports_unread(LEAF, "not connected")
+    sample(2 * 10**7)
+    sample(0)
+    where = PortRef(LEAF, PORT)
+    assert told == [(where, 10**7), (where, 2 * 10**7), (where, None)]

@@ -187,6 +187,28 @@ def test_a_remedy_that_helps_stays_until_its_lease_is_over() -> None:
     assert [ended for _, ended, _ in world.decide().ends] == [Ended.EXPIRED]
 
 
+@pytest.mark.parametrize(("wait", "seconds"), [(1_000_000, 0.3), (None, 10)])
+def test_what_has_helped_is_granted_anew_as_soon_as_congestion_is_back(
+    wait: int | None, seconds: float
+) -> None:
+    """Of what nobody knows to have helped, the flow is left alone first."""
+    world = World()
+    uplink(world)
+    world.decide()
+    world.queues, world.waits[UPLINK] = [], wait
+    for _ in range(60):
+        world.later(1)
+        world.decide()
+    assert not world.remedies
+    expired = world.now
+    world.waits[UPLINK] = 40_000_000
+    while not world.remedies:
+        world.later(0.1)
+        uplink(world, lasting=min(1.0, world.now - expired))
+        world.decide()
+    assert seconds - 0.15 < world.now - expired < seconds + 0.15
+
+
 def test_a_remedy_that_does_not_help_is_undone_and_the_flow_left_alone_ever_longer() -> None:
     world = World([response(maxActions=128)])
     uplink(world)

@@ -19,7 +19,7 @@ from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 
 from p4fabric.controller.names import SwitchName
-from p4fabric.controller.telemetry.ipfix import TEMPLATES, DroppedFlows, IpfixExporter
+from p4fabric.controller.telemetry.ipfix import DROPPED_FLOW, DroppedFlows, IpfixExporter
 from p4fabric.controller.telemetry.reports import DropReport, FlowWords, Inner, Origin, ReportGroup, Role
 from tests.unit.telemetry.incident_world import MS, SECOND, START, World, flow, packet, queue
 
@@ -96,19 +96,23 @@ def flows_of(layers: dict[str, Any]) -> Iterator[dict[str, Any]]:
                     yield from flows_of(one)
 
 
+def dissected(folder: Path, datagrams: list[bytes]) -> list[dict[str, Any]]:
+    """Messages as tshark's own dissector has them."""
+    command = ["tshark", "-r", str(capture_of(folder, datagrams)), "-d", f"udp.port=={PORT},cflow"]
+    words = [*command, "-T", "json", "--no-duplicate-keys"]
+    output = subprocess.run(words, capture_output=True, check=True, timeout=60).stdout
+    assert "malformed" not in output.decode().lower() and "No template" not in output.decode()
+    return [one["_source"]["layers"]["cflow"] for one in json.loads(output)]
+
+
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 def test_tshark_reads_every_record(tmp_path: Path) -> None:
     made, sent = exporter()
     made.incident(incident_of_two_flows(), NOW)
     made.drops(dropped(80, suppressed=6, times=2).take(), NOW)
-    command = ["tshark", "-r", str(capture_of(tmp_path, sent)), "-d", f"udp.port=={PORT},cflow", "-T", "json"]
-    output = subprocess.run(
-        [*command, "--no-duplicate-keys"], capture_output=True, check=True, timeout=60
-    ).stdout
-    messages = [one["_source"]["layers"]["cflow"] for one in json.loads(output)]
+    messages = dissected(tmp_path, sent)
     assert {message["cflow.od_id"] for message in messages} == {"7"}
     assert [message["cflow.sequence"] for message in messages] == ["0", "0", "2"]
-    assert "malformed" not in output.decode().lower() and "No template" not in output.decode()
     culprit, victim, drop, others = (found for message in messages for found in flows_of(message))
     names = (
         "cflow.srcaddr",
@@ -128,6 +132,17 @@ def test_tshark_reads_every_record(tmp_path: Path) -> None:
     said = ("cflow.srcaddr", "cflow.packets", "cflow.inputint", "cflow.outputint")
     assert [drop[name] for name in said] == ["10.0.1.1", "2", "3", "5"]
     assert [others[name] for name in said] == ["0.0.0.0", "12", "3", "5"]
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+def test_a_switch_that_does_not_tell_of_full_queues_is_not_said_to_drop_nothing(tmp_path: Path) -> None:
+    made, sent = exporter()
+    incident = incident_of_two_flows()
+    (where,) = incident.queues
+    made.incident(replace(incident, queues=(replace(where, untold_drops="no reports on bmv2"),)), NOW)
+    flows = [found for message in dissected(tmp_path, sent) for found in flows_of(message)]
+    assert [found["cflow.srcaddr"] for found in flows] == ["10.0.1.1", "10.0.1.2"]
+    assert not any("cflow.drop_packets" in found for found in flows)
 
 
 @pytest.mark.skipif(shutil.which("nfcapd") is None, reason="nfdump is not installed")
@@ -197,7 +212,7 @@ def test_ipv6_has_templates_of_its_own() -> None:
 
 
 def test_what_does_not_fit_is_as_large_as_fits() -> None:
-    template = TEMPLATES[-2]
+    template = DROPPED_FLOW[4]
     assert len(template.record([1 << 200] * len(template.elements))) == template.size
 
 
