@@ -336,7 +336,7 @@ OPENED = ipv4(UE, SERVER.ip, segment(2323))
         routed(
             GNB, IP(src=GNB.ip, dst=N3) / UDP(sport=2152, dport=2152) / GTP_U_Header(gtp_type=1, S=1, seq=1)
         ),
-        "TUNNEL",
+        GNB.port,
     ),
     Case(
         "a G-PDU to another host is a datagram like any other",
