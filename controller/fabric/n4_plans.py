@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 from p4fabric.controller.compiler import FabricDelta
@@ -25,6 +26,12 @@ __all__ = ["SessionPlans", "take_back"]
 _log = logging.getLogger(__name__)
 
 _RETRY = 1.0
+_LOOK = 0.1
+"""Seconds between two looks at whether a switch has come."""
+
+
+class _Away(MessageRefused):
+    """A switch is."""
 
 
 class SessionPlans:
@@ -36,17 +43,21 @@ class SessionPlans:
         changes: StateChanges,
         acknowledgements: Acknowledgements,
         is_served: Callable[[ServedUpf], bool],
+        patience: float,
     ) -> None:
-        """Make it.
+        """Make it, when the controller begins.
 
         Args:
             core: the state; it is changed by plans only.
             changes: makes them.
             acknowledgements: of switches; tells which are away.
             is_served: whether a Upf is still this one.
+            patience: seconds that switches have to be there at first: SMFs are not to notice that a
+                controller was restarted.
         """
         self._core, self._changes = core, changes
         self._acknowledgements, self._is_served = acknowledgements, is_served
+        self._come_until = time.monotonic() + patience
 
     def row(self, served: ServedUpf, kept: Kept) -> Change:
         """A session as it is now."""
@@ -102,15 +113,24 @@ class SessionPlans:
             away = () if only_ends else self._acknowledgements.away(made.delta)
             if away:
                 self._core.discard(made)
-                raise MessageRefused(Cause.SYSTEM_FAILURE, f"nothing can be written to {', '.join(away)}")
+                raise _Away(Cause.SYSTEM_FAILURE, f"nothing can be written to {', '.join(away)}")
             return made
 
         try:
-            return (await self._changes.make(plan)).delta
+            return (await self._once_there(plan)).delta
         except IntentConflict as error:
             raise MessageRefused(Cause.NO_RESOURCES_AVAILABLE, str(error)) from error
         except StoreError as error:
             raise MessageRefused(Cause.SYSTEM_FAILURE, f"it cannot be kept: {error}") from error
+
+    async def _once_there(self, plan: Callable[[], Plan]) -> Plan:
+        while True:
+            try:
+                return await self._changes.make(plan)
+            except _Away:
+                if time.monotonic() >= self._come_until:
+                    raise
+                await asyncio.sleep(_LOOK)
 
 
 def take_back(node: Node, made: Sequence[Prepared]) -> None:

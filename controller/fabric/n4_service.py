@@ -87,7 +87,7 @@ class N4Service:
         """
         self._config, self._core, self._changes = config, core, changes
         self._usage = SessionUsage(counters)
-        plans = SessionPlans(core, changes, acknowledgements, self._is_served)
+        plans = SessionPlans(core, changes, acknowledgements, self._is_served, patience)
         self._usage_changes = UsageChanges(plans, acknowledgements, self._usage, patience)
         self._requests = SmfRequests(
             core,

@@ -90,7 +90,9 @@ def _dumper(kind: type[Any]) -> Callable[[Any], str]:
     has = fields(kind)
     names, defaults = [f'"{one.name}":' for one in has], [_default(one) for one in has]
     held: Callable[[Any], tuple[Any, ...]] = (
-        attrgetter(*[one.name for one in has]) if len(has) > 1 else lambda value: (getattr(value, has[0].name),)
+        attrgetter(*[one.name for one in has])
+        if len(has) > 1
+        else lambda value: (getattr(value, has[0].name),)
     )
 
     def dumped(value: Any) -> str:
