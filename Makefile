@@ -86,7 +86,7 @@ link-failures: packages $(INSTALLED)
 	@$(SYSTEM_PYTHON) mininet/link_failures.py --failures 20
 
 failures: packages $(INSTALLED)
-	@for words in "controller --kills 100 --changes 1000" "switches --kills 20" channels; do \
+	@for words in "controller --kills 100 --changes 1000" "switches --kills 20" channels "smf --kills 50"; do \
 	    unshare --net --mount sh -euc 'mount -t sysfs none /sys; ip link set lo up; exec "$$@"' sh \
 	        $(BIN)/python -m tests.fabric.failures $$words; \
 	done

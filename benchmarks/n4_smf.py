@@ -25,6 +25,9 @@ A_MOMENT = 0.005
 AGAIN = 2.5
 """Seconds after which a request is sent again (T1)."""
 HERE = IPv4Address("10.0.0.4").packed
+GNB = IPv4Address("10.0.3.10").packed
+GNB_TUNNEL = (0x201).to_bytes(4, "big") + GNB
+"""In the request that connects a UE."""
 
 
 def node_id(smf: int) -> IPv4Address:
@@ -118,7 +121,7 @@ class Load:
     def __init__(self, smfs: Sequence[Smf], waiting: int) -> None:
         """Take them."""
         self._smfs, self._waiting = smfs, waiting
-        self._ues = 2
+        self._ues, self._teids = 2, 1
         self.told: list[dict[str, Any]] = []
 
     async def ask(self, name: str, of_each: Sequence[Sequence[bytes]], rate: float = 0.0) -> float:
@@ -164,8 +167,23 @@ class Load:
             for each in range(len(self._smfs))
         ]
 
-    def to_all(self, message: m.SessionModificationRequest | m.SessionDeletionRequest) -> list[list[bytes]]:
-        """The same to each session of the last establishments."""
+    def connections(self) -> list[list[bytes]]:
+        """Of each session of the last establishments, to a tunnel of its own, as gNBs have them."""
+        first = self._teids
+        self._teids += max(len(smf.seids) for smf in self._smfs) * len(self._smfs)
+        return [
+            [
+                one.replace(GNB_TUNNEL, (first + number * len(self._smfs) + each).to_bytes(4, "big") + GNB)
+                for number, one in enumerate(requests)
+            ]
+            for each, requests in enumerate(self._to_all(activation()))
+        ]
+
+    def deletions(self) -> list[list[bytes]]:
+        """Of the same sessions."""
+        return self._to_all(m.SessionDeletionRequest())
+
+    def _to_all(self, message: m.SessionModificationRequest | m.SessionDeletionRequest) -> list[list[bytes]]:
         template = encode(message, 1, 0)
         return [
             [
@@ -192,7 +210,7 @@ async def play(port: int, smfs: int, standing: int, sessions: int, waiting: int)
     load = Load(made, waiting)
     if standing:
         await load.ask("standing", load.establishments(standing))
-        await load.ask("standing connected", load.to_all(activation()))
+        await load.ask("standing connected", load.connections())
     reached = await round_of(load, sessions, {})
     await round_of(load, sessions, {name: rate / 2 for name, rate in reached.items()})
 
@@ -203,7 +221,7 @@ async def round_of(load: Load, sessions: int, rates: Mapping[str, float]) -> dic
     found = {}
     name = "established"
     found[name] = await load.ask(name + suffix, load.establishments(sessions), rates.get(name, 0.0))
-    later = {"connected": load.to_all(activation()), "deleted": load.to_all(m.SessionDeletionRequest())}
+    later = {"connected": load.connections(), "deleted": load.deletions()}
     for name, requests in later.items():
         found[name] = await load.ask(name + suffix, requests, rates.get(name, 0.0))
     return found

@@ -2,7 +2,9 @@
 
 Messages that are decoded and encoded per second, in turns with pycrate; sessions that are established and
 modified from datagram to answer, without switches; and the memory of a session that stands. A session has
-2 PDRs, 2 FARs, 1 QER and 1 URR. Times are the thread's own, so that other work of the machine is not in them.
+2 PDRs, 2 FARs, 1 QER and 1 URR. Requests are the same each time, so groups that sessions have in common
+(FARs, QERs, URRs) are read once; those of an SMF mostly are the same as well. Times are the thread's own, so
+that other work of the machine is not in them.
 """
 
 from __future__ import annotations

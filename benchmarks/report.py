@@ -46,6 +46,7 @@ class Benchmark:
 BENCHMARKS = (
     Benchmark("forwarding", "Forwarding"),
     Benchmark("queue_watches", "Watched queues beside others"),
+    Benchmark("gtp", "GTP-U beside plain routing"),
     Benchmark("lookups", "Lookups in large tables"),
     Benchmark("latency", "Latency"),
     Benchmark("tcp", "TCP between two hosts", program="iperf3"),

@@ -12,28 +12,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address
 
 from p4fabric.controller.compiler import FabricDelta
-from p4fabric.controller.compiler.served import ServedSession, SessionKey
-from p4fabric.controller.core import Core, IntentConflict, Plan
+from p4fabric.controller.core import Core
 from p4fabric.controller.fabric.acknowledged import Acknowledgements
-from p4fabric.controller.fabric.changes import StateChanges
 from p4fabric.controller.fabric.end_markers import EndMarkers
 from p4fabric.controller.fabric.given_back import GivenBack
 from p4fabric.controller.fabric.n4_endpoint import Answer, Asked
 from p4fabric.controller.fabric.n4_groups import groups
+from p4fabric.controller.fabric.n4_plans import SessionPlans, take_back
 from p4fabric.controller.fabric.n4_rows import events_of, reversed_of, rows_of
 from p4fabric.controller.fabric.n4_rules import access_of, rules_of
 from p4fabric.controller.fabric.n4_served import ServedUpf
-from p4fabric.controller.fabric.n4_usage import SessionUsage, has_news
+from p4fabric.controller.fabric.n4_usage_changes import UsageChanges
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf_node import Upf
-from p4fabric.controller.n4.node import Association, Kept, Node, Prepared
+from p4fabric.controller.n4.node import Association, Node, Prepared
 from p4fabric.controller.n4.node_rules import NodeRules
 from p4fabric.controller.n4.pfcp import Cause, Message, MessageRefused
 from p4fabric.controller.n4.pfcp import messages as m
@@ -41,8 +40,6 @@ from p4fabric.controller.n4.pfcp.reports import UsageReport
 from p4fabric.controller.n4.pfcp.values import OuterHeaderCreation
 from p4fabric.controller.n4.sessions.choices import Stock
 from p4fabric.controller.names import IntentKey
-from p4fabric.controller.state import Change
-from p4fabric.controller.store import StoreError
 from p4fabric.controller.telemetry.events import Event
 from p4fabric.controller.turns import in_turns, turn
 
@@ -54,7 +51,6 @@ PATIENCE = 5.0
 """Seconds that switches have to acknowledge a message; an SMF waits for 10 (T1, N1)."""
 AT_ONCE = 300
 """Sessions that end in one change: some milliseconds of the event loop."""
-_RETRY = 1.0
 
 
 class _NotFollowed(MessageRefused):
@@ -71,32 +67,32 @@ class SmfRequests:
     def __init__(
         self,
         core: Core,
-        changes: StateChanges,
         acknowledgements: Acknowledgements,
         network: Callable[[IntentKey], Network | None],
         end_markers: EndMarkers,
         publish: Callable[[Event], None],
         is_served: Callable[[ServedUpf], bool],
-        usage: SessionUsage,
+        plans: SessionPlans,
+        usage: UsageChanges,
         patience: float,
     ) -> None:
         """Make it.
 
         Args:
             core: the state; it is changed by plans only.
-            changes: makes them.
             acknowledgements: of switches.
             network: finds one as it is now.
             end_markers: says on tunnels that they are left.
             publish: tells of SMFs that come and go.
             is_served: whether a Upf is still this one.
-            usage: of sessions.
+            plans: put sessions into the state.
+            usage: written down, and told in answers.
             patience: seconds that switches have to acknowledge a message.
         """
-        self._core, self._changes, self._network = core, changes, network
+        self._core, self._network = core, network
         self._acknowledgements, self._patience = acknowledgements, patience
         self._end_markers, self._publish, self._is_served = end_markers, publish, is_served
-        self._usage = usage
+        self._plans, self._usage = plans, usage
         self._given_back = GivenBack(acknowledgements)
 
     async def run(self) -> None:
@@ -235,100 +231,16 @@ class SmfRequests:
                 made.append(replace(prepared, ended_before=ended) if ended else prepared)
                 said.append(made[-1])
         except BaseException:
-            _take_back(served.node, made)
+            take_back(served.node, made)
             raise
-        usage = await self._last_usage(served, made)
+        usage = await self._usage.of_ending(served, made)
         try:
             await self._change(served, made)
         except MessageRefused:
-            await self._go_on(served, made, usage)
+            await self._usage.go_on(served, made, usage)
             raise
-        usage.update(await self._usage_of(served, made))
+        usage.update(await self._usage.of_changed(served, made))
         return [one if isinstance(one, MessageRefused) else _answer(one, usage) for one in said]
-
-    # Usage.
-
-    async def counted(self, served: ServedUpf, sessions: Sequence[Kept]) -> FabricDelta:
-        """How far the URRs of sessions are now; for whoever has the turn. Switches are not waited for.
-
-        Raises:
-            MessageRefused: it cannot be kept; sessions are as they were, and nobody is to be told.
-        """
-        before = [served.node.counted(one) for one in sessions]
-        now = [served.node.sessions[one.session.seid] for one in sessions]
-        try:
-            rows = [self._row(served, one) for one in now]
-            delta = (await self._make(served, rows, must=True, only_ends=True)).delta
-        except Exception:
-            for one in reversed(before):
-                served.node.put_back(one)
-            raise
-        for was, one in zip(before, now, strict=True):
-            self._drop(served, one.session.seid, was.plane.numbers - one.plane.numbers)
-        return delta
-
-    def _drop(self, served: ServedUpf, seid: int, rules: Collection[int]) -> None:
-        self._usage.drop(SessionKey(served.upf.key, seid), rules)
-
-    async def followed(self, delta: FabricDelta) -> None:
-        """Return when switches have acknowledged a change, or take too long."""
-        await self._acknowledgements.within(delta, self._patience)
-
-    async def _last_usage(
-        self, served: ServedUpf, made: Sequence[Prepared]
-    ) -> dict[int, tuple[UsageReport, ...]]:
-        """What is told of sessions that are to be deleted: nothing of them is counted any more."""
-        ending = [
-            (one, before)
-            for one in made
-            if isinstance(one.response, m.SessionDeletionResponse)
-            for now, before in one.sessions.values()
-            if now is None and before is not None and before.usage
-        ]
-        if not ending:
-            return {}
-        quiet = [replace(before, plane=before.plane.quiet) for _, before in ending]
-        rows = [self._row(served, one) for one in quiet]
-        delta = await self._made(served, made, rows, only_ends=True)
-        await self._acknowledgements.within(delta, self._patience)
-        reports = await self._usage.of_ended(served.upf.key, quiet)
-        return {id(one): told for (one, _), told in zip(ending, reports, strict=True)}
-
-    async def _go_on(self, served: ServedUpf, made: Sequence[Prepared], usage: Collection[int]) -> None:
-        """Sessions that have not ended after all carry packets again."""
-        seids = [seid for one in made if id(one) in usage for seid in one.sessions]
-        if seids:
-            await self._must(served, [self._row(served, served.node.sessions[seid]) for seid in seids])
-
-    async def _usage_of(
-        self, served: ServedUpf, made: Sequence[Prepared]
-    ) -> dict[int, tuple[UsageReport, ...]]:
-        """What is told of sessions that were changed."""
-        changed = [
-            (one, served.node.sessions[seid])
-            for one in made
-            if has_news(one)
-            for seid in one.sessions
-            if seid in served.node.sessions
-        ]
-        if not changed:
-            return {}
-        found = await self._usage.of_changed(served.upf.key, changed)
-        reports = {id(one): told.reports for (one, _), told in zip(changed, found, strict=True)}
-        try:
-            # A rule that gets the number of one that is gone is to be another entry, which counts anew.
-            await self.followed(
-                await self.counted(served, [one.kept for one in found if one.kept is not None])
-            )
-        except MessageRefused as error:
-            _log.error("%s: usage is told later: %s", served.upf.key, error)
-            for one, kept in changed:  # URRs that are gone are told of now or never.
-                reports[id(one)] = tuple(told for told in reports[id(one)] if told.urr_id not in kept.usage)
-        return reports
-
-    def _row(self, served: ServedUpf, kept: Kept) -> Change:
-        key = SessionKey(served.upf.key, kept.session.seid)
-        return Change(self._core.view.upf_sessions, key, ServedSession(kept, served.upf.spec.access_network))
 
     async def _change(self, served: ServedUpf, made: Sequence[Prepared]) -> None:
         """Have switches follow what was prepared, or take it back.
@@ -351,12 +263,12 @@ class SmfRequests:
         rows = rows_of(self._core, served.upf, made)
         if not rows:
             return FabricDelta(0, {}, ())
-        delta = await self._made(served, made, rows, only_ends=True)
+        delta = await self._plans.made(served, made, rows, only_ends=True)
         self._given_back.after(delta, partial(_done, served.node, made))
         return delta
 
     async def _changed(self, served: ServedUpf, made: Sequence[Prepared]) -> None:
-        delta = await self._made(served, made, rows_of(self._core, served.upf, made), only_ends=False)
+        delta = await self._plans.made(served, made, rows_of(self._core, served.upf, made), only_ends=False)
         behind = await self._acknowledgements.within(delta, self._patience)
         if behind:
             taken = [served.node.undone(one) for one in reversed(made)]
@@ -367,7 +279,7 @@ class SmfRequests:
         _done(served.node, made)
         for one in made:
             for seid, rules in one.gone_rules:
-                self._drop(served, seid, rules)
+                self._usage.drop(served, seid, rules)
             for tunnel in one.left:
                 self._say_end(served.upf, tunnel)
 
@@ -378,53 +290,9 @@ class SmfRequests:
 
     async def _undo(self, served: ServedUpf, made: Sequence[Prepared]) -> FabricDelta:
         """Take rows back: no session stands of which its SMF was told that there is none."""
-        return await self._must(
+        return await self._plans.must(
             served, rows_of(self._core, served.upf, [reversed_of(one) for one in reversed(made)])
         )
-
-    async def _must(self, served: ServedUpf, rows: Sequence[Change]) -> FabricDelta:
-        """Make a change however often it takes to keep it."""
-        while True:
-            try:
-                return (await self._make(served, rows, must=True, only_ends=True)).delta
-            except MessageRefused as error:
-                if error.cause is not Cause.SYSTEM_FAILURE:
-                    _log.error("%s: what was refused stays: %s", served.upf.key, error)
-                    return FabricDelta(0, {}, ())
-                _log.error("%s: cannot take back what was refused, trying again: %s", served.upf.key, error)
-                await asyncio.sleep(_RETRY)
-
-    async def _made(
-        self, served: ServedUpf, made: Sequence[Prepared], rows: Sequence[Change], *, only_ends: bool
-    ) -> FabricDelta:
-        """Make a change of the state of what was prepared, or take that back."""
-        try:
-            return (await self._make(served, rows, only_ends=only_ends)).delta
-        except BaseException:
-            _take_back(served.node, made)
-            raise
-
-    async def _make(
-        self, served: ServedUpf, rows: Sequence[Change], *, must: bool = False, only_ends: bool
-    ) -> Plan:
-        key = served.upf.key
-
-        def plan() -> Plan:
-            if not self._is_served(served):
-                raise MessageRefused(Cause.NO_ESTABLISHED_ASSOCIATION, f"{key} has begun again")
-            made = self._core.plan_sessions(key, rows, must=must)
-            away = () if only_ends else self._acknowledgements.away(made.delta)
-            if away:
-                self._core.discard(made)
-                raise MessageRefused(Cause.SYSTEM_FAILURE, f"nothing can be written to {', '.join(away)}")
-            return made
-
-        try:
-            return await self._changes.make(plan)
-        except IntentConflict as error:
-            raise MessageRefused(Cause.NO_RESOURCES_AVAILABLE, str(error)) from error
-        except StoreError as error:
-            raise MessageRefused(Cause.SYSTEM_FAILURE, f"it cannot be kept: {error}") from error
 
 
 def _answer(one: Prepared, usage: Mapping[int, tuple[UsageReport, ...]]) -> Answer:
@@ -434,12 +302,6 @@ def _answer(one: Prepared, usage: Mapping[int, tuple[UsageReport, ...]]) -> Answ
     if reports and isinstance(message, m.SessionModificationResponse | m.SessionDeletionResponse):
         message = replace(message, usage_reports=reports)
     return Answer(message, one.seid)
-
-
-def _take_back(node: Node, made: Sequence[Prepared]) -> None:
-    """Nothing of what was prepared is so, and no switch has heard of it."""
-    for one in reversed(made):
-        node.take_back(one)
 
 
 def _done(node: Node, made: Sequence[Prepared]) -> None:

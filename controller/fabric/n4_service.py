@@ -26,11 +26,13 @@ from p4fabric.controller.fabric.n4_counts import RequestCounts
 from p4fabric.controller.fabric.n4_endpoint import Answer, Asked, N4Endpoint
 from p4fabric.controller.fabric.n4_errors import ErrorIndications
 from p4fabric.controller.fabric.n4_peers import SmfPeers
+from p4fabric.controller.fabric.n4_plans import SessionPlans
 from p4fabric.controller.fabric.n4_reports import Reported, SessionReports
 from p4fabric.controller.fabric.n4_rows import ends_of
 from p4fabric.controller.fabric.n4_rules import fits, is_same_node
 from p4fabric.controller.fabric.n4_served import ServedUpf
 from p4fabric.controller.fabric.n4_usage import SessionUsage
+from p4fabric.controller.fabric.n4_usage_changes import UsageChanges
 from p4fabric.controller.fabric.n4_usage_watch import UsageWatch
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf_node import Upf
@@ -85,15 +87,17 @@ class N4Service:
         """
         self._config, self._core, self._changes = config, core, changes
         self._usage = SessionUsage(counters)
+        plans = SessionPlans(core, changes, acknowledgements, self._is_served, patience)
+        self._usage_changes = UsageChanges(plans, acknowledgements, self._usage, patience)
         self._requests = SmfRequests(
             core,
-            changes,
             acknowledgements,
             network,
             end_markers,
             publish,
             self._is_served,
-            self._usage,
+            plans,
+            self._usage_changes,
             patience,
         )
         self._errors, self._counts = errors, RequestCounts()
@@ -198,7 +202,7 @@ class N4Service:
             reports = await self.reports()
             errors = self._errors.run(self._served.values, reports)
             tasks.create_task(errors, name="N4 error indications")
-            watch = UsageWatch(self._usage, self._requests, reports, self._served.values)
+            watch = UsageWatch(self._usage, self._usage_changes, reports, self._served.values)
             tasks.create_task(watch.run(), name="N4 usage")
 
     async def _open(self, endpoint: N4Endpoint) -> None:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Collection
 
 from p4fabric.controller.compiler import FabricDelta
 from p4fabric.controller.compiler.served import SessionKey
-from p4fabric.controller.fabric.n4_changes import SmfRequests
 from p4fabric.controller.fabric.n4_reports import SessionReports
 from p4fabric.controller.fabric.n4_served import ServedUpf
 from p4fabric.controller.fabric.n4_usage import DueReport, SessionUsage, untold
+from p4fabric.controller.fabric.n4_usage_changes import UsageChanges
 from p4fabric.controller.n4.pfcp import MessageRefused
 from p4fabric.controller.turns import in_turns
 
@@ -34,7 +34,7 @@ class UsageWatch:
     def __init__(
         self,
         usage: SessionUsage,
-        requests: SmfRequests,
+        changes: UsageChanges,
         reports: SessionReports,
         served: Callable[[], Collection[ServedUpf]],
         *,
@@ -44,12 +44,12 @@ class UsageWatch:
 
         Args:
             usage: of sessions.
-            requests: writes down how far URRs are.
+            changes: write down how far URRs are.
             reports: takes reports to SMFs.
             served: Upfs that are served now.
             interval: seconds between two looks, at least.
         """
-        self._usage, self._requests, self._reports = usage, requests, reports
+        self._usage, self._changes, self._reports = usage, changes, reports
         self._served, self._interval = served, interval
 
     async def run(self) -> None:
@@ -81,7 +81,7 @@ class UsageWatch:
                 if served.is_ending or node.sessions.get(seen.session.seid) is not seen:
                     continue
                 try:
-                    delta = await self._requests.counted(served, [later])
+                    delta = await self._changes.counted(served, [later])
                 except MessageRefused as error:
                     _log.error("%s: what was counted is not kept yet: %s", served.upf.key, error)
                     continue
@@ -94,7 +94,7 @@ class UsageWatch:
     async def _report(self, served: ServedUpf, report: DueReport, delta: FabricDelta) -> None:
         with self._usage.reporting(report.key):
             # Whoever hears that a quota is used up may rely on it that no packet follows.
-            await self._requests.followed(delta)
+            await self._changes.followed(delta)
             if not await self._usage.send(self._reports, report):
                 await self._again(served, report)
 
@@ -106,7 +106,7 @@ class UsageWatch:
                 if kept is None or served.is_ending:
                     return
                 try:
-                    await self._requests.counted(served, [untold(kept, report)])
+                    await self._changes.counted(served, [untold(kept, report)])
                     return
                 except MessageRefused as error:
                     _log.error("%s: what was not told is not kept yet: %s", served.upf.key, error)

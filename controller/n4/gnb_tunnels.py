@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 from p4fabric.controller.n4.plane import UserPlane
@@ -11,37 +10,49 @@ __all__ = ["GnbTunnels"]
 
 
 class GnbTunnels:
-    """Of all sessions of a node."""
+    """Of all sessions of a node. What one of them costs does not depend on how many have the same tunnel."""
 
     def __init__(self) -> None:
         """Make it empty."""
-        self._sessions: dict[int, tuple[int, ...]] = {}
+        self._sessions: dict[int, int | dict[int, None]] = {}
         """SEIDs, by the addresses of gNBs and TEIDs there: more than one only if SMFs say so."""
 
     def put(self, seid: int, before: UserPlane | None, now: UserPlane | None) -> None:
         """A session comes to something else than before; None: there is none."""
-        had = set() if before is None else set(_ends(before))
-        has = set() if now is None else set(_ends(now))
-        for end in had - has:
-            left = tuple(one for one in self._sessions[end] if one != seid)
-            if left:
-                self._sessions[end] = left
-            else:
-                del self._sessions[end]
-        for end in has - had:
-            self._sessions[end] = (*self._sessions.get(end, ()), seid)
+        had = _ends(before) if before is not None else ()
+        has = _ends(now) if now is not None else ()
+        if had == has:
+            return
+        for end in set(had).difference(has):
+            self._remove(end, seid)
+        for end in set(has).difference(had):
+            self._add(end, seid)
 
     def sessions(self, gnb: IPv4Address, teid: int) -> tuple[int, ...]:
         """The SEIDs of those that send to a gNB with a TEID."""
-        return self._sessions.get(_end(gnb, teid), ())
+        found = self._sessions.get(_end(gnb, teid), {})
+        return (found,) if isinstance(found, int) else tuple(found)
+
+    def _add(self, end: int, seid: int) -> None:
+        found = self._sessions.setdefault(end, seid)
+        if isinstance(found, dict):
+            found[seid] = None
+        elif found != seid:
+            self._sessions[end] = {found: None, seid: None}
+
+    def _remove(self, end: int, seid: int) -> None:
+        found = self._sessions[end]
+        if isinstance(found, dict):
+            del found[seid]
+        if found == seid or not found:
+            del self._sessions[end]
 
 
-def _ends(plane: UserPlane) -> Iterator[int]:
-    for one in plane.downlinks:
-        yield _end(one.gnb, one.teid)
-    for rule in plane.rules:
-        if rule.tunnel is not None:
-            yield _end(rule.tunnel.gnb, rule.tunnel.teid)
+def _ends(plane: UserPlane) -> tuple[int, ...]:
+    return (
+        *[_end(one.gnb, one.teid) for one in plane.downlinks],
+        *[_end(rule.tunnel.gnb, rule.tunnel.teid) for rule in plane.rules if rule.tunnel is not None],
+    )
 
 
 def _end(gnb: IPv4Address, teid: int) -> int:

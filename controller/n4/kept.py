@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from json.encoder import encode_basestring_ascii
+from operator import attrgetter
+from socket import inet_ntoa
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -37,49 +40,68 @@ _ADDRESSES = {kind.__name__: kind for kind in (IPv4Address, IPv6Address, IPv4Net
 _CLASSES = _classes(flows, plane, prepared, usage, flags, rules, schema, pfcp_values, session_values)
 
 
-def dump(value: object) -> Any:
-    """What `load` reads: text, numbers, lists and mappings. Of a class, what is by default is left out."""
-    kind = type(value)
-    if kind in _AS_IT_IS:
-        return value
-    dumper = _DUMPERS.get(kind)
-    if dumper is None:
-        dumper = _DUMPERS[kind] = _dumper(kind)
-    return dumper(value)
+def dump(value: object) -> str:
+    """JSON in ASCII, which `load` reads once it is parsed. Of a class, what is by default is left out.
+
+    It is written as text at once: a tree of it, for an encoder, would take twice as long.
+    """
+    return _DUMPERS[type(value)](value)
 
 
-_AS_IT_IS = frozenset((type(None), bool, int, str))
-_DUMPERS: dict[type[Any], Callable[[Any], Any]] = {}
-"""By class, made when it is met first."""
+class _Dumpers(dict[type[Any], Callable[[Any], str]]):
+    """By class, made when it is met first."""
+
+    def __missing__(self, kind: type[Any]) -> Callable[[Any], str]:
+        made = self[kind] = _dumper(kind)
+        return made
 
 
-def _dumper(kind: type[Any]) -> Callable[[Any], Any]:
-    name = kind.__name__
+_DUMPERS = _Dumpers(
+    {type(None): lambda value: "null", bool: lambda value: "true" if value else "false", int: int.__repr__}
+)
+_DUMPERS[str] = encode_basestring_ascii
+
+
+def _dumper(kind: type[Any]) -> Callable[[Any], str]:
+    dumpers, before = _DUMPERS, f'{{"{kind.__name__}":'
     if issubclass(kind, bytes):
-        return lambda value: {"bytes": value.hex()}
+        return lambda value: f'{{"bytes":"{value.hex()}"}}'
+    if kind is IPv4Address:
+        return lambda value: f'{before}"{inet_ntoa(value.packed)}"}}'
     if kind in _ADDRESSES.values():
-        return lambda value: {name: str(value)}
+        return lambda value: f'{before}"{value}"}}'
     if issubclass(kind, flows.PortRange):
-        return lambda value: {name: list(value)}
+        return lambda value: f"{before}[{value.first},{value.last}]}}"
     if issubclass(kind, int):
-        return lambda value: {name: int(value)}
+        return lambda value: f"{before}{int.__repr__(value)}}}"
     if issubclass(kind, tuple):
-        return lambda value: [dump(one) for one in value]
+        return lambda value: f"[{','.join([dumpers[type(one)](one) for one in value])}]"
     if issubclass(kind, frozenset):
-        return lambda value: {"set": sorted((dump(one) for one in value), key=str)}
+        return lambda value: f'{{"set":[{",".join(sorted([dumpers[type(one)](one) for one in value]))}]}}'
     if issubclass(kind, Mapping):
-        return lambda value: {"map": [[dump(key), dump(one)] for key, one in value.items()]}
-    if name not in _CLASSES:
-        raise TypeError(f"{name} is not kept")
-    has = tuple((one.name, _default(one)) for one in fields(kind))
 
-    def dumped(value: Any) -> Any:
-        told = {}
-        for field, default in has:
-            found = getattr(value, field)
-            if found is not default and (found or default is not _EMPTY):
-                told[field] = dump(found)
-        return {name: told}
+        def dumped_mapping(value: Any) -> str:
+            pairs = [f"[{dumpers[type(key)](key)},{dumpers[type(one)](one)}]" for key, one in value.items()]
+            return f'{{"map":[{",".join(pairs)}]}}'
+
+        return dumped_mapping
+    if kind.__name__ not in _CLASSES:
+        raise TypeError(f"{kind.__name__} is not kept")
+    has = fields(kind)
+    names, defaults = [f'"{one.name}":' for one in has], [_default(one) for one in has]
+    held: Callable[[Any], tuple[Any, ...]] = (
+        attrgetter(*[one.name for one in has])
+        if len(has) > 1
+        else lambda value: (getattr(value, has[0].name),)
+    )
+
+    def dumped(value: Any) -> str:
+        told = [
+            name + dumpers[type(found)](found)
+            for found, default, name in zip(held(value), defaults, names, strict=True)
+            if found is not default and (found or default is not _EMPTY)
+        ]
+        return f"{before}{{{','.join(told)}}}}}"
 
     return dumped
 

@@ -35,7 +35,7 @@ from p4fabric.controller.n4.without_effect import WithoutEffect
 __all__ = ["MOST_SESSIONS", "Association", "Kept", "Node", "Prepared"]
 
 _FEATURES = UpFeatures.FTUP | UpFeatures.EMPU | UpFeatures.UEIP | UpFeatures.MNOP | UpFeatures.VTIME
-MOST_SESSIONS = 65_536
+MOST_SESSIONS = 131_072
 """Of a node: as many as fit a switch's tables."""
 
 

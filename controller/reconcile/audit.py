@@ -1,6 +1,7 @@
-"""Reads a switch now and then, while nothing is written to it, to find what others have changed.
+"""Reads a switch now and then, beside what is written to it, to find what others have changed.
 
-A switch that answers with the same bytes as before is not looked at more closely, and neither is an entry.
+Nothing waits for an audit: of keys that are written meanwhile, it says nothing. A switch that answers with
+the same bytes as before is not looked at more closely, and neither is an entry.
 This module does not know what a difference leads to.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol
 
 from p4fabric.controller.names import SwitchName
@@ -16,13 +17,11 @@ from p4fabric.controller.p4runtime.errors import P4RuntimeError
 from p4fabric.controller.p4runtime.read import Decoded, ReadResult
 from p4fabric.controller.p4runtime.rounds import sleep_until_round
 from p4fabric.controller.reconcile.known import Known
+from p4fabric.pipelines.entities import EntityKey
 
-__all__ = ["Audit", "Readable"]
+__all__ = ["Audit", "Readable", "TakeOver"]
 
 _log = logging.getLogger(__name__)
-
-_MISSES = 3
-"""Audits that were of no use since something was written meanwhile, before one is made while nothing is."""
 
 
 class Readable(Protocol):
@@ -36,6 +35,10 @@ class Readable(Protocol):
         """Read all, beside others; None where the answer has the digest of an earlier one."""
 
 
+TakeOver = Callable[[ReadResult, Collection[EntityKey], Callable[[], bool]], Awaitable[None]]
+"""Told what was read, the keys that were written since, and whether what was read is still worth anything."""
+
+
 class Audit:
     """The audits of one switch: at an interval, each a quarter of it sooner or later, at random."""
 
@@ -45,50 +48,42 @@ class Audit:
         known: Known,
         interval: float,
         *,
-        may_start: Callable[[], bool],
-        on_news: Callable[[], None],
+        in_flight: Collection[EntityKey],
+        is_certain: Callable[[], bool],
+        take_over: TakeOver,
     ) -> None:
         """Make it; nothing is read before `run`.
 
         Args:
             switch: what to read.
-            known: what is known of it; marked as doubtful where audits keep being in vain.
+            known: what is known of it.
             interval: seconds.
-            may_start: whether the switch can be read now, and has nothing on its way.
-            on_news: told when there is something to `take`, or doubt.
+            in_flight: keys of which writes are on their way, as they are now.
+            is_certain: whether the switch can be read, and what is known of it is to be believed.
+            take_over: believes what was found, but of keys that were written meanwhile.
         """
         self._switch, self._known, self._interval = switch, known, interval
-        self._may_start, self._on_news = may_start, on_news
-        self._found: tuple[int, ReadResult] | None = None
-
-    def take(self) -> ReadResult | None:
-        """What an audit found that differs from the last read, if nothing was written since."""
-        found, self._found = self._found, None
-        if found is None or found[0] != self._known.version:
-            return None
-        return found[1]
+        self._in_flight, self._is_certain, self._take_over = in_flight, is_certain, take_over
 
     async def run(self) -> None:
         """Audit for ever. Ends by cancellation only."""
-        misses = 0
         wait = random.uniform(0.0, 1.0)
         while True:
             await sleep_until_round(wait * self._interval)
             wait = random.uniform(0.75, 1.25)
-            if not self._may_start():
+            if not self._is_certain():
                 continue
-            version = self._known.version
-            try:
-                result = await self._switch.read_if_changed(self._known.digest, self._known.decoded)
-            except P4RuntimeError as error:
-                _log.info("%s could not be audited: %s", self._switch.name, error)
-                continue
-            if version == self._known.version:
-                misses = 0
-                if result is not None:
-                    self._found = (version, result)
-                    self._on_news()
-            elif (misses := misses + 1) >= _MISSES:
-                misses = 0
-                self._known.doubtful = True
-                self._on_news()
+            epoch, certainties = self._known.epoch, self._known.certainties
+
+            def goes_on(epoch: int | None = epoch, certainties: int = certainties) -> bool:
+                known = self._known
+                return self._is_certain() and (known.epoch, known.certainties) == (epoch, certainties)
+
+            with self._known.touching(self._in_flight) as touched:
+                try:
+                    result = await self._switch.read_if_changed(self._known.digest, self._known.decoded)
+                except P4RuntimeError as error:
+                    _log.info("%s could not be audited: %s", self._switch.name, error)
+                    continue
+                if result is not None and goes_on():
+                    await self._take_over(result, touched, goes_on)

@@ -6,7 +6,7 @@ This module does not know when a switch is read, or what is written then.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from p4fabric.controller.names import SwitchName
 from p4fabric.controller.p4runtime.read import ReadResult
@@ -47,26 +47,43 @@ class Findings:
         self._known, self._wishes, self._unclaimed = known, wishes, unclaimed
         self._look_at = look_at
 
-    async def take_over(self, result: ReadResult) -> int:
-        """Believe what was read; returns how many keys hold something else than was known."""
+    async def take_over(
+        self,
+        result: ReadResult,
+        touched: Collection[EntityKey] = (),
+        goes_on: Callable[[], bool] = lambda: True,
+    ) -> int:
+        """Believe what was read; returns how many keys hold something else than was known.
+
+        Args:
+            result: of the read.
+            touched: keys that were written since it began, and of which it says nothing; they may become
+                more meanwhile.
+            goes_on: whether it is still worth anything; asked now and then.
+        """
         for reason in result.unknown:
             _log.warning("%s: ignoring an entity that is not of this pipeline: %s", self._switch, reason)
         drift = 0
         decoded: dict[int, Entity] = {}
         for number, (key, entity) in enumerate(result.entities.items()):
             shared = self._wishes.shared(key, entity)
-            drift += self._found(key, shared)
+            if key not in touched:
+                drift += self._found(key, shared)
             if (hashed := result.hashes.get(key)) is not None:
                 decoded[hashed] = shared
             if number % SLICE == 0:
                 await turn()
-        if len(self._known.held) > len(result.entities):
+                if not goes_on():
+                    return drift
+        if touched or len(self._known.held) > len(result.entities):
             for number, key in enumerate(list(self._known.held)):
-                if key not in result.entities:
+                if key not in result.entities and key not in touched:
                     drift += self._found(key, None)
                 if number % SLICE == 0:
                     await turn()
-        self._known.compared(result, decoded)
+                    if not goes_on():
+                        return drift
+        self._known.compared(result, decoded, is_all=not touched)
         return drift
 
     def warn_of_drift(self, drift: int) -> None:

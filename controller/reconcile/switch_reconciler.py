@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from p4fabric.controller.compiler.delta import SwitchDelta
 from p4fabric.controller.p4runtime.backoff import Backoff
 from p4fabric.controller.p4runtime.errors import P4RuntimeError
+from p4fabric.controller.p4runtime.read import ReadResult
 from p4fabric.controller.p4runtime.state import Phase
 from p4fabric.controller.p4runtime.update import Update, UpdateError, UpdateKind
 from p4fabric.controller.reconcile.audit import Audit
@@ -115,8 +116,9 @@ class Reconciler:
             session,
             self._known,
             self._timing.audit,
-            may_start=lambda: self.is_settled() and not (self._known.writes or self._known.doubtful),
-            on_news=self._wake.set,
+            in_flight=self._graph.in_flight,
+            is_certain=lambda: self._is_certain,
+            take_over=self._take_over,
         )
 
     def begin(self, desired: Mapping[EntityKey, Entity], revision: int) -> None:
@@ -247,9 +249,6 @@ class Reconciler:
                 await self._read(state.epoch)
                 self._wake.set()
             return None
-        audited = self._audit.take()
-        if audited is not None:
-            self._findings.warn_of_drift(await self._findings.take_over(audited))
         hold = self._wishes.hold(self.name, len(self._known.held))
         self._hold = None if hold is None else hold.reason
         if hold is not None:
@@ -355,6 +354,19 @@ class Reconciler:
         """Take all changes in: what is written next leads to what is desired now, not to half of a change."""
         await self._changes.take_in(self._wish)
         self._barrier.changed(self.name)
+
+    @property
+    def _is_certain(self) -> bool:
+        """Whether what is known of the switch, but for writes in flight, is to be believed."""
+        return (
+            self.is_writable() and self._known.epoch == self._session.state.epoch and not self._known.doubtful
+        )
+
+    async def _take_over(
+        self, audited: ReadResult, touched: Collection[EntityKey], goes_on: Callable[[], bool]
+    ) -> None:
+        self._findings.warn_of_drift(await self._findings.take_over(audited, touched, goes_on))
+        self._wake.set()
 
     async def _release(self) -> None:
         for number, key in enumerate(self._unclaimed.release()):

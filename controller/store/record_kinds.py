@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
@@ -119,7 +120,8 @@ class RecordKind(Generic[V, F]):
     """Of the key, after the prefix."""
     fields: type[F]
     path: Callable[[V], Iterable[object]]
-    dump: Callable[[V], Mapping[str, object]]
+    dump: Callable[[V], Mapping[str, object] | str]
+    """The object, or its JSON in ASCII."""
     load: Callable[[Sequence[str], F], V]
 
 
@@ -292,10 +294,10 @@ KINDS: Mapping[type[Any], RecordKind[Any, Any]] = {
         4,
         _Session,
         lambda session: (*_intent_path(session.key.upf), session.key.seid),
-        lambda session: {
-            "accessNetwork": session.served.access_network,
-            "kept": n4_kept.dump(session.served.kept),
-        },
+        lambda session: (
+            f'{{"accessNetwork":{json.dumps(session.served.access_network)},'
+            f'"kept":{n4_kept.dump(session.served.kept)}}}'
+        ),
         lambda parts, fields: EstablishedSession(
             SessionKey(intent_key(parts[:3]), int(parts[3])),
             ServedSession(n4_kept.load(fields.kept, Kept), fields.accessNetwork),
@@ -306,7 +308,7 @@ KINDS: Mapping[type[Any], RecordKind[Any, Any]] = {
         4,
         _Smf,
         lambda smf: (*_intent_path(smf.key.upf), smf.key.address),
-        lambda smf: {"association": n4_kept.dump(smf.association)},
+        lambda smf: f'{{"association":{n4_kept.dump(smf.association)}}}',
         lambda parts, fields: AssociatedSmf(
             SmfKey(intent_key(parts[:3]), IPv4Address(parts[3])),
             n4_kept.load(fields.association, Association),

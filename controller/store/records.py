@@ -128,7 +128,8 @@ def key_of(value: Value) -> str:
 
 def encode(value: Value) -> bytes:
     """The value of its record: JSON in ASCII."""
-    return _JSON.encode(KINDS[type(value)].dump(value)).encode()
+    dumped = KINDS[type(value)].dump(value)
+    return (dumped if isinstance(dumped, str) else _JSON.encode(dumped)).encode()
 
 
 def decode(record: Record) -> Stored[Value] | NotUnderstood | None:

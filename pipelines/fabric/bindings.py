@@ -1067,7 +1067,7 @@ class UplinkRules(TableEntry):
 
 @dataclass(frozen=True)
 class UplinkSessionMeters(TableEntry):
-    """`FabricIngress.upf_uplink.uplink.session_meters`, 65,536 entries."""
+    """`FabricIngress.upf_uplink.uplink.session_meters`, 131,072 entries."""
 
     session: UpfSessionId
     meter_: UpfMeterId  # meter
@@ -1075,7 +1075,7 @@ class UplinkSessionMeters(TableEntry):
     meter: MeterConfig | None = None
     TABLE_ID: ClassVar[int] = 42278001
     TABLE_NAME: ClassVar[str] = "FabricIngress.upf_uplink.uplink.session_meters"
-    SIZE: ClassVar[int] = 65536
+    SIZE: ClassVar[int] = 131072
     MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
         MatchField(1, "session", 64, "exact", UpfSessionId),
         MatchField(2, "meter_", 8, "exact", UpfMeterId),
@@ -1090,7 +1090,7 @@ class UplinkSessionMeters(TableEntry):
 
 @dataclass(frozen=True)
 class UplinkFlowMeters(TableEntry):
-    """`FabricIngress.upf_uplink.uplink.flow_meters`, 65,536 entries."""
+    """`FabricIngress.upf_uplink.uplink.flow_meters`, 131,072 entries."""
 
     session: UpfSessionId
     meter_: UpfMeterId  # meter
@@ -1098,7 +1098,7 @@ class UplinkFlowMeters(TableEntry):
     meter: MeterConfig | None = None
     TABLE_ID: ClassVar[int] = 45394589
     TABLE_NAME: ClassVar[str] = "FabricIngress.upf_uplink.uplink.flow_meters"
-    SIZE: ClassVar[int] = 65536
+    SIZE: ClassVar[int] = 131072
     MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
         MatchField(1, "session", 64, "exact", UpfSessionId),
         MatchField(2, "meter_", 8, "exact", UpfMeterId),
@@ -1176,7 +1176,7 @@ class UpfInterfaces(TableEntry):
 
 @dataclass(frozen=True)
 class UpfUplinkSessions(TableEntry):
-    """`FabricIngress.upf_uplink.upf_uplink_sessions`, 65,536 entries."""
+    """`FabricIngress.upf_uplink.upf_uplink_sessions`, 131,072 entries."""
 
     n3_address: IPv4Address
     gnb_address: IPv4Address
@@ -1185,7 +1185,7 @@ class UpfUplinkSessions(TableEntry):
     action: Decapsulate | UplinkSession
     TABLE_ID: ClassVar[int] = 48939837
     TABLE_NAME: ClassVar[str] = "FabricIngress.upf_uplink.upf_uplink_sessions"
-    SIZE: ClassVar[int] = 65536
+    SIZE: ClassVar[int] = 131072
     MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
         MatchField(1, "n3_address", 32, "exact", IPv4Address),
         MatchField(2, "gnb_address", 32, "exact", IPv4Address),
@@ -1424,7 +1424,7 @@ class DownlinkRules(TableEntry):
 
 @dataclass(frozen=True)
 class DownlinkSessionMeters(TableEntry):
-    """`FabricIngress.upf_downlink.downlink.session_meters`, 65,536 entries."""
+    """`FabricIngress.upf_downlink.downlink.session_meters`, 131,072 entries."""
 
     session: UpfSessionId
     meter_: UpfMeterId  # meter
@@ -1432,7 +1432,7 @@ class DownlinkSessionMeters(TableEntry):
     meter: MeterConfig | None = None
     TABLE_ID: ClassVar[int] = 41566884
     TABLE_NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink.session_meters"
-    SIZE: ClassVar[int] = 65536
+    SIZE: ClassVar[int] = 131072
     MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
         MatchField(1, "session", 64, "exact", UpfSessionId),
         MatchField(2, "meter_", 8, "exact", UpfMeterId),
@@ -1447,7 +1447,7 @@ class DownlinkSessionMeters(TableEntry):
 
 @dataclass(frozen=True)
 class DownlinkFlowMeters(TableEntry):
-    """`FabricIngress.upf_downlink.downlink.flow_meters`, 65,536 entries."""
+    """`FabricIngress.upf_downlink.downlink.flow_meters`, 131,072 entries."""
 
     session: UpfSessionId
     meter_: UpfMeterId  # meter
@@ -1455,7 +1455,7 @@ class DownlinkFlowMeters(TableEntry):
     meter: MeterConfig | None = None
     TABLE_ID: ClassVar[int] = 38270999
     TABLE_NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink.flow_meters"
-    SIZE: ClassVar[int] = 65536
+    SIZE: ClassVar[int] = 131072
     MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
         MatchField(1, "session", 64, "exact", UpfSessionId),
         MatchField(2, "meter_", 8, "exact", UpfMeterId),
@@ -1511,14 +1511,14 @@ class DownlinkUsage(TableEntry):
 
 @dataclass(frozen=True)
 class UpfDownlinkSessions(TableEntry):
-    """`FabricIngress.upf_downlink.upf_downlink_sessions`, 65,536 entries."""
+    """`FabricIngress.upf_downlink.upf_downlink_sessions`, 131,072 entries."""
 
     vrf: VrfId
     ue_address: IPv4Address
     action: Encapsulate | DownlinkSession
     TABLE_ID: ClassVar[int] = 35425412
     TABLE_NAME: ClassVar[str] = "FabricIngress.upf_downlink.upf_downlink_sessions"
-    SIZE: ClassVar[int] = 65536
+    SIZE: ClassVar[int] = 131072
     MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
         MatchField(1, "vrf", 16, "exact", VrfId),
         MatchField(2, "ue_address", 32, "exact", IPv4Address),

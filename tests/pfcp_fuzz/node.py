@@ -117,7 +117,7 @@ class Node:
             self.node.take_back(prepared)
             return None, "taken back"
         for now, _ in prepared.sessions.values():
-            if now is not None and kept.load(json.loads(json.dumps(kept.dump(now))), Kept) != now:
+            if now is not None and kept.load(json.loads(kept.dump(now)), Kept) != now:
                 raise Broken("a session is kept as another one")
         self.node.done(prepared)
         for seid in prepared.sessions.keys() & self.node.sessions.keys():

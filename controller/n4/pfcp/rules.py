@@ -157,6 +157,7 @@ class CreateFar(Group):
     """Table 7.5.2.3-1."""
 
     IE = IeType.CREATE_FAR
+    IS_ALIKE = True
 
     far_id: ie.FarIdIe
     apply_action: ie.ApplyActionIe
@@ -196,6 +197,7 @@ class CreateUrr(Group):
     """Table 7.5.2.4-1."""
 
     IE = IeType.CREATE_URR
+    IS_ALIKE = True
 
     urr_id: ie.UrrIdIe
     measurement_method: ie.MeasurementMethodIe
@@ -274,6 +276,7 @@ class CreateQer(Group):
     """Table 7.5.2.5-1."""
 
     IE = IeType.CREATE_QER
+    IS_ALIKE = True
 
     qer_id: ie.QerIdIe
     correlation_id: ie.CorrelationIe | None = None

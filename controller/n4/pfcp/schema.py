@@ -21,6 +21,7 @@ import types
 import typing
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Self, TypeVar, dataclass_transform
 
 from p4fabric.controller.n4.pfcp.causes import Cause
@@ -33,6 +34,8 @@ G = TypeVar("G", bound="Group")
 
 _HEADER = struct.Struct(">HH")
 _MOST_OCTETS = 0xFFFF
+_MOST_REMEMBERED, _LONGEST_REMEMBERED = 512, 256
+"""Groups of a kind, and octets of one."""
 _new, _set = object.__new__, object.__setattr__
 
 
@@ -77,6 +80,8 @@ class Group:
 
     IE: ClassVar[int] = 0
     """Its type where it is an IE."""
+    IS_ALIKE: ClassVar[bool] = False
+    """Whether SMFs send the same octets for many sessions: they are read once, and sessions share them."""
     SCHEMA: ClassVar[Schema]
 
     others: tuple[RawIe, ...] = ()
@@ -237,7 +242,14 @@ def _leaf(group_name: str, name: str, is_many: bool, is_mandatory: bool, leaf: L
 
 
 def _group(name: str, is_many: bool, is_mandatory: bool, ie: int, made: type[Group]) -> _Field:
-    return _Field(ie, name, is_many, is_mandatory, made.SCHEMA.read, made.SCHEMA.encode)
+    read = _read_once(made.SCHEMA.read) if made.IS_ALIKE else made.SCHEMA.read
+    return _Field(ie, name, is_many, is_mandatory, read, made.SCHEMA.encode)
+
+
+def _read_once(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Remembers what was read lately, of few octets; what is refused is read each time."""
+    remembered = lru_cache(_MOST_REMEMBERED)(read)
+    return lambda data: remembered(data) if len(data) <= _LONGEST_REMEMBERED else read(data)
 
 
 def _declared(cls: type[Group], name: str, hint: Any, is_mandatory: bool) -> _Field:

@@ -1,4 +1,4 @@
-"""Controllers and switches that are killed, and control channels that are away: short runs of all three.
+"""Controllers and switches that are killed, and control channels that are away: short runs of all of them.
 
 `python -m tests.fabric.failures` runs them for longer.
 """
@@ -14,6 +14,7 @@ from .changes import documents_in, keyed
 from .controller_kills import kill_controllers
 from .flows import INTENTS
 from .outages import Taps, channels_away
+from .smf_kills import free_udp_port, kill_agents
 from .switch_kills import MANY_RULES, kill_switches
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(300)]
@@ -54,4 +55,13 @@ def test_control_channels_that_are_away_change_nothing_on_any_switch(tmp_path: P
     with Taps() as taps, FabricBed(tmp_path, taps.at) as bed:
         seen = channels_away(bed, taps)
     assert seen.sent > 1000
+    assert seen.holds, seen
+
+
+def test_an_smf_notices_nothing_of_an_agent_that_is_killed_and_loses_no_session(tmp_path: Path) -> None:
+    port = free_udp_port()
+    with FabricBed(tmp_path, n4={"listen": f"127.0.0.1:{port}"}) as bed:
+        # A busy machine takes longer to start a controller than an SMF asks for.
+        seen = kill_agents(bed, port, kills=3, seed=1, ues=40, resends=30)
+    assert seen.kills == 3 and seen.again and seen.sessions > 10
     assert seen.holds, seen

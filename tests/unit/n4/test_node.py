@@ -326,10 +326,10 @@ def test_what_is_kept_is_read_again_as_it_was(names: tuple[str, ...]) -> None:
     for number, name in enumerate(names):
         bed.do(name, 1 if number else None)
     session, association = bed.node.sessions[1], bed.node.associations[SMF]
-    read = kept.load(json.loads(json.dumps(kept.dump(session))), Kept)
+    read = kept.load(json.loads(kept.dump(session)), Kept)
     assert read == session
     again = Bed()
-    found = kept.load(json.loads(json.dumps(kept.dump(association))), Association)
+    found = kept.load(json.loads(kept.dump(association)), Association)
     again.node.restore({SMF: found}, {1: read})
     assert again.state == bed.state
     again.do("open5gs_deletion", 1)

@@ -11,6 +11,7 @@ from time import thread_time
 from typing import Any
 
 from p4fabric.controller.compiler.delta import SwitchDelta
+from p4fabric.controller.p4runtime.read import Decoded, ReadResult
 from p4fabric.controller.p4runtime.update import Code, Update, UpdateKind
 from p4fabric.controller.reconcile.barrier import Barrier
 from p4fabric.controller.reconcile.guard import RemovalGuard
@@ -471,6 +472,39 @@ async def test_an_audit_finds_what_others_changed_back_to_what_it_was_at_the_las
         bench.switch.entities[now.key] = before
         await a_while(13)
         assert bench.switch.entities[now.key] == now
+
+
+@without_waiting
+async def test_an_audit_takes_place_beside_what_is_written_and_nothing_waits_for_it() -> None:
+    bench, now = Bench(timing=Timing(audit=10)), asyncio.get_running_loop().time
+    bench.begin(*WANTED)
+    async with running(bench):
+        await in_sync(bench)
+        read_at_once, bench.switch.delay = bench.switch.read_if_changed, lambda: 0.1
+
+        async def read_slowly(digest: bytes | None, decoded: Decoded | None = None) -> ReadResult | None:
+            found = await read_at_once(digest, decoded)
+            await asyncio.sleep(5)
+            return found
+
+        bench.switch.read_if_changed = read_slowly  # type: ignore[method-assign]
+        lost = bridging(5)
+        took, repaired = [], []
+        for number in range(400):
+            began, one = now(), bridging(1000 + number)
+            if number % 200 == 20:
+                del bench.switch.entities[lost.key]
+            # There is a write on the way at all times, and half of what is written goes again.
+            bench.want(one, without=(bridging(998 + number),) if number >= 2 and number % 2 else ())
+            while not bench.holds(one):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)  # the clock is held
+            took.append(now() - began)
+            if number % 200 == 199:
+                repaired.append(bench.holds(lost))
+        assert repaired == [True] * 2 and max(took) < 1, (repaired, max(took))
+        await in_sync(bench)
+        # What was written during a read is not taken for somebody else's doing.
+        assert all(lost.key == key for report in bench.board.reports for key in report.missing)
 
 
 @without_waiting
