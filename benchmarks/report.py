@@ -62,6 +62,7 @@ BENCHMARKS = (
     Benchmark("explain", "Explanations of flows", ("--turns", "100")),
     Benchmark("p4runtime_writes", "Writes and reads beside other clients", ("--rounds", "3")),
     Benchmark("many_switches", "A thousand switches", ("--seconds", "60")),
+    Benchmark("policies", "Kubernetes' policies"),
     Benchmark("pfcp", "PFCP"),
     Benchmark("page", "The page", program="chromium"),
     Benchmark("beside_bmv2", "Beside bmv2", program="simple_switch_grpc"),

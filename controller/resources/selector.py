@@ -6,10 +6,11 @@ This module does not know what is selected.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from p4fabric.controller.intents.metadata import is_label_key, is_label_value
+from p4fabric.controller.labels import LabelSelector, Requirement
 from p4fabric.controller.shown import shown
 
 __all__ = ["Selector", "SelectorError"]
@@ -26,23 +27,8 @@ class SelectorError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Requirement:
-    key: str
-    values: frozenset[str] | None
-    """None: whatever value."""
-    negated: bool
-
-    def holds(self, labels: Mapping[str, str]) -> bool:
-        value = labels.get(self.key)
-        found = value is not None and (self.values is None or value in self.values)
-        return found != self.negated
-
-
-@dataclass(frozen=True, slots=True)
-class Selector:
-    """What labels must be; all of it."""
-
-    requirements: tuple[_Requirement, ...] = ()
+class Selector(LabelSelector):
+    """One that can be written as text."""
 
     @classmethod
     def parse(cls, text: str) -> Selector:
@@ -58,12 +44,8 @@ class Selector:
             raise SelectorError(f"has {len(requirements)} parts; at most {_MOST_REQUIREMENTS} are allowed")
         return cls(requirements)
 
-    def selects(self, labels: Mapping[str, str]) -> bool:
-        """Whether all parts hold."""
-        return all(requirement.holds(labels) for requirement in self.requirements)
 
-
-def _requirements(text: str) -> Iterator[_Requirement]:
+def _requirements(text: str) -> Iterator[Requirement]:
     place = 0
     while True:
         part = _PARTS.match(text, place)
@@ -78,14 +60,14 @@ def _requirements(text: str) -> Iterator[_Requirement]:
         place += 1
 
 
-def _requirement(text: str) -> _Requirement:
+def _requirement(text: str) -> Requirement:
     if found := _SET.fullmatch(text):
         values = frozenset(value.strip() for value in found[3].split(","))
-        requirement = _Requirement(found[1], values, found[2] == "notin")
+        requirement = Requirement(found[1], values, found[2] == "notin")
     elif found := _EQUAL.fullmatch(text):
-        requirement = _Requirement(found[1], frozenset((found[3],)), found[2] == "!=")
+        requirement = Requirement(found[1], frozenset((found[3],)), found[2] == "!=")
     elif found := _EXISTS.fullmatch(text):
-        requirement = _Requirement(found[2], None, bool(found[1]))
+        requirement = Requirement(found[2], None, bool(found[1]))
     else:
         raise SelectorError(f"must be like a=b,c!=d,e,!f,g in (x,y); {shown(text)} is not")
     if not is_label_key(requirement.key):

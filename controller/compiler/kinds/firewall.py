@@ -17,6 +17,7 @@ from p4fabric.controller.intents.fields import IpPrefix, PortRange
 from p4fabric.controller.intents.kinds.firewall import Endpoint, FirewallPolicy, FirewallRule
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.names import IntentKey, SwitchName
+from p4fabric.controller.policy.atoms import aligned_blocks
 from p4fabric.pipelines.entities import Ternary
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import IpProtocol, L4Port, VrfId
@@ -116,11 +117,5 @@ def _of_family(side: Sequence[IpPrefix] | None, version: int) -> list[IpPrefix |
 
 def port_matches(ports: PortRange) -> Iterator[Ternary[L4Port] | None]:
     """A range as the fewest ternary matches: the largest aligned blocks, from the left."""
-    first, last = int(ports.first), int(ports.last)
-    while first <= last:
-        size = first & -first or 1 << L4Port.BITS
-        while size > last - first + 1:
-            size >>= 1
-        mask = (1 << L4Port.BITS) - size
-        yield Ternary(L4Port(first), mask) if mask else None
-        first += size
+    for block in aligned_blocks(int(ports.first), int(ports.last) + 1, L4Port.BITS):
+        yield Ternary(L4Port(block.value), block.mask) if block.mask else None
