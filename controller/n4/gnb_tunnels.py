@@ -38,10 +38,11 @@ class GnbTunnels:
 
 def _ends(plane: UserPlane) -> Iterator[int]:
     for one in plane.downlinks:
-        yield _end(one.gnb, one.teid)
-    for rule in plane.rules:
-        if rule.tunnel is not None:
-            yield _end(rule.tunnel.gnb, rule.tunnel.teid)
+        if one.gnb != plane.buffer:
+            yield _end(one.gnb, one.teid)
+    for tunnel in (*(rule.tunnel for rule in plane.rules), *plane.detours.values()):
+        if tunnel is not None and tunnel.gnb != plane.buffer:
+            yield _end(tunnel.gnb, tunnel.teid)
 
 
 def _end(gnb: IPv4Address, teid: int) -> int:
