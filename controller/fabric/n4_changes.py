@@ -27,6 +27,7 @@ from p4fabric.controller.fabric.end_markers import EndMarkers
 from p4fabric.controller.fabric.given_back import GivenBack
 from p4fabric.controller.fabric.n4_endpoint import Answer, Asked
 from p4fabric.controller.fabric.n4_groups import groups
+from p4fabric.controller.fabric.n4_idle import IdleSessions
 from p4fabric.controller.fabric.n4_rows import events_of, reversed_of, rows_of
 from p4fabric.controller.fabric.n4_rules import access_of, rules_of
 from p4fabric.controller.fabric.n4_served import ServedUpf
@@ -78,6 +79,7 @@ class SmfRequests:
         publish: Callable[[Event], None],
         is_served: Callable[[ServedUpf], bool],
         usage: SessionUsage,
+        idle: IdleSessions,
         patience: float,
     ) -> None:
         """Make it.
@@ -91,12 +93,13 @@ class SmfRequests:
             publish: tells of SMFs that come and go.
             is_served: whether a Upf is still this one.
             usage: of sessions.
+            idle: tells buffers of sessions.
             patience: seconds that switches have to acknowledge a message.
         """
         self._core, self._changes, self._network = core, changes, network
         self._acknowledgements, self._patience = acknowledgements, patience
         self._end_markers, self._publish, self._is_served = end_markers, publish, is_served
-        self._usage = usage
+        self._usage, self._idle = usage, idle
         self._given_back = GivenBack(acknowledgements)
 
     async def run(self) -> None:
@@ -107,7 +110,7 @@ class SmfRequests:
 
     def rules(self, upf: Upf) -> NodeRules:
         """What sessions may be like, as networks are now."""
-        return rules_of(upf, self._network(access_of(upf)))
+        return rules_of(upf, self._network(access_of(upf)), self._idle.clients)
 
     async def carry_out(
         self, served: ServedUpf, smf: IPv4Address, requests: Sequence[Asked]
@@ -343,7 +346,13 @@ class SmfRequests:
             if behind:
                 _log.info("%s: %s will end sessions later", served.upf.key, ", ".join(behind))
         else:
-            await self._changed(served, made)
+            await self._idle.open(served, made)
+            try:
+                await self._changed(served, made)
+            except BaseException:
+                self._idle.follow(served, made, is_undone=True)
+                raise
+            self._idle.follow(served, made)
         self.tell(events_of(served.upf.key, made))
 
     async def _ended(self, served: ServedUpf, made: Sequence[Prepared]) -> FabricDelta:
@@ -353,6 +362,7 @@ class SmfRequests:
             return FabricDelta(0, {}, ())
         delta = await self._made(served, made, rows, only_ends=True)
         self._given_back.after(delta, partial(_done, served.node, made))
+        self._idle.follow(served, made)
         return delta
 
     async def _changed(self, served: ServedUpf, made: Sequence[Prepared]) -> None:
