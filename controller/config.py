@@ -26,6 +26,7 @@ from p4fabric.controller.access_config import (
     check_tenants,
 )
 from p4fabric.controller.api_config import ApiConfig, ListenAddress
+from p4fabric.controller.buffer_config import BufferConfig
 from p4fabric.controller.config_section import FilePath, Section, default_file, host_and_port
 from p4fabric.controller.expected_links import ExpectedLink, check_links
 from p4fabric.controller.intents.errors import FieldError, IntentError, field_path
@@ -156,6 +157,17 @@ class N4Config(Section):
     """The UDP port at which SMFs listen for this machine's requests."""
     heartbeat: float = Field(60.0, ge=0, le=86_400, strict=False)
     """Seconds between two heartbeats to each SMF; 0: none are sent."""
+    report_again: float = Field(5.0, ge=0.1, le=3600, strict=False)
+    """Seconds after which an SMF that did not take a report of waiting packets is told again."""
+    buffers: tuple[BufferConfig, ...] = Field((), strict=False)
+    """Where packets to idle UEs wait."""
+
+    @model_validator(mode="after")
+    def _all_different(self) -> N4Config:
+        for index, one in enumerate(self.buffers):
+            if any(one.name == other.name for other in self.buffers[:index]):
+                raise ValueError(f"has two buffers called {one.name}")
+        return self
 
 
 class FabricConfig(Section):

@@ -16,14 +16,14 @@ from p4fabric.controller.targets import TARGET_NAMES, Target, target_named
 from p4fabric.controller.topology.model import HIGHEST_DEVICE_ID, ReportPath, Role, Switch
 from p4fabric.pipelines.values import IPv4Address, L4Port, MacAddress, Port
 
-__all__ = ["ReportPathConfig", "SwitchConfig", "TlsConfig"]
+__all__ = ["GrpcAddress", "ReportPathConfig", "SwitchConfig", "TlsConfig"]
 
 _UNIX = "unix:"
 _LONGEST_SOCKET_PATH = 107
 """Bytes, by Linux (`sun_path`)."""
 
 
-def _switch_address(value: str, info: ValidationInfo) -> str:
+def _grpc_address(value: str, info: ValidationInfo) -> str:
     """As gRPC takes it: `host:port`, or `unix:` and an absolute path."""
     if not value.startswith(_UNIX):
         host_and_port(value, lowest=1)
@@ -39,8 +39,11 @@ def _switch_address(value: str, info: ValidationInfo) -> str:
     return f"{_UNIX}{path}"
 
 
+GrpcAddress = Annotated[str, AfterValidator(_grpc_address)]
+
+
 class TlsConfig(Section):
-    """PEM files for a switch's gRPC channel."""
+    """PEM files for the gRPC channel to a switch or a buffer."""
 
     authority: FilePath
     certificate: FilePath | None = None
@@ -52,6 +55,10 @@ class TlsConfig(Section):
         if (self.certificate is None) != (self.private_key is None):
             raise ValueError("certificate and privateKey must be given together")
         return self
+
+    def files(self) -> Tls:
+        """As channels have it."""
+        return Tls(self.authority, self.certificate, self.private_key, self.server_name)
 
 
 def _port(value: object) -> Port:
@@ -108,7 +115,7 @@ class SwitchConfig(Section):
 
     name: SwitchLabel
     device_id: int = Field(ge=0, le=HIGHEST_DEVICE_ID)
-    address: Annotated[str, AfterValidator(_switch_address)]
+    address: GrpcAddress
     """`host:port`, or `unix:PATH` for a switch on this machine; a relative path starts at the file."""
     target: Annotated[str, BeforeValidator(_target_name)] = "softswitch"
     role: Annotated[Role, BeforeValidator(_role)]
@@ -126,10 +133,7 @@ class SwitchConfig(Section):
 
     def endpoint(self) -> Endpoint:
         """Where its P4Runtime server is."""
-        files = self.tls
-        tls = None
-        if files is not None:
-            tls = Tls(files.authority, files.certificate, files.private_key, files.server_name)
+        tls = None if self.tls is None else self.tls.files()
         return Endpoint(self.switch_name, self.device_id, self.address, tls)
 
     def switch(self, collector: tuple[IPv4Address, int] | None = None) -> Switch:

@@ -79,6 +79,7 @@ RULES: Mapping[str, Rule] = {
     "listSwitches": Rule.FABRIC,
     "listTokens": Rule.OPERATORS,
     "listUpfAssociations": Rule.FABRIC,
+    "listUpfBuffers": Rule.FABRIC,
     "listUpfSessions": Rule.FABRIC,
     "patchIntent": Rule.WRITE,
     "putIntent": Rule.WRITE,

@@ -10,10 +10,15 @@ from fastapi import APIRouter, Path, Query
 from p4fabric.controller.api.paging import Continue, Cursor, Limit, page_of
 from p4fabric.controller.api.problems import problems
 from p4fabric.controller.api.strict_route import StrictRoute
-from p4fabric.controller.api.upf_documents import association_document, session_document
-from p4fabric.controller.documents.upf import UpfAssociationList, UpfSessionDocument, UpfSessionList
+from p4fabric.controller.api.upf_documents import association_document, buffer_document, session_document
+from p4fabric.controller.documents.upf import (
+    UpfAssociationList,
+    UpfBufferList,
+    UpfSessionDocument,
+    UpfSessionList,
+)
 from p4fabric.controller.fabric import Fabric, UnknownSession
-from p4fabric.controller.fabric.upf_views import AssociationView, FoundSession
+from p4fabric.controller.fabric.upf_views import AssociationView, BufferView, FoundSession
 from p4fabric.controller.n4.ways import dnn_of
 from p4fabric.controller.turns import in_turns
 
@@ -39,6 +44,13 @@ def upf_routes(fabric: Fabric) -> APIRouter:
         page = page_of(found, _of_association, limit, cursor, fabric.intents.revision)
         return UpfAssociationList(items=[association_document(one) for one in page.items], **page.envelope)
 
+    @router.get("/buffers", responses=problems(422))
+    async def list_upf_buffers(limit: Limit = _PAGE, continue_: Continue = None) -> UpfBufferList:
+        """Buffers of packets to idle UEs, and what waits there."""
+        cursor = Cursor.read(continue_, 1)
+        page = page_of(fabric.upfs.buffers(), _of_buffer, limit, cursor, fabric.intents.revision)
+        return UpfBufferList(items=[buffer_document(one) for one in page.items], **page.envelope)
+
     @router.get("/sessions", responses=problems(422))
     async def list_upf_sessions(
         smf: Annotated[str | None, Query(description="only those of the SMF at this address")] = None,
@@ -56,7 +68,7 @@ def upf_routes(fabric: Fabric) -> APIRouter:
             return (
                 smf in (None, str(kept.smf))
                 and (ue is None or any(str(one) == ue for one in kept.plane.ues))
-                and (gnb is None or any(str(one) == gnb for _, one in kept.plane.tunnels))
+                and (gnb is None or any(str(one) == gnb for one in kept.plane.gnbs))
                 and dnn in (None, dnn_of(kept.session))
             )
 
@@ -96,6 +108,10 @@ def _seid(text: str) -> int:
 
 def _of_association(view: AssociationView) -> tuple[str, ...]:
     return view.upf.tenant, view.upf.name, f"{int(view.smf):08x}"
+
+
+def _of_buffer(view: BufferView) -> tuple[str, ...]:
+    return (view.name,)
 
 
 def _of_session(found: FoundSession) -> tuple[str, ...]:

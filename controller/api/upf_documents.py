@@ -8,17 +8,18 @@ from p4fabric.controller.api.intent_documents import reason_documents
 from p4fabric.controller.documents.upf import (
     FSeidDocument,
     UpfAssociationDocument,
+    UpfBufferDocument,
     UpfSessionDocument,
     UpfWayDocument,
 )
-from p4fabric.controller.fabric.upf_views import AssociationView, SessionView
+from p4fabric.controller.fabric.upf_views import AssociationView, BufferView, SessionView
 from p4fabric.controller.n4.pfcp.values import FSeid
 from p4fabric.controller.n4.stamps import seconds_of
 from p4fabric.controller.n4.ways import Way, dnn_of, ways
 from p4fabric.controller.telemetry.events import SmfAssociated, SmfReleased
 from p4fabric.controller.times import utc
 
-__all__ = ["association_document", "session_document", "smf_event_fields"]
+__all__ = ["association_document", "buffer_document", "session_document", "smf_event_fields"]
 
 
 def association_document(view: AssociationView) -> UpfAssociationDocument:
@@ -38,6 +39,25 @@ def association_document(view: AssociationView) -> UpfAssociationDocument:
     )
 
 
+def buffer_document(view: BufferView) -> UpfBufferDocument:
+    """Write a buffer."""
+    figures, dropped = view.figures, "dropped."
+    return UpfBufferDocument(
+        name=view.name,
+        state="connected" if view.is_connected else "away",
+        sessions=view.sessions,
+        tunnels=figures.get("tunnels", 0),
+        waiting=figures.get("waiting", 0),
+        packets=figures.get("packets", 0),
+        octets=figures.get("octets", 0),
+        packets_kept=figures.get("kept", 0),
+        packets_sent=figures.get("sent", 0),
+        packets_dropped={
+            name.removeprefix(dropped): count for name, count in figures.items() if name.startswith(dropped)
+        },
+    )
+
+
 def session_document(view: SessionView) -> UpfSessionDocument:
     """Write a session."""
     key, kept, node = view.found
@@ -51,7 +71,7 @@ def session_document(view: SessionView) -> UpfSessionDocument:
         "smf_f_seid": _f_seid(session.cp),
         "dnn": dnn_of(session),
         "ue_addresses": [str(one) for one in sorted(kept.plane.ues)],
-        "gnbs": [str(gnb) for gnb in sorted({gnb for _, gnb in kept.plane.tunnels})],
+        "gnbs": [str(gnb) for gnb in sorted(kept.plane.gnbs)],
         "state": view.state.value,
         "reasons": reason_documents(view.reasons),
         "entries": view.entries,

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 import p4fabric
+from p4fabric.buffer.command import buffer
 from p4fabric.controller.cli.context_commands import app as context_app
 from p4fabric.controller.cli.drain_commands import drain_app, undrain_app
 from p4fabric.controller.cli.fabric_commands import add_fabric_commands
@@ -127,6 +128,7 @@ def compile(
 app.add_typer(context_app, name="context")
 app.add_typer(token_app, name="token")
 app.command()(bindings)
+app.command()(buffer)
 app.add_typer(net_app, name="net")
 app.add_typer(switch_app, name="switch")
 

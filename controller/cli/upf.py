@@ -11,7 +11,7 @@ from rich.text import Text
 from p4fabric.controller.cli.connection import Connection
 from p4fabric.controller.cli.tables import Output, as_api, console, print_json, print_yaml, state_text, table
 
-__all__ = ["associations", "sessions"]
+__all__ = ["associations", "buffers", "sessions"]
 
 Item = Mapping[str, Any]
 
@@ -30,6 +30,23 @@ def associations(connection: Connection, smf: str | None, output: Output) -> int
                 print(item["smf"])
         case _:
             console().print(_association_table(items, output == "wide"))
+    return 0
+
+
+def buffers(connection: Connection, output: Output) -> int:
+    """Show buffers; returns the exit status."""
+    with connection.open() as client:
+        items = [as_api(one) for one in client.upf_buffers()]
+    match output:
+        case "json":
+            print_json(items)
+        case "yaml":
+            print_yaml(items)
+        case "name":
+            for item in items:
+                print(item["name"])
+        case _:
+            console().print(_buffer_table(items, output == "wide"))
     return 0
 
 
@@ -68,6 +85,24 @@ def _association_table(items: Sequence[Item], wide: bool) -> Table:
             item["since"] or "-",
             str(item["sessions"]),
             *([item["recoveryTime"] or "-", item["upfRecoveryTime"]] if wide else []),
+        )
+    return made
+
+
+def _buffer_table(items: Sequence[Item], wide: bool) -> Table:
+    """Buffers; wide: with what they have kept, sent on and dropped since they began."""
+    more = ["#KEPT", "#SENT", "#DROPPED"] if wide else []
+    made = table(None, "NAME", "STATE", "#SESSIONS", "#WAITING", "#PACKETS", "MIB", *more)
+    for item in items:
+        dropped = " ".join(f"{why}:{count}" for why, count in sorted(item["packetsDropped"].items()) if count)
+        made.add_row(
+            item["name"],
+            Text(item["state"], "green" if item["state"] == "connected" else "red"),
+            str(item["sessions"]),
+            str(item["waiting"]),
+            str(item["packets"]),
+            f"{item['octets'] / (1 << 20):.1f}",
+            *([str(item["packetsKept"]), str(item["packetsSent"]), dropped or "0"] if wide else []),
         )
     return made
 

@@ -30,6 +30,15 @@ def list_associations(
     return associations(connection, smf, output)
 
 
+@app.command("buffers")
+@connected
+def list_buffers(connection: Connection, output: Output = "table") -> int:
+    """Show buffers of packets to idle UEs, and what waits there; wide: also what they dropped, and why."""
+    from p4fabric.controller.cli.upf import buffers
+
+    return buffers(connection, output)
+
+
 @app.command("sessions")
 @connected
 def list_sessions(

@@ -52,7 +52,7 @@ from p4fabric.controller.documents.preview import PreviewDocument
 from p4fabric.controller.documents.remedies import RemediesDocument, RemedyDocument
 from p4fabric.controller.documents.status import FabricStatusDocument
 from p4fabric.controller.documents.telemetry import TelemetryDocument
-from p4fabric.controller.documents.upf import UpfAssociationDocument, UpfSessionDocument
+from p4fabric.controller.documents.upf import UpfAssociationDocument, UpfBufferDocument, UpfSessionDocument
 from p4fabric.controller.principals import Role
 
 __all__ = ["SyncClient"]
@@ -367,6 +367,10 @@ class SyncClient:
     def upf_associations(self, *, smf: str | None = None) -> Iterator[UpfAssociationDocument]:
         """SMFs that may control Upfs, and whether they are associated."""
         return self._each(self._client.upf_associations(smf=smf))
+
+    def upf_buffers(self) -> Iterator[UpfBufferDocument]:
+        """Buffers of packets to idle UEs, and what waits there."""
+        return self._each(self._client.upf_buffers())
 
     def upf_sessions(
         self,

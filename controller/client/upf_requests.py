@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 from p4fabric.controller.client.requests import Requests, read
 from p4fabric.controller.client.transport import path_of
-from p4fabric.controller.documents.upf import UpfAssociationDocument, UpfSessionDocument
+from p4fabric.controller.documents.upf import UpfAssociationDocument, UpfBufferDocument, UpfSessionDocument
 
 __all__ = ["UpfRequests"]
 
@@ -20,6 +20,11 @@ class UpfRequests(Requests):
         """SMFs that may control Upfs, and whether they are associated."""
         async for item in self._items(path_of("upf", "associations"), {"smf": smf}):
             yield read(UpfAssociationDocument, item)
+
+    async def upf_buffers(self) -> AsyncGenerator[UpfBufferDocument, None]:
+        """Buffers of packets to idle UEs, and what waits there."""
+        async for item in self._items(path_of("upf", "buffers")):
+            yield read(UpfBufferDocument, item)
 
     async def upf_sessions(
         self,

@@ -76,7 +76,11 @@ def upf_session(view: FabricView, key: SessionKey) -> Output:
         found = b.DownlinkSession(session, filters(flow.flows), UpfRuleId(flow.flows.rule), slices[False])
         entries.add(leaves, b.UpfDownlinkSessions(vrf, flow.ue, found))
     unseen = tuple(
-        Reason(Code.GNB_UNSEEN, f"gNB {gnb} not seen yet", address=str(gnb))
+        Reason(
+            Code.GNB_UNSEEN,
+            f"{'buffer' if gnb == plane.buffer else 'gNB'} {gnb} not seen yet",
+            address=str(gnb),
+        )
         for _, gnb in sorted(plane.tunnels)
         if not view.is_reachable((tenant, gnb))
     )

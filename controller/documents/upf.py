@@ -14,6 +14,8 @@ __all__ = [
     "FSeidDocument",
     "UpfAssociationDocument",
     "UpfAssociationList",
+    "UpfBufferDocument",
+    "UpfBufferList",
     "UpfSessionDocument",
     "UpfSessionList",
     "UpfWayDocument",
@@ -41,6 +43,29 @@ class UpfAssociationList(ListDocument):
     items: list[UpfAssociationDocument]
 
 
+class UpfBufferDocument(Document):
+    """A buffer of packets to idle UEs, as it told a second ago at most; numbers are 0 while it is away."""
+
+    name: str
+    state: Literal["connected", "away"]
+    sessions: int = Field(description="that are idle, of the Upfs that use it")
+    tunnels: int = Field(description="that are open: one of each PDR of an idle session")
+    waiting: int = Field(description="tunnels of which packets wait")
+    packets: int = Field(description="that wait")
+    octets: int = Field(description="of memory that they take")
+    packets_kept: int = Field(description="since the buffer began")
+    packets_sent: int = Field(description="to gNBs, since it began")
+    packets_dropped: dict[str, int] = Field(
+        description="since it began, by reason; docs/reference/upf.md says what each means"
+    )
+
+
+class UpfBufferList(ListDocument):
+    """Buffers, by name."""
+
+    items: list[UpfBufferDocument]
+
+
 class FSeidDocument(Document):
     """A session at one of its ends."""
 
@@ -61,9 +86,9 @@ class UpfWayDocument(Document):
     qfi: int | None = Field(description="of downlink packets")
     gate: Literal["open", "closed"]
     active: bool = Field(description="whether they are carried, once switches hold the session's entries")
-    dropped: Literal["behindAnother", "matchesNothing", "notForwarded", "gateClosed", "noGnb"] | None = Field(
-        description="why they are not; docs/reference/upf.md says what each means"
-    )
+    dropped: (
+        Literal["behindAnother", "matchesNothing", "notForwarded", "waiting", "gateClosed", "noGnb"] | None
+    ) = Field(description="why they are not; docs/reference/upf.md says what each means")
 
 
 class UpfSessionDocument(Document):

@@ -327,6 +327,7 @@ class Fabric(FabricViews):
             self._switches,
             self._control.gone.__contains__,
             lambda: () if self.n4 is None else self.n4.nodes(),
+            lambda: None if self.n4 is None else self.n4.idle,
         )
         """What SMFs have established."""
         self._explainer = FlowExplainer(

@@ -25,6 +25,7 @@ from p4fabric.controller.fabric.end_markers import EndMarkers
 from p4fabric.controller.fabric.given_back import GivenBack
 from p4fabric.controller.fabric.n4_endpoint import Answer, Asked
 from p4fabric.controller.fabric.n4_groups import groups
+from p4fabric.controller.fabric.n4_idle import IdleSessions
 from p4fabric.controller.fabric.n4_plans import SessionPlans, take_back
 from p4fabric.controller.fabric.n4_rows import events_of, reversed_of, rows_of
 from p4fabric.controller.fabric.n4_rules import access_of, rules_of
@@ -74,6 +75,7 @@ class SmfRequests:
         is_served: Callable[[ServedUpf], bool],
         plans: SessionPlans,
         usage: UsageChanges,
+        idle: IdleSessions,
         patience: float,
     ) -> None:
         """Make it.
@@ -87,12 +89,13 @@ class SmfRequests:
             is_served: whether a Upf is still this one.
             plans: put sessions into the state.
             usage: written down, and told in answers.
+            idle: tells buffers of sessions.
             patience: seconds that switches have to acknowledge a message.
         """
         self._core, self._network = core, network
         self._acknowledgements, self._patience = acknowledgements, patience
         self._end_markers, self._publish, self._is_served = end_markers, publish, is_served
-        self._plans, self._usage = plans, usage
+        self._plans, self._usage, self._idle = plans, usage, idle
         self._given_back = GivenBack(acknowledgements)
 
     async def run(self) -> None:
@@ -103,7 +106,7 @@ class SmfRequests:
 
     def rules(self, upf: Upf) -> NodeRules:
         """What sessions may be like, as networks are now."""
-        return rules_of(upf, self._network(access_of(upf)))
+        return rules_of(upf, self._network(access_of(upf)), self._idle.clients)
 
     async def carry_out(
         self, served: ServedUpf, smf: IPv4Address, requests: Sequence[Asked]
@@ -255,7 +258,13 @@ class SmfRequests:
             if behind:
                 _log.info("%s: %s will end sessions later", served.upf.key, ", ".join(behind))
         else:
-            await self._changed(served, made)
+            await self._idle.open(served, made)
+            try:
+                await self._changed(served, made)
+            except BaseException:
+                self._idle.follow(served, made, is_undone=True)
+                raise
+            self._idle.follow(served, made)
         self.tell(events_of(served.upf.key, made))
 
     async def _ended(self, served: ServedUpf, made: Sequence[Prepared]) -> FabricDelta:
@@ -265,6 +274,7 @@ class SmfRequests:
             return FabricDelta(0, {}, ())
         delta = await self._plans.made(served, made, rows, only_ends=True)
         self._given_back.after(delta, partial(_done, served.node, made))
+        self._idle.follow(served, made)
         return delta
 
     async def _changed(self, served: ServedUpf, made: Sequence[Prepared]) -> None:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from ipaddress import IPv4Address, IPv4Network
 
 from p4fabric.controller.compiler.served import ServedSession
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf_node import Upf, node_id
 from p4fabric.controller.intents.kinds.upf_slices import UpfSlice
-from p4fabric.controller.n4.node_rules import DataNetwork, NodeRules, SliceRule
+from p4fabric.controller.n4.node_rules import BufferRule, DataNetwork, NodeRules, SliceRule
 from p4fabric.controller.names import IntentKey
 
 __all__ = ["access_of", "fits", "is_same_node", "rules_of"]
 
 
-def rules_of(upf: Upf, access: Network | None) -> NodeRules:
+def rules_of(upf: Upf, access: Network | None, buffers: Collection[str] = ()) -> NodeRules:
     """What sessions may be like.
 
     Args:
         upf: theirs.
         access: the network where gNBs are, as it is now; None: there is none, so there are no gNBs.
+        buffers: names of those that the controller knows; what waits at another one could never go on.
     """
     spec = upf.spec
     where: list[IPv4Network] = []
@@ -28,6 +30,11 @@ def rules_of(upf: Upf, access: Network | None) -> NodeRules:
         prefixes = (*access.spec.subnets, *(route.prefix for route in access.spec.routes))
         where = [prefix for prefix in prefixes if isinstance(prefix, IPv4Network)]
         gateways = frozenset(one for one in access.spec.gateways if isinstance(one, IPv4Address))
+    buffer = None
+    if spec.buffer is not None:
+        gateways |= {spec.buffer.address}
+        if spec.buffer.name in buffers:
+            buffer = BufferRule(spec.buffer.address, spec.buffer.packets, spec.buffer.seconds)
     networks = {
         one.dnn: DataNetwork(one.dnn, tuple(pool for pool in one.ue_pools if isinstance(pool, IPv4Network)))
         for one in spec.data_networks
@@ -41,6 +48,7 @@ def rules_of(upf: Upf, access: Network | None) -> NodeRules:
         frozenset(spec.smfs),
         {one.smf: node_id(one.node_id) for one in spec.node_ids},
         tuple(_slice_rule(one) for one in spec.slices),
+        buffer,
     )
 
 

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
 
@@ -25,6 +26,8 @@ from p4fabric.controller.fabric.n4_counters import SessionCounters
 from p4fabric.controller.fabric.n4_counts import RequestCounts
 from p4fabric.controller.fabric.n4_endpoint import Answer, Asked, N4Endpoint
 from p4fabric.controller.fabric.n4_errors import ErrorIndications
+from p4fabric.controller.fabric.n4_idle import IdleSessions
+from p4fabric.controller.fabric.n4_idle_watch import IdleWatch
 from p4fabric.controller.fabric.n4_peers import SmfPeers
 from p4fabric.controller.fabric.n4_plans import SessionPlans
 from p4fabric.controller.fabric.n4_reports import Reported, SessionReports
@@ -43,7 +46,7 @@ from p4fabric.controller.n4.stock import NodeStock
 from p4fabric.controller.names import IntentKey
 from p4fabric.controller.p4runtime.backoff import Backoff
 from p4fabric.controller.telemetry.events import Event
-from p4fabric.controller.telemetry.n4_metrics import NodeFigures
+from p4fabric.controller.telemetry.n4_metrics import BufferFigures, NodeFigures
 
 __all__ = ["N4Service"]
 
@@ -89,6 +92,10 @@ class N4Service:
         self._usage = SessionUsage(counters)
         plans = SessionPlans(core, changes, acknowledgements, self._is_served, patience)
         self._usage_changes = UsageChanges(plans, acknowledgements, self._usage, patience)
+        self.idle = IdleSessions(config.buffers, lambda: self._served.values())
+        """Talks to buffers."""
+        self.reported: Counter[str] = Counter()
+        """Reports of downlink data, by what became of them."""
         self._requests = SmfRequests(
             core,
             acknowledgements,
@@ -98,6 +105,7 @@ class N4Service:
             self._is_served,
             plans,
             self._usage_changes,
+            self.idle,
             patience,
         )
         self._errors, self._counts = errors, RequestCounts()
@@ -174,7 +182,12 @@ class N4Service:
     def figures(self) -> Iterator[NodeFigures]:
         """How many SMFs and sessions nodes have."""
         for upf, node in self.nodes():
-            yield NodeFigures(upf.key, len(node.associations), len(node.sessions))
+            yield NodeFigures(upf.key, len(node.associations), len(node.sessions), node.waiting.sessions)
+
+    def buffers(self) -> Iterator[BufferFigures]:
+        """How buffers are, as they told last."""
+        for name, client in self.idle.clients.items():
+            yield BufferFigures(name, client.is_connected, client.figures)
 
     def answers(self) -> Mapping[tuple[str, str], int]:
         """Requests that were answered, by type and cause."""
@@ -204,6 +217,10 @@ class N4Service:
             tasks.create_task(errors, name="N4 error indications")
             watch = UsageWatch(self._usage, self._usage_changes, reports, self._served.values)
             tasks.create_task(watch.run(), name="N4 usage")
+            idle = IdleWatch(
+                self.idle, self._usage_changes, reports, self.reported, again=self._config.report_again
+            )
+            tasks.create_task(idle.run(), name="N4 idle UEs")
 
     async def _open(self, endpoint: N4Endpoint) -> None:
         backoff = Backoff(_FIRST_RETRY, _LONGEST_RETRY)
@@ -227,8 +244,12 @@ class N4Service:
         if served is not None and (intent is None or not is_same_node(served.upf, intent)):
             served.is_ending = True
         elif served is not None and intent is not None:
+            is_moved = served.upf.spec.buffer != intent.spec.buffer
             served.upf = intent
             self._list_smfs()
+            if is_moved:
+                served.node.rules = self._requests.rules(intent)
+                self.idle.begin_again()
         self._news.set()
         self._settled.clear()
 
@@ -261,6 +282,7 @@ class N4Service:
         started = now if served is None else max(now, served.node.recovery + 1)
         await self._changes.make(lambda: self._core.plan_no_sessions(key, started))
         self._served.pop(key, None)
+        self.idle.begin_again()
         if served is not None:
             self._requests.tell(ends_of(key, served.node))
             if intent is None and self._peers is not None:
@@ -273,7 +295,8 @@ class N4Service:
     def _serve(self, upf: Upf, started: int) -> None:
         rules = self._requests.rules(upf)
         stock = NodeStock(rules.n3, rules.data_networks, first_teid=secrets.randbelow(1 << 24) + 1)
-        node = Node(self._address, started, rules, stock, lambda: secrets.randbits(64), time.time)
+        first = secrets.randbelow(1 << 24) + 1
+        node = Node(self._address, started, rules, stock, lambda: secrets.randbits(64), time.time, first)
         self._served[upf.key] = ServedUpf(upf, node)
         self._list_smfs()
 

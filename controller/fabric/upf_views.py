@@ -17,6 +17,7 @@ from p4fabric.controller.core import Core
 from p4fabric.controller.fabric.changes import StateChanges
 from p4fabric.controller.fabric.core_thread import CoreThread
 from p4fabric.controller.fabric.errors import UnknownSession
+from p4fabric.controller.fabric.n4_idle import IdleSessions
 from p4fabric.controller.fabric.switch import FabricSwitch
 from p4fabric.controller.intents.kinds.upf_node import Upf
 from p4fabric.controller.n4.node import Association, Kept, Node
@@ -25,7 +26,7 @@ from p4fabric.controller.reasons import Code, Reason
 from p4fabric.controller.status.reasons import bounded
 from p4fabric.controller.turns import in_turns
 
-__all__ = ["AssociationView", "FoundSession", "SessionState", "SessionView", "UpfViews"]
+__all__ = ["AssociationView", "BufferView", "FoundSession", "SessionState", "SessionView", "UpfViews"]
 
 
 class SessionState(StrEnum):
@@ -54,6 +55,18 @@ class AssociationView:
     """The node ID of the Upf."""
     recovery: int
     """The recovery time stamp of the Upf."""
+
+
+@dataclass(frozen=True, slots=True)
+class BufferView:
+    """A buffer of packets to idle UEs."""
+
+    name: str
+    is_connected: bool
+    sessions: int
+    """That are idle."""
+    figures: Mapping[str, int]
+    """As it told them last; none while it is away."""
 
 
 class FoundSession(NamedTuple):
@@ -89,6 +102,7 @@ class UpfViews:
         switches: Mapping[SwitchName, FabricSwitch],
         is_gone: Callable[[SwitchName], bool],
         nodes: Callable[[], Iterable[tuple[Upf, Node]]],
+        idle: Callable[[], IdleSessions | None],
     ) -> None:
         """Make it.
 
@@ -99,10 +113,11 @@ class UpfViews:
             switches: by name.
             is_gone: whether an operator declared one gone: nothing waits for it.
             nodes: those that are served now.
+            idle: talks to buffers.
         """
         self._core, self._thread, self._changes = core, thread, changes
         self._switches, self._is_gone = switches, is_gone
-        self._nodes = nodes
+        self._nodes, self._idle = nodes, idle
 
     def associations(self) -> Iterator[AssociationView]:
         """SMFs that may control Upfs, and those that do."""
@@ -116,6 +131,14 @@ class UpfViews:
                     node.address,
                     node.recovery,
                 )
+
+    def buffers(self) -> Iterator[BufferView]:
+        """Those that the configuration names."""
+        idle = self._idle()
+        for name, client in () if idle is None else idle.clients.items():
+            upfs = ((upf.spec.buffer, node) for upf, node in self._nodes())
+            sessions = sum(node.waiting.sessions for used, node in upfs if used and used.name == name)
+            yield BufferView(name, client.is_connected, sessions, client.figures)
 
     def sessions(self) -> Iterator[FoundSession]:
         """All of them, as they are now, to be looked at in any thread.

@@ -49,9 +49,10 @@ class GnbTunnels:
 
 
 def _ends(plane: UserPlane) -> tuple[int, ...]:
+    tunnels = (*(rule.tunnel for rule in plane.rules if rule.tunnel is not None), *plane.detours.values())
     return (
-        *[_end(one.gnb, one.teid) for one in plane.downlinks],
-        *[_end(rule.tunnel.gnb, rule.tunnel.teid) for rule in plane.rules if rule.tunnel is not None],
+        *[_end(one.gnb, one.teid) for one in plane.downlinks if one.gnb != plane.buffer],
+        *[_end(one.gnb, one.teid) for one in tunnels if one.gnb != plane.buffer],
     )
 
 

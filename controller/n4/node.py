@@ -15,11 +15,12 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from itertools import islice
 
+from p4fabric.controller.n4.buffer_tunnels import BufferTunnels
 from p4fabric.controller.n4.gnb_tunnels import GnbTunnels
 from p4fabric.controller.n4.node_rules import NodeRules
 from p4fabric.controller.n4.pfcp import Cause, Header, Message, MessageRefused
 from p4fabric.controller.n4.pfcp import messages as m
-from p4fabric.controller.n4.pfcp.flags import SourceInterface, UpFeatures
+from p4fabric.controller.n4.pfcp.flags import ApplyAction, SourceInterface, UpFeatures
 from p4fabric.controller.n4.pfcp.octets import labels
 from p4fabric.controller.n4.pfcp.values import FSeid, NodeId, UpIpResource, UrrId
 from p4fabric.controller.n4.plane import UserPlane
@@ -29,12 +30,14 @@ from p4fabric.controller.n4.sessions.choices import Stock
 from p4fabric.controller.n4.stock import NodeStock
 from p4fabric.controller.n4.ue_owners import check_owners
 from p4fabric.controller.n4.usage import UrrAccount, accounts, granted_by
-from p4fabric.controller.n4.user_plane import user_plane
+from p4fabric.controller.n4.user_plane import Waiting, user_plane
 from p4fabric.controller.n4.without_effect import WithoutEffect
 
 __all__ = ["MOST_SESSIONS", "Association", "Kept", "Node", "Prepared"]
 
 _FEATURES = UpFeatures.FTUP | UpFeatures.EMPU | UpFeatures.UEIP | UpFeatures.MNOP | UpFeatures.VTIME
+_WITH_BUFFER = UpFeatures.DDND | UpFeatures.DLBD
+"""What else it can do where packets to idle UEs wait."""
 MOST_SESSIONS = 131_072
 """Of a node: as many as fit a switch's tables."""
 
@@ -50,6 +53,7 @@ class Node:
         stock: NodeStock,
         new_seid: Callable[[], int],
         clock: Callable[[], float],
+        first_waiting: int = 1,
     ) -> None:
         """Make it without SMFs and sessions.
 
@@ -60,6 +64,7 @@ class Node:
             stock: what it gives sessions.
             new_seid: makes SEIDs, which nobody should guess.
             clock: tells seconds since 1970.
+            first_waiting: the first TEID of tunnels to the buffer; a random one: no two runs begin alike.
         """
         self.address, self.recovery, self.rules = address, recovery, rules
         self.associations: dict[IPv4Address, Association] = {}
@@ -67,6 +72,7 @@ class Node:
         self.watched: set[int] = set()
         """Sessions whose usage is looked at without having been asked for."""
         self.tunnels = GnbTunnels()
+        self.waiting = BufferTunnels(first_waiting)
         self._by_cp: dict[tuple[IPv4Address, int], frozenset[int]] = {}
         """By their SMFs' F-SEIDs; an SMF may say of several that they are the same."""
         self._by_smf: dict[IPv4Address, dict[int, None]] = {}
@@ -174,7 +180,7 @@ class Node:
             node_id=self.address,
             cause=Cause.REQUEST_ACCEPTED,
             recovery_time_stamp=self.recovery,
-            up_features=_FEATURES,
+            up_features=self._features,
             ip_resources=self._ip_resources(),
         )
         now = Association(request.node_id, request.recovery_time_stamp, int(self._clock()))
@@ -185,9 +191,14 @@ class Node:
         return m.AssociationSetupRequest(
             node_id=self.address,
             recovery_time_stamp=self.recovery,
-            up_features=_FEATURES,
+            up_features=self._features,
             ip_resources=self._ip_resources(),
         )
+
+    @property
+    def _features(self) -> UpFeatures:
+        ignored = WithoutEffect.BUFFERING in self.rules.without_effect
+        return _FEATURES if self.rules.buffer is None or ignored else _FEATURES | _WITH_BUFFER
 
     def associated(self, smf: IPv4Address, response: m.AssociationSetupResponse) -> Prepared:
         """An SMF has accepted what `set_up_request` asked for.
@@ -306,7 +317,8 @@ class Node:
         before = self._session(smf, header)
         changed = modify(before.session, request, self._stock, self._limits)
         granted = granted_by(request.update_urrs)
-        kept = self._served(smf, changed.session, before, changed.taken, granted)
+        waiting = () if changed.drops_buffered else self.waiting.pdrs(before.plane)
+        kept = self._served(smf, changed.session, before, changed.taken, granted, waiting)
         response = m.SessionModificationResponse(
             cause=Cause.REQUEST_ACCEPTED,
             created_pdrs=changed.created_pdrs,
@@ -323,6 +335,11 @@ class Node:
             left=tuple(one.tunnel for one in changed.end_markers),
             queried=changed.queried,
             removed_urrs=changed.removed_urrs,
+            drops_waiting=changed.drops_buffered,
+            is_armed=any(
+                far.apply_action is not None and far.apply_action & ApplyAction.NOCP
+                for far in request.update_fars
+            ),
         )
 
     def _delete(self, smf: IPv4Address, header: Header) -> Prepared:
@@ -356,6 +373,15 @@ class Node:
         self._put(now.session.seid, before, now)
         return before
 
+    def led_directly(self, kept: Kept) -> Kept:
+        """A session of which no packets wait any more, so that none makes a detour.
+
+        Raises:
+            MessageRefused: it could not be made as it is by now.
+        """
+        exhausted, waiting = _exhausted(kept.usage), Waiting(self.waiting.new)
+        return replace(kept, plane=user_plane(kept.session, self.rules, kept.plane, exhausted, waiting))
+
     def put_back(self, before: Kept) -> None:
         """What was counted of a session is not kept."""
         self._put(before.session.seid, self.sessions[before.session.seid], before)
@@ -367,6 +393,7 @@ class Node:
         before: Kept | None,
         taken: Stock,
         granted: Collection[UrrId] = (),
+        waiting: Collection[int] = (),
     ) -> Kept:
         """A session with what it comes to.
 
@@ -377,7 +404,8 @@ class Node:
             urrs = {} if WithoutEffect.USAGE_REPORTS in self.rules.without_effect else session.urrs
             usage = accounts(urrs, before.usage if before else {}, granted, self._clock()) if urrs else {}
             was = before.plane if before else UserPlane()
-            plane = user_plane(session, self.rules, was, _exhausted(usage))
+            waits = Waiting(self.waiting.new, waiting)
+            plane = user_plane(session, self.rules, was, _exhausted(usage), waits)
             check_owners(session, plane, self._stock)
         except MessageRefused:
             taken.give_back(self._stock)
@@ -387,6 +415,7 @@ class Node:
     def _put(self, seid: int, before: Kept | None, now: Kept | None) -> None:
         self._stock.own(seid, before.plane.ues if before else (), now.plane.ues if now else ())
         self.tunnels.put(seid, before.plane if before else None, now.plane if now else None)
+        self.waiting.put(seid, before.plane.buffers if before else {}, now.plane.buffers if now else {})
         if before is not None:
             self._by_smf[before.smf].pop(seid)
             left = self._by_cp[before.at_smf] - {seid}

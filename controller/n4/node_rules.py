@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 from p4fabric.controller.n4.pfcp.values import NodeId, SNssai
 from p4fabric.controller.n4.without_effect import WithoutEffect
 
-__all__ = ["DataNetwork", "NodeRules", "SliceRule"]
+__all__ = ["BufferRule", "DataNetwork", "NodeRules", "SliceRule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,21 @@ class SliceRule:
 
 
 @dataclass(frozen=True, slots=True)
+class BufferRule:
+    """Where packets to idle UEs wait.
+
+    Attributes:
+        address: of the buffer in the access network.
+        packets: of a session, at most.
+        seconds: that a packet waits, at most.
+    """
+
+    address: IPv4Address
+    packets: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class NodeRules:
     """What sessions of a node may be like.
 
@@ -60,6 +75,7 @@ class NodeRules:
         smfs: who may control it; nobody else names itself by one of these addresses.
         slices: a session is of the first that it fits.
         node_ids: how some of them name themselves, and nobody else does.
+        buffer: where packets to idle UEs wait; None: nowhere.
     """
 
     n3: IPv4Address
@@ -70,3 +86,4 @@ class NodeRules:
     smfs: frozenset[IPv4Address] = frozenset()
     node_ids: Mapping[IPv4Address, NodeId] = field(default_factory=dict)
     slices: tuple[SliceRule, ...] = ()
+    buffer: BufferRule | None = None

@@ -112,6 +112,12 @@ class CheckedSession:
         assert tunnel.ipv4 is not None and tunnel.teid is not None
         return TunnelTo(self.node.n3, tunnel.ipv4, tunnel.teid, self._qfi(pdr))
 
+    def waits(self, pdr: Pdr) -> bool:
+        """Whether downlink packets of a PDR go to the buffer."""
+        if self.node.buffer is None or self.ignores(WithoutEffect.BUFFERING):
+            return False
+        return bool(self.far(pdr).action & ApplyAction.BUFF)
+
     def ignores(self, what: WithoutEffect) -> bool:
         """Whether the node's operator gave something up."""
         return what in self.node.without_effect
@@ -189,7 +195,7 @@ class CheckedSession:
     def _check_downlink(self, pdr: Pdr) -> None:
         far = self.far(pdr)
         tunnel = far.forwarding.tunnel if far.forwarding is not None else None
-        if far.action & ApplyAction.BUFF and tunnel is not None:
+        if far.action & ApplyAction.BUFF and tunnel is not None and self.node.buffer is None:
             self._needs(WithoutEffect.BUFFERING, "nothing is buffered", IeType.APPLY_ACTION, rule_of(far))
         if not far.action & ApplyAction.FORW or far.forwarding is None:
             return

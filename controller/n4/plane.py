@@ -182,6 +182,9 @@ class UserPlane:
         places: the numbers of rules, by the IDs of their PDRs and URRs.
         limit_places: the numbers of limits, by the IDs of their QERs.
         slice: whose rate its packets share; "": none.
+        buffer: where packets wait; None: none do.
+        buffers: PDRs whose packets go to the buffer, and the TEIDs that they have there.
+        detours: those of them whose packets the buffer sends on, and where.
     """
 
     uplinks: tuple[Uplink, ...] = ()
@@ -194,6 +197,9 @@ class UserPlane:
     places: Mapping[tuple[int, ...], int] = field(default_factory=dict)
     limit_places: Mapping[QerId, int] = field(default_factory=dict)
     slice: str = ""
+    buffer: IPv4Address | None = None
+    buffers: Mapping[int, int] = field(default_factory=dict)
+    detours: Mapping[int, TunnelTo] = field(default_factory=dict)
 
     @property
     def tunnels(self) -> frozenset[tuple[IPv4Address, IPv4Address]]:
@@ -207,9 +213,22 @@ class UserPlane:
         )
 
     @property
+    def gnbs(self) -> frozenset[IPv4Address]:
+        """Those that its tunnels lead to."""
+        return frozenset(gnb for _, gnb in self.tunnels if gnb != self.buffer)
+
+    def tunnel_of(self, pdr_id: int) -> TunnelTo | None:
+        """Where downlink packets of a PDR go, if they go anywhere."""
+        if not self.flow_downlinks:
+            return next((TunnelTo(one.n3, one.gnb, one.teid, one.qfi) for one in self.downlinks), None)
+        return next((rule.tunnel for rule in self.rules if rule.pdr_id == pdr_id), None)
+
+    @property
     def carries(self) -> bool:
-        """Whether any packet goes on."""
-        return bool(self.uplinks or self.downlinks or self.flow_downlinks)
+        """Whether any packet goes on, and does not wait."""
+        if self.buffer is None or self.uplinks:
+            return bool(self.uplinks or self.downlinks or self.flow_downlinks)
+        return bool(self.gnbs)
 
     @property
     def numbers(self) -> frozenset[int]:

@@ -88,6 +88,10 @@ class Prepared:
     """URRs whose usage the response tells."""
     removed_urrs: tuple[Urr, ...] = ()
     """URRs that are gone, and whose last usage the response tells."""
+    drops_waiting: bool = False
+    """Whether packets of the session that wait are to be dropped."""
+    is_armed: bool = False
+    """Whether its SMF wants to hear again when packets wait."""
     ended_before: int = 0
     """Sessions that ended because of the same message, and are not among these."""
 

@@ -8,7 +8,7 @@ packets find their rule by filters. What cannot be done is refused (`pdr_checks`
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from ipaddress import IPv4Address
@@ -18,7 +18,7 @@ from p4fabric.controller.n4.node_rules import NodeRules, SliceRule
 from p4fabric.controller.n4.pdr_checks import FROM_NETWORKS, CheckedSession
 from p4fabric.controller.n4.pfcp import Cause, FailedRule, IeType, MessageRefused, RuleKind
 from p4fabric.controller.n4.pfcp.flags import ApplyAction, MeasurementInformation
-from p4fabric.controller.n4.pfcp.values import QerId, UrrId
+from p4fabric.controller.n4.pfcp.values import PdrId, QerId, UrrId
 from p4fabric.controller.n4.plane import (
     NO_RULE,
     Downlink,
@@ -36,11 +36,24 @@ from p4fabric.controller.n4.rates import TooManyLimits, places_of_limits
 from p4fabric.controller.n4.sessions import Pdr, Session
 from p4fabric.controller.n4.without_effect import WithoutEffect
 
-__all__ = ["user_plane"]
+__all__ = ["Waiting", "user_plane"]
 
 K = TypeVar("K", bound=Hashable)
 _ALL = FlowFilter()
 _NOTHING = UserPlane()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits at the buffer, and what may.
+
+    Attributes:
+        new_teid: finds a TEID of the buffer that no tunnel has had for long.
+        pdrs: PDRs of which packets wait, or may still be on their way there: others are not to overtake them.
+    """
+
+    new_teid: Callable[[], int]
+    pdrs: Collection[int] = ()
 
 
 def user_plane(
@@ -48,6 +61,7 @@ def user_plane(
     node: NodeRules,
     before: UserPlane = _NOTHING,
     exhausted: Collection[UrrId] = (),
+    waiting: Waiting | None = None,
 ) -> UserPlane:
     """What a session comes to.
 
@@ -58,6 +72,7 @@ def user_plane(
         node: what they may be like.
         before: what it came to before: rules and limits keep their numbers.
         exhausted: URRs whose quota is used up: packets of their PDRs are dropped.
+        waiting: where packets to an idle UE wait; None: nothing waits, they are dropped.
 
     Raises:
         MessageRefused: it needs what cannot be done.
@@ -65,7 +80,7 @@ def user_plane(
     pdrs = sorted(session.pdrs.values(), key=lambda one: (one.precedence, one.pdr_id))
     checked = CheckedSession(session, node)
     checked.check(pdrs)
-    return _Plane(checked, pdrs, before, exhausted).made()
+    return _Plane(checked, pdrs, before, exhausted, waiting).made()
 
 
 @dataclass(slots=True)
@@ -100,6 +115,7 @@ class _Plane:
     pdrs: Sequence[Pdr]
     before: UserPlane
     exhausted: Collection[UrrId]
+    waiting: Waiting | None
 
     def made(self) -> UserPlane:
         """All of it."""
@@ -142,6 +158,7 @@ class _Plane:
             else {},
             self._limit_numbers if rules else {},
             self._slice.name if rules and self._slice is not None else "",
+            *self._waits,
         )
 
     @cached_property
@@ -220,6 +237,36 @@ class _Plane:
             NO_RULE if way.rest is None else numbers[way.rest.pdr_id],
         )
 
+    # What waits.
+
+    @cached_property
+    def _buffers(self) -> Mapping[int, int]:
+        """TEIDs at the buffer, of PDRs whose packets go there."""
+        found: dict[int, int] = {}
+        if self.waiting is None or self.checked.node.buffer is None:
+            return found
+        for pdr in self.pdrs:
+            if pdr.source not in FROM_NETWORKS or not self._is_open(pdr):
+                continue
+            had = self.before.buffers.get(pdr.pdr_id)
+            if self.checked.waits(pdr):
+                found[pdr.pdr_id] = self.waiting.new_teid() if had is None else had
+            elif had is not None and pdr.pdr_id in self.waiting.pdrs and self.checked.tunnel(pdr) is not None:
+                found[pdr.pdr_id] = had
+        return found
+
+    @property
+    def _waits(self) -> tuple[IPv4Address | None, Mapping[int, int], Mapping[int, TunnelTo]]:
+        if not self._buffers:
+            return None, {}, {}
+        buffer = self.checked.node.buffer
+        assert buffer is not None
+        pdrs = (self.checked.session.pdrs[PdrId(one)] for one in self._buffers)
+        detours = {
+            int(pdr.pdr_id): tunnel for pdr in pdrs if (tunnel := self.checked.tunnel(pdr)) is not None
+        }
+        return buffer.address, self._buffers, detours
+
     # Rules.
 
     def _rules(
@@ -265,6 +312,9 @@ class _Plane:
 
     def _tunnel(self, pdr: Pdr) -> TunnelTo | None:
         """Where downlink packets of a PDR go; None: nowhere."""
+        teid, buffer = self._buffers.get(pdr.pdr_id), self.checked.node.buffer
+        if teid is not None and buffer is not None:
+            return TunnelTo(self.checked.node.n3, buffer.address, teid, 0)
         return self.checked.tunnel(pdr) if self._is_open(pdr) else None
 
     def _counts_passed(self, pdr: Pdr) -> bool:

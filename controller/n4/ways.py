@@ -27,6 +27,8 @@ class Dropped(StrEnum):
     """It means IPv6 only, which the UE does not have."""
     NOT_FORWARDED = "notForwarded"
     """Its FAR does not forward: it drops, or would buffer."""
+    WAITING = "waiting"
+    """The UE is idle: they are not dropped, but wait at the buffer."""
     GATE_CLOSED = "gateClosed"
     NO_GNB = "noGnb"
     """The SMF has not told the gNB's end of the tunnel, or has taken it back."""
@@ -93,6 +95,8 @@ def _downlink(session: Session, plane: UserPlane, pdr: Pdr, claimed: set[object]
     qfi = next((qer.qfi for one in pdr.qer_ids if (qer := session.qers[one]).qfi is not None), None)
     is_behind = _is_behind(plane, pdr, ues <= claimed)
     dropped = _dropped(session, pdr, matches, gate, is_behind, tunnel is None)
+    if dropped is Dropped.NOT_FORWARDED and pdr.pdr_id in plane.buffers:
+        dropped = Dropped.WAITING
     if matches:
         claimed |= ues
     teid, gnb = (None, None) if tunnel is None else (tunnel.teid, tunnel.ipv4)

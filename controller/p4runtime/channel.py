@@ -7,6 +7,7 @@ pipeline's cookie instead.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import grpc
 
 from p4fabric.controller.names import SwitchName
 
-__all__ = ["Endpoint", "Tls", "open_channel"]
+__all__ = ["Endpoint", "Tls", "channel_to", "open_channel"]
 
 _METADATA_BYTES = 4 << 20
 """Room for the errors of a batch, one each (`grpc-status-details-bin` is HTTP/2 metadata)."""
@@ -73,8 +74,13 @@ def open_channel(endpoint: Endpoint, max_receive_bytes: int) -> grpc.aio.Channel
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.enable_http_proxy", 0),
     ]
-    if endpoint.tls is None:
-        return grpc.aio.insecure_channel(endpoint.address, options)
-    if endpoint.tls.server_name:
-        options.append(("grpc.ssl_target_name_override", endpoint.tls.server_name))
-    return grpc.aio.secure_channel(endpoint.address, endpoint.tls.credentials(), options)
+    return channel_to(endpoint.address, endpoint.tls, options)
+
+
+def channel_to(address: str, tls: Tls | None, options: Sequence[tuple[str, int | str]]) -> grpc.aio.Channel:
+    """Open a channel to whatever it is; raises as `open_channel`."""
+    if tls is None:
+        return grpc.aio.insecure_channel(address, options)
+    if tls.server_name:
+        options = (*options, ("grpc.ssl_target_name_override", tls.server_name))
+    return grpc.aio.secure_channel(address, tls.credentials(), options)

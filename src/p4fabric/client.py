@@ -77,7 +77,7 @@ from p4fabric.controller.documents.problems import FieldProblem, Problem
 from p4fabric.controller.documents.remedies import RemediesDocument, RemedyDocument
 from p4fabric.controller.documents.status import FabricStatusDocument, FindingDocument
 from p4fabric.controller.documents.telemetry import TelemetryDocument
-from p4fabric.controller.documents.upf import UpfAssociationDocument, UpfSessionDocument
+from p4fabric.controller.documents.upf import UpfAssociationDocument, UpfBufferDocument, UpfSessionDocument
 from p4fabric.controller.intents import KINDS
 from p4fabric.controller.intents import IntentDocument as Intent
 from p4fabric.controller.intents.errors import IntentError
@@ -172,6 +172,7 @@ __all__ = [
     "UnexpectedAnswer",
     "Upf",
     "UpfAssociationDocument",
+    "UpfBufferDocument",
     "UpfSession",
     "UpfSessionDocument",
     "WaitTimeout",

@@ -52,6 +52,7 @@ UPF = intent(
     dataNetworks=[{"dnn": "internet", "network": "data", "uePools": ["10.46.0.0/16"]}],
 )
 NAMED = {**UPF, "spec": {**UPF["spec"], "nodeIds": [{"smf": UPF["spec"]["smfs"][0], "nodeId": "smf.core"}]}}
+BUFFERED = {**UPF, "spec": {**UPF["spec"], "buffer": {"name": "one", "address": "10.0.3.20"}}}
 FIELDS: list[tuple[str, str, str, dict[str, Any], list[str | int]]] = [
     ("Network", "spec.subnets", SUBNETS, NETWORK, ["subnets", 0]),
     ("Network", "spec.gateways", HOSTS, NETWORK, ["gateways", 0]),
@@ -67,6 +68,7 @@ FIELDS: list[tuple[str, str, str, dict[str, Any], list[str | int]]] = [
     ("Upf", "spec.smfs", SMFS, UPF, ["smfs", 0]),
     ("Upf", "spec.nodeIds.smf", SMFS, NAMED, ["nodeIds", 0, "smf"]),
     ("Upf", "spec.n3Address", HOSTS, UPF, ["n3Address"]),
+    ("Upf", "spec.buffer.address", HOSTS, BUFFERED, ["buffer", "address"]),
     ("Upf", "spec.dataNetworks.uePools", SUBNETS, UPF, ["dataNetworks", 0, "uePools", 0]),
     ("UpfSession", "spec.n3Address", HOSTS, UE, ["n3Address"]),
     ("UpfSession", "spec.gnbAddress", HOSTS, UE, ["gnbAddress"]),

@@ -17,6 +17,7 @@ from p4fabric.controller.access_config import (
     TenantPortsConfig,
 )
 from p4fabric.controller.api_config import ApiConfig, ApiTlsConfig
+from p4fabric.controller.buffer_config import BufferConfig
 from p4fabric.controller.config import (
     FabricConfig,
     HostsConfig,
@@ -50,6 +51,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "telemetry.ipfix": IpfixConfig,
     "log": LogConfig,
     "n4": N4Config,
+    "n4.buffers": BufferConfig,
 }
 
 

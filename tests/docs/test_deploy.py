@@ -40,7 +40,7 @@ def test_systemd_accepts_the_units(units: list[Path]) -> None:
     assert [line for line in done.stderr.splitlines() if "p4fabric" in line] == []
 
 
-@pytest.mark.parametrize(("name", "exposure"), [("controller", 1.5), ("switch", 2.5)])
+@pytest.mark.parametrize(("name", "exposure"), [("controller", 1.5), ("switch", 2.5), ("buffer", 1.5)])
 def test_the_services_are_confined(units: list[Path], name: str, exposure: float) -> None:
     (unit,) = [unit for unit in units if name in unit.name]
     asked = ["systemd-analyze", "security", "--offline=true", f"--threshold={exposure * 10:.0f}", str(unit)]

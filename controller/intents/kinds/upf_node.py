@@ -28,6 +28,7 @@ from p4fabric.controller.intents.kinds.network import (
     vrf_need,
 )
 from p4fabric.controller.intents.kinds.upf import ACCESS, check_data_network, check_n3
+from p4fabric.controller.intents.kinds.upf_buffer import UpfBuffer, check_buffer
 from p4fabric.controller.intents.kinds.upf_slices import MOST_SLICES, UpfSlice, check_slices, slice_need
 from p4fabric.controller.intents.prefixes import prefix_facts
 from p4fabric.controller.n4.pfcp.values import NodeId
@@ -135,6 +136,10 @@ class UpfNodeSpec(Part):
     slices: Annotated[tuple[UpfSlice, ...], AtMost(MOST_SLICES)] = Field(
         (), description="a session is of the first that it fits, or of none"
     )
+    buffer: UpfBuffer | None = Field(
+        None,
+        description="where packets to idle UEs wait; without it, SMFs' requests to keep them are refused",
+    )
     without_effect: tuple[WithoutEffect, ...] = Field(
         (), description="what SMFs may ask for although it is not done; what is not named here is refused"
     )
@@ -188,6 +193,10 @@ class Upf(IntentDocument):
             if any(one.node_id == other.node_id for other in others):
                 yield FieldError(name, one.node_id, "is another SMF's already", Code.GIVEN_TWICE)
         yield from check_slices(self.spec.slices, [one.dnn for one in self.spec.data_networks])
+        if self.spec.buffer is not None and self.spec.buffer.address == self.spec.n3_address:
+            yield FieldError(
+                "spec.buffer.address", self.spec.n3_address, "is spec.n3Address", Code.GIVEN_TWICE
+            )
         seen: list[IpPrefix] = []
         for pool, where in self._pools():
             if not isinstance(pool, IPv4Network):
@@ -206,6 +215,8 @@ class Upf(IntentDocument):
             yield unknown_network("spec.accessNetwork", spec.access_network, self)
         else:
             yield from check_n3(access, spec.n3_address)
+            if spec.buffer is not None:
+                yield from check_buffer(spec.buffer, access)
         for index, served in enumerate(spec.data_networks):
             where = field_path(("spec", "dataNetworks", index, "network"))
             yield from check_data_network(self, served.network, where, catalogue)

@@ -135,7 +135,13 @@ class Bed:
 
 @asynccontextmanager
 async def controlled(
-    folder: Path, switch: AsyncSoftSwitch, smf: Smf, *, address: str | None = None, heartbeat: float = 60.0
+    folder: Path,
+    switch: AsyncSoftSwitch,
+    smf: Smf,
+    *,
+    address: str | None = None,
+    heartbeat: float = 60.0,
+    **section: Any,
 ) -> AsyncIterator[Bed]:
     """A controller, whose store is in a folder, while the body runs.
 
@@ -145,9 +151,10 @@ async def controlled(
         smf: told where the controller listens.
         address: where it finds the switch, if not at the switch's own.
         heartbeat: seconds between those to SMFs.
+        section: more of the configuration of N4.
     """
     leaf = {"name": "leaf1", "deviceId": 1, "address": address or switch.address, "role": "leaf"}
-    section = {"listen": "127.0.0.1:0", "smfPort": smf.own_port, "heartbeat": heartbeat}
+    section |= {"listen": "127.0.0.1:0", "smfPort": smf.own_port, "heartbeat": heartbeat}
     config = FabricConfig.read({"switches": [leaf], "n4": section}, folder / "fabric.yaml")
     async with running_fabric(config) as fabric:
         assert fabric.n4 is not None

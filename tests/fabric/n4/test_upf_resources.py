@@ -262,10 +262,10 @@ async def test_smfs_that_come_and_go_are_events_and_sessions_are_not(tmp_path: P
 async def test_readers_see_it_and_tenants_are_refused(tmp_path: Path) -> None:
     async with world(tmp_path, upf()) as it:
         seid, _ = await attached(it)
-        paths = (ASSOCIATIONS, ALL, f"{ALL}/{seid:#x}")
+        paths = (ASSOCIATIONS, ALL, f"{ALL}/{seid:#x}", "/api/v1/upf/buffers")
         for role, tenant, status in (("reader", None, 200), ("tenant", "acme", 403), ("scraper", None, 403)):
             async with client(it.served, await made(it.served, role, role, tenant)) as http:
-                assert [(await http.get(path)).status_code for path in paths] == [status] * 3, role
+                assert [(await http.get(path)).status_code for path in paths] == [status] * 4, role
                 if role == "tenant":
                     told = await http.get("/api/v1/events", params={"follow": "false"})
                     assert "Smf" not in told.text

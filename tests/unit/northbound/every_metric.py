@@ -19,7 +19,7 @@ from p4fabric.controller.telemetry.events import EventClass
 from p4fabric.controller.telemetry.flow_paths import PathChange
 from p4fabric.controller.telemetry.incidents import IncidentMachine
 from p4fabric.controller.telemetry.metrics import Metrics
-from p4fabric.controller.telemetry.n4_metrics import NodeFigures
+from p4fabric.controller.telemetry.n4_metrics import BufferFigures, NodeFigures
 from p4fabric.controller.telemetry.port_counts import PortCounts
 from p4fabric.controller.telemetry.queue_maxima import QueueMaxima
 from p4fabric.controller.telemetry.queue_waits import WaitCounts, WaitPoint
@@ -98,7 +98,9 @@ async def every_metric() -> str:
             changes=dict.fromkeys(PathChange, 1),
         ),
         n4=SimpleNamespace(
-            figures=lambda: [NodeFigures(UPF, 1, 2)],
+            figures=lambda: [NodeFigures(UPF, 1, 2, 1)],
+            buffers=lambda: [BufferFigures("one", True, {"packets": 3, "dropped.tooOld": 1})],
+            reported={"accepted": 1},
             answers=lambda: {("session_establishment", "request_accepted"): 2},
         ),
     )  # fmt: skip
