@@ -22,7 +22,8 @@ def test_random_requests_come_to_the_same_as_bytes_and_as_messages(program: str)
     said = run_sanitized("tests.switch.server.fuzz", program, SECONDS, 1, "sanitize")
     requests, short, updates = map(int, re.findall(r"\d+", said))
     assert short > requests / 10, said
-    assert updates > requests / 5, said
+    # Thousands of requests; most are wrong somewhere, and nothing of a wrong one is carried out.
+    assert requests > 500 and updates > requests / 20, said
 
 
 @pytest.mark.parametrize("program", ["translated", "hidden"])
