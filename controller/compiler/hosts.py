@@ -18,7 +18,7 @@ from p4fabric.controller.topology.model import Host, HostKey
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import EcmpGroupId, MacAddress, VlanId, VrfId
 
-__all__ = ["HostPart", "compile_host", "heard_host", "keep_sources", "stated_host"]
+__all__ = ["HostPart", "compile_host", "endpoint_host", "heard_host", "keep_sources", "stated_host"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,11 @@ class HostPart:
 
 
 def stated_host(view: FabricView, key: HostKey) -> Output:
+    """A host that its network states; one that an Endpoint states is that intent's."""
+    return Output() if view.is_endpoint(key) else endpoint_host(view, key)
+
+
+def endpoint_host(view: FabricView, key: HostKey) -> Output:
     """A host that somebody states."""
     host = view.stated_hosts[key]
     return _compile(view, host, host.addresses)

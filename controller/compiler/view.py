@@ -19,6 +19,9 @@ from p4fabric.controller.intents.kinds.network import (
     ATTACHED,
     EDGE_PORT,
     EDGE_PORTS,
+    ENDPOINT_MAC,
+    ENDPOINT_NETWORKS,
+    FLOODED,
     LEAVES,
     ROUTE,
     ROUTED_LEAVES,
@@ -108,6 +111,7 @@ class FabricView:
         self.tenant_leaves = database.query(self._tenant_leaves)
         self.routing_leaves = database.query(self._routing_leaves)
         self.is_routed = database.query(self._is_routed)
+        self.flooded = database.query(self._flooded)
         self.span = database.query(self._span)
         self.flood_tree = database.query(self._flood_tree)
         self.subnets = database.query(self._subnets)
@@ -200,8 +204,15 @@ class FabricView:
     def _routing_leaves(self, tenant: TenantName) -> tuple[SwitchName, ...]:
         """The switches of the fabric where a tenant's packets are routed from one network to another."""
         found = set(self.catalogue.facts(ROUTED_LEAVES, tenant))
-        for name in self.catalogue.facts(ACCESS, tenant):
-            found.update(self.catalogue.facts(LEAVES, IntentKey(Network.__name__, tenant, name)))
+        networks = [
+            IntentKey(Network.__name__, tenant, name) for name in self.catalogue.facts(ACCESS, tenant)
+        ]
+        for name in self.catalogue.facts(ENDPOINT_NETWORKS, tenant):
+            network = IntentKey(Network.__name__, tenant, name)
+            if self.gateway_versions(network):
+                networks.append(network)
+        for network in networks:
+            found.update(self.catalogue.facts(LEAVES, network))
         return self._known(tuple(sorted(found)))
 
     def _known(self, names: tuple[SwitchName, ...]) -> tuple[SwitchName, ...]:
@@ -233,6 +244,12 @@ class FabricView:
     def _flood_tree(self, network: IntentKey) -> FloodTree:
         """The tree by which a network's frames are flooded."""
         return self.paths(Moment.NOW).flood_tree(self.leaves(network))
+
+    def _flooded(self, subject: tuple[IntentKey, SwitchName]) -> tuple[Port, ...]:
+        """The ports of a switch where a network's frames are flooded to hosts."""
+        network, switch = subject
+        ports: tuple[Port, ...] = self.catalogue.facts(FLOODED, network, switch)
+        return tuple(port for port in ports if self.lacks(PortRef(switch, port)) is None)
 
     def _span(self, network: IntentKey) -> tuple[SwitchName, ...]:
         """The switches that frames of a network may cross: flooded, bridged, or routed into it elsewhere.
@@ -278,6 +295,10 @@ class FabricView:
     def host(self, key: HostKey) -> Host | None:
         """A host that there is: as it is stated, with what was heard of it, or as it was heard."""
         return self.believed(key) or self.stated_hosts.get(key)
+
+    def is_endpoint(self, key: HostKey) -> bool:
+        """Whether an Endpoint states a host, and not its network."""
+        return self.catalogue.states(ENDPOINT_MAC, *key)
 
     def is_in_fabric(self, host: Host) -> bool:
         """Whether its port is: what is stated of a host may be about a switch that is not there yet."""

@@ -1,4 +1,4 @@
-"""Hosts that networks state, as changes of the state."""
+"""Hosts that networks and endpoints state, as changes of the state."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from p4fabric.controller.compiler.view import FabricView
 from p4fabric.controller.intents import IntentDocument
+from p4fabric.controller.intents.kinds.endpoint import Endpoint
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.state import Change
 from p4fabric.controller.topology.model import Host, HostKey
@@ -25,12 +26,17 @@ def changed_hosts(
 
 
 def _stated_hosts(intent: IntentDocument | None) -> dict[HostKey, Host]:
-    """The hosts that a network states."""
-    if not isinstance(intent, Network):
-        return {}
+    """The hosts that an intent states."""
+    match intent:
+        case Network(key=network):
+            attachments = intent.spec.attachments
+        case Endpoint(network=network):
+            attachments = (intent.attachment,)
+        case _:
+            return {}
     hosts = (
-        Host(attachment.mac, intent.key, attachment.ref, frozenset(attachment.addresses))
-        for attachment in intent.spec.attachments
+        Host(attachment.mac, network, attachment.ref, frozenset(attachment.addresses))
+        for attachment in attachments
         if attachment.mac is not None
     )
     return {host.key: host for host in hosts}

@@ -14,11 +14,12 @@ from itertools import islice
 
 from p4fabric.controller.compiler.view import FabricView
 from p4fabric.controller.explain.question import refuse
-from p4fabric.controller.intents.kinds.network import HOST_NAME, Attachment, Network
+from p4fabric.controller.intents.kinds.endpoint import Endpoint, attachment_at
+from p4fabric.controller.intents.kinds.network import HOST_NAME, Attachment, Network, Place
 from p4fabric.controller.intents.kinds.service import Service
 from p4fabric.controller.intents.kinds.upf import UpfSession
 from p4fabric.controller.intents.numbers import NumberKey
-from p4fabric.controller.names import IntentKey, TenantName
+from p4fabric.controller.names import TenantName
 
 __all__ = ["RECEIVERS", "SENDERS", "Kinds", "Named", "NamedHost", "Names"]
 
@@ -99,11 +100,11 @@ class Names:
         raise refuse(field, text, f"is not {_WORDS[kinds]} of {whose}{known}")
 
     def _hosts(self, tenant: TenantName, name: str, network: str) -> Iterator[NamedHost]:
-        key: IntentKey
-        for key, number in self._catalogue.facts(HOST_NAME, tenant, name):
-            stated = self._catalogue.named(Network, tenant, key.name)
-            if stated is not None and network in ("", key.name):
-                yield NamedHost(stated, stated.spec.attachments[number])
+        place: Place
+        for place in self._catalogue.facts(HOST_NAME, tenant, name):
+            stated = attachment_at(self._catalogue, place)
+            if stated is not None and network in ("", place.network.name):
+                yield NamedHost(*stated)
 
     def _like(self, tenants: Sequence[TenantName], text: str, kinds: Kinds) -> str:
         """Names that may have been meant: those that begin alike first."""
@@ -119,6 +120,7 @@ class Names:
         if NamedHost in kinds:
             for network in self._catalogue.of_kind(Network, tenant):
                 yield from (one.host for one in network.spec.attachments if one.host is not None)
+            yield from (endpoint.name for endpoint in self._catalogue.of_kind(Endpoint, tenant))
         for kind in (Service, UpfSession):
             if kind in kinds:
                 yield from (intent.name for intent in self._catalogue.of_kind(kind, tenant))

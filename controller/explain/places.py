@@ -7,7 +7,7 @@ over the hosts, and for names that nobody has. This module knows no entry.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -15,9 +15,11 @@ from p4fabric.controller.compiler import Compiler
 from p4fabric.controller.explain.named import RECEIVERS, SENDERS, Kinds, NamedHost, Names
 from p4fabric.controller.explain.question import Question, QuestionError, Transport, refuse
 from p4fabric.controller.intents.fields import IpAddress
+from p4fabric.controller.intents.kinds.endpoint import attachment_at
 from p4fabric.controller.intents.kinds.network import (
     A_GATEWAY,
     AN_N3_ADDRESS,
+    ATTACHED,
     EDGE_PORT,
     ROUTE,
     Attachment,
@@ -245,7 +247,7 @@ class Places:
 
     def _host(self, host: Host, address: IpAddress, own: IpAddress | None = None) -> Sender:
         network = self._network(host.network)
-        tag = _tag_at(network, host.attachment)
+        tag = self._tag_at(host.network, host.attachment)
         return Sender(host.attachment, tag, host.mac, address, own or address, network)
 
     def _ue(self, session: UpfSession) -> Sender:
@@ -308,11 +310,15 @@ class Places:
 
     def _attachments(self, port: PortRef) -> list[tuple[Network, Attachment]]:
         found = []
-        for key, number in self._view.catalogue.facts(EDGE_PORT, port):
-            network = self._network(key)
-            if network is not None:
-                found.append((network, network.spec.attachments[number]))
+        for place in self._view.catalogue.facts(EDGE_PORT, port):
+            if (stated := attachment_at(self._view.catalogue, place)) is not None:
+                found.append(stated)
         return found
+
+    def _tag_at(self, network: IntentKey, port: PortRef) -> VlanId | None:
+        catalogue = self._view.catalogue
+        stated = (attachment_at(catalogue, place) for place in catalogue.facts(ATTACHED, network, port))
+        return next((found[1].vlan for found in stated if found is not None), None)
 
     def _hosts_at(self, network: Network, attachment: Attachment) -> list[Host]:
         view = self._view
@@ -370,11 +376,6 @@ class Places:
 
     def _network(self, key: IntentKey) -> Network | None:
         return self._view.catalogue.named(Network, key.tenant, key.name)
-
-
-def _tag_at(network: Network | None, port: PortRef) -> VlanId | None:
-    attachments: Iterator[Attachment] = iter(network.spec.attachments if network is not None else ())
-    return next((one.vlan for one in attachments if one.ref == port), None)
 
 
 def _address(text: str) -> IpAddress | None:

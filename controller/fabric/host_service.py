@@ -28,6 +28,7 @@ from p4fabric.controller.hosts.health import HealthChange, HealthChecker
 from p4fabric.controller.hosts.probing import HostProbing
 from p4fabric.controller.intents import IntentDocument
 from p4fabric.controller.intents.document import Claim
+from p4fabric.controller.intents.kinds.endpoint import Endpoint
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.service import Service
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName
@@ -78,6 +79,7 @@ class HostService:
         """
         self._on_event, self._on_learned = on_event, on_learned
         self._claims, self._expected = AddressClaims(), ExpectedAddresses()
+        self._endpoints: dict[IntentKey, Endpoint] = {}
         self._learned: dict[HostKey, Host] = {}
         self._restoring = False
         self.directory = HostDirectory(
@@ -144,10 +146,21 @@ class HostService:
             self.directory.network_changed(intent, vlan)
         elif key.kind == Network.__name__:
             self.directory.network_removed(key)
+        if key.kind == Endpoint.__name__:
+            before, after = self._endpoints.pop(key, None), intent if isinstance(intent, Endpoint) else None
+            if after is not None:
+                self._endpoints[key] = after
+            self.directory.endpoint_changed(before, after)
         if claimed:
             self.directory.claims_changed(claimed)
         if isinstance(intent, Service):
             self.health.service_changed(intent)
+
+    def ports_of(self, key: IntentKey) -> set[PortRef]:
+        """The ports at which a Network, or an Endpoint's network, is open because of it."""
+        network, endpoint = self.directory.attachments.network(key), self._endpoints.get(key)
+        ports = {one.ref for one in network.spec.attachments} if network is not None else set()
+        return ports | ({endpoint.spec.ref} if endpoint is not None else set())
 
     def seen(self, switch: SwitchName, message: HostSeen) -> None:
         """An edge port heard a host."""

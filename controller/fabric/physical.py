@@ -134,10 +134,9 @@ class PhysicalFabric:
             intent: as it is now.
             vlan: the VLAN id of a network on the fabric's links.
         """
-        before = self.attachments.network(key)
+        before = self.hosts.ports_of(key)
         self.hosts.intent_changed(key, intent, vlan)
-        networks = (network for network in (before, self.attachments.network(key)) if network is not None)
-        self.links.edge_changed({a.ref for network in networks for a in network.spec.attachments})
+        self.links.edge_changed(before | self.hosts.ports_of(key))
 
     # What switches say.
 

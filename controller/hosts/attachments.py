@@ -1,7 +1,7 @@
 """Where networks are open: found by port, by VLAN id and by network.
 
-Kept up to date network by network: a change costs as much as the network has attachments. This module knows
-nothing of hosts.
+Kept up to date network by network, and endpoint by endpoint: a change of a network costs as much as it has
+attachments, that of an endpoint always the same. This module knows nothing of hosts.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ class _Open(NamedTuple):
 
 
 class AttachmentIndex:
-    """The attachments of all networks. Not for two threads at once."""
+    """The attachments of all networks, and those of their endpoints. Not for two threads at once."""
 
     def __init__(self) -> None:
         """Nothing is open yet."""
         self._networks: dict[IntentKey, _Open] = {}
+        self._endpoints: dict[IntentKey, dict[PortRef, Attachment]] = {}
+        """By network; it need not be known yet."""
         self._by_vlan: dict[VlanId, IntentKey] = {}
         self._at_port: dict[PortRef, dict[IntentKey, Attachment]] = {}
         self._ports: dict[SwitchName, set[Port]] = {}
@@ -44,8 +46,7 @@ class AttachmentIndex:
         self._networks[network.key] = _Open(network, vlan, attachments)
         self._by_vlan[vlan] = network.key
         for port, attachment in attachments.items():
-            self._at_port.setdefault(port, {})[network.key] = attachment
-            self._ports.setdefault(port.switch, set()).add(port.port)
+            self._open(network.key, port, attachment)
 
     def remove(self, key: IntentKey) -> None:
         """Close a network; nothing happens if it is not known."""
@@ -54,15 +55,44 @@ class AttachmentIndex:
             return
         if self._by_vlan.get(known.vlan) == key:
             del self._by_vlan[known.vlan]
+        endpoints = self._endpoints.get(key, {})
         for port in known.attachments:
-            there = self._at_port[port]
-            del there[key]
-            if not there:
-                del self._at_port[port]
-                ports = self._ports[port.switch]
-                ports.discard(port.port)
-                if not ports:
-                    del self._ports[port.switch]
+            if port in endpoints:
+                self._at_port[port][key] = endpoints[port]
+            else:
+                self._close(key, port)
+
+    def attach(self, network: IntentKey, attachment: Attachment) -> None:
+        """Open a network at the port of an endpoint."""
+        self._endpoints.setdefault(network, {})[attachment.ref] = attachment
+        self._open(network, attachment.ref, attachment)
+
+    def detach(self, network: IntentKey, port: PortRef) -> None:
+        """Close a network at the port of an endpoint; nothing happens if none is known there."""
+        endpoints = self._endpoints.get(network, {})
+        if endpoints.pop(port, None) is None:
+            return
+        if not endpoints:
+            del self._endpoints[network]
+        known = self._networks.get(network)
+        if known is not None and port in known.attachments:
+            self._open(network, port, known.attachments[port])
+        else:
+            self._close(network, port)
+
+    def _open(self, network: IntentKey, port: PortRef, attachment: Attachment) -> None:
+        self._at_port.setdefault(port, {})[network] = attachment
+        self._ports.setdefault(port.switch, set()).add(port.port)
+
+    def _close(self, network: IntentKey, port: PortRef) -> None:
+        there = self._at_port[port]
+        del there[network]
+        if not there:
+            del self._at_port[port]
+            ports = self._ports[port.switch]
+            ports.discard(port.port)
+            if not ports:
+                del self._ports[port.switch]
 
     def network(self, key: IntentKey) -> Network | None:
         """A network, or None."""
@@ -76,8 +106,7 @@ class AttachmentIndex:
 
     def attachment(self, network: IntentKey, port: PortRef) -> Attachment | None:
         """How a network is attached to a port; None where it is not open."""
-        known = self._networks.get(network)
-        return known.attachments.get(port) if known is not None else None
+        return self._at_port.get(port, {}).get(network)
 
     def network_of(self, port: PortRef, vlan: VlanId) -> IntentKey | None:
         """The network that is open at a port and has this VLAN id on the fabric's links."""

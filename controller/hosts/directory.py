@@ -23,7 +23,15 @@ from p4fabric.controller.hosts.claims import HostChange, HostClaim, IpAddress
 from p4fabric.controller.hosts.inquiries import Question, Timing
 from p4fabric.controller.hosts.learning import HostLearning, HostListener, Limits
 from p4fabric.controller.hosts.rules import ClaimsTo, HostRules, claimed_addresses
-from p4fabric.controller.hosts.statements import Endpoint, Owner, Statements, Touched, endpoints_of
+from p4fabric.controller.hosts.statements import (
+    Endpoint,
+    Owner,
+    Statements,
+    Touched,
+    endpoints_of,
+    stated_at,
+)
+from p4fabric.controller.intents.kinds import endpoint as intents
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.topology.model import Host, HostKey
@@ -160,6 +168,27 @@ class HostDirectory:
         touched.addresses.update((key.tenant, address) for address, _ in claimed_addresses(before))
         for endpoint in self._statements.of_owner(key):
             _join(touched, self._statements.remove(key, endpoint.key))
+        self._judge_again(touched)
+
+    def endpoint_changed(self, before: intents.Endpoint | None, after: intents.Endpoint | None) -> None:
+        """An Endpoint is another one now: judge again who is at its port, and who has its addresses.
+
+        Args:
+            before: as it was; None: there was none.
+            after: as it is; None: it is gone.
+        """
+        touched = Touched(set(), set())
+        for one in (before, after):
+            if one is not None:
+                there = (*self._learning.hosts.at_port(one.spec.ref), *self._statements.at_port(one.spec.ref))
+                touched.keys.update(key for key in there if key[0] == one.network)
+        if before is not None:
+            self.attachments.detach(before.network, before.spec.ref)
+            _join(touched, self._statements.remove(before.key, (before.network, before.spec.mac)))
+        if after is not None:
+            self.attachments.attach(after.network, after.attachment)
+            stated = stated_at(after.attachment, after.spec.mac, after.key, after.network)
+            _join(touched, self._statements.put(stated))
         self._judge_again(touched)
 
     def claims_changed(self, addresses: set[tuple[TenantName, IpAddress]]) -> None:

@@ -12,12 +12,12 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from p4fabric.controller.hosts.claims import IpAddress
-from p4fabric.controller.intents.kinds.network import Network
+from p4fabric.controller.intents.kinds.network import Attachment, Network
 from p4fabric.controller.names import IntentKey, PortRef, TenantName
 from p4fabric.controller.topology.model import HostKey
 from p4fabric.pipelines.values import MacAddress
 
-__all__ = ["Endpoint", "Owner", "Statements", "Touched", "endpoints_of"]
+__all__ = ["Endpoint", "Owner", "Statements", "Touched", "endpoints_of", "stated_at"]
 
 Owner = IntentKey | str
 """Who states something: an intent, or another source by a name of its own ("cni/…")."""
@@ -148,8 +148,12 @@ def endpoints_of(network: Network) -> Iterator[Endpoint]:
     """The hosts that a network states, each at its attachment."""
     for attachment in network.spec.attachments:
         if attachment.mac is not None:
-            addresses = frozenset(attachment.addresses)
-            yield Endpoint(network.key, network.key, attachment.mac, attachment.ref, addresses)
+            yield stated_at(attachment, attachment.mac, network.key, network.key)
+
+
+def stated_at(attachment: Attachment, mac: MacAddress, owner: IntentKey, network: IntentKey) -> Endpoint:
+    """The host of an attachment, with its MAC address, as an intent states it."""
+    return Endpoint(owner, network, mac, attachment.ref, frozenset(attachment.addresses))
 
 
 def _addresses(endpoint: Endpoint) -> Iterable[TenantAddress]:

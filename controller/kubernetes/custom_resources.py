@@ -32,6 +32,7 @@ NAMESPACE_ANNOTATION = f"{GROUP}/namespace"
 """Of an intent: where the object is that it was made of; both have one kind and one name."""
 _SHORT = {
     "CongestionResponse": "p4cr",
+    "Endpoint": "p4ep",
     "FirewallPolicy": "p4fw",
     "Network": "p4net",
     "Service": "p4svc",

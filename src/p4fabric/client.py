@@ -81,6 +81,7 @@ from p4fabric.controller.documents.upf import UpfAssociationDocument, UpfBufferD
 from p4fabric.controller.intents import KINDS
 from p4fabric.controller.intents import IntentDocument as Intent
 from p4fabric.controller.intents.errors import IntentError
+from p4fabric.controller.intents.kinds.endpoint import Endpoint
 from p4fabric.controller.intents.kinds.firewall import FirewallPolicy
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.response import CongestionResponse
@@ -120,6 +121,7 @@ __all__ = [
     "DrainState",
     "DropDocument",
     "DropsDocument",
+    "Endpoint",
     "EpisodeDocument",
     "Expired",
     "FabricEvent",

@@ -40,6 +40,15 @@ NETWORK = intent(
     ],
     routes=[{"prefix": "10.70.0.0/16", "via": "10.0.7.7"}],
 )
+ENDPOINT = intent(
+    "Endpoint",
+    "pod",
+    network="clients",
+    switch="leaf1",
+    port=8,
+    mac="02:00:00:00:07:08",
+    addresses=["10.0.1.88"],
+)
 RULE = {"name": "r", "action": "deny", "from": {"cidr": "10.0.1.0/24"}, "to": {"cidr": "10.0.2.0/24"}}
 FOLLOWED = intent("TelemetryWatch", "flows", flows=[{"from": "10.0.1.0/24", "to": "10.0.2.0/24"}])
 RULED = intent("FirewallPolicy", "rules", rules=[RULE])
@@ -58,6 +67,7 @@ FIELDS: list[tuple[str, str, str, dict[str, Any], list[str | int]]] = [
     ("Network", "spec.gateways", HOSTS, NETWORK, ["gateways", 0]),
     ("Network", "spec.attachments.addresses", HOSTS, NETWORK, ["attachments", 0, "addresses", 0]),
     ("Network", "spec.routes.prefix", ROUTES, NETWORK, ["routes", 0, "prefix"]),
+    ("Endpoint", "spec.addresses", HOSTS, ENDPOINT, ["addresses", 0]),
     ("Network", "spec.routes.via", HOSTS, NETWORK, ["routes", 0, "via"]),
     ("FirewallPolicy", "spec.rules.from.cidr", RULES, RULED, ["rules", 0, "from", "cidr"]),
     ("FirewallPolicy", "spec.rules.to.cidr", RULES, RULED, ["rules", 0, "to", "cidr"]),

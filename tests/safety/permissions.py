@@ -19,7 +19,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 
 from p4fabric.controller.intents import IntentDocument
-from p4fabric.controller.intents.kinds.firewall import Endpoint, FirewallPolicy, FirewallRule
+from p4fabric.controller.intents.kinds.firewall import FirewallPolicy, FirewallRule, RuleEnd
 from p4fabric.controller.intents.kinds.network import ROUTER_MAC, Attachment, Network
 from p4fabric.controller.intents.kinds.service import Service
 from p4fabric.controller.intents.kinds.upf import UpfSession
@@ -155,7 +155,7 @@ class Version:
             and (not rule.ports or any(p.first <= packet.dst_port <= p.last for p in rule.ports))
         )
 
-    def _is_in(self, tenant: TenantName, endpoint: Endpoint | None, address: IPv4Address) -> bool:
+    def _is_in(self, tenant: TenantName, endpoint: RuleEnd | None, address: IPv4Address) -> bool:
         if endpoint is None:
             return True
         if endpoint.cidr is not None:

@@ -14,7 +14,7 @@ from p4fabric.controller.compiler.meaning import meaning
 from p4fabric.controller.compiler.output import CounterSource, Output
 from p4fabric.controller.compiler.view import FabricView
 from p4fabric.controller.intents.fields import IpPrefix, PortRange
-from p4fabric.controller.intents.kinds.firewall import Endpoint, FirewallPolicy, FirewallRule
+from p4fabric.controller.intents.kinds.firewall import FirewallPolicy, FirewallRule, RuleEnd
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.names import IntentKey, SwitchName
 from p4fabric.controller.policy.atoms import aligned_blocks
@@ -59,7 +59,7 @@ def firewall(view: FabricView, policy: FirewallPolicy) -> Output:
 
 
 def _prefixes(
-    endpoint: Endpoint | None, policy: FirewallPolicy, view: FabricView
+    endpoint: RuleEnd | None, policy: FirewallPolicy, view: FabricView
 ) -> tuple[IpPrefix, ...] | None:
     if endpoint is None:
         return None

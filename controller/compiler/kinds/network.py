@@ -1,11 +1,11 @@
-"""Networks: the ports where they are open, who may send there, their flood trees, and their gateways.
+"""Networks: the ports where they are open, who may send there, and their gateways.
 
 This module knows nothing of hosts: its entries are right for a network whose hosts are not known yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -18,12 +18,11 @@ from p4fabric.controller.compiler.view import FabricView
 from p4fabric.controller.intents.kinds.network import ROUTER_MAC, Attachment, Network, Trust
 from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.reasons import Code, Reason
-from p4fabric.controller.topology.paths import FloodTree
-from p4fabric.pipelines.entities import MulticastGroup, Replica, Ternary
+from p4fabric.pipelines.entities import Ternary
 from p4fabric.pipelines.fabric import bindings as b
-from p4fabric.pipelines.values import IPv4Address, IPv6Address, Port, VlanId, VrfId
+from p4fabric.pipelines.values import IPv4Address, IPv6Address, VlanId, VrfId
 
-__all__ = ["NetworkPart", "compile_network"]
+__all__ = ["NetworkPart", "compile_network", "open_port", "port_notes"]
 
 
 _MICROSECONDS = 1_000_000
@@ -40,7 +39,6 @@ class NetworkPart:
     """Switches of the fabric with ports of the network."""
     span: tuple[SwitchName, ...]
     """Switches that its frames may cross, leaves included."""
-    tree: FloodTree
     routed: bool
     """Whether frames for the router's MAC address are routed."""
     routing_leaves: tuple[SwitchName, ...]
@@ -64,7 +62,6 @@ def network(view: FabricView, intent: Network) -> Output:
             view.vrf(tenant),
             view.leaves(key),
             view.span(key),
-            view.flood_tree(key),
             view.is_routed(key),
             view.routing_leaves(tenant) if view.is_routed(key) else (),
             tuple(_cut_off(view, intent)),
@@ -87,18 +84,12 @@ def _cut_off(view: FabricView, intent: Network) -> Iterator[tuple[SwitchName, Sw
 
 
 def compile_network(part: NetworkPart) -> Output:
-    """Open the ports, flood within the network, answer for its gateways."""
+    """Open the ports, answer for the gateways."""
     entries = EntityLists()
     entries.add(part.span, b.Networks(part.vlan, _settings(part)))
-    edge_ports: dict[SwitchName, set[Port]] = {leaf: set() for leaf in part.leaves}
     for attachment in part.network.spec.attachments:
-        switch, port = attachment.ref.switch, attachment.port
-        if switch in edge_ports and attachment.ref not in part.lacking:
-            edge_ports[switch].add(port)
-            entries.add([switch], _way_in(attachment, part.vlan), _way_out(attachment, part.vlan))
-    for switch, ports in part.tree.items():
-        replicas = tuple(Replica(int(port)) for port in sorted({*ports, *edge_ports.get(switch, ())}))
-        entries.add([switch], MulticastGroup(int(part.vlan), replicas))
+        if attachment.ref.switch in part.leaves and attachment.ref not in part.lacking:
+            entries.add([attachment.ref.switch], *open_port(attachment, part.vlan))
     spec = part.network.spec
     entries.add(part.leaves, *network_sources(part.vlan, spec.subnets, spec.gateways))
     if part.routed:
@@ -130,6 +121,11 @@ def _settings(part: NetworkPart) -> b.SetNetwork:
     )
 
 
+def open_port(attachment: Attachment, vlan: VlanId) -> tuple[b.PortVlan, b.EgressVlan]:
+    """Let frames of a network in and out at a port."""
+    return _way_in(attachment, vlan), _way_out(attachment, vlan)
+
+
 def _way_in(attachment: Attachment, vlan: VlanId) -> b.PortVlan:
     tag = attachment.vlan
     match = None if tag is None else Ternary.exact(tag, VlanId.BITS)
@@ -155,14 +151,25 @@ def _notes(part: NetworkPart) -> list[Reason]:
         Reason(Code.NO_PATH, f"there is no path between {one} and {other}", switch=one)
         for one, other in part.cut_off
     ]
-    notes += part.lacking.values()
-    notes += [
-        Reason(
-            Code.PORT_LINKED,
-            f"another switch is linked to {port}; the link is not used",
-            switch=port.switch,
-            port=int(port.port),
-        )
-        for port in part.linked
+    return notes + port_notes(part.lacking.values(), part.linked)
+
+
+def port_notes(lacking: Iterable[Reason], linked: Iterable[PortRef]) -> list[Reason]:
+    """That ports are not there, or are ends of links.
+
+    Args:
+        lacking: ports that their switches do not have, in words.
+        linked: ports at which another switch was seen.
+    """
+    return [
+        *lacking,
+        *(
+            Reason(
+                Code.PORT_LINKED,
+                f"another switch is linked to {port}; the link is not used",
+                switch=port.switch,
+                port=int(port.port),
+            )
+            for port in linked
+        ),
     ]
-    return notes

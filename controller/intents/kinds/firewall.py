@@ -21,7 +21,7 @@ from p4fabric.controller.reasons import Code
 if TYPE_CHECKING:
     from p4fabric.controller.intents.catalogue import Catalogue
 
-__all__ = ["Endpoint", "FirewallPolicy", "FirewallRule", "FirewallSpec"]
+__all__ = ["FirewallPolicy", "FirewallRule", "FirewallSpec", "RuleEnd"]
 
 MAXIMUM_PRIORITY = (1 << 14) - 1
 MAXIMUM_RULES = 1 << 10
@@ -29,7 +29,7 @@ MOST_PORT_RANGES = 64
 """Of one rule."""
 
 
-class Endpoint(Part):
+class RuleEnd(Part):
     """One side of a rule: a network of the tenant, or a prefix."""
 
     network: Label | None = Field(None, description="all subnets of this network")
@@ -41,8 +41,8 @@ class FirewallRule(Part):
 
     name: Label = Field(description="names the rule's counter")
     action: Literal["allow", "deny"]
-    source: Endpoint | None = Field(None, alias="from")
-    destination: Endpoint | None = Field(None, alias="to")
+    source: RuleEnd | None = Field(None, alias="from")
+    destination: RuleEnd | None = Field(None, alias="to")
     protocol: Literal["tcp", "udp", "icmp"] | None = Field(
         None, description="icmp is ICMP in IPv4 and ICMPv6 in IPv6"
     )
@@ -121,7 +121,7 @@ class FirewallPolicy(IntentDocument):
 
 
 def prefixes_of(
-    endpoint: Endpoint | None, policy: FirewallPolicy, catalogue: Catalogue
+    endpoint: RuleEnd | None, policy: FirewallPolicy, catalogue: Catalogue
 ) -> tuple[IpPrefix, ...] | None:
     """The prefixes that an endpoint stands for; None is any address of any family."""
     if endpoint is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -44,10 +44,13 @@ __all__ = [
     "Attachment",
     "Network",
     "NetworkSpec",
+    "Place",
     "Route",
     "Trust",
     "address_in",
     "address_resource",
+    "attachment_claims",
+    "attachment_facts",
     "in_a_ue_pool",
 ]
 
@@ -57,18 +60,24 @@ ROUTER_MAC = MacAddress.parse("02:00:5e:00:00:01")
 # Subjects of facts; see `Network.facts`.
 SUBNET, ROUTE, UE_POOL = "subnet", "route", "pool of UE addresses"
 EDGE_PORT = "edge port"
-"""A port: the networks that are open there, as (key, index of the attachment)."""
+"""A port: the networks that are open there, as `Place`s."""
 EDGE_PORTS = "edge ports"
 """A switch: its ports at which networks are open."""
 LEAVES = "leaves"
 """A network: the switches with ports of it."""
 TENANT_LEAVES = "leaves of a tenant"
 ROUTED_LEAVES = "routed leaves"
-"""A tenant: the switches with ports of networks that have gateways."""
+"""A tenant: the switches with attachments of networks that have gateways; those of endpoints aside."""
+ENDPOINT_NETWORKS = "networks with endpoints"
+"""A tenant: the names of its networks that have endpoints."""
+ENDPOINT_MAC = "endpoint"
+"""A network and a MAC address: the name of the endpoint that has it."""
 ATTACHED = "attached"
-"""A network and a port: the index of its attachment there."""
+"""A network and a port: the `Place` that says so."""
+FLOODED = "flooded"
+"""A network and a switch: its ports there."""
 HOST_NAME = "host name"
-"""A tenant and a name: the attachments whose host has it, as (key of the network, index)."""
+"""A tenant and a name: the `Place`s whose host has it."""
 
 # Roles of addresses, as messages put them.
 A_GATEWAY = "a gateway"
@@ -103,6 +112,16 @@ def in_a_ue_pool(tenant: TenantName, address: IpAddress, catalogue: Catalogue) -
     """Why an address is no other's: UEs of a Upf may be given it; None: it is in no pool."""
     found = catalogue.prefix_of(UE_POOL, tenant, address)
     return None if found is None else f"{address} lies in {found[0]} of {found[1]}, which is for UEs"
+
+
+class Place(NamedTuple):
+    """Where it is stated that a network is open at a port: in the network, or in an endpoint of it."""
+
+    network: IntentKey
+    number: int = -1
+    """Of the network's attachment."""
+    endpoint: str = ""
+    """Name of the endpoint; "": it is an attachment."""
 
 
 class Trust(StrEnum):
@@ -208,7 +227,7 @@ class Network(IntentDocument):
             shared = frozenset({AN_N3_ADDRESS})
             yield Claim(address_resource(self.tenant, gateway), A_GATEWAY, where, gateway, shared)
         for index, attachment in enumerate(self.spec.attachments):
-            yield from self._attachment_claims(index, attachment)
+            yield from attachment_claims(self.key, attachment, field_path(("spec", "attachments", index)))
         for index, route in enumerate(self.spec.routes):
             where = field_path(("spec", "routes", index, "prefix"))
             yield Claim(("route", self.tenant, route.prefix), A_ROUTED_PREFIX, where, route.prefix)
@@ -216,23 +235,6 @@ class Network(IntentDocument):
                 # One address, which is then no virtual IP, no UE's and no N3 address.
                 address = route.prefix.network_address
                 yield Claim(address_resource(self.tenant, address), A_ROUTED_PREFIX, where, route.prefix)
-
-    def _attachment_claims(self, index: int, attachment: Attachment) -> Iterator[Claim]:
-        def where(*parts: str | int) -> str:
-            return field_path(("spec", "attachments", index, *parts))
-
-        port = attachment.ref
-        if attachment.vlan is None:
-            yield Claim(("port", port, None), "an untagged port", where("port"), port)
-        else:
-            role = f"a port with the tag {attachment.vlan}"
-            yield Claim(("port", port, attachment.vlan), role, where("port"), port)
-        yield Claim(("network port", self.key, port), "a port", where("port"), port)
-        if attachment.mac is not None:
-            yield Claim(("mac", self.key, attachment.mac), "a host", where("mac"), attachment.mac)
-        for number, address in enumerate(attachment.addresses):
-            field = where("addresses", number)
-            yield Claim(address_resource(self.tenant, address), A_HOSTS_ADDRESS, field, address)
 
     def precedences(self) -> Iterator[Precedence]:
         """Its priority, and the highest one that a DSCP stands for."""
@@ -319,16 +321,9 @@ class Network(IntentDocument):
         for route in spec.routes:
             yield from prefix_facts(ROUTE, tenant, route.prefix, key)
         for number, attachment in enumerate(spec.attachments):
-            port = attachment.ref
-            yield (EDGE_PORT, port), (key, number)
-            yield (EDGE_PORTS, port.switch), port.port
-            yield (LEAVES, key), port.switch
-            yield (TENANT_LEAVES, tenant), port.switch
+            yield from attachment_facts(attachment, Place(key, number))
             if spec.gateways:
-                yield (ROUTED_LEAVES, tenant), port.switch
-            yield (ATTACHED, key, port), number
-            if attachment.host is not None:
-                yield (HOST_NAME, tenant, attachment.host), (key, number)
+                yield (ROUTED_LEAVES, tenant), attachment.ref.switch
 
     def check_among(self, catalogue: Catalogue) -> Iterator[FieldError]:
         """Subnets and routed prefixes against the tenant's other networks."""
@@ -345,6 +340,41 @@ class Network(IntentDocument):
                 where = field_path(("spec", "routes", index, "prefix"))
                 message = f"{route.prefix} lies in {theirs}, where hosts of {owner} are"
                 yield FieldError(where, route.prefix, message, Code.ALREADY_CLAIMED)
+
+
+def attachment_claims(network: IntentKey, attachment: Attachment, where: str) -> Iterator[Claim]:
+    """The port, and the host that is known there.
+
+    Args:
+        network: that is open there.
+        attachment: how.
+        where: the field that says so.
+    """
+    port = attachment.ref
+    if attachment.vlan is None:
+        yield Claim(("port", port, None), "an untagged port", f"{where}.port", port)
+    else:
+        role = f"a port with the tag {attachment.vlan}"
+        yield Claim(("port", port, attachment.vlan), role, f"{where}.port", port)
+    yield Claim(("network port", network, port), "a port", f"{where}.port", port)
+    if attachment.mac is not None:
+        yield Claim(("mac", network, attachment.mac), "a host", f"{where}.mac", attachment.mac)
+    for number, address in enumerate(attachment.addresses):
+        resource = address_resource(network.tenant, address)
+        yield Claim(resource, A_HOSTS_ADDRESS, f"{where}.addresses[{number}]", address)
+
+
+def attachment_facts(attachment: Attachment, place: Place) -> Iterator[Fact]:
+    """What others may look up of a port where a network is open."""
+    port, network = attachment.ref, place.network
+    yield (EDGE_PORT, port), place
+    yield (EDGE_PORTS, port.switch), port.port
+    yield (LEAVES, network), port.switch
+    yield (TENANT_LEAVES, network.tenant), port.switch
+    yield (FLOODED, network, port.switch), port.port
+    yield (ATTACHED, network, port), place
+    if attachment.host is not None:
+        yield (HOST_NAME, network.tenant, attachment.host), place
 
 
 def _start(prefix: IpPrefix) -> tuple[int, int, int]:

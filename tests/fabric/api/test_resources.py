@@ -337,6 +337,7 @@ async def test_the_description_is_valid_and_its_methods_have_good_names(tmp_path
         kinds = description["components"]["schemas"]["Intent"]["discriminator"]["mapping"]
         assert set(kinds) == {
             "CongestionResponse",
+            "Endpoint",
             "FirewallPolicy",
             "Network",
             "Service",

@@ -11,6 +11,7 @@ from p4fabric.controller.core import Capacity, Core
 from p4fabric.controller.hosts import HostDirectory
 from p4fabric.controller.hosts.address_claims import AddressClaims
 from p4fabric.controller.intents import parse_intent
+from p4fabric.controller.intents.kinds.endpoint import Endpoint
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.names import IntentKey, PortRef, SwitchName, TenantName
 from p4fabric.controller.state import Change, Table
@@ -129,6 +130,8 @@ def believed(core: Core, heard: Iterable[Host]) -> list[Host]:
         claims.put(known, document)
         if isinstance(document, Network):
             directory.network_changed(document, core.view.vlan(known))
+        elif isinstance(document, Endpoint):
+            directory.endpoint_changed(None, document)
     directory.restore(heard)
     return list(directory.learned)
 

@@ -87,7 +87,10 @@ def test_what_a_delete_takes_down_includes_the_hosts_of_a_network() -> None:
     entries = [one for one in found.switches[LEAF2].entries if one.now is None]
     parts = {(slot.owner, slot.source) for one in entries for slot in one.parts}
     # Nobody at this switch sends to the clients' network any more.
-    assert parts == {(key(one), source) for one in (SERVERS, CLIENTS) for source in ("Network", "heard host")}
+    assert parts == {
+        (key(SERVERS), "Network/flooding"),
+        *((key(one), source) for one in (SERVERS, CLIENTS) for source in ("Network", "heard host")),
+    }
     # Where nobody is at the edge any more, another switch may be.
     free = [one.now for one in found.switches[LEAF2].entries if one.now is not None]
     assert free == [b.LinkPorts(Port(number), b.Link()) for number in (1, 2)]
