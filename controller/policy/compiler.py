@@ -23,7 +23,16 @@ from p4fabric.controller.policy.policies import FIRST_PRIORITY, PlacedRule, Poli
 from p4fabric.controller.policy.port_classes import PortBlock
 from p4fabric.controller.policy.prefixes import WORLD, Prefix
 from p4fabric.controller.policy.regions import Region
-from p4fabric.controller.policy.rules import Action, Direction, ObjectKey, PodTerm, PolicySpec, RuleId, Tier
+from p4fabric.controller.policy.rules import (
+    Action,
+    Direction,
+    ObjectKey,
+    PodTerm,
+    PolicySpec,
+    PortRange,
+    RuleId,
+    Tier,
+)
 from p4fabric.controller.policy.sets import IPV6_BIT, Sets, identity_of
 from p4fabric.controller.policy.writes import (
     DropAddress,
@@ -41,6 +50,7 @@ from p4fabric.controller.policy.writes import (
 
 __all__ = ["PolicyCompiler", "Transition"]
 
+_MANY_PORTS = "there are too many ports to tell apart"
 _POLICIES = ("NetworkPolicy", "ClusterNetworkPolicy")
 _UNKNOWN = ObjectKey("Pod", "", "")
 
@@ -139,6 +149,7 @@ class PolicyCompiler:
     ) -> tuple[_Change, dict[ObjectKey, tuple[str, ...]]]:
         change = _Change()
         problems: dict[ObjectKey, tuple[str, ...]] = {}
+        ranges: list[PortRange] = []
         for key, body in objects.items():
             if key.kind == "Pod":
                 pod = Pod.read(body) if body is not None else None
@@ -152,18 +163,19 @@ class PolicyCompiler:
                 change.nodes[key.name] = Node.read(body) if body is not None else None
             elif key.kind in _POLICIES:
                 spec = self.policies.read(key, body) if body is not None else None
-                if spec is not None and not self._has_room(spec):
-                    problems[key] = ("there are too many ports to tell apart: what stood before stands",)
-                    continue
                 if spec is not None:
                     problems[key] = spec.problems
+                    before = self.policies.get(key)
+                    if spec != before and not self.sets.ports.has_room([*ranges, *spec.ranges]):
+                        if before is not None:
+                            problems[key] = (f"{_MANY_PORTS}: what stood before stands",)
+                            continue
+                        problems[key] = (f"{_MANY_PORTS}: nothing that names ports is allowed",)
+                        spec = spec.without_ports()
+                    ranges.extend(spec.ranges)
                 if spec != self.policies.get(key):
                     change.policies[key] = spec
         return change, problems
-
-    def _has_room(self, spec: PolicySpec) -> bool:
-        ranges = [one for rule in spec.rules if rule.ports is not None for one in rule.ports.ranges]
-        return self.sets.ports.has_room(ranges)
 
     def _change_rules(self, change: _Change) -> Iterator[Phase]:
         keys: dict[ObjectKey, None] = {}

@@ -76,6 +76,7 @@ class _Reader:
         for item in types:
             if item not in ("Ingress", "Egress"):
                 self._not_understood("spec.policyTypes")
+                return list(_TYPES.values())
         return [direction for name, direction in _TYPES.items() if name in types]
 
     def _isolation(self, direction: Direction, subjects: PodTerm) -> Rule:

@@ -54,8 +54,11 @@ class PortClasses:
 
     def has_room(self, ranges: Iterable[PortRange]) -> bool:
         """Whether ranges can be told apart from all others."""
-        wanted = Counter(one.protocol for one in ranges)
-        return all(self._numbers[protocol].left >= 2 * count for protocol, count in wanted.items())
+        starts = {(one.protocol, start) for one in ranges for start in (one.first, one.last + 1)}
+        wanted = Counter(
+            protocol for protocol, start in starts if 0 < start < _PORTS and not self._uses[protocol, start]
+        )
+        return all(self._numbers[protocol].left >= count for protocol, count in wanted.items())
 
     def acquire(self, ports: PortRange) -> None:
         """One more wants a range to be told apart.

@@ -9,7 +9,8 @@ decides. This module does not know how objects are written, nor how switches do 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
@@ -156,3 +157,17 @@ class PolicySpec:
     name sorts first (the API leaves that open)."""
     problems: tuple[str, ...] = ()
     """What was not understood, and closes therefore."""
+
+    @property
+    def ranges(self) -> Iterator[PortRange]:
+        """Of ports, that its rules tell apart."""
+        return (one for rule in self.rules if rule.ports is not None for one in rule.ports.ranges)
+
+    def without_ports(self) -> PolicySpec:
+        """One that tells no ports apart, and allows nothing that this one does not: for want of room."""
+        rules = (
+            replace(rule, ports=None) if rule.action is Action.DENY else rule
+            for rule in self.rules
+            if rule.action is Action.DENY or rule.ports is None
+        )
+        return replace(self, rules=tuple(rules))

@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.policies import REPLICAS, cluster, pod
 from p4fabric.controller.policy import ObjectKey, PolicyCompiler, Transition
 from p4fabric.controller.policy.atoms import AtomSet, Universe
+from p4fabric.controller.policy.rules import Action
 from p4fabric.controller.policy.writes import PutAddress
 
 from .oracle import Connection
@@ -40,6 +41,26 @@ def test_entries_grow_with_policies_and_a_change_does_not_cost_what_there_is() -
     before = [(compiler.entries.counts.total(), writes(compiler.change(now))) for compiler in (small, large)]
     # An application that no selector has named becomes a class of its own: its pods' addresses are written.
     assert before[0][1] == before[1][1] < 4 * REPLICAS
+
+
+def test_policies_whose_ports_have_no_room_allow_nothing_and_those_that_stood_stand() -> None:
+    def naming(ports: int) -> Mapping[str, Any]:
+        found = [{"port": 2 * number + 1} for number in range(ports)]
+        return {"spec": {"podSelector": {}, "ingress": [{"ports": found}]}}
+
+    one, other = (ObjectKey("NetworkPolicy", "x", name) for name in ("one", "other"))
+    compiler = PolicyCompiler()
+    # 8,192 classes of TCP: a port of these takes two, and the other policy's ports are partly the same.
+    problems = compiler.change({one: naming(3000), other: naming(4500)}).problems
+    assert not problems[one] and "nothing that names ports is allowed" in problems[other][0]
+    assert [(rule.rule.action, rule.rule.ports) for rule in compiler.policies.rules(other)] == [
+        (Action.DENY, None)
+    ]
+    stood = compiler.policies.get(one)
+    assert "what stood before stands" in compiler.change({one: naming(4500)}).problems[one][0]
+    assert compiler.policies.get(one) == stood
+    assert not compiler.change({one: naming(2999), other: naming(3000)}).problems[one]
+    assert Action.ACCEPT in {rule.rule.action for rule in compiler.policies.rules(other)}
 
 
 def test_a_number_is_given_again_only_when_switches_have_let_go_of_it() -> None:

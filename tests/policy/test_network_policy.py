@@ -472,6 +472,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         "spec.ingress[0].from[0]",
     ),
     "a part of a rule that is unknown": ({"ingress": [{"action": "Deny"}]}, "spec.ingress[0]"),
+    "a direction that is unknown": ({"policyTypes": ["Ingres"]}, "spec.policyTypes"),
     "peers that are no list": ({"ingress": [{"from": {"podSelector": {}}}]}, "spec.ingress[0].from"),
     "an operator that is unknown": (
         {"podSelector": labels("pod", "Gt", "1"), "ingress": [{}]},

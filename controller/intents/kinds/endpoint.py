@@ -47,7 +47,7 @@ class EndpointSpec(Part):
         (), description="all that it may send from; learned if left out"
     )
     labels: Mapping[str, str] = Field(
-        default_factory=dict, description="what policies select it by, as Kubernetes has them"
+        default_factory=dict, description="as Kubernetes has them; shown, and selected by nothing yet"
     )
 
     @property
