@@ -44,7 +44,7 @@ class IdleSessions:
         self.arrived: dict[tuple[ServedUpf, int], None] = {}
         """TEIDs of which packets wait."""
         self.direct: dict[tuple[ServedUpf, int], None] = {}
-        """SEIDs of sessions whose packets need no detour any more."""
+        """TEIDs of which packets need no detour any more."""
         self.news = asyncio.Event()
         """Set when there is one of these."""
 
@@ -155,9 +155,9 @@ class IdleSessions:
     def _is_away(self, name: str) -> None:
         """Nothing is sent on any more, as far as anybody knows: detours lead nowhere."""
         for served in self._of(name):
-            for seid, kept in served.node.sessions.items():
-                if kept.plane.detours:
-                    self.direct[served, seid] = None
+            for kept in served.node.sessions.values():
+                for pdr_id in kept.plane.detours:
+                    self.direct[served, kept.plane.buffers[pdr_id]] = None
         if self.direct:
             self.news.set()
 
@@ -170,9 +170,8 @@ class IdleSessions:
                 self.arrived[served, key.teid] = None
         for key in news.ready:
             served = by_n3.get(key.n3)
-            owner = None if served is None else served.node.waiting.owner(key.teid)
-            if served is not None and owner is not None:
-                self.direct[served, owner.seid] = None
+            if served is not None and served.node.waiting.owner(key.teid) is not None:
+                self.direct[served, key.teid] = None
         self.news.set()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from p4fabric.controller.fabric.n4_reports import NotReported, SessionReports
 from p4fabric.controller.fabric.n4_served import ServedUpf
 from p4fabric.controller.fabric.n4_usage_changes import UsageChanges
 from p4fabric.controller.n4.buffering import standing_orders
+from p4fabric.controller.n4.node import Node
 from p4fabric.controller.n4.pfcp import Cause, MessageRefused
 from p4fabric.controller.n4.pfcp import messages as m
 from p4fabric.controller.n4.pfcp.flags import ApplyAction, ReportResponseFlags, ReportType
@@ -37,7 +38,7 @@ _log = logging.getLogger(__name__)
 _MOST_ON_THE_WAY = 256
 """Reports that wait for their answers."""
 _MOST_TOGETHER = 128
-"""Sessions that are led directly in one change."""
+"""Tunnels whose packets are led directly in one change."""
 _DELAY_UNIT = 0.05
 """Seconds (TS 29.244, clause 8.2.28)."""
 _LONGEST = 30 * 86_400.0
@@ -97,11 +98,11 @@ class IdleWatch:
                         self._on_the_way.add((served, teid))
                         self._tasks.create_task(self._report(served, teid), name="N4 downlink data report")
                 by_upf: dict[ServedUpf, list[int]] = {}
-                for served, seid in direct:
-                    by_upf.setdefault(served, []).append(seid)
-                for served, seids in by_upf.items():
-                    for start in range(0, len(seids), _MOST_TOGETHER):
-                        some = seids[start : start + _MOST_TOGETHER]
+                for served, teid in direct:
+                    by_upf.setdefault(served, []).append(teid)
+                for served, teids in by_upf.items():
+                    for start in range(0, len(teids), _MOST_TOGETHER):
+                        some = teids[start : start + _MOST_TOGETHER]
                         self._tasks.create_task(self._lead(served, some), name="N4 detours")
 
     # Reports.
@@ -216,23 +217,21 @@ class IdleWatch:
 
     # Packets that need no detour any more.
 
-    async def _lead(self, served: ServedUpf, seids: Iterable[int]) -> None:
+    async def _lead(self, served: ServedUpf, teids: Sequence[int]) -> None:
         try:
-            await self._lead_directly(served, seids)
+            await self._lead_directly(served, teids)
         except Exception:  # Others are to be led.
             _log.exception("%s: detours stay", served.upf.key)
 
-    async def _lead_directly(self, served: ServedUpf, seids: Iterable[int]) -> None:
+    async def _lead_directly(self, served: ServedUpf, teids: Sequence[int]) -> None:
         node, changed = served.node, list[tuple[Kept, Kept]]()
         async with served.turn:
             if served.is_ending:
                 return
-            for seid in seids:
-                kept = node.sessions.get(seid)
-                if kept is None or not kept.plane.detours:
-                    continue
+            for seid, pdrs in self._detours(node, teids).items():
+                kept = node.sessions[seid]
                 try:
-                    changed.append((kept, node.led_directly(kept)))
+                    changed.append((kept, node.led_directly(kept, pdrs)))
                 except MessageRefused as error:
                     _log.info("%s: session %#x keeps its detour: %s", served.upf.key, seid, error)
             if not changed:
@@ -241,13 +240,22 @@ class IdleWatch:
                 delta = await self._changes.counted(served, [now for _, now in changed])
             except MessageRefused as error:
                 _log.error("%s: detours stay for now: %s", served.upf.key, error)
-                asyncio.get_running_loop().call_later(self._again, self._lead_again, served, changed)
+                asyncio.get_running_loop().call_later(self._again, self._lead_again, served, teids)
                 return
         await self._changes.followed(delta)
         for before, now in changed:
             self._idle.tell(served, list(self._idle.changed(served, before, now)))
 
-    def _lead_again(self, served: ServedUpf, changed: Iterable[tuple[Kept, Kept]]) -> None:
-        for kept, _ in changed:
-            self._idle.direct[served, kept.session.seid] = None
+    @staticmethod
+    def _detours(node: Node, teids: Iterable[int]) -> Mapping[int, set[int]]:
+        """PDRs whose packets make detours in some tunnels, by their sessions."""
+        found: dict[int, set[int]] = {}
+        for teid in teids:
+            owner = node.waiting.owner(teid)
+            if owner is not None and owner.pdr_id in node.sessions[owner.seid].plane.detours:
+                found.setdefault(owner.seid, set()).add(owner.pdr_id)
+        return found
+
+    def _lead_again(self, served: ServedUpf, teids: Iterable[int]) -> None:
+        self._idle.direct.update(((served, teid), None) for teid in teids)
         self._idle.news.set()

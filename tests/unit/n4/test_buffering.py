@@ -90,7 +90,8 @@ def test_packets_that_wait_are_not_overtaken_and_the_uplink_is_open_meanwhile() 
     assert isinstance(forward, Forward) and forward.teid == 0x301 and moved.left
 
     before = bed.node.sessions[seid]
-    direct = bed.node.led_directly(before)
+    assert bed.node.led_directly(before, ()).plane.detours == before.plane.detours, "not sent on yet"
+    direct = bed.node.led_directly(before, {1})
     bed.node.counted(direct)
     assert [one.teid for one in direct.plane.downlinks] == [0x301] and direct.plane.uplinks == session(
         moved
