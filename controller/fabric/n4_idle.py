@@ -130,6 +130,11 @@ class IdleSessions:
         if client is not None and told:
             client.tell(told)
 
+    def moved(self, served: ServedUpf) -> None:
+        """A Upf has another buffer, or none any more; what waits at the one that it had is lost."""
+        self._lead_directly(served)
+        self.begin_again()
+
     def begin_again(self) -> None:
         """Upfs are others now: tell all that stands anew."""
         for client in self.clients.values():
@@ -153,11 +158,16 @@ class IdleSessions:
                     yield from standing_orders(served.node.rules, kept)
 
     def _is_away(self, name: str) -> None:
-        """Nothing is sent on any more, as far as anybody knows: detours lead nowhere."""
+        """Nothing is sent on any more, as far as anybody knows."""
         for served in self._of(name):
-            for kept in served.node.sessions.values():
-                for pdr_id in kept.plane.detours:
-                    self.direct[served, kept.plane.buffers[pdr_id]] = None
+            self._lead_directly(served)
+
+    def _lead_directly(self, served: ServedUpf) -> None:
+        """Detours lead nowhere; and what waits makes none, unless the buffer tells of it again."""
+        served.node.waiting.arrived.clear()
+        for kept in served.node.sessions.values():
+            for pdr_id in kept.plane.detours:
+                self.direct[served, kept.plane.buffers[pdr_id]] = None
         if self.direct:
             self.news.set()
 

@@ -249,7 +249,7 @@ class N4Service:
             self._list_smfs()
             if is_moved:
                 served.node.rules = self._requests.rules(intent)
-                self.idle.begin_again()
+                self.idle.moved(served)
         self._news.set()
         self._settled.clear()
 
