@@ -68,6 +68,11 @@ class BufferClient:
         self._news = asyncio.Event()
         self._absence: asyncio.TimerHandle | None = None
 
+    @property
+    def name(self) -> str:
+        """Of the buffer."""
+        return self._config.name
+
     def tell(self, orders: Sequence[Order]) -> asyncio.Future[bool]:
         """Send orders behind those before; not blocking.
 

@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from p4fabric.buffer.orders import Close, Drop, Hold, News, Order, TunnelKey
+from p4fabric.buffer.orders import Close, Drop, Forward, Hold, News, Order, TunnelKey
 from p4fabric.controller.buffer_config import BufferConfig
 from p4fabric.controller.fabric.buffer_client import BufferClient
 from p4fabric.controller.fabric.n4_served import ServedUpf
@@ -41,6 +41,8 @@ class IdleSessions:
         self._served = served
         self.clients: Mapping[str, BufferClient] = {one.name: self._client(one) for one in buffers}
         """By name."""
+        self._left: Mapping[str, dict[TunnelKey, Forward]] = {one.name: {} for one in buffers}
+        """By buffer: tunnels that no session has any more, and that some switch may still lead packets to."""
         self.arrived: dict[tuple[ServedUpf, int], None] = {}
         """TEIDs of which packets wait."""
         self.direct: dict[tuple[ServedUpf, int], None] = {}
@@ -124,6 +126,28 @@ class IdleSessions:
                 waiting.reported.discard(order.tunnel.teid)
             yield order
 
+    def leave(self, served: ServedUpf, told: Sequence[Order]) -> Callable[[], None]:
+        """Tell what has become of sessions, but that tunnels close: switches may still lead packets there.
+
+        Returns:
+            To be called when none does.
+        """
+        client = self._client_of(served)
+        if client is None:
+            return lambda: None
+        left = self._left[client.name]
+        closed = [order for order in told if isinstance(order, Close)]
+        stays = {one.tunnel for one in closed}
+        left.update((one.tunnel, one) for one in told if isinstance(one, Forward) and one.tunnel in stays)
+        client.tell([order for order in told if not isinstance(order, Close)])
+
+        def close() -> None:
+            for order in closed:
+                left.pop(order.tunnel, None)
+            client.tell(closed)
+
+        return close
+
     def tell(self, served: ServedUpf, told: Sequence[Order]) -> None:
         """Tell the buffer of a Upf; not blocking."""
         client = self._client_of(served)
@@ -156,6 +180,7 @@ class IdleSessions:
             for kept in list(served.node.sessions.values()):
                 if kept.plane.buffers:
                     yield from standing_orders(served.node.rules, kept)
+        yield from list(self._left[name].values())
 
     def _is_away(self, name: str) -> None:
         """Nothing is sent on any more, as far as anybody knows."""

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 from p4fabric.buffer.orders import Drop
 from p4fabric.controller.compiler.served import SessionKey
+from p4fabric.controller.fabric.acknowledged import Acknowledgements
+from p4fabric.controller.fabric.given_back import GivenBack
 from p4fabric.controller.fabric.n4_idle import IdleSessions, tunnel_of
 from p4fabric.controller.fabric.n4_reports import NotReported, SessionReports
 from p4fabric.controller.fabric.n4_served import ServedUpf
@@ -62,6 +64,7 @@ class IdleWatch:
         self,
         idle: IdleSessions,
         changes: UsageChanges,
+        acknowledgements: Acknowledgements,
         reports: SessionReports,
         outcomes: Counter[str],
         *,
@@ -72,12 +75,15 @@ class IdleWatch:
         Args:
             idle: talks to buffers.
             changes: writes down what becomes of sessions.
+            acknowledgements: of switches.
             reports: takes reports to SMFs.
             outcomes: counts reports, by what became of them.
             again: seconds after which an SMF that did not take a report is told again.
         """
         self._idle, self._changes, self._reports = idle, changes, reports
         self._outcomes, self._again = outcomes, again
+        self._given_back = GivenBack(acknowledgements)
+        """Tunnels that are left."""
         self._room = asyncio.Semaphore(_MOST_ON_THE_WAY)
         self._on_the_way: set[tuple[ServedUpf, int]] = set()
         self._tasks: asyncio.TaskGroup | None = None
@@ -87,6 +93,7 @@ class IdleWatch:
         idle = self._idle
         async with asyncio.TaskGroup() as self._tasks:
             self._tasks.create_task(idle.run(), name="buffers")
+            self._tasks.create_task(self._given_back.run(), name="N4 tunnels that are left")
             while True:
                 await idle.news.wait()
                 idle.news.clear()
@@ -242,9 +249,11 @@ class IdleWatch:
                 _log.error("%s: detours stay for now: %s", served.upf.key, error)
                 asyncio.get_running_loop().call_later(self._again, self._lead_again, served, teids)
                 return
-        await self._changes.followed(delta)
-        for before, now in changed:
-            self._idle.tell(served, list(self._idle.changed(served, before, now)))
+            told = [
+                order for before, now in changed for order in self._idle.changed(served, before, now)
+            ]
+            # A switch that is away, or slow, leads packets there for as long as it is.
+            self._given_back.after(delta, self._idle.leave(served, told))
 
     @staticmethod
     def _detours(node: Node, teids: Iterable[int]) -> Mapping[int, set[int]]:
