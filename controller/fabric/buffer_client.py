@@ -127,7 +127,7 @@ class BufferClient:
     async def _connected(self) -> None:
         tls = None if self._config.tls is None else self._config.tls.files()
         async with channel_to(self._config.address, tls, _OPTIONS) as channel:
-            call = channel.stream_stream(f"/{SERVICE}/{CONTROL}")(wait_for_ready=True)
+            call = channel.stream_stream(f"/{SERVICE}/{CONTROL}")()
             octets = await call.read()
             if octets is grpc.aio.EOF:
                 await _ended(call)
