@@ -133,24 +133,36 @@ class IdleWatch:
 
     async def _report(self, served: ServedUpf, teid: int) -> None:
         """Tell an SMF that packets wait, unless it knows, or does not want to."""
-        is_taken = True
         try:
+            if not await self._told(served, teid):
+                await asyncio.sleep(self._again)
+        finally:
+            self._on_the_way.discard((served, teid))
+        # It did not take the report, or wants another one since.
+        found = self._to_be_told(served, teid)
+        if found is not None:  # The buffer tells again of what waits, or comes.
+            self._tell_standing(served, teid, found.kept)
+
+    async def _told(self, served: ServedUpf, teid: int) -> bool:
+        """Tell it; False: it is to be told later."""
+        found = self._to_be_told(served, teid)
+        if found is not None and found.bar is not None and found.bar.notification_delay:
+            await asyncio.sleep(found.bar.notification_delay * _DELAY_UNIT)
             found = self._to_be_told(served, teid)
-            if found is not None and found.bar is not None and found.bar.notification_delay:
-                await asyncio.sleep(found.bar.notification_delay * _DELAY_UNIT)
-                found = self._to_be_told(served, teid)
-            if found is not None:
-                async with self._room:
-                    is_taken = await self._send(served, teid, found)
-                if not is_taken:
-                    await asyncio.sleep(self._again)
+        if found is None:
+            return True
+        # From here on, an SMF that says that it wants to be told wants another report than this.
+        reported, is_taken = served.node.waiting.reported, False
+        reported.add(teid)
+        try:
+            async with self._room:
+                is_taken = await self._send(served, teid, found)
         except Exception:  # Others are to be told.
             _log.exception("%s: nobody is told that packets wait", served.upf.key)
         finally:
-            self._on_the_way.discard((served, teid))
-        found = None if is_taken else self._to_be_told(served, teid)
-        if found is not None:  # The buffer tells again of what waits, or comes.
-            self._tell_standing(served, teid, found.kept)
+            if not is_taken:
+                reported.discard(teid)
+        return is_taken
 
     async def _send(self, served: ServedUpf, teid: int, found: _Waiting) -> bool:
         """Send a report; whether its SMF took it."""
@@ -171,8 +183,6 @@ class IdleWatch:
             self._outcomes["refused"] += 1
             return False
         self._outcomes["accepted"] += 1
-        if served.node.waiting.owner(teid) is not None:
-            served.node.waiting.reported.add(teid)
         if answer.update_bar is not None:
             await self._update_bar(served, teid, answer.update_bar)
         return True
