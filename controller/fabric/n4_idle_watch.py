@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -177,7 +177,8 @@ class IdleWatch:
             self._outcomes["notAnswered"] += 1
             return False
         if answer.flags and answer.flags & ReportResponseFlags.DROBU:
-            self._drop(served, teid)
+            kept = served.node.sessions.get(seid)  # What else of the session waits is meant as well.
+            self._drop(served, () if kept is None else kept.plane.buffers.values())
         if answer.cause is not Cause.REQUEST_ACCEPTED:
             _log.info("%s: a report of session %#x is refused, %s", served.upf.key, seid, answer.cause.name)
             self._outcomes["refused"] += 1
@@ -187,10 +188,10 @@ class IdleWatch:
             await self._update_bar(served, teid, answer.update_bar)
         return True
 
-    def _drop(self, served: ServedUpf, teid: int) -> None:
-        """Nothing of a tunnel waits any more."""
-        served.node.waiting.arrived.discard(teid)
-        self._idle.tell(served, [Drop(tunnel_of(served, teid))])
+    def _drop(self, served: ServedUpf, teids: Collection[int]) -> None:
+        """Nothing of tunnels waits any more."""
+        served.node.waiting.arrived.difference_update(teids)
+        self._idle.tell(served, [Drop(tunnel_of(served, teid)) for teid in teids])
 
     def _tell_standing(self, served: ServedUpf, teid: int, kept: Kept) -> None:
         standing = standing_orders(served.node.rules, kept)
@@ -230,7 +231,7 @@ class IdleWatch:
         await asyncio.sleep(duration)
         if self._waiting(served, teid) is not None:
             served.node.waiting.reported.discard(teid)
-            self._drop(served, teid)
+            self._drop(served, (teid,))
 
     # Packets that need no detour any more.
 
