@@ -47,6 +47,8 @@ class IdleSessions:
         """TEIDs of which packets wait."""
         self.direct: dict[tuple[ServedUpf, int], None] = {}
         """TEIDs of which packets need no detour any more."""
+        self.durations: dict[tuple[ServedUpf, int], asyncio.TimerHandle] = {}
+        """TEIDs of which an SMF has said how long packets may wait."""
         self.news = asyncio.Event()
         """Set when there is one of these."""
 
@@ -122,9 +124,17 @@ class IdleSessions:
         for order in orders(served.node.rules, before, now, drops=drops, is_armed=is_armed):
             if isinstance(order, Drop):
                 waiting.arrived.discard(order.tunnel.teid)
-            elif is_armed and isinstance(order, Hold):
+            elif isinstance(order, Forward | Close):
+                self.end_duration(served, order.tunnel.teid)
+            elif is_armed:
                 waiting.reported.discard(order.tunnel.teid)
             yield order
+
+    def end_duration(self, served: ServedUpf, teid: int) -> None:
+        """Packets of a tunnel may wait for as long as others."""
+        timer = self.durations.pop((served, teid), None)
+        if timer is not None:
+            timer.cancel()
 
     def leave(self, served: ServedUpf, told: Sequence[Order]) -> Callable[[], None]:
         """Tell what has become of sessions, but that tunnels close: switches may still lead packets there.
@@ -161,6 +171,10 @@ class IdleSessions:
 
     def begin_again(self) -> None:
         """Upfs are others now: tell all that stands anew."""
+        upfs = set(self._served())
+        for served, teid in list(self.durations):
+            if served not in upfs:
+                self.end_duration(served, teid)
         for client in self.clients.values():
             client.begin_again()
 

@@ -223,12 +223,16 @@ class IdleWatch:
                 else:
                     self._tell_standing(served, teid, later)
         duration = None if update.buffering_duration is None else update.buffering_duration.seconds
-        if duration is not None and duration < _LONGEST and self._tasks is not None:
-            self._tasks.create_task(self._expire(served, teid, duration), name="N4 buffering duration")
+        if duration is not None:
+            self._idle.end_duration(served, teid)
+            if duration < _LONGEST:
+                durations = self._idle.durations
+                timer = asyncio.get_running_loop().call_later(duration, self._expire, served, teid)
+                durations[served, teid] = timer
 
-    async def _expire(self, served: ServedUpf, teid: int, duration: float) -> None:
+    def _expire(self, served: ServedUpf, teid: int) -> None:
         """Packets have waited for as long as the SMF wanted; the next one is told of again."""
-        await asyncio.sleep(duration)
+        self._idle.end_duration(served, teid)
         if self._waiting(served, teid) is not None:
             served.node.waiting.reported.discard(teid)
             self._drop(served, (teid,))
