@@ -80,8 +80,9 @@ class BufferServer:
         is_mutual = options.tls is not None and options.tls.authority is not None
         if self._control.path is None and not (is_mutual or options.insecure):
             raise BadOption(
-                f"address {self._control.text}: others than the controller can connect there. Give --tls-cert, "
-                "--tls-key and --tls-ca, or listen at a Unix socket (unix:PATH), or accept it with --insecure"
+                f"address {self._control.text}: others than the controller can connect there. Give "
+                "--tls-cert, --tls-key and --tls-ca, or listen at a Unix socket (unix:PATH), or accept it "
+                "with --insecure"
             )
         service = BufferService(options.bounds)
         try:

@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from p4fabric.buffer.orders import Close, Drop, Forward, Hold, News, Order, TunnelKey
+from p4fabric.buffer.orders import Close, Drop, Forward, News, Order, TunnelKey
 from p4fabric.controller.buffer_config import BufferConfig
 from p4fabric.controller.fabric.buffer_client import BufferClient
 from p4fabric.controller.fabric.n4_served import ServedUpf

@@ -264,9 +264,7 @@ class IdleWatch:
                 _log.error("%s: detours stay for now: %s", served.upf.key, error)
                 asyncio.get_running_loop().call_later(self._again, self._lead_again, served, teids)
                 return
-            told = [
-                order for before, now in changed for order in self._idle.changed(served, before, now)
-            ]
+            told = [order for before, now in changed for order in self._idle.changed(served, before, now)]
             # A switch that is away, or slow, leads packets there for as long as it is.
             self._given_back.after(delta, self._idle.leave(served, told))
 

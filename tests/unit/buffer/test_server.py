@@ -42,8 +42,9 @@ async def test_by_default_the_buffer_s_own_user_may_connect(tmp_path: Path) -> N
 
 
 async def test_who_says_nonsense_is_told_why_it_is_not_understood(tmp_path: Path) -> None:
-    async with BufferServer(options(f"unix:{tmp_path / 'buffer.sock'}")) as server:
-        async with grpc.aio.insecure_channel(server.control) as channel, asyncio.timeout(20):
+    control = f"unix:{tmp_path / 'buffer.sock'}"
+    async with BufferServer(options(control)), grpc.aio.insecure_channel(control) as channel:
+        async with asyncio.timeout(20):
             call = channel.stream_stream(f"/{SERVICE}/{CONTROL}")()
             await call.write(b"nonsense")
             assert (await call.code(), await call.details()) == (

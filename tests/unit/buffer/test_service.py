@@ -81,7 +81,7 @@ async def test_orders_meanwhile_make_it_send_no_faster(service: Service) -> None
 async def test_when_the_system_takes_no_more_it_waits_until_it_does(service: Service) -> None:
     service.is_open = False
     service.go_on()
-    while service.tries == service.held.sent:
+    while service.tries == service.held.sent:  # noqa: ASYNC110
         await asyncio.sleep(0)
     tries = service.tries
     for _ in range(20):
