@@ -38,9 +38,9 @@ def buffer(
         typer.Option(
             metavar="ADDRESS",
             envvar="P4FABRIC_BUFFER_CONTROL",
-            help="Where the controller connects: HOST:PORT, or unix:PATH for this user's processes only.",
+            help="Where the controller connects: unix:PATH for this user's processes only, or HOST:PORT.",
         ),
-    ] = "127.0.0.1:2153",
+    ] = "unix:/run/p4fabric/buffer.sock",
     packets: Annotated[int, typer.Option(help="Kept at most, of all sessions.", min=1)] = 1 << 18,
     memory: Annotated[int, typer.Option(help="MiB that they may take at most.", min=1)] = 256,
     tls_cert: Annotated[Path | None, typer.Option(help="Server certificate (PEM).")] = None,
@@ -51,7 +51,7 @@ def buffer(
     insecure: Annotated[
         bool,
         typer.Option(
-            "--insecure", help="Let the controller connect from other machines without mutual TLS: all may."
+            "--insecure", help="Let the controller connect to HOST:PORT without mutual TLS: all may."
         ),
     ] = False,
 ) -> None:

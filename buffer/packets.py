@@ -6,16 +6,16 @@ is kept is the beginning, in order. Clocks are given. This module knows no socke
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from ipaddress import IPv4Address
 
 from p4fabric.buffer.gtpu import Header, read_g_pdu
 from p4fabric.buffer.orders import Close, Drop, Forward, Hold, Order, TunnelKey
 
-__all__ = ["Bounds", "Dropped", "Held"]
+__all__ = ["Bounds", "Dropped", "Held", "Left"]
 
 _OVERHEAD = 160
 """Octets of memory that a packet needs besides its own."""
@@ -42,6 +42,15 @@ class Dropped(StrEnum):
     SESSION_ENDED = "sessionEnded"
     NOT_SENT = "notSent"
     """The system did not take it."""
+
+
+class Left(Enum):
+    """What is still to be sent on."""
+
+    NOTHING = auto()
+    SOME = auto()
+    NO_ROOM = auto()
+    """Some, and the system takes no more for now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +117,8 @@ class Held:
         self._sessions: dict[tuple[IPv4Address, int], _Session] = {}
         self._keeping: dict[_Tunnel, None] = {}
         """Those with packets that are to wait."""
-        self._draining: dict[_Tunnel, None] = {}
-        """Those with packets that are to be sent on."""
+        self._draining: OrderedDict[_Tunnel, None] = OrderedDict()
+        """Those with packets that are to be sent on; whose turn is next comes first."""
         self._settling: dict[_Tunnel, None] = {}
         """Those that the controller waits for."""
         self._ending: dict[_Tunnel, float] = {}
@@ -272,16 +281,25 @@ class Held:
         self.sent += is_sent
         return is_sent
 
-    def drain(self, most: int) -> bool:
-        """Send on what is to be sent on, so many packets of each tunnel at most; whether more is left."""
-        for tunnel in list(self._draining):
-            for _ in range(min(most, len(tunnel.queue))):
+    def drain(self, of_each: int, in_all: int) -> Left:
+        """Send on what is to be sent on, tunnel by tunnel.
+
+        Args:
+            of_each: packets of a tunnel at most, until it is the next one's turn.
+            in_all: packets at most.
+        """
+        while self._draining and in_all:
+            tunnel = next(iter(self._draining))
+            for _ in range(min(of_each, in_all, len(tunnel.queue))):
                 if not self._sent(tunnel, tunnel.queue[0][1]):
-                    return True
+                    return Left.NO_ROOM
                 self._took(tunnel)
-            if not tunnel.queue:
+                in_all -= 1
+            if tunnel.queue:
+                self._draining.move_to_end(tunnel)
+            else:
                 del self._draining[tunnel]
-        return bool(self._draining)
+        return Left.SOME if self._draining else Left.NOTHING
 
     # Time.
 

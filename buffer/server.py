@@ -36,8 +36,8 @@ class BufferOptions:
 
     Attributes:
         address: of this host in the network where gNBs are.
-        control: HOST:PORT or unix:PATH, for the controller. Where other machines can reach it, `tls` with an
-            authority is needed, or `insecure`.
+        control: unix:PATH or HOST:PORT, for the controller. With the latter, `tls` with an authority is
+            needed, or `insecure`: whoever says something there may have UEs' packets sent anywhere.
         port: of UDP; gNBs and switches know only the usual one.
     """
 
@@ -77,11 +77,13 @@ class BufferServer:
 
     async def __aenter__(self) -> Self:
         options = self._options
-        self._control.check_open(
-            tls=options.tls is not None,
-            authority=options.tls is not None and options.tls.authority is not None,
-            insecure=options.insecure,
-        )
+        is_mutual = options.tls is not None and options.tls.authority is not None
+        if self._control.path is None and not (is_mutual or options.insecure):
+            raise BadOption(
+                f"address {self._control.text}: others than the controller can connect there. Give "
+                "--tls-cert, --tls-key and --tls-ca, or listen at a Unix socket (unix:PATH), or accept it "
+                "with --insecure"
+            )
         service = BufferService(options.bounds)
         try:
             service.open(options.address, options.port)

@@ -14,14 +14,16 @@ from ipaddress import IPv4Address
 
 from p4fabric.buffer.gtpu import PORT
 from p4fabric.buffer.orders import TunnelKey
-from p4fabric.buffer.packets import Bounds, Held
+from p4fabric.buffer.packets import Bounds, Held, Left
 
 __all__ = ["BufferService"]
 
 _log = logging.getLogger(__name__)
 
 _BURST = 64
-"""Packets that are read, or sent on of a tunnel, before others have their turn."""
+"""Packets that are read before others have their turn."""
+_OF_EACH, _IN_ALL = 8, 2 * _BURST
+"""Packets that are sent on of a tunnel, and of all, likewise: more than are read, or it would never end."""
 _LARGEST = 0xFFFF
 _SOCKET_BUFFER, _SO_RCVBUFFORCE, _SO_SNDBUFFORCE = 16 << 20, 33, 32
 """Octets that may wait to be read while the event loop is busy for a moment."""
@@ -87,7 +89,7 @@ class BufferService:
 
     def go_on(self) -> None:
         """Orders were carried out: send on what is to be sent on, and look at the clock."""
-        self._drain()
+        self._begin_draining()
         self._look()
 
     def _readable(self) -> None:
@@ -103,13 +105,25 @@ class BufferService:
                 _log.debug("%s", error)
                 continue
             held.received(peer[0], view[:length], now)
+        self._begin_draining()
+
+    def _begin_draining(self) -> None:
         if not self._is_draining:
             self._drain()
 
     def _drain(self) -> None:
-        self._is_draining = self._socket is not None and self.held.drain(_BURST)
-        if self._is_draining:
+        left = Left.NOTHING if self._socket is None else self.held.drain(_OF_EACH, _IN_ALL)
+        self._is_draining = left is not Left.NOTHING
+        if left is Left.SOME:
             self._loop.call_soon(self._drain)
+        elif left is Left.NO_ROOM:
+            assert self._socket is not None
+            self._loop.add_writer(self._socket, self._writable)
+
+    def _writable(self) -> None:
+        assert self._socket is not None
+        self._loop.remove_writer(self._socket)
+        self._drain()
 
     def _send(self, message: bytes, gnb: str) -> bool:
         assert self._socket is not None

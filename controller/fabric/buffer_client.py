@@ -33,7 +33,7 @@ _OPTIONS: tuple[tuple[str, int | str], ...] = (
 _FIRST_RETRY, _LONGEST_RETRY = 0.1, 2.0
 _A_BATCH = 500
 _MOST_WAITING = 1 << 17
-"""Orders; beyond that they are forgotten, and all tunnels are told as they are then."""
+"""Orders on changes; beyond that they are forgotten, and all tunnels are told as they are then."""
 _AWAY = 3.0
 """Seconds without a connection after which nothing is left to what the buffer may send on."""
 
@@ -61,12 +61,18 @@ class BufferClient:
         self.figures: Mapping[str, int] = {}
         """As it told them last."""
         self._numbers = count(1)
-        self._waiting: deque[Batch] = deque()
+        self._waiting: deque[tuple[Batch, bool]] = deque()
+        """And whether a batch is on changes, and not on all that stands."""
         self._orders = 0
-        """Of batches that wait."""
+        """On changes, that wait."""
         self._answers: dict[int, asyncio.Future[bool]] = {}
         self._news = asyncio.Event()
         self._absence: asyncio.TimerHandle | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the buffer."""
+        return self._config.name
 
     def tell(self, orders: Sequence[Order]) -> asyncio.Future[bool]:
         """Send orders behind those before; not blocking.
@@ -80,7 +86,7 @@ class BufferClient:
             return answer
         batch = Batch(next(self._numbers), tuple(orders))
         self._answers[batch.number] = answer
-        self._queue(batch)
+        self._queue(batch, is_change=True)
         if self._orders > _MOST_WAITING:
             self._forget()
             self.begin_again()
@@ -122,7 +128,7 @@ class BufferClient:
     async def _connected(self) -> None:
         tls = None if self._config.tls is None else self._config.tls.files()
         async with channel_to(self._config.address, tls, _OPTIONS) as channel:
-            call = channel.stream_stream(f"/{SERVICE}/{CONTROL}")(wait_for_ready=True)
+            call = channel.stream_stream(f"/{SERVICE}/{CONTROL}")()
             octets = await call.read()
             if octets is grpc.aio.EOF:
                 await _ended(call)
@@ -145,16 +151,16 @@ class BufferClient:
                 await asyncio.gather(*tasks, return_exceptions=True)
                 call.cancel()
 
-    def _queue(self, batch: Batch) -> None:
-        self._waiting.append(batch)
-        self._orders += len(batch.orders)
+    def _queue(self, batch: Batch, *, is_change: bool = False) -> None:
+        self._waiting.append((batch, is_change))
+        self._orders += len(batch.orders) if is_change else 0
         self._news.set()
 
     async def _send(self, call: grpc.aio.StreamStreamCall[bytes, bytes]) -> None:
         while True:
             while self._waiting:
-                batch = self._waiting.popleft()
-                self._orders -= len(batch.orders)
+                batch, is_change = self._waiting.popleft()
+                self._orders -= len(batch.orders) if is_change else 0
                 await call.write(batch.encode())
             self._news.clear()
             await self._news.wait()

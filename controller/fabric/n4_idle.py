@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from p4fabric.buffer.orders import Close, Drop, Hold, News, Order, TunnelKey
+from p4fabric.buffer.orders import Close, Drop, Forward, News, Order, TunnelKey
 from p4fabric.controller.buffer_config import BufferConfig
 from p4fabric.controller.fabric.buffer_client import BufferClient
 from p4fabric.controller.fabric.n4_served import ServedUpf
@@ -41,10 +41,14 @@ class IdleSessions:
         self._served = served
         self.clients: Mapping[str, BufferClient] = {one.name: self._client(one) for one in buffers}
         """By name."""
+        self._left: Mapping[str, dict[TunnelKey, Forward]] = {one.name: {} for one in buffers}
+        """By buffer: tunnels that no session has any more, and that some switch may still lead packets to."""
         self.arrived: dict[tuple[ServedUpf, int], None] = {}
         """TEIDs of which packets wait."""
         self.direct: dict[tuple[ServedUpf, int], None] = {}
-        """SEIDs of sessions whose packets need no detour any more."""
+        """TEIDs of which packets need no detour any more."""
+        self.durations: dict[tuple[ServedUpf, int], asyncio.TimerHandle] = {}
+        """TEIDs of which an SMF has said how long packets may wait."""
         self.news = asyncio.Event()
         """Set when there is one of these."""
 
@@ -120,9 +124,39 @@ class IdleSessions:
         for order in orders(served.node.rules, before, now, drops=drops, is_armed=is_armed):
             if isinstance(order, Drop):
                 waiting.arrived.discard(order.tunnel.teid)
-            elif is_armed and isinstance(order, Hold):
+            elif isinstance(order, Forward | Close):
+                self.end_duration(served, order.tunnel.teid)
+            elif is_armed:
                 waiting.reported.discard(order.tunnel.teid)
             yield order
+
+    def end_duration(self, served: ServedUpf, teid: int) -> None:
+        """Packets of a tunnel may wait for as long as others."""
+        timer = self.durations.pop((served, teid), None)
+        if timer is not None:
+            timer.cancel()
+
+    def leave(self, served: ServedUpf, told: Sequence[Order]) -> Callable[[], None]:
+        """Tell what has become of sessions, but that tunnels close: switches may still lead packets there.
+
+        Returns:
+            To be called when none does.
+        """
+        client = self._client_of(served)
+        if client is None:
+            return lambda: None
+        left = self._left[client.name]
+        closed = [order for order in told if isinstance(order, Close)]
+        stays = {one.tunnel for one in closed}
+        left.update((one.tunnel, one) for one in told if isinstance(one, Forward) and one.tunnel in stays)
+        client.tell([order for order in told if not isinstance(order, Close)])
+
+        def close() -> None:
+            for order in closed:
+                left.pop(order.tunnel, None)
+            client.tell(closed)
+
+        return close
 
     def tell(self, served: ServedUpf, told: Sequence[Order]) -> None:
         """Tell the buffer of a Upf; not blocking."""
@@ -130,8 +164,17 @@ class IdleSessions:
         if client is not None and told:
             client.tell(told)
 
+    def moved(self, served: ServedUpf) -> None:
+        """A Upf has another buffer, or none any more; what waits at the one that it had is lost."""
+        self._lead_directly(served)
+        self.begin_again()
+
     def begin_again(self) -> None:
         """Upfs are others now: tell all that stands anew."""
+        upfs = set(self._served())
+        for served, teid in list(self.durations):
+            if served not in upfs:
+                self.end_duration(served, teid)
         for client in self.clients.values():
             client.begin_again()
 
@@ -151,13 +194,19 @@ class IdleSessions:
             for kept in list(served.node.sessions.values()):
                 if kept.plane.buffers:
                     yield from standing_orders(served.node.rules, kept)
+        yield from list(self._left[name].values())
 
     def _is_away(self, name: str) -> None:
-        """Nothing is sent on any more, as far as anybody knows: detours lead nowhere."""
+        """Nothing is sent on any more, as far as anybody knows."""
         for served in self._of(name):
-            for seid, kept in served.node.sessions.items():
-                if kept.plane.detours:
-                    self.direct[served, seid] = None
+            self._lead_directly(served)
+
+    def _lead_directly(self, served: ServedUpf) -> None:
+        """Detours lead nowhere; and what waits makes none, unless the buffer tells of it again."""
+        served.node.waiting.arrived.clear()
+        for kept in served.node.sessions.values():
+            for pdr_id in kept.plane.detours:
+                self.direct[served, kept.plane.buffers[pdr_id]] = None
         if self.direct:
             self.news.set()
 
@@ -170,9 +219,8 @@ class IdleSessions:
                 self.arrived[served, key.teid] = None
         for key in news.ready:
             served = by_n3.get(key.n3)
-            owner = None if served is None else served.node.waiting.owner(key.teid)
-            if served is not None and owner is not None:
-                self.direct[served, owner.seid] = None
+            if served is not None and served.node.waiting.owner(key.teid) is not None:
+                self.direct[served, key.teid] = None
         self.news.set()
 
 

@@ -10,17 +10,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from p4fabric.buffer.orders import Drop
 from p4fabric.controller.compiler.served import SessionKey
+from p4fabric.controller.fabric.acknowledged import Acknowledgements
+from p4fabric.controller.fabric.given_back import GivenBack
 from p4fabric.controller.fabric.n4_idle import IdleSessions, tunnel_of
 from p4fabric.controller.fabric.n4_reports import NotReported, SessionReports
 from p4fabric.controller.fabric.n4_served import ServedUpf
 from p4fabric.controller.fabric.n4_usage_changes import UsageChanges
 from p4fabric.controller.n4.buffering import standing_orders
+from p4fabric.controller.n4.node import Node
 from p4fabric.controller.n4.pfcp import Cause, MessageRefused
 from p4fabric.controller.n4.pfcp import messages as m
 from p4fabric.controller.n4.pfcp.flags import ApplyAction, ReportResponseFlags, ReportType
@@ -37,7 +40,7 @@ _log = logging.getLogger(__name__)
 _MOST_ON_THE_WAY = 256
 """Reports that wait for their answers."""
 _MOST_TOGETHER = 128
-"""Sessions that are led directly in one change."""
+"""Tunnels whose packets are led directly in one change."""
 _DELAY_UNIT = 0.05
 """Seconds (TS 29.244, clause 8.2.28)."""
 _LONGEST = 30 * 86_400.0
@@ -61,6 +64,7 @@ class IdleWatch:
         self,
         idle: IdleSessions,
         changes: UsageChanges,
+        acknowledgements: Acknowledgements,
         reports: SessionReports,
         outcomes: Counter[str],
         *,
@@ -71,12 +75,15 @@ class IdleWatch:
         Args:
             idle: talks to buffers.
             changes: writes down what becomes of sessions.
+            acknowledgements: of switches.
             reports: takes reports to SMFs.
             outcomes: counts reports, by what became of them.
             again: seconds after which an SMF that did not take a report is told again.
         """
         self._idle, self._changes, self._reports = idle, changes, reports
         self._outcomes, self._again = outcomes, again
+        self._given_back = GivenBack(acknowledgements)
+        """Tunnels that are left."""
         self._room = asyncio.Semaphore(_MOST_ON_THE_WAY)
         self._on_the_way: set[tuple[ServedUpf, int]] = set()
         self._tasks: asyncio.TaskGroup | None = None
@@ -86,6 +93,7 @@ class IdleWatch:
         idle = self._idle
         async with asyncio.TaskGroup() as self._tasks:
             self._tasks.create_task(idle.run(), name="buffers")
+            self._tasks.create_task(self._given_back.run(), name="N4 tunnels that are left")
             while True:
                 await idle.news.wait()
                 idle.news.clear()
@@ -97,11 +105,11 @@ class IdleWatch:
                         self._on_the_way.add((served, teid))
                         self._tasks.create_task(self._report(served, teid), name="N4 downlink data report")
                 by_upf: dict[ServedUpf, list[int]] = {}
-                for served, seid in direct:
-                    by_upf.setdefault(served, []).append(seid)
-                for served, seids in by_upf.items():
-                    for start in range(0, len(seids), _MOST_TOGETHER):
-                        some = seids[start : start + _MOST_TOGETHER]
+                for served, teid in direct:
+                    by_upf.setdefault(served, []).append(teid)
+                for served, teids in by_upf.items():
+                    for start in range(0, len(teids), _MOST_TOGETHER):
+                        some = teids[start : start + _MOST_TOGETHER]
                         self._tasks.create_task(self._lead(served, some), name="N4 detours")
 
     # Reports.
@@ -125,24 +133,36 @@ class IdleWatch:
 
     async def _report(self, served: ServedUpf, teid: int) -> None:
         """Tell an SMF that packets wait, unless it knows, or does not want to."""
-        is_taken = True
         try:
+            if not await self._told(served, teid):
+                await asyncio.sleep(self._again)
+        finally:
+            self._on_the_way.discard((served, teid))
+        # It did not take the report, or wants another one since.
+        found = self._to_be_told(served, teid)
+        if found is not None:  # The buffer tells again of what waits, or comes.
+            self._tell_standing(served, teid, found.kept)
+
+    async def _told(self, served: ServedUpf, teid: int) -> bool:
+        """Tell it; False: it is to be told later."""
+        found = self._to_be_told(served, teid)
+        if found is not None and found.bar is not None and found.bar.notification_delay:
+            await asyncio.sleep(found.bar.notification_delay * _DELAY_UNIT)
             found = self._to_be_told(served, teid)
-            if found is not None and found.bar is not None and found.bar.notification_delay:
-                await asyncio.sleep(found.bar.notification_delay * _DELAY_UNIT)
-                found = self._to_be_told(served, teid)
-            if found is not None:
-                async with self._room:
-                    is_taken = await self._send(served, teid, found)
-                if not is_taken:
-                    await asyncio.sleep(self._again)
+        if found is None:
+            return True
+        # From here on, an SMF that says that it wants to be told wants another report than this.
+        reported, is_taken = served.node.waiting.reported, False
+        reported.add(teid)
+        try:
+            async with self._room:
+                is_taken = await self._send(served, teid, found)
         except Exception:  # Others are to be told.
             _log.exception("%s: nobody is told that packets wait", served.upf.key)
         finally:
-            self._on_the_way.discard((served, teid))
-        found = None if is_taken else self._to_be_told(served, teid)
-        if found is not None:  # The buffer tells again of what waits, or comes.
-            self._tell_standing(served, teid, found.kept)
+            if not is_taken:
+                reported.discard(teid)
+        return is_taken
 
     async def _send(self, served: ServedUpf, teid: int, found: _Waiting) -> bool:
         """Send a report; whether its SMF took it."""
@@ -157,22 +177,21 @@ class IdleWatch:
             self._outcomes["notAnswered"] += 1
             return False
         if answer.flags and answer.flags & ReportResponseFlags.DROBU:
-            self._drop(served, teid)
+            kept = served.node.sessions.get(seid)  # What else of the session waits is meant as well.
+            self._drop(served, () if kept is None else kept.plane.buffers.values())
         if answer.cause is not Cause.REQUEST_ACCEPTED:
             _log.info("%s: a report of session %#x is refused, %s", served.upf.key, seid, answer.cause.name)
             self._outcomes["refused"] += 1
             return False
         self._outcomes["accepted"] += 1
-        if served.node.waiting.owner(teid) is not None:
-            served.node.waiting.reported.add(teid)
         if answer.update_bar is not None:
             await self._update_bar(served, teid, answer.update_bar)
         return True
 
-    def _drop(self, served: ServedUpf, teid: int) -> None:
-        """Nothing of a tunnel waits any more."""
-        served.node.waiting.arrived.discard(teid)
-        self._idle.tell(served, [Drop(tunnel_of(served, teid))])
+    def _drop(self, served: ServedUpf, teids: Collection[int]) -> None:
+        """Nothing of tunnels waits any more."""
+        served.node.waiting.arrived.difference_update(teids)
+        self._idle.tell(served, [Drop(tunnel_of(served, teid)) for teid in teids])
 
     def _tell_standing(self, served: ServedUpf, teid: int, kept: Kept) -> None:
         standing = standing_orders(served.node.rules, kept)
@@ -204,35 +223,37 @@ class IdleWatch:
                 else:
                     self._tell_standing(served, teid, later)
         duration = None if update.buffering_duration is None else update.buffering_duration.seconds
-        if duration is not None and duration < _LONGEST and self._tasks is not None:
-            self._tasks.create_task(self._expire(served, teid, duration), name="N4 buffering duration")
+        if duration is not None:
+            self._idle.end_duration(served, teid)
+            if duration < _LONGEST:
+                durations = self._idle.durations
+                timer = asyncio.get_running_loop().call_later(duration, self._expire, served, teid)
+                durations[served, teid] = timer
 
-    async def _expire(self, served: ServedUpf, teid: int, duration: float) -> None:
+    def _expire(self, served: ServedUpf, teid: int) -> None:
         """Packets have waited for as long as the SMF wanted; the next one is told of again."""
-        await asyncio.sleep(duration)
+        self._idle.end_duration(served, teid)
         if self._waiting(served, teid) is not None:
             served.node.waiting.reported.discard(teid)
-            self._drop(served, teid)
+            self._drop(served, (teid,))
 
     # Packets that need no detour any more.
 
-    async def _lead(self, served: ServedUpf, seids: Iterable[int]) -> None:
+    async def _lead(self, served: ServedUpf, teids: Sequence[int]) -> None:
         try:
-            await self._lead_directly(served, seids)
+            await self._lead_directly(served, teids)
         except Exception:  # Others are to be led.
             _log.exception("%s: detours stay", served.upf.key)
 
-    async def _lead_directly(self, served: ServedUpf, seids: Iterable[int]) -> None:
+    async def _lead_directly(self, served: ServedUpf, teids: Sequence[int]) -> None:
         node, changed = served.node, list[tuple[Kept, Kept]]()
         async with served.turn:
             if served.is_ending:
                 return
-            for seid in seids:
-                kept = node.sessions.get(seid)
-                if kept is None or not kept.plane.detours:
-                    continue
+            for seid, pdrs in self._detours(node, teids).items():
+                kept = node.sessions[seid]
                 try:
-                    changed.append((kept, node.led_directly(kept)))
+                    changed.append((kept, node.led_directly(kept, pdrs)))
                 except MessageRefused as error:
                     _log.info("%s: session %#x keeps its detour: %s", served.upf.key, seid, error)
             if not changed:
@@ -241,13 +262,22 @@ class IdleWatch:
                 delta = await self._changes.counted(served, [now for _, now in changed])
             except MessageRefused as error:
                 _log.error("%s: detours stay for now: %s", served.upf.key, error)
-                asyncio.get_running_loop().call_later(self._again, self._lead_again, served, changed)
+                asyncio.get_running_loop().call_later(self._again, self._lead_again, served, teids)
                 return
-        await self._changes.followed(delta)
-        for before, now in changed:
-            self._idle.tell(served, list(self._idle.changed(served, before, now)))
+            told = [order for before, now in changed for order in self._idle.changed(served, before, now)]
+            # A switch that is away, or slow, leads packets there for as long as it is.
+            self._given_back.after(delta, self._idle.leave(served, told))
 
-    def _lead_again(self, served: ServedUpf, changed: Iterable[tuple[Kept, Kept]]) -> None:
-        for kept, _ in changed:
-            self._idle.direct[served, kept.session.seid] = None
+    @staticmethod
+    def _detours(node: Node, teids: Iterable[int]) -> Mapping[int, set[int]]:
+        """PDRs whose packets make detours in some tunnels, by their sessions."""
+        found: dict[int, set[int]] = {}
+        for teid in teids:
+            owner = node.waiting.owner(teid)
+            if owner is not None and owner.pdr_id in node.sessions[owner.seid].plane.detours:
+                found.setdefault(owner.seid, set()).add(owner.pdr_id)
+        return found
+
+    def _lead_again(self, served: ServedUpf, teids: Iterable[int]) -> None:
+        self._idle.direct.update(((served, teid), None) for teid in teids)
         self._idle.news.set()

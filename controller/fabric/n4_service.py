@@ -89,6 +89,7 @@ class N4Service:
             patience: seconds that switches have to acknowledge a message.
         """
         self._config, self._core, self._changes = config, core, changes
+        self._acknowledgements = acknowledgements
         self._usage = SessionUsage(counters)
         plans = SessionPlans(core, changes, acknowledgements, self._is_served, patience)
         self._usage_changes = UsageChanges(plans, acknowledgements, self._usage, patience)
@@ -218,7 +219,12 @@ class N4Service:
             watch = UsageWatch(self._usage, self._usage_changes, reports, self._served.values)
             tasks.create_task(watch.run(), name="N4 usage")
             idle = IdleWatch(
-                self.idle, self._usage_changes, reports, self.reported, again=self._config.report_again
+                self.idle,
+                self._usage_changes,
+                self._acknowledgements,
+                reports,
+                self.reported,
+                again=self._config.report_again,
             )
             tasks.create_task(idle.run(), name="N4 idle UEs")
 
@@ -249,7 +255,7 @@ class N4Service:
             self._list_smfs()
             if is_moved:
                 served.node.rules = self._requests.rules(intent)
-                self.idle.begin_again()
+                self.idle.moved(served)
         self._news.set()
         self._settled.clear()
 

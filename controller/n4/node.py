@@ -373,13 +373,14 @@ class Node:
         self._put(now.session.seid, before, now)
         return before
 
-    def led_directly(self, kept: Kept) -> Kept:
-        """A session of which no packets wait any more, so that none makes a detour.
+    def led_directly(self, kept: Kept, pdrs: Collection[int]) -> Kept:
+        """A session whose packets of some PDRs make no detour any more; those of others still do.
 
         Raises:
             MessageRefused: it could not be made as it is by now.
         """
-        exhausted, waiting = _exhausted(kept.usage), Waiting(self.waiting.new)
+        exhausted = _exhausted(kept.usage)
+        waiting = Waiting(self.waiting.new, kept.plane.detours.keys() - set(pdrs))
         return replace(kept, plane=user_plane(kept.session, self.rules, kept.plane, exhausted, waiting))
 
     def put_back(self, before: Kept) -> None:

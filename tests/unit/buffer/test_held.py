@@ -10,7 +10,7 @@ from scapy.layers.inet import IP, UDP
 from scapy.packet import Packet, Raw
 
 from p4fabric.buffer.orders import Close, Drop, Forward, Hold, TunnelKey
-from p4fabric.buffer.packets import Bounds, Dropped, Held
+from p4fabric.buffer.packets import Bounds, Dropped, Held, Left
 
 N3, OTHER_N3, GNB = IPv4Address("10.0.3.2"), IPv4Address("10.0.3.3"), IPv4Address("10.0.3.10")
 ONE, TWO, THREE = TunnelKey(N3, 1), TunnelKey(N3, 2), TunnelKey(OTHER_N3, 1)
@@ -79,13 +79,27 @@ def test_what_waits_is_told_once_and_sent_on_in_order_before_what_comes_later() 
     assert it.arrived == [ONE] and not it.sent
     it.forward(now=1.0)
     it.room = 1
-    assert it.held.drain(64)
+    assert it.held.drain(8, 64) is Left.NO_ROOM
     it.room = 10
     it.comes(4)
-    assert not it.held.drain(64)
+    assert it.held.drain(8, 64) is Left.NOTHING
     it.comes(5)
     assert it.numbers == [1, 2, 3, 4, 5] and it.held.packets == it.held.octets == 0
     assert not it.dropped()
+
+
+def test_tunnels_take_turns_and_a_round_is_bounded() -> None:
+    it = Bed()
+    for tunnel in (ONE, TWO):
+        it.hold(tunnel)
+    it.comes(*range(10))
+    it.comes(*range(10, 20), tunnel=TWO)
+    for tunnel in (ONE, TWO):
+        it.forward(tunnel)
+    rounds = [[0, 1, 2, 10, 11], [3, 4, 5, 12, 13], [6, 7, 8, 14, 15], [9, 16, 17, 18, 19]]
+    for number, sent in enumerate(rounds, 1):
+        assert it.held.drain(3, 5) is (Left.SOME if number < len(rounds) else Left.NOTHING)
+        assert it.numbers[-5:] == sent
 
 
 def test_it_is_told_when_all_is_sent_on_and_nothing_comes_for_a_moment_or_for_long() -> None:
@@ -97,7 +111,7 @@ def test_it_is_told_when_all_is_sent_on_and_nothing_comes_for_a_moment_or_for_lo
     it.forward(TWO, now=1.0)
     it.held.settle(1.4)
     assert it.ready == [TWO], "one still waits"
-    it.held.drain(64)
+    it.held.drain(8, 64)
     for now in (1.41, 1.42, 1.43):
         it.comes(2, now=now)
         it.held.settle(now + 0.01)
@@ -137,7 +151,7 @@ def test_beyond_a_bound_what_comes_last_is_dropped(bounds: dict[str, int], why: 
         assert it.held.packets == 4
     for tunnel in (ONE, TWO):
         it.forward(tunnel)
-    it.held.drain(64)
+    it.held.drain(8, 64)
     assert sorted(it.numbers) == [1, 2, 3]
 
 
@@ -149,7 +163,7 @@ def test_what_is_too_old_is_dropped_and_what_is_younger_stays() -> None:
     it.held.age(10.0)
     assert it.dropped() == {Dropped.TOO_OLD: 1}
     it.forward(now=11.0)
-    it.held.drain(64)
+    it.held.drain(8, 64)
     assert it.numbers == [2]
 
 
@@ -174,7 +188,7 @@ def test_only_g_pdus_of_open_tunnels_from_their_own_address_are_taken() -> None:
         str(N3), memoryview(b"\x34\xff" + len(chain).to_bytes(2, "big") + b"\0\0\0\x01" + chain), 0.0
     )
     it.forward()
-    it.held.drain(64)
+    it.held.drain(8, 64)
     assert it.numbers == [1, 1]
 
 
@@ -219,5 +233,5 @@ def test_a_controller_that_comes_back_tells_what_stands_and_the_rest_ends() -> N
     it.held.whole()
     assert it.dropped() == {Dropped.SESSION_ENDED: 1} and it.held.packets == 2
     it.forward()
-    it.held.drain(64)
+    it.held.drain(8, 64)
     assert it.numbers == [1, 2]
