@@ -45,7 +45,6 @@ class Control:
             before.cancel()
         _log.info("a controller has connected from %s", context.peer())
         done: list[int] = []
-        refused = ""
         try:
             async with asyncio.TaskGroup() as tasks:
                 telling = tasks.create_task(self._tell(context, done))
@@ -53,14 +52,13 @@ class Control:
                     self._carry_out(octets, done)
                 telling.cancel()
         except* NotUnderstood as group:
-            refused = str(group.exceptions[0])
-            _log.error("a controller says what is not understood: %s", refused)
+            error = group.exceptions[0]
+            _log.error("a controller says what is not understood: %s", error)
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         finally:
             if self._current is asyncio.current_task():
                 self._current = None
             _log.info("the controller has gone; tunnels stay as they are")
-        if refused:  # Raised above, this would come to gRPC in a group, which it does not know.
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, refused)
 
     def _carry_out(self, octets: bytes, done: list[int]) -> None:
         batch, held = read_batch(octets), self._service.held
