@@ -47,6 +47,7 @@ BENCHMARKS = (
     Benchmark("forwarding", "Forwarding"),
     Benchmark("queue_watches", "Watched queues beside others"),
     Benchmark("lookups", "Lookups in large tables"),
+    Benchmark("connections", "Connections and policies beside none"),
     Benchmark("latency", "Latency"),
     Benchmark("tcp", "TCP between two hosts", program="iperf3"),
     Benchmark("table_writes", "Table entries over P4Runtime"),

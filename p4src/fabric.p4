@@ -8,7 +8,7 @@
 //                                            controller                                                ▼
 //                                                    FollowedFlows ◄─ FlowKey ◄─ TransportCheck ◄─ UpfUplink ─► GTP-U echo; errors: controller
 //                                                          ▼
-//           Remedies ◄─ Routing ◄─ UpfDownlink ◄─ Firewall ◄─ LoadBalancer (edge ports only)
+//           Remedies ◄─ Routing ◄─ UpfDownlink ◄─ Connections ◄─ Firewall ◄─ LoadBalancer (edge ports only)
 //                ▼
 //         TrafficClass
 //                ▼
@@ -27,6 +27,8 @@
 //
 // All tables start empty and nothing passes: ports, networks, sources and egress are opened by entries. Every
 // drop counts by port and reason (drops.p4), and some are reported by a copy (drop_watch.p4).
+// Who talks to whom is judged by identity; connections say which of two ends began (connections.p4), at edge ports and
+// from what comes by links.
 // A virtual IP's replies are turned back where they leave the fabric; congestion is judged on every
 // queue that an entry watches, and reported by a copy of the packet that met it.
 
@@ -50,6 +52,11 @@
 #include "include/flow_key.p4"
 #include "include/firewall.p4"
 #include "include/load_balancer.p4"
+#include "include/connection_key.p4"
+#include "include/policies.p4"
+#include "include/identities.p4"
+#include "include/fragments.p4"
+#include "include/connections.p4"
 #include "include/upf_path.p4"
 #include "include/upf_flow.p4"
 #include "include/upf.p4"
@@ -78,6 +85,7 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
     FollowedFlows() followed_flows;
     LoadBalancer() load_balancer;
     Firewall() firewall;
+    Connections() connections;
     UpfDownlink() upf_downlink;
     Routing() routing;
     Remedies() remedies;
@@ -124,9 +132,12 @@ control FabricIngress(inout headers_t hdr, inout metadata_t meta,
                         if (meta.from_edge) {
                             load_balancer.apply(hdr, meta);
                             firewall.apply(hdr, meta, reason);
-                            if (reason == DROP_NONE) {
-                                upf_downlink.apply(hdr, meta, standard_metadata, reason);
-                            }
+                        }
+                        if (reason == DROP_NONE) {
+                            connections.apply(hdr, meta, standard_metadata, reason);
+                        }
+                        if (reason == DROP_NONE && meta.from_edge) {
+                            upf_downlink.apply(hdr, meta, standard_metadata, reason);
                             if (reason == DROP_NONE) {
                                 routing.apply(hdr, meta, reason);
                             }

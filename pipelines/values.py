@@ -15,10 +15,13 @@ __all__ = [
     "EcmpGroupId",
     "IPv4Address",
     "IPv6Address",
+    "Identity",
     "IpProtocol",
     "L4Port",
     "MacAddress",
+    "PolicyRule",
     "Port",
+    "PortClass",
     "Qfi",
     "SliceId",
     "Teid",
@@ -139,6 +142,24 @@ class SliceId(BoundedInt):
     """A network slice whose rate is limited; 0 is none."""
 
     BITS = 16
+
+
+class Identity(BoundedInt):
+    """A class of endpoints that policies do not tell apart, within a VRF; 0 is nobody known."""
+
+    BITS = 24
+
+
+class PortClass(BoundedInt):
+    """A range of ports of one protocol that policies do not tell apart, within a VRF; 0 is none."""
+
+    BITS = 16
+
+
+class PolicyRule(BoundedInt):
+    """A rule of a policy, as flow logs name it; 0 is none."""
+
+    BITS = 32
 
 
 class MacAddress(BoundedInt):

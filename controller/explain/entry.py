@@ -79,6 +79,7 @@ def _judge_source(frame: Frame, entry: b.SourceIpv4 | b.SourceIpv6 | None) -> No
     source, mac = frame.packet.src, frame.packet.src_mac
     match entry.action if entry is not None else None:
         case b.SourcePermitted():
+            frame.is_nobodys = True
             frame.say(f"anybody may send from {source}")
         case b.SourceOfSubnet():
             if frame.addresses_stated:
@@ -90,6 +91,15 @@ def _judge_source(frame: Frame, entry: b.SourceIpv4 | b.SourceIpv6 | None) -> No
                 text = f"{source} belongs to {owner} at port {port}, not to {mac} at port {frame.port}"
                 raise frame.drop(DropReason.ADDRESS_ELSEWHERE, text)
             frame.say(f"{source} belongs to {mac} at port {frame.port}")
+        case b.SourceEndpoint(port, owner, identity, is_host):
+            if (port, owner) != (frame.port, mac):
+                text = f"{source} belongs to {owner} at port {port}, not to {mac} at port {frame.port}"
+                raise frame.drop(DropReason.ADDRESS_ELSEWHERE, text)
+            frame.identity, frame.is_endpoint, frame.is_host = int(identity), True, is_host
+            frame.say(f"{source} belongs to the endpoint {mac} at port {frame.port}, of identity {identity}")
+        case b.SourceIdentified(identity):
+            frame.identity = int(identity)
+            frame.say(f"anybody may send from {source}, as identity {identity}")
         case b.SourceElsewhere():
             text = f"{source} belongs to a host at another switch"
             raise frame.drop(DropReason.ADDRESS_ELSEWHERE, text)

@@ -111,6 +111,10 @@ class Frame:
     addresses_stated: bool = False
     dhcp_server: bool = False
     ipv6_router: bool = False
+    identity: int = 0
+    is_endpoint: bool = False
+    is_host: bool = False
+    is_nobodys: bool = False
     routed: bool = False
     flow_src_port: int = 0
     flow_dst_port: int = 0

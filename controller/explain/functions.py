@@ -15,7 +15,7 @@ from p4fabric.controller.telemetry.drops import DropReason
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import IPv4Address
 
-__all__ = ["balance", "follow", "judge", "make_flow_key", "unwrap", "wrap"]
+__all__ = ["balance", "follow", "judge", "keeps_link", "make_flow_key", "unwrap", "wrap"]
 
 _DHCP_CLIENT_PORT = 68
 _LINK_LOCAL = 0x3FA
@@ -44,6 +44,8 @@ def unwrap(frame: Frame) -> None:
     frame.say(f"a session has {tunnel}: the tunnel is taken off")
     frame.packet = replace(inner, src_mac=packet.src_mac, dst_mac=packet.dst_mac, tag=packet.tag)
     frame.vrf, frame.routed = int(session.action.vrf), True
+    # Who came in a tunnel is not who sent the tunnel's packets.
+    frame.identity, frame.is_endpoint = 0, False
     if isinstance(session.action, b.UplinkSession):
         uplink_rule(frame, session.action)
     if inner.protocol == UDP and inner.dst_port == _DHCP_CLIENT_PORT:
@@ -102,7 +104,7 @@ def balance(frame: Frame) -> None:
 def judge(frame: Frame) -> None:
     """Firewall."""
     packet = frame.packet
-    if packet.version == 0 or (packet.version == 6 and _keeps_link(frame)):
+    if packet.version == 0 or keeps_link(frame):
         return
     source, destination = int(packet.src), int(packet.dst)
     rest = (frame.flow_protocol, frame.flow_src_port, frame.flow_dst_port, packet.tcp_flags, 0)
@@ -127,10 +129,10 @@ def judge(frame: Frame) -> None:
         frame.say("a firewall rule allows it")
 
 
-def _keeps_link(frame: Frame) -> bool:
+def keeps_link(frame: Frame) -> bool:
     """Neighbor Discovery and multicast listeners' reports, which no rule judges on their own link."""
     packet = frame.packet
-    if packet.protocol != ICMPV6 or frame.routed:
+    if packet.version != 6 or packet.protocol != ICMPV6 or frame.routed:
         return False
     kind, to_group = packet.icmp_type, int(packet.dst) >> 120 == 0xFF
     return (

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Generator
 from typing import Protocol
 
+from p4fabric.controller.explain.connections import connect
 from p4fabric.controller.explain.entry import (
     answer,
     filter_port,
@@ -148,6 +149,8 @@ def _ingress(frame: Frame) -> tuple[bool, Ports]:
     if frame.from_edge:
         balance(frame)
         judge(frame)
+    connect(frame)
+    if frame.from_edge:
         wrap(frame)
         route(frame)
         treat(frame)

@@ -50,9 +50,12 @@ class DropReason(IntEnum):
     FRAGMENT_REPLY = 23
     SAME_PORT = 24
     HEALTH_REPLY = 25
+    POLICY_EGRESS = 26
+    POLICY_INGRESS = 27
     UPF_RULE = 28
     UPF_RATE = 29
     POLICED = 30
+    POLICY_FRAGMENT = 31
 
     @property
     def label(self) -> str:

@@ -33,9 +33,12 @@ const drop_reason_t DROP_FLOOD                = 22;  // more broadcast, multicas
 const drop_reason_t DROP_SAME_PORT            = 24;  // bridged to where it came from: its receiver has it
 const drop_reason_t DROP_FRAGMENT_REPLY       = 23;  // in egress: a server's fragment that hides its port
 const drop_reason_t DROP_HEALTH_REPLY         = 25;  // more answers to health checks than are asked for
+const drop_reason_t DROP_POLICY_EGRESS        = 26;  // a policy of the sender, or what is its connection's first
+const drop_reason_t DROP_POLICY_INGRESS       = 27;  // a policy of the receiver, likewise
 const drop_reason_t DROP_UPF_RULE             = 28;  // no rule of its session takes it, or one says so
 const drop_reason_t DROP_UPF_RATE             = 29;  // more than a session, a flow or a slice may
 const drop_reason_t DROP_POLICED              = 30;  // more than a remedy for congestion lets through
+const drop_reason_t DROP_POLICY_FRAGMENT      = 31;  // no policy has let the fragment before it pass
 
 // Counters are indexed by port and reason: 32 cells a port.
 const bit<32> DROP_COUNTER_SIZE = 16384;

@@ -81,32 +81,18 @@ control Firewall(in headers_t hdr, in metadata_t meta, out drop_reason_t reason)
                 ipv4_dst = meta.network.ipv4_scope;
             }
             firewall_ipv4.apply();
-        } else if (hdr.ipv6.isValid()) {
-            // Address resolution and multicast groups keep a network running. The source guard judged them; they
-            // are not to leave the link, and groups are nobody's own address.
-            bool link_control = false;
-            if (hdr.icmp.isValid() && (bit<8>) meta.ip.protocol == PROTOCOL_ICMPV6 && !meta.routed) {
-                bool to_group = ((bit<128>) hdr.ipv6.dst_addr)[127:120] == 0xff;
-                link_control = (hdr.icmp.type_ >= ICMPV6_ROUTER_ADVERTISEMENT
-                                && hdr.icmp.type_ <= ICMPV6_NEIGHBOR_ADVERTISEMENT)
-                    || (to_group && hdr.icmp.type_ == ICMPV6_ROUTER_SOLICITATION)
-                    || (to_group && hdr.ipv6.hop_limit == 1
-                        && ((hdr.icmp.type_ >= ICMPV6_MLD_QUERY && hdr.icmp.type_ <= ICMPV6_MLD_DONE)
-                            || hdr.icmp.type_ == ICMPV6_MLD2_REPORT));
+        } else if (hdr.ipv6.isValid() && !meta.flow.link_control) {
+            ipv6_src = hdr.ipv6.src_addr;
+            ipv6_dst = hdr.ipv6.dst_addr;
+            bit<128> src = (bit<128>) ipv6_src;
+            bit<128> dst = (bit<128>) ipv6_dst;
+            if (src == 0 || src[127:118] == IPV6_LINK_LOCAL) {
+                ipv6_src = meta.network.ipv6_scope;
             }
-            if (!link_control) {
-                ipv6_src = hdr.ipv6.src_addr;
-                ipv6_dst = hdr.ipv6.dst_addr;
-                bit<128> src = (bit<128>) ipv6_src;
-                bit<128> dst = (bit<128>) ipv6_dst;
-                if (src == 0 || src[127:118] == IPV6_LINK_LOCAL) {
-                    ipv6_src = meta.network.ipv6_scope;
-                }
-                if (dst[127:120] == 0xff || dst[127:118] == IPV6_LINK_LOCAL) {
-                    ipv6_dst = meta.network.ipv6_scope;
-                }
-                firewall_ipv6.apply();
+            if (dst[127:120] == 0xff || dst[127:118] == IPV6_LINK_LOCAL) {
+                ipv6_dst = meta.network.ipv6_scope;
             }
+            firewall_ipv6.apply();
         }
     }
 }

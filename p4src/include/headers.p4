@@ -23,6 +23,9 @@ type bit<16>  upf_filters_id_t;
 type bit<8>   upf_rule_id_t;
 type bit<8>   upf_meter_id_t;
 type bit<16>  slice_id_t;
+type bit<24>  identity_t;
+type bit<16>  port_class_t;
+type bit<32>  policy_rule_t;
 
 const bit<9> CPU_PORT = 510;
 const bit<32> REPORT_CLONE_SESSION = 510;
@@ -40,6 +43,7 @@ const bit<8> PROTOCOL_ICMP   = 1;
 const bit<8> PROTOCOL_TCP    = 6;
 const bit<8> PROTOCOL_UDP    = 17;
 const bit<8> PROTOCOL_ICMPV6 = 58;
+const bit<8> PROTOCOL_SCTP   = 132;
 const bit<8> PROTOCOL_AUTHENTICATION = 51;        // RFC 4302
 
 // IPv6 extension headers that another header follows (IANA's "IPv6 Extension Header Types").
@@ -56,6 +60,18 @@ const bit<16> ARP_HARDWARE_ETHERNET = 1;
 const bit<16> ARP_REQUEST = 1;
 const bit<16> ARP_REPLY   = 2;
 
+const bit<8> ICMP_ECHO_REPLY              = 0;
+const bit<8> ICMP_DESTINATION_UNREACHABLE = 3;
+const bit<8> ICMP_ECHO_REQUEST            = 8;
+const bit<8> ICMP_TIME_EXCEEDED           = 11;
+const bit<8> ICMP_PARAMETER_PROBLEM       = 12;
+
+const bit<8> ICMPV6_DESTINATION_UNREACHABLE = 1;
+const bit<8> ICMPV6_PACKET_TOO_BIG         = 2;
+const bit<8> ICMPV6_TIME_EXCEEDED          = 3;
+const bit<8> ICMPV6_PARAMETER_PROBLEM      = 4;
+const bit<8> ICMPV6_ECHO_REQUEST           = 128;
+const bit<8> ICMPV6_ECHO_REPLY             = 129;
 const bit<8> ICMPV6_MLD_QUERY              = 130;
 const bit<8> ICMPV6_MLD_DONE               = 132;
 const bit<8> ICMPV6_ROUTER_SOLICITATION    = 133;
@@ -186,11 +202,34 @@ header udp_t {
     bit<16>   checksum;
 }
 
+// RFC 9260, sections 3.1 and 3.2: the common header, and the beginning of the first chunk.
+header sctp_t {
+    l4_port_t src_port;
+    l4_port_t dst_port;
+    bit<32>   verification_tag;
+    bit<32>   checksum;
+    bit<8>    chunk_type;
+    bit<8>    chunk_flags;
+    bit<16>   chunk_length;
+}
+
 // ICMP and ICMPv6 share their first four bytes.
 header icmp_t {
     bit<8>  type_;
     bit<8>  code;
     bit<16> checksum;
+}
+
+// What follows: of an echo its identifier and number, of an error what its type needs.
+header icmp_rest_t {
+    bit<16> identifier;
+    bit<16> sequence;
+}
+
+// The first bytes of TCP, UDP and SCTP, which an ICMP error quotes.
+header transport_ports_t {
+    l4_port_t src_port;
+    l4_port_t dst_port;
 }
 
 // RFC 4861, sections 4.3 and 4.4: solicitation and advertisement differ only in the flags.
@@ -350,7 +389,15 @@ struct headers_t {
     extension_t          extension_8;
     tcp_t                tcp;
     udp_t                udp;
+    sctp_t               sctp;
     icmp_t               icmp;
+    icmp_rest_t          icmp_rest;
+    // The packet that an ICMP error is about.
+    ipv4_t               quoted_ipv4;
+    ipv6_t               quoted_ipv6;
+    transport_ports_t    quoted_ports;
+    icmp_t               quoted_icmp;
+    icmp_rest_t          quoted_icmp_rest;
     neighbor_discovery_t neighbor_discovery;
     nd_option_t          nd_option;
     // The inside of a GTP-U packet.

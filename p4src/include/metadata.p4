@@ -42,6 +42,7 @@ struct ip_t {
     bool          unreadable;       // the transport header cannot be found, or its place be told
     bit<16>       start;            // the first bytes of an extension header, for its size
     bit<32>       fragment;         // the first bytes of all Fragment headers, or-ed
+    bit<32>       fragment_id;      // IPv6: of the datagram
 }
 
 // What an entry says of an edge port; written by PortFilter.
@@ -63,6 +64,14 @@ struct network_t {
     bit<1>         by_dscp;         // higher ones by their DSCP
 }
 
+// Who sends, as the entry says that admits the source address; written by SourceGuard.
+struct source_t {
+    identity_t identity;            // 0: none
+    bool       is_endpoint;         // one host's, whose place is stated
+    bool       is_host;             // the host of the endpoints at this switch
+    bool       is_nobodys;          // no address, or of the link only
+}
+
 // The flow as firewall, load balancer and hashing see it; written by FlowKey.
 struct flow_t {
     ip_protocol_t protocol;
@@ -70,6 +79,7 @@ struct flow_t {
     l4_port_t     dst_port;
     bit<8>        tcp_flags;
     bit<1>        later_fragment;
+    bool          link_control;     // address resolution and groups of the link: nothing that policies are about
     bit<32>       hash;
 }
 
@@ -85,6 +95,7 @@ struct tunnel_t {
 
 struct metadata_t {
     bool           nested_tags;   // FabricParser
+    bool           service_tag;   // FabricParser: the outermost tag is one
     ip_t           ip;            // FabricParser; UpfUplink, when the inner packet takes the outer one's place
     ip_t           inner_ip;      // FabricParser
     bit<16>        ip_length;     // PacketCheck: bytes of the IP packet, as its header says; UpfUplink
@@ -100,7 +111,10 @@ struct metadata_t {
     vrf_id_t       tunnel_vrf;    // UpfDownlink: where the tunnel's far end is routed
     ecmp_group_id_t ecmp_group;   // Bridging; 0 is none
     bool           nd_reply;      // AddressResolution: the ICMPv6 checksum is to be computed
+    source_t       source;
     flow_t         flow;
+    bit<1>         reply;         // PortFilter, of the fabric's packets; Connections: it answers its connection's first
+    policy_rule_t  policy_rule;   // Policies: the last rule that took it; 0 is none
     tunnel_t       tunnel;
     bit<1>         followed;      // FollowedFlows
     bit<32>        path;          // Remedies: chooses among equal-cost paths; the flow's hash, mostly

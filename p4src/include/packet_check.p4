@@ -49,6 +49,7 @@ control TransportCheck(in headers_t hdr, in metadata_t meta, out drop_reason_t r
     const bit<16> TCP_LENGTH = 20;
     const bit<16> UDP_LENGTH = 8;
     const bit<16> ICMP_LENGTH = 8;
+    const bit<16> SCTP_LENGTH = 16;                   // with the first chunk's header
     const bit<13> FIRST_OFFSET_BEHIND_TCP = 3;
 
     apply {
@@ -71,6 +72,10 @@ control TransportCheck(in headers_t hdr, in metadata_t meta, out drop_reason_t r
             }
         } else if (hdr.icmp.isValid()) {
             if (rest < ICMP_LENGTH) {
+                reason = DROP_MALFORMED;
+            }
+        } else if (hdr.sctp.isValid()) {
+            if (rest < SCTP_LENGTH) {
                 reason = DROP_MALFORMED;
             }
         }

@@ -2,13 +2,16 @@
 // Bytes to headers. The transport header is found behind IPv4 options and up to eight extension headers, so
 // that what judges ports sees the real ones. A G-PDU is opened to its inner transport header whoever it is
 // for: whether to take the tunnel off is the UPF's decision, not the parser's. Later fragments have no
-// transport header.
+// transport header. An ICMP error is read as far as the ports of the packet that it is about.
 
 #ifndef PARSER_P4
 #define PARSER_P4
 
 // IPv4 + UDP + GTP-U: shorter datagrams to port 2152 are somebody else's and stay opaque.
 const bit<16> SHORTEST_GTPU_TOTAL_LENGTH = 36;
+// ICMP errors that hold an IP header and 8 bytes behind it (RFC 792; RFC 4443, section 3), from ICMP's header on.
+const bit<16> SHORTEST_ICMP_ERROR = 36;
+const bit<16> SHORTEST_ICMPV6_ERROR = 56;
 // Neighbor solicitation or advertisement with one link-layer address option.
 const bit<16> ND_WITH_OPTION_LENGTH = 32;
 
@@ -34,7 +37,8 @@ const bit<16> IPV6_HEADER_LENGTH = 40;
             PROTOCOL_AUTHENTICATION: authentication_##N;                                     \
             PROTOCOL_TCP: parse_tcp;                                                         \
             PROTOCOL_UDP: parse_udp;                                                         \
-            PROTOCOL_ICMPV6: parse_icmp;                                                     \
+            PROTOCOL_SCTP: parse_sctp;                                                       \
+            PROTOCOL_ICMPV6: parse_icmpv6_behind_extensions;                                 \
             default: accept;                                                                 \
         }                                                                                    \
     }                                                                                        \
@@ -65,6 +69,7 @@ const bit<16> IPV6_HEADER_LENGTH = 40;
     state fragment_##N {                                                                     \
         meta.ip.fragment_offset = packet.lookahead<bit<32>>()[15:3];                         \
         meta.ip.fragment = meta.ip.fragment | packet.lookahead<bit<32>>();                   \
+        meta.ip.fragment_id = packet.lookahead<bit<64>>()[31:0];                             \
         packet.extract(hdr.extension_##N, 48);                                               \
         meta.ip.protocol = hdr.extension_##N.next_header;                                    \
         meta.ip.header_length = meta.ip.header_length + 8;                                   \
@@ -85,6 +90,8 @@ const bit<16> IPV6_HEADER_LENGTH = 40;
 
 parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
                     inout standard_metadata_t standard_metadata) {
+    bit<16> icmp_length;
+
     state start {
         transition select(standard_metadata.ingress_port, standard_metadata.instance_type) {
             (CPU_PORT, INSTANCE_TYPE_NORMAL): parse_packet_out;
@@ -104,11 +111,17 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
             ETHERTYPE_IPV4: parse_ipv4;
             ETHERTYPE_IPV6: parse_ipv6;
             ETHERTYPE_ARP: parse_arp;
-            ETHERTYPE_SERVICE_VLAN: nested_tags;
+            // The fabric's own, of followed flows.
+            ETHERTYPE_SERVICE_VLAN: service_tag;
             ETHERTYPE_SERVICE_VLAN_9100: nested_tags;
             ETHERTYPE_SERVICE_VLAN_9200: nested_tags;
             default: accept;
         }
+    }
+
+    state service_tag {
+        meta.service_tag = true;
+        transition parse_vlan;
     }
 
     state parse_vlan {
@@ -143,6 +156,7 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
         transition select(hdr.ipv4.ihl, hdr.ipv4.fragment_offset, (bit<8>) hdr.ipv4.protocol) {
             (5, 0, PROTOCOL_TCP): parse_tcp;
             (5, 0, PROTOCOL_UDP): parse_udp_over_ipv4;
+            (5, 0, PROTOCOL_SCTP): parse_sctp;
             (5, 0, PROTOCOL_ICMP): parse_icmp;
             (5, 0, PROTOCOL_AUTHENTICATION): parse_ipv4_authentication;
             (5, _, PROTOCOL_AUTHENTICATION): unreadable;
@@ -157,6 +171,7 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
         transition select(hdr.ipv4.fragment_offset, (bit<8>) hdr.ipv4.protocol) {
             (0, PROTOCOL_TCP): parse_tcp;
             (0, PROTOCOL_UDP): parse_udp_over_ipv4;
+            (0, PROTOCOL_SCTP): parse_sctp;
             (0, PROTOCOL_ICMP): parse_icmp;
             (0, PROTOCOL_AUTHENTICATION): parse_ipv4_authentication;
             (_, PROTOCOL_AUTHENTICATION): unreadable;
@@ -172,6 +187,7 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
         transition select((bit<8>) meta.ip.protocol) {
             PROTOCOL_TCP: parse_tcp;
             PROTOCOL_UDP: parse_udp;
+            PROTOCOL_SCTP: parse_sctp;
             PROTOCOL_ICMP: parse_icmp;
             // Nobody needs a second one.
             PROTOCOL_AUTHENTICATION: unreadable;
@@ -186,6 +202,7 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
         transition select((bit<8>) hdr.ipv6.next_header) {
             PROTOCOL_TCP: parse_tcp;
             PROTOCOL_UDP: parse_udp;
+            PROTOCOL_SCTP: parse_sctp;
             PROTOCOL_ICMPV6: parse_icmpv6;
             default: extension_1;
         }
@@ -213,7 +230,8 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
             PROTOCOL_AUTHENTICATION: unreadable;
             PROTOCOL_TCP: parse_tcp;
             PROTOCOL_UDP: parse_udp;
-            PROTOCOL_ICMPV6: parse_icmp;
+            PROTOCOL_SCTP: parse_sctp;
+            PROTOCOL_ICMPV6: parse_icmpv6_behind_extensions;
             default: accept;
         }
     }
@@ -233,9 +251,23 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
         transition accept;
     }
 
+    state parse_sctp {
+        packet.extract(hdr.sctp);
+        transition accept;
+    }
+
     state parse_icmp {
         packet.extract(hdr.icmp);
-        transition accept;
+        icmp_length = hdr.ipv4.total_length - meta.ip.header_length;
+        // A first fragment may hold less of the quoted packet than its header says.
+        transition select(hdr.icmp.type_, hdr.ipv4.flags[0:0], icmp_length) {
+            (ICMP_ECHO_REQUEST, _, _): parse_icmp_rest;
+            (ICMP_ECHO_REPLY, _, _): parse_icmp_rest;
+            (ICMP_DESTINATION_UNREACHABLE, 0, SHORTEST_ICMP_ERROR..0xffff): parse_quoted_ipv4;
+            (ICMP_TIME_EXCEEDED, 0, SHORTEST_ICMP_ERROR..0xffff): parse_quoted_ipv4;
+            (ICMP_PARAMETER_PROBLEM, 0, SHORTEST_ICMP_ERROR..0xffff): parse_quoted_ipv4;
+            default: accept;
+        }
     }
 
     state parse_icmpv6 {
@@ -243,8 +275,67 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
         transition select(hdr.icmp.type_) {
             ICMPV6_NEIGHBOR_SOLICITATION: parse_neighbor_discovery;
             ICMPV6_NEIGHBOR_ADVERTISEMENT: parse_neighbor_discovery;
+            default: judge_icmpv6;
+        }
+    }
+
+    state parse_icmpv6_behind_extensions {
+        packet.extract(hdr.icmp);
+        transition judge_icmpv6;
+    }
+
+    state judge_icmpv6 {
+        icmp_length = hdr.ipv6.payload_length + IPV6_HEADER_LENGTH - meta.ip.header_length;
+        transition select(hdr.icmp.type_, meta.ip.fragment[0:0], icmp_length) {
+            (ICMPV6_ECHO_REQUEST, _, _): parse_icmp_rest;
+            (ICMPV6_ECHO_REPLY, _, _): parse_icmp_rest;
+            (ICMPV6_DESTINATION_UNREACHABLE, 0, SHORTEST_ICMPV6_ERROR..0xffff): parse_quoted_ipv6;
+            (ICMPV6_PACKET_TOO_BIG, 0, SHORTEST_ICMPV6_ERROR..0xffff): parse_quoted_ipv6;
+            (ICMPV6_TIME_EXCEEDED, 0, SHORTEST_ICMPV6_ERROR..0xffff): parse_quoted_ipv6;
+            (ICMPV6_PARAMETER_PROBLEM, 0, SHORTEST_ICMPV6_ERROR..0xffff): parse_quoted_ipv6;
             default: accept;
         }
+    }
+
+    state parse_icmp_rest {
+        packet.extract(hdr.icmp_rest);
+        transition accept;
+    }
+
+    state parse_quoted_ipv4 {
+        packet.extract(hdr.icmp_rest);
+        packet.extract(hdr.quoted_ipv4);
+        transition select(hdr.quoted_ipv4.version, hdr.quoted_ipv4.ihl, hdr.quoted_ipv4.fragment_offset,
+                          (bit<8>) hdr.quoted_ipv4.protocol) {
+            (4, 5, 0, PROTOCOL_TCP): parse_quoted_ports;
+            (4, 5, 0, PROTOCOL_UDP): parse_quoted_ports;
+            (4, 5, 0, PROTOCOL_SCTP): parse_quoted_ports;
+            (4, 5, 0, PROTOCOL_ICMP): parse_quoted_icmp;
+            default: accept;
+        }
+    }
+
+    state parse_quoted_ipv6 {
+        packet.extract(hdr.icmp_rest);
+        packet.extract(hdr.quoted_ipv6);
+        transition select(hdr.quoted_ipv6.version, (bit<8>) hdr.quoted_ipv6.next_header) {
+            (6, PROTOCOL_TCP): parse_quoted_ports;
+            (6, PROTOCOL_UDP): parse_quoted_ports;
+            (6, PROTOCOL_SCTP): parse_quoted_ports;
+            (6, PROTOCOL_ICMPV6): parse_quoted_icmp;
+            default: accept;
+        }
+    }
+
+    state parse_quoted_ports {
+        packet.extract(hdr.quoted_ports);
+        transition accept;
+    }
+
+    state parse_quoted_icmp {
+        packet.extract(hdr.quoted_icmp);
+        packet.extract(hdr.quoted_icmp_rest);
+        transition accept;
     }
 
     state parse_neighbor_discovery {
@@ -398,7 +489,14 @@ control FabricDeparser(packet_out packet, in headers_t hdr) {
         packet.emit(hdr.extension_8);
         packet.emit(hdr.tcp);
         packet.emit(hdr.udp);
+        packet.emit(hdr.sctp);
         packet.emit(hdr.icmp);
+        packet.emit(hdr.icmp_rest);
+        packet.emit(hdr.quoted_ipv4);
+        packet.emit(hdr.quoted_ipv6);
+        packet.emit(hdr.quoted_ports);
+        packet.emit(hdr.quoted_icmp);
+        packet.emit(hdr.quoted_icmp_rest);
         packet.emit(hdr.neighbor_discovery);
         packet.emit(hdr.nd_option);
         packet.emit(hdr.gtpu);

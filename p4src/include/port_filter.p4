@@ -34,6 +34,7 @@ control PortFilter(inout headers_t hdr, inout metadata_t meta,
     action permit_fabric() {
         meta.from_edge = false;
         meta.vlan_id = hdr.vlan.vlan_id;
+        meta.reply = hdr.vlan.drop_eligible;
     }
 
     // One entry for each way in: an edge port untagged, an edge port with a tag, a fabric link.
@@ -77,6 +78,8 @@ control PortFilter(inout headers_t hdr, inout metadata_t meta,
         port_vlan.apply();
         if (reason == DROP_NONE) {
             networks.apply();
+        } else if (meta.service_tag) {
+            reason = DROP_NESTED_TAG;
         }
     }
 }
@@ -96,26 +99,27 @@ control EgressVlan(inout headers_t hdr, inout metadata_t meta,
         }
     }
 
-    action push_tag(vlan_id_t tag, bit<3> priority, bit<1> followed) {
+    action push_tag(vlan_id_t tag, bit<3> priority, bit<1> reply, bit<16> tag_type) {
         if (!hdr.vlan.isValid()) {
             hdr.vlan.setValid();
             hdr.vlan.ether_type = hdr.ethernet.ether_type;
-            hdr.ethernet.ether_type = ETHERTYPE_VLAN;
         }
+        hdr.ethernet.ether_type = tag_type;
         hdr.vlan.vlan_id = tag;
         hdr.vlan.priority = priority;
-        hdr.vlan.drop_eligible = followed;
+        hdr.vlan.drop_eligible = reply;
     }
 
     // The tag that the network has at this port, whatever its id on the fabric's links.
     action edge_tagged(vlan_id_t tag) {
         meta.to_edge = true;
-        push_tag(tag, 0, 0);
+        push_tag(tag, 0, 0, ETHERTYPE_VLAN);
     }
 
     action fabric_tagged() {
         meta.to_edge = false;
-        push_tag(meta.vlan_id, standard_metadata.priority, meta.followed);
+        push_tag(meta.vlan_id, standard_metadata.priority, meta.reply,
+                 meta.followed == 1 ? ETHERTYPE_SERVICE_VLAN : ETHERTYPE_VLAN);
     }
 
     // One entry for each way out, the mirror of port_vlan.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The paths of flows that are followed: each switch on the way tells, by a report of its own, where a packet came
 // in, where it left, how long it was here and which queue it was in (INT-XD: the packet itself carries nothing).
-// An entry marks the packet where it enters the fabric; the tag's drop eligible indicator carries the mark, so that
+// An entry marks the packet where it enters the fabric; the type of its tag, a service tag's, carries the mark, so that
 // no other switch needs to know the flow, whatever it is translated into or wrapped in on the way.
 
 #ifndef POSTCARDS_P4
@@ -43,7 +43,7 @@ control FollowedFlows(in headers_t hdr, inout metadata_t meta) {
 
     apply {
         if (!meta.from_edge) {
-            meta.followed = hdr.vlan.isValid() ? hdr.vlan.drop_eligible : 0;
+            meta.followed = meta.service_tag ? 1w1 : 1w0;
         } else if (hdr.ipv4.isValid()) {
             followed_ipv4.apply();
         } else if (hdr.ipv6.isValid()) {

@@ -6,7 +6,7 @@
 #ifndef SOURCE_GUARD_P4
 #define SOURCE_GUARD_P4
 
-control SourceGuard(in headers_t hdr, in metadata_t meta, in standard_metadata_t standard_metadata,
+control SourceGuard(in headers_t hdr, inout metadata_t meta, in standard_metadata_t standard_metadata,
                     out drop_reason_t reason) {
     const bit<44> IEEE_RESERVED = 0x0180c200000;      // 01:80:c2:00:00:00 to 0f, IEEE 802.1Q, table 8-1
     const bit<16> ND_LENGTH = 24;                     // ICMPv6, flags, target; an option has 8 bytes more
@@ -25,6 +25,7 @@ control SourceGuard(in headers_t hdr, in metadata_t meta, in standard_metadata_t
 
     // Anybody's: no address at all, or of the link only.
     action source_permitted() {
+        meta.source.is_nobodys = true;
     }
 
     // Anybody's that nothing more precise is said of, at ports whose host has no stated addresses.
@@ -39,6 +40,19 @@ control SourceGuard(in headers_t hdr, in metadata_t meta, in standard_metadata_t
         bound_mac = mac;
     }
 
+    // One endpoint's, at one port; and who that is. `is_host`: the host of the others that are at this switch.
+    action source_endpoint(port_t port, mac_address_t mac, identity_t identity, bit<1> is_host) {
+        source_bound(port, mac);
+        meta.source.identity = identity;
+        meta.source.is_endpoint = true;
+        meta.source.is_host = is_host == 1;
+    }
+
+    // Anybody's of these, such as behind a router; and who they are.
+    action source_identified(identity_t identity) {
+        meta.source.identity = identity;
+    }
+
     // A host's at another switch.
     action source_elsewhere() {
         reason = DROP_ADDRESS_ELSEWHERE;
@@ -50,7 +64,10 @@ control SourceGuard(in headers_t hdr, in metadata_t meta, in standard_metadata_t
             meta.vlan_id : exact @name("vlan_id");
             claimed_ipv4 : lpm   @name("address");
         }
-        actions = { source_denied; source_permitted; source_of_subnet; source_bound; source_elsewhere; }
+        actions = {
+            source_denied; source_permitted; source_of_subnet; source_bound; source_elsewhere;
+            source_endpoint; source_identified;
+        }
         const default_action = source_denied;
         size = SOURCE_IPV4_TABLE_SIZE;
     }
@@ -60,7 +77,10 @@ control SourceGuard(in headers_t hdr, in metadata_t meta, in standard_metadata_t
             meta.vlan_id : exact @name("vlan_id");
             claimed_ipv6 : lpm   @name("address");
         }
-        actions = { source_denied; source_permitted; source_of_subnet; source_bound; source_elsewhere; }
+        actions = {
+            source_denied; source_permitted; source_of_subnet; source_bound; source_elsewhere;
+            source_endpoint; source_identified;
+        }
         const default_action = source_denied;
         size = SOURCE_IPV6_TABLE_SIZE;
     }
@@ -94,7 +114,7 @@ control SourceGuard(in headers_t hdr, in metadata_t meta, in standard_metadata_t
             reason = DROP_CONTROL_FRAME;
             return;
         }
-        if (meta.nested_tags) {
+        if (meta.nested_tags || meta.service_tag) {
             reason = DROP_NESTED_TAG;
             return;
         }

@@ -26,12 +26,15 @@ from p4fabric.pipelines.entities import (
 )
 from p4fabric.pipelines.values import (
     EcmpGroupId,
+    Identity,
     IpProtocol,
     IPv4Address,
     IPv6Address,
     L4Port,
     MacAddress,
+    PolicyRule,
     Port,
+    PortClass,
     Qfi,
     SliceId,
     Teid,
@@ -182,6 +185,34 @@ class SourceBound(Action):
         Parameter(1, "port", 9, Port),
         Parameter(2, "mac", 48, MacAddress),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEndpoint(Action):
+    """`FabricIngress.source_guard.source_endpoint`."""
+
+    port: Port
+    mac: MacAddress
+    identity: Identity
+    is_host: bool
+    ID: ClassVar[int] = 31591937
+    NAME: ClassVar[str] = "FabricIngress.source_guard.source_endpoint"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(1, "port", 9, Port),
+        Parameter(2, "mac", 48, MacAddress),
+        Parameter(3, "identity", 24, Identity),
+        Parameter(4, "is_host", 1, bool),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SourceIdentified(Action):
+    """`FabricIngress.source_guard.source_identified`."""
+
+    identity: Identity
+    ID: ClassVar[int] = 22825043
+    NAME: ClassVar[str] = "FabricIngress.source_guard.source_identified"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "identity", 24, Identity),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,6 +465,238 @@ class DenyIpv6(Action):
     ID: ClassVar[int] = 18017126
     NAME: ClassVar[str] = "FabricIngress.firewall.deny_ipv6"
     PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TakeQuotedIpv4(Action):
+    """`FabricIngress.connections.connection_key.take_quoted_ipv4`."""
+
+    ID: ClassVar[int] = 32174234
+    NAME: ClassVar[str] = "FabricIngress.connections.connection_key.take_quoted_ipv4"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TakeQuotedIpv6(Action):
+    """`FabricIngress.connections.connection_key.take_quoted_ipv6`."""
+
+    ID: ClassVar[int] = 29801045
+    NAME: ClassVar[str] = "FabricIngress.connections.connection_key.take_quoted_ipv6"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Peer(Action):
+    """`FabricIngress.connections.judgement.peers.peer`."""
+
+    who: Identity
+    at: int
+    ID: ClassVar[int] = 32436289
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.peers.peer"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(1, "who", 24, Identity),
+        Parameter(2, "at", 2, int),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EgressAdminAllow(Action):
+    """`FabricIngress.connections.judgement.policies.egress.admin.allow`."""
+
+    rule: PolicyRule
+    ID: ClassVar[int] = 30576669
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.egress.admin.allow"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "rule", 32, PolicyRule),)
+
+
+@dataclass(frozen=True, slots=True)
+class EgressAdminDeny(Action):
+    """`FabricIngress.connections.judgement.policies.egress.admin.deny`."""
+
+    rule: PolicyRule
+    ID: ClassVar[int] = 27393784
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.egress.admin.deny"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "rule", 32, PolicyRule),)
+
+
+@dataclass(frozen=True, slots=True)
+class EgressAdminPass(Action):
+    """`FabricIngress.connections.judgement.policies.egress.admin.pass`."""
+
+    rule: PolicyRule
+    ID: ClassVar[int] = 21112737
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.egress.admin.pass"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "rule", 32, PolicyRule),)
+
+
+@dataclass(frozen=True, slots=True)
+class EgressNetworkAllow(Action):
+    """`FabricIngress.connections.judgement.policies.egress.network.allow`."""
+
+    rule: PolicyRule
+    ID: ClassVar[int] = 26494037
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.egress.network.allow"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "rule", 32, PolicyRule),)
+
+
+@dataclass(frozen=True, slots=True)
+class EgressNetworkDeny(Action):
+    """`FabricIngress.connections.judgement.policies.egress.network.deny`."""
+
+    rule: PolicyRule
+    ID: ClassVar[int] = 18608014
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.egress.network.deny"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "rule", 32, PolicyRule),)
+
+
+@dataclass(frozen=True, slots=True)
+class EgressNetworkPass(Action):
+    """`FabricIngress.connections.judgement.policies.egress.network.pass`."""
+
+    rule: PolicyRule
+    ID: ClassVar[int] = 21676679
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.egress.network.pass"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "rule", 32, PolicyRule),)
+
+
+@dataclass(frozen=True, slots=True)
+class EgressBaselineAllow(Action):
+    """`FabricIngress.connections.judgement.policies.egress.baseline.allow`."""
+
+    rule: PolicyRule
+    ID: ClassVar[int] = 21093844
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.egress.baseline.allow"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "rule", 32, PolicyRule),)
+
+
+@dataclass(frozen=True, slots=True)
+class EgressBaselineDeny(Action):
+    """`FabricIngress.connections.judgement.policies.egress.baseline.deny`."""
+
+    rule: PolicyRule
+    ID: ClassVar[int] = 30207257
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.egress.baseline.deny"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "rule", 32, PolicyRule),)
+
+
+@dataclass(frozen=True, slots=True)
+class EgressBaselinePass(Action):
+    """`FabricIngress.connections.judgement.policies.egress.baseline.pass`."""
+
+    rule: PolicyRule
+    ID: ClassVar[int] = 24561030
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.egress.baseline.pass"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "rule", 32, PolicyRule),)
+
+
+@dataclass(frozen=True, slots=True)
+class IngressAdminAllow(Action):
+    """`FabricIngress.connections.judgement.policies.ingress.admin.allow`."""
+
+    rule: PolicyRule
+    ID: ClassVar[int] = 30275578
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.ingress.admin.allow"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "rule", 32, PolicyRule),)
+
+
+@dataclass(frozen=True, slots=True)
+class IngressAdminDeny(Action):
+    """`FabricIngress.connections.judgement.policies.ingress.admin.deny`."""
+
+    rule: PolicyRule
+    ID: ClassVar[int] = 21327731
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.ingress.admin.deny"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "rule", 32, PolicyRule),)
+
+
+@dataclass(frozen=True, slots=True)
+class IngressAdminPass(Action):
+    """`FabricIngress.connections.judgement.policies.ingress.admin.pass`."""
+
+    rule: PolicyRule
+    ID: ClassVar[int] = 22318548
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.ingress.admin.pass"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "rule", 32, PolicyRule),)
+
+
+@dataclass(frozen=True, slots=True)
+class IngressNetworkAllow(Action):
+    """`FabricIngress.connections.judgement.policies.ingress.network.allow`."""
+
+    rule: PolicyRule
+    ID: ClassVar[int] = 32160168
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.ingress.network.allow"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "rule", 32, PolicyRule),)
+
+
+@dataclass(frozen=True, slots=True)
+class IngressNetworkDeny(Action):
+    """`FabricIngress.connections.judgement.policies.ingress.network.deny`."""
+
+    rule: PolicyRule
+    ID: ClassVar[int] = 32511366
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.ingress.network.deny"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "rule", 32, PolicyRule),)
+
+
+@dataclass(frozen=True, slots=True)
+class IngressNetworkPass(Action):
+    """`FabricIngress.connections.judgement.policies.ingress.network.pass`."""
+
+    rule: PolicyRule
+    ID: ClassVar[int] = 18361245
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.ingress.network.pass"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "rule", 32, PolicyRule),)
+
+
+@dataclass(frozen=True, slots=True)
+class IngressBaselineAllow(Action):
+    """`FabricIngress.connections.judgement.policies.ingress.baseline.allow`."""
+
+    rule: PolicyRule
+    ID: ClassVar[int] = 17288812
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.ingress.baseline.allow"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "rule", 32, PolicyRule),)
+
+
+@dataclass(frozen=True, slots=True)
+class IngressBaselineDeny(Action):
+    """`FabricIngress.connections.judgement.policies.ingress.baseline.deny`."""
+
+    rule: PolicyRule
+    ID: ClassVar[int] = 31399855
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.ingress.baseline.deny"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "rule", 32, PolicyRule),)
+
+
+@dataclass(frozen=True, slots=True)
+class IngressBaselinePass(Action):
+    """`FabricIngress.connections.judgement.policies.ingress.baseline.pass`."""
+
+    rule: PolicyRule
+    ID: ClassVar[int] = 18779211
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.ingress.baseline.pass"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "rule", 32, PolicyRule),)
+
+
+@dataclass(frozen=True, slots=True)
+class Classify(Action):
+    """`FabricIngress.connections.judgement.policies.classify`."""
+
+    port_class: PortClass
+    ID: ClassVar[int] = 25362291
+    NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.classify"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "port_class", 16, PortClass),)
+
+
+@dataclass(frozen=True, slots=True)
+class Track(Action):
+    """`FabricIngress.connections.track`."""
+
+    of_policies: bool
+    ID: ClassVar[int] = 22692100
+    NAME: ClassVar[str] = "FabricIngress.connections.track"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "of_policies", 1, bool),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -862,7 +1125,15 @@ class SourceIpv4(TableEntry):
 
     vlan_id: VlanId
     address: Lpm[IPv4Address]
-    action: SourceDenied | SourcePermitted | SourceOfSubnet | SourceBound | SourceElsewhere
+    action: (
+        SourceDenied
+        | SourcePermitted
+        | SourceOfSubnet
+        | SourceBound
+        | SourceElsewhere
+        | SourceEndpoint
+        | SourceIdentified
+    )
     TABLE_ID: ClassVar[int] = 33973681
     TABLE_NAME: ClassVar[str] = "FabricIngress.source_guard.source_ipv4"
     SIZE: ClassVar[int] = 65536
@@ -876,6 +1147,8 @@ class SourceIpv4(TableEntry):
         SourceOfSubnet.ID: SourceOfSubnet,
         SourceBound.ID: SourceBound,
         SourceElsewhere.ID: SourceElsewhere,
+        SourceEndpoint.ID: SourceEndpoint,
+        SourceIdentified.ID: SourceIdentified,
     }
     HAS_PRIORITY: ClassVar[bool] = False
     HAS_SELECTOR: ClassVar[bool] = False
@@ -890,7 +1163,15 @@ class SourceIpv6(TableEntry):
 
     vlan_id: VlanId
     address: Lpm[IPv6Address]
-    action: SourceDenied | SourcePermitted | SourceOfSubnet | SourceBound | SourceElsewhere
+    action: (
+        SourceDenied
+        | SourcePermitted
+        | SourceOfSubnet
+        | SourceBound
+        | SourceElsewhere
+        | SourceEndpoint
+        | SourceIdentified
+    )
     TABLE_ID: ClassVar[int] = 49239429
     TABLE_NAME: ClassVar[str] = "FabricIngress.source_guard.source_ipv6"
     SIZE: ClassVar[int] = 65536
@@ -904,6 +1185,8 @@ class SourceIpv6(TableEntry):
         SourceOfSubnet.ID: SourceOfSubnet,
         SourceBound.ID: SourceBound,
         SourceElsewhere.ID: SourceElsewhere,
+        SourceEndpoint.ID: SourceEndpoint,
+        SourceIdentified.ID: SourceIdentified,
     }
     HAS_PRIORITY: ClassVar[bool] = False
     HAS_SELECTOR: ClassVar[bool] = False
@@ -1357,6 +1640,305 @@ class FirewallIpv6(TableEntry):
     HAS_PRIORITY: ClassVar[bool] = True
     HAS_SELECTOR: ClassVar[bool] = False
     HAS_COUNTER: ClassVar[bool] = True
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class PeersIpv4(TableEntry):
+    """`FabricIngress.connections.judgement.peers.peers_ipv4`, 65,536 entries."""
+
+    vrf: VrfId
+    address: Lpm[IPv4Address]
+    action: Peer
+    TABLE_ID: ClassVar[int] = 42742254
+    TABLE_NAME: ClassVar[str] = "FabricIngress.connections.judgement.peers.peers_ipv4"
+    SIZE: ClassVar[int] = 65536
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vrf", 16, "exact", VrfId),
+        MatchField(2, "address", 32, "lpm", IPv4Address),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {Peer.ID: Peer}
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class PeersIpv6(TableEntry):
+    """`FabricIngress.connections.judgement.peers.peers_ipv6`, 65,536 entries."""
+
+    vrf: VrfId
+    address: Lpm[IPv6Address]
+    action: Peer
+    TABLE_ID: ClassVar[int] = 34109669
+    TABLE_NAME: ClassVar[str] = "FabricIngress.connections.judgement.peers.peers_ipv6"
+    SIZE: ClassVar[int] = 65536
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vrf", 16, "exact", VrfId),
+        MatchField(2, "address", 128, "lpm", IPv6Address),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {Peer.ID: Peer}
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class EgressAdminRules(TableEntry):
+    """`FabricIngress.connections.judgement.policies.egress.admin.rules`, 16,384 entries."""
+
+    vrf: VrfId
+    generation: Ternary[bool] | None
+    src_identity: Ternary[Identity] | None
+    dst_identity: Ternary[Identity] | None
+    port_class: Ternary[PortClass] | None
+    icmp: Ternary[int] | None
+    priority: int
+    action: EgressAdminAllow | EgressAdminDeny | EgressAdminPass
+    TABLE_ID: ClassVar[int] = 45554870
+    TABLE_NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.egress.admin.rules"
+    SIZE: ClassVar[int] = 16384
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vrf", 16, "exact", VrfId),
+        MatchField(2, "generation", 1, "ternary", bool),
+        MatchField(3, "src_identity", 24, "ternary", Identity),
+        MatchField(4, "dst_identity", 24, "ternary", Identity),
+        MatchField(5, "port_class", 16, "ternary", PortClass),
+        MatchField(6, "icmp", 16, "ternary", int),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {
+        EgressAdminAllow.ID: EgressAdminAllow,
+        EgressAdminDeny.ID: EgressAdminDeny,
+        EgressAdminPass.ID: EgressAdminPass,
+    }
+    HAS_PRIORITY: ClassVar[bool] = True
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = True
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class EgressNetworkRules(TableEntry):
+    """`FabricIngress.connections.judgement.policies.egress.network.rules`, 16,384 entries."""
+
+    vrf: VrfId
+    generation: Ternary[bool] | None
+    src_identity: Ternary[Identity] | None
+    dst_identity: Ternary[Identity] | None
+    port_class: Ternary[PortClass] | None
+    icmp: Ternary[int] | None
+    priority: int
+    action: EgressNetworkAllow | EgressNetworkDeny | EgressNetworkPass
+    TABLE_ID: ClassVar[int] = 38168206
+    TABLE_NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.egress.network.rules"
+    SIZE: ClassVar[int] = 16384
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vrf", 16, "exact", VrfId),
+        MatchField(2, "generation", 1, "ternary", bool),
+        MatchField(3, "src_identity", 24, "ternary", Identity),
+        MatchField(4, "dst_identity", 24, "ternary", Identity),
+        MatchField(5, "port_class", 16, "ternary", PortClass),
+        MatchField(6, "icmp", 16, "ternary", int),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {
+        EgressNetworkAllow.ID: EgressNetworkAllow,
+        EgressNetworkDeny.ID: EgressNetworkDeny,
+        EgressNetworkPass.ID: EgressNetworkPass,
+    }
+    HAS_PRIORITY: ClassVar[bool] = True
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = True
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class EgressBaselineRules(TableEntry):
+    """`FabricIngress.connections.judgement.policies.egress.baseline.rules`, 16,384 entries."""
+
+    vrf: VrfId
+    generation: Ternary[bool] | None
+    src_identity: Ternary[Identity] | None
+    dst_identity: Ternary[Identity] | None
+    port_class: Ternary[PortClass] | None
+    icmp: Ternary[int] | None
+    priority: int
+    action: EgressBaselineAllow | EgressBaselineDeny | EgressBaselinePass
+    TABLE_ID: ClassVar[int] = 36601766
+    TABLE_NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.egress.baseline.rules"
+    SIZE: ClassVar[int] = 16384
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vrf", 16, "exact", VrfId),
+        MatchField(2, "generation", 1, "ternary", bool),
+        MatchField(3, "src_identity", 24, "ternary", Identity),
+        MatchField(4, "dst_identity", 24, "ternary", Identity),
+        MatchField(5, "port_class", 16, "ternary", PortClass),
+        MatchField(6, "icmp", 16, "ternary", int),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {
+        EgressBaselineAllow.ID: EgressBaselineAllow,
+        EgressBaselineDeny.ID: EgressBaselineDeny,
+        EgressBaselinePass.ID: EgressBaselinePass,
+    }
+    HAS_PRIORITY: ClassVar[bool] = True
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = True
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class IngressAdminRules(TableEntry):
+    """`FabricIngress.connections.judgement.policies.ingress.admin.rules`, 16,384 entries."""
+
+    vrf: VrfId
+    generation: Ternary[bool] | None
+    src_identity: Ternary[Identity] | None
+    dst_identity: Ternary[Identity] | None
+    port_class: Ternary[PortClass] | None
+    icmp: Ternary[int] | None
+    priority: int
+    action: IngressAdminAllow | IngressAdminDeny | IngressAdminPass
+    TABLE_ID: ClassVar[int] = 34734663
+    TABLE_NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.ingress.admin.rules"
+    SIZE: ClassVar[int] = 16384
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vrf", 16, "exact", VrfId),
+        MatchField(2, "generation", 1, "ternary", bool),
+        MatchField(3, "src_identity", 24, "ternary", Identity),
+        MatchField(4, "dst_identity", 24, "ternary", Identity),
+        MatchField(5, "port_class", 16, "ternary", PortClass),
+        MatchField(6, "icmp", 16, "ternary", int),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {
+        IngressAdminAllow.ID: IngressAdminAllow,
+        IngressAdminDeny.ID: IngressAdminDeny,
+        IngressAdminPass.ID: IngressAdminPass,
+    }
+    HAS_PRIORITY: ClassVar[bool] = True
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = True
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class IngressNetworkRules(TableEntry):
+    """`FabricIngress.connections.judgement.policies.ingress.network.rules`, 16,384 entries."""
+
+    vrf: VrfId
+    generation: Ternary[bool] | None
+    src_identity: Ternary[Identity] | None
+    dst_identity: Ternary[Identity] | None
+    port_class: Ternary[PortClass] | None
+    icmp: Ternary[int] | None
+    priority: int
+    action: IngressNetworkAllow | IngressNetworkDeny | IngressNetworkPass
+    TABLE_ID: ClassVar[int] = 42180223
+    TABLE_NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.ingress.network.rules"
+    SIZE: ClassVar[int] = 16384
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vrf", 16, "exact", VrfId),
+        MatchField(2, "generation", 1, "ternary", bool),
+        MatchField(3, "src_identity", 24, "ternary", Identity),
+        MatchField(4, "dst_identity", 24, "ternary", Identity),
+        MatchField(5, "port_class", 16, "ternary", PortClass),
+        MatchField(6, "icmp", 16, "ternary", int),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {
+        IngressNetworkAllow.ID: IngressNetworkAllow,
+        IngressNetworkDeny.ID: IngressNetworkDeny,
+        IngressNetworkPass.ID: IngressNetworkPass,
+    }
+    HAS_PRIORITY: ClassVar[bool] = True
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = True
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class IngressBaselineRules(TableEntry):
+    """`FabricIngress.connections.judgement.policies.ingress.baseline.rules`, 16,384 entries."""
+
+    vrf: VrfId
+    generation: Ternary[bool] | None
+    src_identity: Ternary[Identity] | None
+    dst_identity: Ternary[Identity] | None
+    port_class: Ternary[PortClass] | None
+    icmp: Ternary[int] | None
+    priority: int
+    action: IngressBaselineAllow | IngressBaselineDeny | IngressBaselinePass
+    TABLE_ID: ClassVar[int] = 46417740
+    TABLE_NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.ingress.baseline.rules"
+    SIZE: ClassVar[int] = 16384
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vrf", 16, "exact", VrfId),
+        MatchField(2, "generation", 1, "ternary", bool),
+        MatchField(3, "src_identity", 24, "ternary", Identity),
+        MatchField(4, "dst_identity", 24, "ternary", Identity),
+        MatchField(5, "port_class", 16, "ternary", PortClass),
+        MatchField(6, "icmp", 16, "ternary", int),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {
+        IngressBaselineAllow.ID: IngressBaselineAllow,
+        IngressBaselineDeny.ID: IngressBaselineDeny,
+        IngressBaselinePass.ID: IngressBaselinePass,
+    }
+    HAS_PRIORITY: ClassVar[bool] = True
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = True
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class PortClasses(TableEntry):
+    """`FabricIngress.connections.judgement.policies.port_classes`, 8,192 entries."""
+
+    vrf: VrfId
+    generation: Ternary[bool] | None
+    protocol: IpProtocol
+    port: Ternary[L4Port] | None
+    priority: int
+    action: Classify
+    TABLE_ID: ClassVar[int] = 45061158
+    TABLE_NAME: ClassVar[str] = "FabricIngress.connections.judgement.policies.port_classes"
+    SIZE: ClassVar[int] = 8192
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vrf", 16, "exact", VrfId),
+        MatchField(2, "generation", 1, "ternary", bool),
+        MatchField(3, "protocol", 8, "exact", IpProtocol),
+        MatchField(4, "port", 16, "ternary", L4Port),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {Classify.ID: Classify}
+    HAS_PRIORITY: ClassVar[bool] = True
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class Tracking(TableEntry):
+    """`FabricIngress.connections.tracking`, 1,024 entries."""
+
+    vrf: VrfId
+    action: Track
+    TABLE_ID: ClassVar[int] = 37993237
+    TABLE_NAME: ClassVar[str] = "FabricIngress.connections.tracking"
+    SIZE: ClassVar[int] = 1024
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (MatchField(1, "vrf", 16, "exact", VrfId),)
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {Track.ID: Track}
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
     HAS_METER: ClassVar[bool] = False
     HAS_IDLE_TIMEOUT: ClassVar[bool] = False
 
@@ -1825,6 +2407,15 @@ class IngressDrops(CounterCell):
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionOverflows(CounterCell):
+    """A cell of `FabricIngress.connections.connection_overflows`, which has 512."""
+
+    COUNTER_ID: ClassVar[int] = 312852585
+    COUNTER_NAME: ClassVar[str] = "FabricIngress.connections.connection_overflows"
+    SIZE: ClassVar[int] = 512
+
+
+@dataclass(frozen=True, slots=True)
 class EgressDrops(CounterCell):
     """A cell of `FabricEgress.egress_drops`, which has 16,384."""
 
@@ -1906,6 +2497,171 @@ class UnknownTunnelPolicerDue(RegisterCell):
     REGISTER_NAME: ClassVar[str] = "FabricIngress.upf_uplink.unknown_tunnel.unknown_tunnel_policer.due"
     SIZE: ClassVar[int] = 512
     TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class Datagrams(RegisterCell):
+    """A cell of `FabricIngress.connections.fragments.datagrams`, which has 4,096."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 384757018
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.connections.fragments.datagrams"
+    SIZE: ClassVar[int] = 4096
+    TYPE: ClassVar[DataType] = Bits(128)
+
+
+@dataclass(frozen=True)
+class Senders(RegisterCell):
+    """A cell of `FabricIngress.connections.fragments.senders`, which has 4,096."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 376472064
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.connections.fragments.senders"
+    SIZE: ClassVar[int] = 4096
+    TYPE: ClassVar[DataType] = Bits(128)
+
+
+@dataclass(frozen=True)
+class Receivers(RegisterCell):
+    """A cell of `FabricIngress.connections.fragments.receivers`, which has 4,096."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 370982088
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.connections.fragments.receivers"
+    SIZE: ClassVar[int] = 4096
+    TYPE: ClassVar[DataType] = Bits(128)
+
+
+@dataclass(frozen=True)
+class Head0(RegisterCell):
+    """A cell of `FabricIngress.connections.head_0`, which has 65,536."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 370915196
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.connections.head_0"
+    SIZE: ClassVar[int] = 65536
+    TYPE: ClassVar[DataType] = Bits(128)
+
+
+@dataclass(frozen=True)
+class Ends0(RegisterCell):
+    """A cell of `FabricIngress.connections.ends_0`, which has 65,536."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 380081965
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.connections.ends_0"
+    SIZE: ClassVar[int] = 65536
+    TYPE: ClassVar[DataType] = Bits(128)
+
+
+@dataclass(frozen=True)
+class HigherEnd0(RegisterCell):
+    """A cell of `FabricIngress.connections.higher_end_0`, which has 65,536."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 379149335
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.connections.higher_end_0"
+    SIZE: ClassVar[int] = 65536
+    TYPE: ClassVar[DataType] = Bits(128)
+
+
+@dataclass(frozen=True)
+class Head1(RegisterCell):
+    """A cell of `FabricIngress.connections.head_1`, which has 65,536."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 383053038
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.connections.head_1"
+    SIZE: ClassVar[int] = 65536
+    TYPE: ClassVar[DataType] = Bits(128)
+
+
+@dataclass(frozen=True)
+class Ends1(RegisterCell):
+    """A cell of `FabricIngress.connections.ends_1`, which has 65,536."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 378497277
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.connections.ends_1"
+    SIZE: ClassVar[int] = 65536
+    TYPE: ClassVar[DataType] = Bits(128)
+
+
+@dataclass(frozen=True)
+class HigherEnd1(RegisterCell):
+    """A cell of `FabricIngress.connections.higher_end_1`, which has 65,536."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 376070585
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.connections.higher_end_1"
+    SIZE: ClassVar[int] = 65536
+    TYPE: ClassVar[DataType] = Bits(128)
+
+
+@dataclass(frozen=True)
+class Head2(RegisterCell):
+    """A cell of `FabricIngress.connections.head_2`, which has 65,536."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 377094204
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.connections.head_2"
+    SIZE: ClassVar[int] = 65536
+    TYPE: ClassVar[DataType] = Bits(128)
+
+
+@dataclass(frozen=True)
+class Ends2(RegisterCell):
+    """A cell of `FabricIngress.connections.ends_2`, which has 65,536."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 373345376
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.connections.ends_2"
+    SIZE: ClassVar[int] = 65536
+    TYPE: ClassVar[DataType] = Bits(128)
+
+
+@dataclass(frozen=True)
+class HigherEnd2(RegisterCell):
+    """A cell of `FabricIngress.connections.higher_end_2`, which has 65,536."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 374080382
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.connections.higher_end_2"
+    SIZE: ClassVar[int] = 65536
+    TYPE: ClassVar[DataType] = Bits(128)
+
+
+@dataclass(frozen=True)
+class Head3(RegisterCell):
+    """A cell of `FabricIngress.connections.head_3`, which has 65,536."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 382359790
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.connections.head_3"
+    SIZE: ClassVar[int] = 65536
+    TYPE: ClassVar[DataType] = Bits(128)
+
+
+@dataclass(frozen=True)
+class Ends3(RegisterCell):
+    """A cell of `FabricIngress.connections.ends_3`, which has 65,536."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 381846882
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.connections.ends_3"
+    SIZE: ClassVar[int] = 65536
+    TYPE: ClassVar[DataType] = Bits(128)
+
+
+@dataclass(frozen=True)
+class HigherEnd3(RegisterCell):
+    """A cell of `FabricIngress.connections.higher_end_3`, which has 65,536."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 383133842
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.connections.higher_end_3"
+    SIZE: ClassVar[int] = 65536
+    TYPE: ClassVar[DataType] = Bits(128)
 
 
 @dataclass(frozen=True)
@@ -2441,6 +3197,16 @@ BINDINGS = Bindings.of(
         VirtualIps,
         FirewallIpv4,
         FirewallIpv6,
+        PeersIpv4,
+        PeersIpv6,
+        EgressAdminRules,
+        EgressNetworkRules,
+        EgressBaselineRules,
+        IngressAdminRules,
+        IngressNetworkRules,
+        IngressBaselineRules,
+        PortClasses,
+        Tracking,
         DownlinkFilters,
         DownlinkRules,
         DownlinkSessionMeters,
@@ -2462,7 +3228,7 @@ BINDINGS = Bindings.of(
         ReportDestinations,
     ),
     digests=(HostSeen, UnknownTunnel),
-    counters=(IngressDrops, EgressDrops, QueueWaits),
+    counters=(IngressDrops, ConnectionOverflows, EgressDrops, QueueWaits),
     registers=(
         ProbePolicerDue,
         ReportPolicerDue,
@@ -2470,6 +3236,21 @@ BINDINGS = Bindings.of(
         EchoPolicerDue,
         ErrorIndicationPolicerDue,
         UnknownTunnelPolicerDue,
+        Datagrams,
+        Senders,
+        Receivers,
+        Head0,
+        Ends0,
+        HigherEnd0,
+        Head1,
+        Ends1,
+        HigherEnd1,
+        Head2,
+        Ends2,
+        HigherEnd2,
+        Head3,
+        Ends3,
+        HigherEnd3,
         FloodPolicerDue,
         FabricIngressDropWatchPolicerDue,
         FabricIngressDropWatchSwitchPolicerDue,

@@ -42,7 +42,25 @@ _POOLS: dict[object, str] = {
 }
 """Types of fields whose values are given to tenants, and taken back."""
 
-_NOT_EVERYBODYS = b.SourceDenied | b.SourceBound | b.SourceElsewhere
+_NOT_EVERYBODYS = b.SourceDenied | b.SourceBound | b.SourceElsewhere | b.SourceEndpoint
+_POLICY_RULES = (
+    b.EgressAdminRules
+    | b.EgressNetworkRules
+    | b.EgressBaselineRules
+    | b.IngressAdminRules
+    | b.IngressNetworkRules
+    | b.IngressBaselineRules
+)
+_POLICY_DENIES = (
+    b.EgressAdminDeny
+    | b.EgressNetworkDeny
+    | b.EgressBaselineDeny
+    | b.IngressAdminDeny
+    | b.IngressNetworkDeny
+    | b.IngressBaselineDeny
+)
+_JUDGED_BY = b.Tracking | b.PeersIpv4 | b.PeersIpv6 | b.PortClasses
+"""Without these, denies of policies do not know whom they meet."""
 
 Reader = Callable[[Any], Any]
 
@@ -61,10 +79,14 @@ class FabricRules:
         """By priority or prefix length."""
 
     def protects(self, entity: Entity) -> tuple[Scope, ...]:
-        """Denies, gateways, addresses not everybody's, destinations that are nobody's; ports of links."""
+        """Denies and what they look at, gateways, sources not everybody's, destinations not routed, links."""
         match entity:
             case b.FirewallIpv4(vrf=vrf, action=b.DenyIpv4()) | b.FirewallIpv6(vrf=vrf, action=b.DenyIpv6()):
-                return (("vrf", int(vrf)), ("judged", int(vrf)), ("routed", int(vrf)))
+                return _before(vrf)
+            case _ if isinstance(entity, _JUDGED_BY):
+                return _before(entity.vrf)
+            case _ if isinstance(entity, _POLICY_RULES) and isinstance(entity.action, _POLICY_DENIES):
+                return _before(entity.vrf)
             case (
                 b.RoutingIpv4(vrf=vrf, action=b.Unreachable())
                 | b.RoutingIpv6(vrf=vrf, action=b.Unreachable())
@@ -88,7 +110,9 @@ class FabricRules:
             case (
                 b.FirewallIpv4(vrf=vrf, action=b.AllowIpv4()) | b.FirewallIpv6(vrf=vrf, action=b.AllowIpv6())
             ):
-                return (("vrf", int(vrf)), ("judged", int(vrf)), ("routed", int(vrf)))
+                return _before(vrf)
+            case _ if isinstance(entity, _POLICY_RULES) and not isinstance(entity.action, _POLICY_DENIES):
+                return _before(entity.vrf)
         return ()
 
     def network_of(self, entity: Entity) -> EntityKey | None:
@@ -194,6 +218,11 @@ class FabricRules:
     def directs(self, entity: Entity) -> bool:
         """Groups, what leads into them, and networks: of others, a switch forwards nothing."""
         return isinstance(entity, b.EcmpGroups | MulticastGroup | b.Bridging | b.Networks)
+
+
+def _before(vrf: VrfId) -> tuple[Scope, ...]:
+    """What a VRF's packets are judged by stands before they come in, and before they are led on."""
+    return (("vrf", int(vrf)), ("judged", int(vrf)), ("routed", int(vrf)))
 
 
 def _references(references: References, entity: Entity) -> tuple[EntityKey, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 from finsy.proto import p4i
 
 from p4fabric.pipelines import entities
-from p4fabric.pipelines.generate.layout import comment, literal, sequence
+from p4fabric.pipelines.generate.layout import annotation, comment, literal, sequence
 from p4fabric.pipelines.generate.names import attributes
 from p4fabric.pipelines.generate.program import Program
 from p4fabric.pipelines.generate.types import DataType, Unsupported, members
@@ -59,7 +59,7 @@ def tables(program: Program) -> Lines:
         yield from fields
         if priority:
             yield "    priority: int"
-        yield f"    action: {_action_type(program, usable, profile)}"
+        yield annotation("action", _action_type(program, usable, profile))
         if idle:
             yield "    idle_timeout_ns: int = 0"
         if number in program.metered:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-__all__ = ["WIDTH", "comment", "literal", "sequence"]
+__all__ = ["WIDTH", "annotation", "comment", "literal", "sequence"]
 
 WIDTH = 110
 
@@ -39,3 +39,11 @@ def sequence(
         return line
     inner = "".join(f"{' ' * (indent + 4)}{item},\n" for item in items)
     return f"{start}{opened}\n{inner}{' ' * indent}{closed}{end}"
+
+
+def annotation(name: str, kind: str) -> str:
+    """A field and its type; a union that is too long for a line has a line for each of its types."""
+    line = f"    {name}: {kind}"
+    if len(line) <= WIDTH:
+        return line
+    return "\n".join((f"    {name}: (", "        " + kind.replace(" | ", "\n        | "), "    )"))

@@ -7,6 +7,16 @@ from typing import Any
 import pytest
 from finsy.proto import p4i
 
+from p4fabric.controller.compiler.policy_entries import (
+    PolicyEntry,
+    Side,
+    Tier,
+    Verdict,
+    endpoint_source,
+    peer,
+    port_class,
+    track,
+)
 from p4fabric.pipelines import fabric
 from p4fabric.pipelines.entities import Entity, Lpm, MulticastGroup, Replica, Ternary, Weighted
 from p4fabric.pipelines.fabric import bindings as b
@@ -14,11 +24,14 @@ from p4fabric.pipelines.fabric.rules import FabricRules
 from p4fabric.pipelines.references import References
 from p4fabric.pipelines.values import (
     EcmpGroupId,
+    Identity,
     IpProtocol,
     IPv4Address,
     L4Port,
     MacAddress,
+    PolicyRule,
     Port,
+    PortClass,
     Qfi,
     Teid,
     TunnelPeerId,
@@ -32,6 +45,10 @@ RULES = FabricRules()
 VLAN, VRF, MAC = VlanId(100), VrfId(3), MacAddress(5)
 ADDRESS, OTHER = IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2")
 TCP, WEB = IpProtocol(6), L4Port(80)
+
+
+def policy(tier: Tier, side: Side, verdict: Verdict) -> Entity:
+    return PolicyEntry(tier, side, VRF, None, None, None, None, 1, verdict, PolicyRule(1)).entry()
 
 
 def route(action: b.RouteTo | b.Unreachable, length: int = 32) -> b.RoutingIpv4:
@@ -78,12 +95,28 @@ def test_what_intents_come_to_refers_to_what_is_there() -> None:
         b.SourceIpv4(VLAN, Lpm(ADDRESS, 32), b.SourceDenied()),
         b.SourceIpv4(VLAN, Lpm(ADDRESS, 32), b.SourceElsewhere()),
         b.SourceIpv4(VLAN, Lpm(ADDRESS, 32), b.SourceBound(Port(1), MAC)),
+        endpoint_source(VLAN, ADDRESS, Port(1), MAC, Identity(7)),
+        track(VRF),
+        peer(VRF, ADDRESS, Identity(7)),
+        port_class(VRF, TCP, None, 1, PortClass(7)),
+        *(policy(tier, side, Verdict.DENY) for tier in Tier for side in Side),
     ],
 )
 def test_what_closes_protects_its_scope(entity: Entity) -> None:
     scopes = ([("vrf", 3)], [("vrf", 3), ("judged", 3), ("routed", 3)], [("vlan", 100)])
     assert list(RULES.protects(entity)) in scopes
     assert not list(RULES.opens(entity))
+
+
+@pytest.mark.parametrize("verdict", [Verdict.ALLOW, Verdict.PASS])
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("tier", Tier)
+def test_what_keeps_denies_of_policies_from_acting_overrides_them(
+    tier: Tier, side: Side, verdict: Verdict
+) -> None:
+    assert RULES.overrides(policy(tier, side, verdict)) == RULES.protects(policy(tier, side, Verdict.DENY))
+    assert not RULES.overrides(policy(tier, side, Verdict.DENY))
+    assert not RULES.protects(policy(tier, side, verdict))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scapy.contrib.gtp import GTP_U_Header
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
-from scapy.layers.l2 import Dot1Q, Ether
+from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
 from benchmarks.forwarding import NETWORK, VRF, entry
@@ -23,6 +23,7 @@ from .queueing import MS, Held, S
 from .test_reports import CUT, IN, INGRESS, NODE, OUT, groups, left, told, watch
 
 FOLLOWED = IP(src="10.0.1.10", dst="10.0.1.11") / UDP(sport=1000, dport=2000, chksum=0) / Raw(bytes(300))
+TAG_TYPE, SERVICE_TAG, IPV4 = 0x8100, 0x88A8, 0x0800
 OTHER = IP(src="10.0.1.10", dst="10.0.1.11") / UDP(sport=1000, dport=2001, chksum=0) / Raw(bytes(300))
 SIX = IPv6(src="fd00::1", dst="fd00::2") / UDP(sport=1000, dport=2000) / Raw(bytes(300))
 
@@ -101,25 +102,24 @@ def test_others_are_not_told_of(world: Held) -> None:
 
 
 def test_the_tag_has_the_mark_over_links_and_no_other_switch_knows_the_flow(world: Held) -> None:
-    assert put(world, IN, framed(FOLLOWED, dst=FAR))[Dot1Q].dei == 1
-    assert put(world, IN, framed(OTHER, dst=FAR))[Dot1Q].dei == 0
+    assert put(world, IN, framed(FOLLOWED, dst=FAR)).type == SERVICE_TAG
+    assert put(world, IN, framed(OTHER, dst=FAR)).type == TAG_TYPE
     assert [(one.ingress_port, one.egress_port) for one in cards(world)] == [(IN, LINK_OUT)]
-    for mark in (0, 1):
-        tag = Dot1Q(vlan=NETWORK, dei=mark)
-        assert put(world, LINK, framed(OTHER, tag, dst=FAR))[Dot1Q].dei == mark
-        assert Dot1Q not in put(world, LINK, framed(OTHER, tag))
+    for tag, kind in ((Dot1Q(vlan=NETWORK), TAG_TYPE), (Dot1AD(vlan=NETWORK), SERVICE_TAG)):
+        assert put(world, LINK, framed(OTHER, tag, dst=FAR)).type == kind
+        assert put(world, LINK, framed(OTHER, tag)).type == IPV4
     assert [(one.ingress_port, one.egress_port) for one in cards(world)] == [(LINK, LINK_OUT), (LINK, OUT)]
 
 
 def test_a_tenants_own_mark_is_none(world: Held) -> None:
-    tag = Dot1Q(vlan=TAG, dei=1)
-    assert put(world, IN, framed(OTHER, tag, dst=FAR))[Dot1Q].dei == 0
+    frame = put(world, IN, framed(OTHER, Dot1Q(vlan=TAG, dei=1), dst=FAR))
+    assert (frame.type, frame[Dot1Q].dei) == (TAG_TYPE, 0)
     assert cards(world) == []
 
 
 def test_flows_in_one_tunnel_are_told_apart(world: Held) -> None:
     outer = IP(src="10.0.1.10", dst="10.0.1.11") / UDP(sport=2152, dport=2152, chksum=0)
-    tag = Dot1Q(vlan=NETWORK, dei=1)
+    tag = Dot1AD(vlan=NETWORK)
     inside = [IP(src=f"10.45.0.{n}", dst="10.0.2.1") / UDP() / Raw(bytes(40)) for n in (2, 3)]
     for packet in inside * 2:
         put(world, LINK, framed(outer / GTP_U_Header(teid=9, gtp_type=255) / packet, tag))
