@@ -57,6 +57,7 @@ BENCHMARKS = (
     Benchmark("discovery", "Links and paths", ("--seconds", "20")),
     Benchmark("core_growth", "One change in fabrics of all sizes", ("--turns", "100")),
     Benchmark("core_bulk", "Large requests"),
+    Benchmark("cni_add", "Containers by CNI", ("--turns", "100")),
     Benchmark("collector", "Reports of switches"),
     Benchmark("explain", "Explanations of flows", ("--turns", "100")),
     Benchmark("p4runtime_writes", "Writes and reads beside other clients", ("--rounds", "3")),

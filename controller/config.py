@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -43,7 +43,11 @@ __all__ = [
     "StoreConfig",
     "TablesConfig",
     "TelemetryConfig",
+    "document_in",
+    "read_section",
 ]
+
+S = TypeVar("S", bound=Section)
 
 
 class ConfigError(Exception):
@@ -214,18 +218,7 @@ class FabricConfig(Section):
         Raises:
             ConfigError: it cannot be read, or says something that cannot be used.
         """
-        try:
-            with path.open("rb") as file:
-                document = strict_yaml.load(strict_yaml.read_bounded(file))
-        except OSError as error:
-            raise ConfigError(
-                path, [FieldError("file", str(path), f"cannot be read: {error.strerror}")]
-            ) from None
-        except strict_yaml.UnusableYaml as error:
-            raise ConfigError(
-                path, [FieldError("file", str(path), f"is not YAML that can be used: {error}")]
-            ) from None
-        return cls.read({} if document is None else document, path)
+        return cls.read(document_in(path), path)
 
     @classmethod
     def read(cls, document: object, path: Path) -> FabricConfig:
@@ -234,20 +227,47 @@ class FabricConfig(Section):
         Raises:
             ConfigError: it says something that cannot be used.
         """
-        if not isinstance(document, dict):
-            sections = "switches, links, tenants, api, store, hosts, tables, telemetry, log, n4"
-            message = f"must be a mapping with {sections}"
-            raise ConfigError(path, [FieldError("file", document, message)])
-        try:
-            return cls.model_validate(document, context={"folder": path.absolute().parent})
-        except ValidationError as found:
-            errors = found.errors(include_url=False)
-            raise ConfigError(path, [_in_words(error) for error in errors]) from None
+        return read_section(cls, document, path)
 
 
-def _section(keys: Iterable[str]) -> type[BaseModel]:
-    """What is written under some keys, such as `api.tls`."""
-    section: type[BaseModel] = FabricConfig
+def document_in(path: Path) -> object:
+    """What a configuration file holds.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            document = strict_yaml.load(strict_yaml.read_bounded(file))
+    except OSError as error:
+        raise ConfigError(
+            path, [FieldError("file", str(path), f"cannot be read: {error.strerror}")]
+        ) from None
+    except strict_yaml.UnusableYaml as error:
+        message = f"is not YAML that can be used: {error}"
+        raise ConfigError(path, [FieldError("file", str(path), message)]) from None
+    return {} if document is None else document
+
+
+def read_section(model: type[S], document: object, path: Path) -> S:
+    """Read what a file at `path` says.
+
+    Raises:
+        ConfigError: it says something that cannot be used.
+    """
+    if not isinstance(document, dict):
+        sections = ", ".join(info.alias or name for name, info in model.model_fields.items())
+        message = f"must be a mapping with {sections}"
+        raise ConfigError(path, [FieldError("file", document, message)])
+    try:
+        return model.model_validate(document, context={"folder": path.absolute().parent})
+    except ValidationError as found:
+        errors = found.errors(include_url=False)
+        raise ConfigError(path, [_in_words(error, model) for error in errors]) from None
+
+
+def _section(section: type[BaseModel], keys: Iterable[str]) -> type[BaseModel]:
+    """What is written under some keys of one, such as `api.tls`."""
     for key in keys:
         fields = section.model_fields.items()
         field = next(field for name, field in fields if key == (field.alias or name))
@@ -263,7 +283,7 @@ def _sections_in(annotation: Any) -> Iterator[type[Section]]:
         yield from _sections_in(part)
 
 
-def _in_words(error: Any) -> FieldError:
+def _in_words(error: Any, model: type[BaseModel]) -> FieldError:
     """One of pydantic's findings as field, value and what would be right."""
     location: tuple[str | int, ...] = error["loc"]
     field = field_path(location)
@@ -271,7 +291,7 @@ def _in_words(error: Any) -> FieldError:
         case "missing":
             return FieldError(field, None, "is required")
         case "extra_forbidden":
-            section = _section([part for part in location[:-1] if isinstance(part, str)])
+            section = _section(model, [part for part in location[:-1] if isinstance(part, str)])
             known = ", ".join(info.alias or name for name, info in section.model_fields.items())
             return FieldError(field, error["input"], f"is not a known field; known here: {known}")
         case "value_error":

@@ -45,6 +45,34 @@ def check_machine() -> None:
         raise CannotRun(f"not on PATH: {', '.join(missing)} (util-linux)")
 
 
+def call_inside(namespace: int, function: Callable[..., T], *arguments: Any) -> T:
+    """What a function returns that is called in a network namespace.
+
+    Args:
+        namespace: a descriptor of it.
+        function: is called in a thread of its own.
+        arguments: its arguments.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def inside() -> None:
+        try:
+            if _libc.setns(namespace, CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
+            results.append(function(*arguments))
+        except BaseException as error:
+            errors.append(error)
+
+    # A thread that ends: nothing has to find its way back to our own namespace.
+    thread = threading.Thread(target=inside, name=f"in namespace {namespace}")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
 class Namespace:
     """A network namespace, and for hosts (`hosts_file` given) a mount namespace; from making to `close`."""
 
@@ -83,24 +111,7 @@ class Namespace:
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """What a function returns that is called with this network namespace as its own."""
-        results: list[T] = []
-        errors: list[BaseException] = []
-
-        def inside() -> None:
-            try:
-                if _libc.setns(self.fd, CLONE_NEWNET):
-                    raise OSError(ctypes.get_errno(), "setns")
-                results.append(function(*arguments))
-            except BaseException as error:
-                errors.append(error)
-
-        # A thread that ends: nothing has to find its way back to our own namespace.
-        thread = threading.Thread(target=inside, name=f"in {self.name}")
-        thread.start()
-        thread.join()
-        if errors:
-            raise errors[0]
-        return results[0]
+        return call_inside(self.fd, function, *arguments)
 
     def words(self, command: Sequence[str], folder: Path | None = None) -> list[str]:
         """The command that runs a command here."""

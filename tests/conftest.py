@@ -30,7 +30,7 @@ INSTALL_P4RUNTIME_SHELL = "python3 -m venv shell && shell/bin/pip install -q p4r
 
 ONE_AFTER_THE_OTHER = {
     "api_fuzz", "attacks", "conformance", "docs", "examples", "explain", "fabric", "monitoring", "net",
-    "safety", "tutorial", "tutorials", "ui",
+    "node", "safety", "tutorial", "tutorials", "ui",
 }  # fmt: skip
 """Folders whose tests build fabrics with the same names of interfaces, listen at the documentation's ports,
 or run Mininet."""

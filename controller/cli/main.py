@@ -19,6 +19,7 @@ from p4fabric.controller.cli.fabric_commands import add_fabric_commands
 from p4fabric.controller.cli.failures import INTERRUPTED, was_interrupted
 from p4fabric.controller.cli.intent_commands import add_intent_commands
 from p4fabric.controller.cli.kubernetes_commands import app as kubernetes_app
+from p4fabric.controller.cli.node_commands import app as node_app
 from p4fabric.controller.cli.token_commands import app as token_app
 from p4fabric.controller.cli.upf_commands import app as upf_app
 from p4fabric.net.cli.app import app as net_app
@@ -102,6 +103,7 @@ app.add_typer(drain_app, name="drain")
 app.add_typer(undrain_app, name="undrain")
 app.add_typer(upf_app, name="upf")
 app.add_typer(kubernetes_app, name="kubernetes")
+app.add_typer(node_app, name="node")
 
 
 @app.command()

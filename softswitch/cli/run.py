@@ -21,7 +21,15 @@ from p4fabric.softswitch.cli.serve import quiet_libraries, serve
 from p4fabric.softswitch.program import program_files
 from p4fabric.softswitch.server.errors import Refusal
 from p4fabric.softswitch.server.limits import raise_descriptor_limit
-from p4fabric.softswitch.server.ports import BadOption, Ports, QueueWatch, parse_interfaces, parse_queues
+from p4fabric.softswitch.server.ports import (
+    BadOption,
+    Ports,
+    QueueWatch,
+    all_interfaces,
+    parse_interfaces,
+    parse_plugged,
+    parse_queues,
+)
 from p4fabric.softswitch.server.server import SwitchOptions, Tls, read_config
 from p4fabric.softswitch.server.shapers import with_shapers
 
@@ -57,6 +65,14 @@ def run(
     ] = "127.0.0.1:9559",
     interface: Annotated[
         list[str] | None, typer.Option("--interface", "-i", help="PORT@INTERFACE; once per port.")
+    ] = None,
+    plug: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIRST-LAST@PREFIX",
+            help="Ports whose interfaces come and go while the switch runs, such as containers': "
+            "16-271@pod are pod16 to pod271; repeatable.",
+        ),
     ] = None,
     cpu_port: Annotated[
         int, typer.Option(help="The port of packet-ins and packet-outs.", min=0, max=510)
@@ -137,6 +153,7 @@ def run(
     try:
         watched = _watched(pipeline, include or [], define or []) if watch else None
         config = _config(pipeline, p4info, include or [], define or [])
+        plugged = parse_plugged(plug or [])
         if (tls_cert is None) != (tls_key is None) or (tls_ca is not None and tls_cert is None):
             raise BadOption("--tls-cert and --tls-key belong together, and --tls-ca needs both")
         options = SwitchOptions(
@@ -144,11 +161,12 @@ def run(
             listen=grpc,
             ports=with_shapers(
                 Ports(
-                    parse_interfaces(interface or []),
+                    all_interfaces(parse_interfaces(interface or []), plugged),
                     parse_queues(queue or []),
                     frozenset(xdp or []),
                     pcap,
                     dict.fromkeys(watch_queues or [], QueueWatch()),
+                    frozenset(plugged),
                 )
             ),
             cpu_port=cpu_port,

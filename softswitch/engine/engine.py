@@ -72,6 +72,8 @@ DETAILS = (
 )
 
 
+_PLUGGED = 2
+"""Of `enum port_kind`."""
 _XDP_ERRORS = {
     errno.EMSGSIZE: "its MTU is too large: 3822 is the most",
     errno.EOPNOTSUPP: "it has more than one receive queue: ethtool -L leaves one",
@@ -185,15 +187,24 @@ class NativeEngine:
     # --- ports --------------------------------------------------------------------------------
 
     def add_port(
-        self, number: int, interface: str | None, *, discard: bool = False, xdp: bool = False
+        self,
+        number: int,
+        interface: str | None,
+        *,
+        discard: bool = False,
+        xdp: bool = False,
+        plugged: bool = False,
     ) -> None:
-        """Bind a port to an interface (None: a memory port; `discard`: what it sends is only counted)."""
+        """Bind a port to an interface (None: a memory port; `discard`: what it sends is only counted;
+        `plugged`: it is one of many, and the interface may be absent)."""
         name = interface.encode() if interface is not None else None
         if name is not None and not 0 < len(name) < 16:
             raise PortError(f"port {number}: {interface!r} is no interface's name")
         if not 0 <= number < PORTS or number == self.options.drop_port:
             raise PortError(f"port {number} is not in 0..{PORTS - 1}, or is the drop port")
-        error = self._native.engine_add_port(self._handle(), number, name, discard, xdp)
+        error = self._native.engine_add_port(
+            self._handle(), number, name, discard, _PLUGGED if plugged else int(xdp)
+        )
         if error:
             what = "the number is taken" if error == errno.EEXIST else os.strerror(error)
             if xdp:

@@ -270,8 +270,14 @@ def switch_tree(switch: SwitchFigures) -> Tree:
 
 
 def tree(ports: Iterable[PortFigures], wanted: Callable[[str], Leaves] = leaves_of) -> Tree:
-    """The leaves of some ports: all of them, or those that are wanted of each."""
-    return {path: Node(leaf, leaf.value(port)) for port in ports for path, leaf in wanted(port.name)}
+    """The leaves of some ports: all of them, or those that are wanted of each. Nobody counts what an
+    unplugged port does, and there may be hundreds."""
+    return {
+        path: Node(leaf, leaf.value(port))
+        for port in ports
+        for path, leaf in wanted(port.name)
+        if not (port.unplugged and (leaf.counter or leaf.module in (QOS, OWN)))
+    }
 
 
 def roots(name: str) -> tuple[tuple[Path, Sequence[Leaf[PortFigures]]], ...]:

@@ -30,7 +30,7 @@ class Claims:
         try:
             for number, interface in ports.interfaces.items():
                 if interface is not None:
-                    self._claim(number, interface)
+                    self._claim(number, interface, by_name=number in ports.plugged)
         except BaseException:
             self.release()
             raise
@@ -41,8 +41,10 @@ class Claims:
             one.close()
         self._sockets.clear()
 
-    def _claim(self, number: int, interface: str) -> None:
-        name = f"\0p4fabric-interface-{socket.if_nametoindex(interface)}"
+    def _claim(self, number: int, interface: str, *, by_name: bool) -> None:
+        # One that comes and goes has another index each time.
+        which = interface if by_name else socket.if_nametoindex(interface)
+        name = f"\0p4fabric-interface-{which}"
         holder = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             holder.bind(name)

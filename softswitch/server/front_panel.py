@@ -61,6 +61,8 @@ class PortFigures:
     ifindex: int
     settings: PortSettings
     up: bool
+    unplugged: bool = False
+    """Its interface is one that comes and goes, and not there."""
     in_packets: int = 0
     in_bytes: int = 0
     in_discards: int = 0
@@ -211,13 +213,15 @@ class FrontPanel:
         waiting: int,
     ) -> PortFigures:
         interface = self.ports.interfaces[number]
+        ifindex = _ifindex(interface)
         return PortFigures(
             number=number,
             name=self.names[number],
             interface=interface,
-            ifindex=_ifindex(interface),
+            ifindex=ifindex,
             settings=settings,
             up=stats.up if stats is not None else False,
+            unplugged=not ifindex and number in self.ports.plugged,
             waiting=waiting,
             counted_since=self._counted_since,
             queues=self._queues(number, self._engine if stats is not None else None),
@@ -252,7 +256,12 @@ class FrontPanel:
             self._settings[number] = settings
 
     def _add(self, engine: Engine, number: int, settings: PortSettings) -> None:
-        engine.add_port(number, self.ports.interfaces[number], xdp=number in self.ports.xdp)
+        engine.add_port(
+            number,
+            self.ports.interfaces[number],
+            xdp=number in self.ports.xdp,
+            plugged=number in self.ports.plugged,
+        )
         _set_queues(engine, number, settings)
 
     def _remove(self, engine: Engine, number: int) -> None:

@@ -18,6 +18,7 @@ from p4fabric.softswitch.engine.api.queues import REPORT_DEPTH, REPORT_WAIT_US
 HIGHEST_PORT = 511
 ETH_P_ALL = 3
 _RATE = re.compile(r"(\d+)(pps|k|m|g)?(bit)?", re.IGNORECASE)
+_PLUGGED = re.compile(r"(\d{1,3})-(\d{1,3})@([A-Za-z][-_A-Za-z0-9]{0,11})")
 _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
 
@@ -56,6 +57,8 @@ class Ports:
     """The folder that gets a pcap file for what each port receives and one for what it sends: NAME_in.pcap
     and NAME_out.pcap, after the interface, or portN where there is none."""
     watches: Mapping[int, QueueWatch] = field(default_factory=dict)
+    plugged: frozenset[int] = frozenset()
+    """Ports whose interfaces come and go while the switch runs, such as containers': they may be absent."""
 
     def check(self, drop_port: int = 511) -> None:
         """`BadOption` when an interface is missing or given twice, or this process may not open it."""
@@ -76,7 +79,8 @@ class Ports:
                     f"port {number}: {interface} is the interface of port {taken[interface]} already"
                 )
             taken[interface] = number
-            _try_interface(number, interface)
+            if number not in self.plugged:
+                _try_interface(number, interface)
         for number in self.queues:
             if number not in self.interfaces:
                 raise BadOption(f"queue {number}: there is no port {number}")
@@ -86,6 +90,8 @@ class Ports:
         for number in self.xdp:
             if self.interfaces.get(number) is None:
                 raise BadOption(f"xdp {number}: port {number} has no interface")
+            if number in self.plugged:
+                raise BadOption(f"xdp {number}: the interface of port {number} may be absent")
 
 
 def _try_interface(number: int, interface: str) -> None:
@@ -115,6 +121,27 @@ def parse_interfaces(texts: list[str]) -> dict[int, str | None]:
             raise BadOption(f"interface {text!r}: {interface} is given twice")
         interfaces[int(number)] = interface
     return interfaces
+
+
+def parse_plugged(texts: list[str]) -> dict[int, str]:
+    """`16-271@pod`: ports 16 to 271 are the interfaces pod16 to pod271; `BadOption` quotes what is wrong."""
+    interfaces: dict[int, str] = {}
+    for text in texts:
+        match = _PLUGGED.fullmatch(text)
+        if match is None or int(match[1]) > int(match[2]):
+            raise BadOption(f"plug {text!r}: FIRST-LAST@PREFIX is needed, such as 16-271@pod")
+        for number in range(int(match[1]), min(int(match[2]), HIGHEST_PORT) + 1):
+            if number in interfaces:
+                raise BadOption(f"plug {text!r}: port {number} is given twice")
+            interfaces[number] = f"{match[3]}{number}"
+    return interfaces
+
+
+def all_interfaces(fixed: Mapping[int, str | None], plugged: Mapping[int, str]) -> dict[int, str | None]:
+    """Those that are always there, and those that come and go; `BadOption` names one that is given twice."""
+    if twice := fixed.keys() & plugged.keys():
+        raise BadOption(f"port {min(twice)} is given twice, by -i and by --plug")
+    return {**fixed, **plugged}
 
 
 def parse_queues(texts: list[str]) -> dict[int, QueueLimits]:

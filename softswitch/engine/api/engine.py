@@ -91,8 +91,11 @@ class Engine(Protocol):
         ...
 
     # ports
-    def add_port(self, number: int, interface: str | None, *, xdp: bool = False) -> None:
-        """Bind port `number` (0..510) to an interface (None: a memory port, see `inject`); `PortError`."""
+    def add_port(
+        self, number: int, interface: str | None, *, xdp: bool = False, plugged: bool = False
+    ) -> None:
+        """Bind port `number` (0..510) to an interface (None: a memory port, see `inject`); `PortError`.
+        With `plugged` the interface may be absent: the port is down until it is there."""
         ...
 
     def watch_ports(self, changed_fd: int) -> None:

@@ -175,13 +175,13 @@ EXPORT void engine_hold(struct engine *engine, uint64_t now_ns)
 }
 
 EXPORT int engine_add_port(struct engine *engine, uint32_t number, const char *interface, int discard,
-                           int xdp)
+                           int kind)
 {
     if (number >= PORTS || number == engine->drop_port)
         return ERANGE;
     engine_park(engine);
     int error = engine->ports[number] ? EEXIST : 0;
-    struct port *port = error ? NULL : port_open(engine, (uint16_t)number, interface, xdp, &error);
+    struct port *port = error ? NULL : port_open(engine, (uint16_t)number, interface, (enum port_kind)kind, &error);
     if (port)
         port->discard = discard;
     engine_release(engine);

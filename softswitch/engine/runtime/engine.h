@@ -28,6 +28,9 @@ enum {
     LARGEST_DIGEST = 4096,
 };
 
+/* By which socket a port takes its interface; a plugged one may be absent, and is one of many. */
+enum port_kind { PORT_PACKET, PORT_XDP, PORT_PLUGGED };
+
 enum drop_reason {
     DROP_INGRESS, /* the program's decision */
     DROP_EGRESS,
@@ -127,6 +130,7 @@ struct link; /* an interface's sockets and rings (link.h) */
 
 struct port {
     bool used, memory, discard, up, xdp;
+    bool plugged; /* its interface comes and goes, and is one of many: it may be absent, its ring is small */
     uint16_t number;
     char name[16];
     struct link *link;
@@ -235,7 +239,7 @@ void line_put(struct engine *engine, struct port *port, struct packet *packet); 
 void process_egress(struct engine *engine, struct packet *packet, uint32_t *sent_bytes);
 
 /* port.c */
-struct port *port_open(struct engine *engine, uint16_t number, const char *interface, bool xdp, int *error);
+struct port *port_open(struct engine *engine, uint16_t number, const char *interface, enum port_kind kind, int *error);
 void port_close(struct engine *engine, struct port *port);
 bool port_watch(struct engine *engine, struct port *port); /* false: out of memory */
 void port_unwatch(struct engine *engine, struct port *port);

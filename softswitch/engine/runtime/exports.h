@@ -51,7 +51,7 @@ EXPORT int engine_start(struct engine *engine, const char *name);
 EXPORT void engine_stop(struct engine *engine);
 EXPORT void engine_hold(struct engine *engine, uint64_t now_ns);
 EXPORT int engine_add_port(struct engine *engine, uint32_t number, const char *interface, int discard,
-                           int xdp);
+                           int kind); /* enum port_kind */
 EXPORT int engine_remove_port(struct engine *engine, uint32_t number);
 EXPORT int engine_set_queue(struct engine *engine, uint32_t number, int64_t bps, int64_t pps, int64_t depth);
 EXPORT uint32_t engine_ports(struct engine *engine, struct port_report *reports, uint32_t most);

@@ -30,7 +30,8 @@ struct link {
     uint32_t sending_count;
 };
 
-bool receive_open(struct link *link, int mtu); /* a socket with its ring, bound to `index`; or an errno */
+/* A socket with its ring (`small`: for one of many ports), bound to `index`; or an errno. */
+bool receive_open(struct link *link, int mtu, bool small);
 void receive_close(struct link *link);
 bool transmit_open(struct link *link);
 void transmit_close(struct engine *engine, struct port *port, struct link *link); /* what waits is dropped */

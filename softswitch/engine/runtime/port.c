@@ -85,10 +85,11 @@ static bool open_xdp(struct link *link, const char *name)
            !setsockopt(link->receive_fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &everything, sizeof everything);
 }
 
-static bool open_sockets(struct link *link, const char *name)
+static bool open_sockets(struct link *link, const struct port *port)
 {
     struct ifreq request;
-    return interface_request(name, SIOCGIFMTU, &request) && transmit_open(link) && receive_open(link, request.ifr_mtu);
+    return interface_request(port->name, SIOCGIFMTU, &request) && transmit_open(link) &&
+           receive_open(link, request.ifr_mtu, port->plugged);
 }
 
 static struct link *link_open(struct engine *engine, struct port *port, int *error)
@@ -102,7 +103,9 @@ static struct link *link_open(struct engine *engine, struct port *port, int *err
     link->index = if_nametoindex(port->name);
     link->empty_ns = link->until_ns = engine->now_ns;
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = port->number};
-    bool open = link->index && (port->xdp ? open_xdp(link, port->name) : open_sockets(link, port->name));
+    if (!link->index)
+        errno = ENODEV;
+    bool open = link->index && (port->xdp ? open_xdp(link, port->name) : open_sockets(link, port));
     int fd = link->xdp ? xdp_fd(link->xdp) : link->receive_fd;
     if (!open || epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, fd, &event)) {
         *error = errno;
@@ -126,7 +129,7 @@ static void ports_changed(struct engine *engine)
         signal_fd(engine->changed_fd);
 }
 
-struct port *port_open(struct engine *engine, uint16_t number, const char *interface, bool xdp, int *error)
+struct port *port_open(struct engine *engine, uint16_t number, const char *interface, enum port_kind kind, int *error)
 {
     struct port *port = calloc(1, sizeof *port);
     if (!port) {
@@ -134,17 +137,18 @@ struct port *port_open(struct engine *engine, uint16_t number, const char *inter
         return NULL;
     }
     port->number = number;
-    port->xdp = xdp;
+    port->xdp = kind == PORT_XDP;
+    port->plugged = kind == PORT_PLUGGED;
     port->used = port->up = true;
     queue_open(&port->scheduler, engine->default_depth);
     if (interface) {
         snprintf(port->name, sizeof port->name, "%s", interface);
         port->link = link_open(engine, port, error);
-        if (!port->link) {
+        if (!port->link && !(port->plugged && *error == ENODEV)) {
             free(port);
             return NULL;
         }
-        port->up = interface_up(port->name);
+        port->up = port->link && interface_up(port->name);
     } else {
         port->memory = true;
     }

@@ -33,6 +33,7 @@ enum {
     LARGE_SLOT = 10240,
     LARGE_SLOTS = 512,
     LARGE_BLOCK = 4 * LARGE_SLOT,
+    PLUGGED_SHARE = 4,             /* of which a port that is one of many has one */
     SLOT_HEAD = 256,               /* of a slot; the kernel's, at most */
     QUEUE_BYTES = 8 * 1024 * 1024, /* a limit, of which nothing is taken in advance */
     MOST_TRIES = 4,
@@ -45,13 +46,13 @@ static bool set_option(int fd, int option, int value)
     return setsockopt(fd, SOL_PACKET, option, &value, sizeof value) == 0;
 }
 
-static bool open_ring(struct link *link, int mtu)
+static bool open_ring(struct link *link, int mtu, bool small)
 {
     bool large = mtu > SMALL_SLOT - SLOT_HEAD;
     struct tpacket_req request = {
         .tp_block_size = large ? LARGE_BLOCK : SMALL_BLOCK,
         .tp_frame_size = large ? LARGE_SLOT : SMALL_SLOT,
-        .tp_frame_nr = large ? LARGE_SLOTS : SMALL_SLOTS,
+        .tp_frame_nr = (large ? LARGE_SLOTS : SMALL_SLOTS) / (small ? PLUGGED_SHARE : 1),
     };
     request.tp_block_nr = request.tp_frame_nr / (request.tp_block_size / request.tp_frame_size);
     if (setsockopt(link->receive_fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof request))
@@ -66,7 +67,7 @@ static bool open_ring(struct link *link, int mtu)
     return true;
 }
 
-bool receive_open(struct link *link, int mtu)
+bool receive_open(struct link *link, int mtu, bool small)
 {
     /* Protocol 0: nothing arrives before the socket is bound to its interface. */
     int fd = link->receive_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -79,7 +80,7 @@ bool receive_open(struct link *link, int mtu)
     setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room))
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-    if (!open_ring(link, mtu))
+    if (!open_ring(link, mtu, small))
         return false;
     struct packet_mreq everything = {.mr_ifindex = (int)link->index, .mr_type = PACKET_MR_PROMISC};
     setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &everything, sizeof everything);
