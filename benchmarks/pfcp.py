@@ -51,7 +51,11 @@ class Stock:
     def release_f_teid(self, f_teid: v.FTeid) -> None:
         """Forget it."""
 
-    def choose_ue_address(self, network_instance: str, *, ipv4: bool, ipv6: bool) -> v.UeIpAddress:
+    def choose_ue_address(self, network_instance: str) -> v.UeIpAddress:
+        """Not asked for."""
+        raise NotImplementedError
+
+    def choose_ue_prefix(self, network_instance: str, length: int) -> v.UeIpAddress:
         """Not asked for."""
         raise NotImplementedError
 

@@ -154,6 +154,8 @@ class N4Config(Section):
     """An IPv4 address of this machine, which SMFs know it by, and a UDP port; PFCP's is 8805."""
     smf_port: int = Field(8805, ge=1, le=0xFFFF)
     """The UDP port at which SMFs listen for this machine's requests."""
+    gtpu_port: int = Field(2152, ge=1, le=0xFFFF)
+    """The UDP port, here and at SMFs, of what UEs with IPv6 ask SMFs, and of the answers."""
     heartbeat: float = Field(60.0, ge=0, le=86_400, strict=False)
     """Seconds between two heartbeats to each SMF; 0: none are sent."""
 

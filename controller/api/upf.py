@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from ipaddress import IPv6Address, IPv6Network
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -14,6 +15,7 @@ from p4fabric.controller.api.upf_documents import association_document, session_
 from p4fabric.controller.documents.upf import UpfAssociationList, UpfSessionDocument, UpfSessionList
 from p4fabric.controller.fabric import Fabric, UnknownSession
 from p4fabric.controller.fabric.upf_views import AssociationView, FoundSession
+from p4fabric.controller.n4.plane import Ue
 from p4fabric.controller.n4.ways import dnn_of
 from p4fabric.controller.turns import in_turns
 
@@ -43,19 +45,27 @@ def upf_routes(fabric: Fabric) -> APIRouter:
     async def list_upf_sessions(
         smf: Annotated[str | None, Query(description="only those of the SMF at this address")] = None,
         dnn: Annotated[str | None, Query(description="only those of this data network")] = None,
-        ue: Annotated[str | None, Query(description="only that of the UE with this address")] = None,
+        ue: Annotated[
+            str | None, Query(description="only that of the UE with this address, or prefix")
+        ] = None,
         gnb: Annotated[str | None, Query(description="only those with a tunnel to this gNB")] = None,
         limit: Limit = _PAGE,
         continue_: Continue = None,
     ) -> UpfSessionList:
         """Sessions that SMFs have established, and how far they are in switches."""
         cursor = Cursor.read(continue_, 3, smf=smf, dnn=dnn, ue=ue, gnb=gnb)
+        address = _ipv6(ue)
+
+        def is_of(text: str, one: Ue) -> bool:
+            return str(one) == text or (
+                address is not None and isinstance(one, IPv6Network) and address in one
+            )
 
         def is_wanted(found: FoundSession) -> bool:
             kept = found.kept
             return (
                 smf in (None, str(kept.smf))
-                and (ue is None or any(str(one) == ue for one in kept.plane.ues))
+                and (ue is None or any(is_of(ue, one) for one in kept.plane.ues))
                 and (gnb is None or any(str(one) == gnb for _, one in kept.plane.tunnels))
                 and dnn in (None, dnn_of(kept.session))
             )
@@ -77,6 +87,13 @@ def upf_routes(fabric: Fabric) -> APIRouter:
         return session_document(await fabric.upfs.session(_seid(seid)))
 
     return router
+
+
+def _ipv6(text: str | None) -> IPv6Address | None:
+    try:
+        return None if text is None else IPv6Address(text)
+    except ValueError:
+        return None
 
 
 def _seid(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from typing import Any
 
 from p4fabric.controller.api.intent_documents import reason_documents
@@ -13,6 +14,7 @@ from p4fabric.controller.documents.upf import (
 )
 from p4fabric.controller.fabric.upf_views import AssociationView, SessionView
 from p4fabric.controller.n4.pfcp.values import FSeid
+from p4fabric.controller.n4.plane import Ue
 from p4fabric.controller.n4.stamps import seconds_of
 from p4fabric.controller.n4.ways import Way, dnn_of, ways
 from p4fabric.controller.telemetry.events import SmfAssociated, SmfReleased
@@ -50,7 +52,7 @@ def session_document(view: SessionView) -> UpfSessionDocument:
         "f_seid": _f_seid(FSeid(key.seid, node)),
         "smf_f_seid": _f_seid(session.cp),
         "dnn": dnn_of(session),
-        "ue_addresses": [str(one) for one in sorted(kept.plane.ues)],
+        "ue_addresses": [str(one) for one in sorted(kept.plane.ues, key=_order)],
         "gnbs": [str(gnb) for gnb in sorted({gnb for _, gnb in kept.plane.tunnels})],
         "state": view.state.value,
         "reasons": reason_documents(view.reasons),
@@ -70,6 +72,10 @@ def smf_event_fields(event: SmfAssociated | SmfReleased) -> dict[str, Any]:
         "nodeId": event.node_id,
         "sessionsEnded": event.sessions_ended,
     }
+
+
+def _order(ue: Ue) -> tuple[int, int]:
+    return ue.version, int(ue if isinstance(ue, IPv4Address) else ue.network_address)
 
 
 def _way_document(way: Way) -> UpfWayDocument:

@@ -12,9 +12,9 @@ from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import Any
 
-from p4fabric.controller.compiler.entries import ipv4_match
+from p4fabric.controller.compiler.entries import ipv4_match, ipv6_match
 from p4fabric.controller.n4.flows import PortRange
-from p4fabric.controller.n4.plane import FilterSet, FlowRule, Limit, UserPlane
+from p4fabric.controller.n4.plane import FilterSet, FlowFilter, FlowRule, Limit, UserPlane
 from p4fabric.pipelines.entities import Entity, MeterConfig, Range, Ternary
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import (
@@ -32,6 +32,7 @@ from p4fabric.pipelines.values import (
 __all__ = ["filter_entries", "flow_entries", "meter_of"]
 
 _BITS_A_KILOBIT, _BITS_AN_OCTET = 1000, 8
+_FLOW_LABEL_BITS = 20
 _SECONDS_AT_ONCE = 0.1
 """Of its rate, a burst may have at once."""
 _SMALLEST_BURST = 4500
@@ -43,6 +44,7 @@ class _Direction:
     """The tables of one."""
 
     filters: type[b.UplinkFilters] | type[b.DownlinkFilters]
+    filters_ipv6: type[b.UplinkFiltersIpv6] | type[b.DownlinkFiltersIpv6]
     apply: type[b.UplinkApplyRule] | type[b.DownlinkApplyRule]
     rules: type[b.UplinkRules] | type[b.DownlinkRules]
     forward: Callable[[UpfMeterId, UpfMeterId], Any]
@@ -58,6 +60,7 @@ class _Direction:
 
 _UPLINK = _Direction(
     b.UplinkFilters,
+    b.UplinkFiltersIpv6,
     b.UplinkApplyRule,
     b.UplinkRules,
     b.UplinkForward,
@@ -72,6 +75,7 @@ _UPLINK = _Direction(
 )
 _DOWNLINK = _Direction(
     b.DownlinkFilters,
+    b.DownlinkFiltersIpv6,
     b.DownlinkApplyRule,
     b.DownlinkRules,
     b.DownlinkForward,
@@ -90,21 +94,57 @@ _DOWNLINK = _Direction(
 def filter_entries(found: FilterSet, number: UpfFiltersId) -> tuple[Entity, ...]:
     """The entries of a set of filters, which sessions share."""
     tables, count = _of(found.is_uplink), len(found.filters)
+    make = _filter_ipv6 if found.is_ipv6 else _filter
     return tuple(
-        tables.filters(
-            number,
-            None if one.qfi is None else Ternary.exact(Qfi(one.qfi), Qfi.BITS),
-            None if one.protocol is None else Ternary.exact(IpProtocol(one.protocol), IpProtocol.BITS),
-            None if one.tos is None else Ternary(*one.tos),
-            ipv4_match(one.remote),
-            Ternary(True, 1) if one.remote_ports or one.ue_ports else None,
-            _ports(one.remote_ports),
-            _ports(one.ue_ports),
-            count - place,
-            tables.apply(UpfRuleId(rule)),  # type: ignore[arg-type]
-        )
+        make(tables, number, one, count - place, UpfRuleId(rule))
         for place, (one, rule) in enumerate(found.filters)
     )
+
+
+def _filter(
+    tables: _Direction, number: UpfFiltersId, one: FlowFilter, priority: int, rule: UpfRuleId
+) -> Entity:
+    return tables.filters(
+        number,
+        *_start(one),
+        ipv4_match(one.remote),
+        *_ports_of(one),
+        priority,
+        tables.apply(rule),  # type: ignore[arg-type]
+    )
+
+
+def _filter_ipv6(
+    tables: _Direction, number: UpfFiltersId, one: FlowFilter, priority: int, rule: UpfRuleId
+) -> Entity:
+    label = None if one.flow_label is None else Ternary.exact(one.flow_label, _FLOW_LABEL_BITS)
+    remote = ipv6_match(one.remote)
+    return tables.filters_ipv6(
+        number,
+        *_start(one),
+        label,
+        remote,
+        *_ports_of(one),
+        priority,
+        tables.apply(rule),  # type: ignore[arg-type]
+    )
+
+
+def _start(
+    one: FlowFilter,
+) -> tuple[Ternary[Qfi] | None, Ternary[IpProtocol] | None, Ternary[int] | None]:
+    return (
+        None if one.qfi is None else Ternary.exact(Qfi(one.qfi), Qfi.BITS),
+        None if one.protocol is None else Ternary.exact(IpProtocol(one.protocol), IpProtocol.BITS),
+        None if one.tos is None else Ternary(*one.tos),
+    )
+
+
+def _ports_of(
+    one: FlowFilter,
+) -> tuple[Ternary[bool] | None, Range[L4Port] | None, Range[L4Port] | None]:
+    has_ports = Ternary(True, 1) if one.remote_ports or one.ue_ports else None
+    return has_ports, _ports(one.remote_ports), _ports(one.ue_ports)
 
 
 def flow_entries(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from p4fabric.controller.compiler.entries import EntityLists
+from ipaddress import IPv6Network
+
+from p4fabric.controller.compiler.entries import EntityLists, lpm
 from p4fabric.controller.compiler.output import Output
 from p4fabric.controller.compiler.served import SessionKey, filters_need
 from p4fabric.controller.compiler.sources import denied_source
@@ -12,7 +14,7 @@ from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf import tunnel_peer_need
 from p4fabric.controller.intents.kinds.upf_node import Upf
 from p4fabric.controller.intents.kinds.upf_slices import slice_need
-from p4fabric.controller.n4.plane import FlowLookup
+from p4fabric.controller.n4.plane import FlowDownlink, FlowLookup, Uplink
 from p4fabric.controller.names import IntentKey
 from p4fabric.controller.reasons import Code, Reason
 from p4fabric.pipelines.fabric import bindings as b
@@ -25,6 +27,7 @@ from p4fabric.pipelines.values import (
     UpfFiltersId,
     UpfRuleId,
     UpfSessionId,
+    VrfId,
 )
 
 __all__ = ["upf_session"]
@@ -62,25 +65,50 @@ def upf_session(view: FabricView, key: SessionKey) -> Output:
         entries.add(access, *flow_entries(plane, session, peer, is_uplink=True))
         entries.add(leaves, *flow_entries(plane, session, peer, is_uplink=False))
     for up in plane.uplinks:
-        action: b.Decapsulate | b.UplinkSession = b.Decapsulate(vrf)
-        if up.flows is not None:
-            action = b.UplinkSession(vrf, session, filters(up.flows), UpfRuleId(up.flows.rule), slices[True])
-        entries.add(access, b.UpfUplinkSessions(n3, up.gnb, Teid(up.teid), up.ue, action))
-    for ue in sorted(plane.ues):
+        number = UpfFiltersId(0) if up.flows is None else filters(up.flows)
+        entries.add(access, _uplink(up, vrf, session, number, slices[True]))
+    for end, gnb, teid in sorted(plane.solicitations):
+        entries.add(access, b.UpfSolicitations(end, gnb, Teid(teid), b.ForController()))
+    for ue in sorted(plane.ues, key=str):
         for vlan, switches in view.networks_around(tenant, ue):
             entries.add(switches, denied_source(vlan, ue))
     for down in plane.downlinks:
-        to = b.Encapsulate(peer(down.gnb), Teid(down.teid), Qfi(down.qfi))
-        entries.add(leaves, b.UpfDownlinkSessions(vrf, down.ue, to))
+        to = peer(down.gnb), Teid(down.teid), Qfi(down.qfi)
+        entries.add(
+            leaves,
+            b.UpfDownlinkSessionsIpv6(vrf, lpm(down.ue), b.EncapsulateIpv6(*to))
+            if isinstance(down.ue, IPv6Network)
+            else b.UpfDownlinkSessions(vrf, down.ue, b.Encapsulate(*to)),
+        )
     for flow in plane.flow_downlinks:
-        found = b.DownlinkSession(session, filters(flow.flows), UpfRuleId(flow.flows.rule), slices[False])
-        entries.add(leaves, b.UpfDownlinkSessions(vrf, flow.ue, found))
+        entries.add(leaves, _flow_downlink(flow, vrf, session, filters(flow.flows), slices[False]))
     unseen = tuple(
         Reason(Code.GNB_UNSEEN, f"gNB {gnb} not seen yet", address=str(gnb))
         for _, gnb in sorted(plane.tunnels)
         if not view.is_reachable((tenant, gnb))
     )
     return Output(entries.frozen(), unseen)
+
+
+def _uplink(
+    up: Uplink, vrf: VrfId, session: UpfSessionId, filters: UpfFiltersId, of_slice: SliceId
+) -> b.UpfUplinkSessions | b.UpfUplinkSessionsIpv6:
+    rules = None if up.flows is None else (vrf, session, filters, UpfRuleId(up.flows.rule), of_slice)
+    tunnel = up.n3, up.gnb, Teid(up.teid)
+    if isinstance(up.ue, IPv6Network):
+        found = b.DecapsulateIpv6(vrf) if rules is None else b.UplinkSessionIpv6(*rules)
+        return b.UpfUplinkSessionsIpv6(*tunnel, lpm(up.ue), found)
+    action = b.Decapsulate(vrf) if rules is None else b.UplinkSession(*rules)
+    return b.UpfUplinkSessions(*tunnel, up.ue, action)
+
+
+def _flow_downlink(
+    flow: FlowDownlink, vrf: VrfId, session: UpfSessionId, filters: UpfFiltersId, of_slice: SliceId
+) -> b.UpfDownlinkSessions | b.UpfDownlinkSessionsIpv6:
+    rules = session, filters, UpfRuleId(flow.flows.rule), of_slice
+    if isinstance(flow.ue, IPv6Network):
+        return b.UpfDownlinkSessionsIpv6(vrf, lpm(flow.ue), b.DownlinkSessionIpv6(*rules))
+    return b.UpfDownlinkSessions(vrf, flow.ue, b.DownlinkSession(*rules))
 
 
 def _slices(view: FabricView, upf: Upf, name: str) -> dict[bool, SliceId]:

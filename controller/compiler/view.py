@@ -246,7 +246,7 @@ class FabricView:
         return tuple(sorted(crossed))
 
     def networks_around(
-        self, tenant: TenantName, address: IpAddress
+        self, tenant: TenantName, address: IpAddress | IpPrefix
     ) -> tuple[tuple[VlanId, tuple[SwitchName, ...]], ...]:
         """The networks whose hosts, or routers, have addresses around one, and their switches."""
         kinds = (SUBNET, ROUTE)

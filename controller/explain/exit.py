@@ -44,22 +44,22 @@ def route(frame: Frame) -> None:
         raise frame.refuse(DropReason.NO_ROUTE, "ARP is not routed")
     if isinstance(packet.dst, IPv6Address):
         _check_ipv6(frame)
-        frame.packet = replace(packet, ttl=packet.ttl - 1)
-        found: b.RoutingIpv4 | b.RoutingIpv6 | None
-        found = frame.look(b.RoutingIpv6, frame.vrf, int(packet.dst))
-        to = f"{packet.dst}"
     else:
         first = int(packet.dst) >> 24
         if first in (0, 127) or first >= 224:
             raise frame.refuse(DropReason.DESTINATION, f"{packet.dst} is not routed")
         if packet.ttl <= 1:
             raise frame.refuse(DropReason.TTL, f"TTL {packet.ttl} is used up")
-        frame.packet = replace(packet, ttl=packet.ttl - 1)
-        vrf, address = frame.vrf, packet.dst
-        if frame.tunnel is not None:
-            vrf, address = frame.tunnel.vrf, frame.tunnel.dst
+    frame.packet = replace(packet, ttl=packet.ttl - 1)
+    vrf, address = frame.vrf, packet.dst
+    if frame.tunnel is not None:
+        vrf, address = frame.tunnel.vrf, frame.tunnel.dst
+    found: b.RoutingIpv4 | b.RoutingIpv6 | None
+    if address.version == 4:
         found = frame.look(b.RoutingIpv4, vrf, int(address))
-        to = f"{address}"
+    else:
+        found = frame.look(b.RoutingIpv6, vrf, int(address))
+    to = f"{address}"
     _take(frame, found, to)
 
 

@@ -17,7 +17,7 @@ from p4fabric.pipelines.values import IPv4Address
 
 __all__ = ["balance", "follow", "judge", "make_flow_key", "unwrap", "wrap"]
 
-_DHCP_CLIENT_PORT = 68
+_DHCP_CLIENT_PORTS = {4: 68, 6: 546}
 _LINK_LOCAL = 0x3FA
 _ROUTER_SOLICITATION, _ROUTER_ADVERTISEMENT, _NEIGHBOR_ADVERTISEMENT = 133, 134, 136
 _MLD = (130, 131, 132, 143)
@@ -37,16 +37,20 @@ def unwrap(frame: Frame) -> None:
         raise frame.drop(DropReason.TUNNEL, text)
     frame.say(f"{packet.dst} is an N3 address")
     values = (int(packet.dst), int(packet.src), int(packet.teid), int(inner.src))
-    session = frame.look(b.UpfUplinkSessions, *values)
+    session: b.UpfUplinkSessions | b.UpfUplinkSessionsIpv6 | None
+    if inner.version == 4:
+        session = frame.look(b.UpfUplinkSessions, *values)
+    else:
+        session = frame.look(b.UpfUplinkSessionsIpv6, *values)
     tunnel = f"TEID {packet.teid} from gNB {packet.src}, UE {inner.src}"
     if session is None:
         raise frame.drop(DropReason.TUNNEL, f"no session has {tunnel}")
     frame.say(f"a session has {tunnel}: the tunnel is taken off")
     frame.packet = replace(inner, src_mac=packet.src_mac, dst_mac=packet.dst_mac, tag=packet.tag)
     frame.vrf, frame.routed = int(session.action.vrf), True
-    if isinstance(session.action, b.UplinkSession):
+    if isinstance(session.action, b.UplinkSession | b.UplinkSessionIpv6):
         uplink_rule(frame, session.action)
-    if inner.protocol == UDP and inner.dst_port == _DHCP_CLIENT_PORT:
+    if inner.protocol == UDP and inner.dst_port == _DHCP_CLIENT_PORTS[inner.version]:
         raise frame.refuse(DropReason.DHCP_SERVER, "a UE gives nobody addresses")
 
 
@@ -143,14 +147,18 @@ def _keeps_link(frame: Frame) -> bool:
 def wrap(frame: Frame) -> None:
     """UpfDownlink."""
     packet = frame.packet
-    if packet.version != 4 or not frame.routed:
+    if not packet.version or not frame.routed:
         return
-    session = frame.look(b.UpfDownlinkSessions, frame.vrf, int(packet.dst))
+    session: b.UpfDownlinkSessions | b.UpfDownlinkSessionsIpv6 | None
+    if packet.version == 4:
+        session = frame.look(b.UpfDownlinkSessions, frame.vrf, int(packet.dst))
+    else:
+        session = frame.look(b.UpfDownlinkSessionsIpv6, frame.vrf, int(packet.dst))
     if session is None:
         frame.say(f"{packet.dst} is no UE")
         return
-    to: b.Encapsulate | b.DownlinkEnter | None
-    if isinstance(session.action, b.DownlinkSession):
+    to: b.Encapsulate | b.EncapsulateIpv6 | b.DownlinkEnter | None
+    if isinstance(session.action, b.DownlinkSession | b.DownlinkSessionIpv6):
         frame.say(f"{packet.dst} is a UE, whose session has rules")
         to = downlink_rule(frame, session.action)
         if to is None:

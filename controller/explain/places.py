@@ -20,6 +20,7 @@ from p4fabric.controller.intents.kinds.network import (
     AN_N3_ADDRESS,
     EDGE_PORT,
     ROUTE,
+    UE_POOL,
     Attachment,
     Network,
     address_resource,
@@ -149,7 +150,12 @@ class Places:
                 transport = Transport(found.spec.protocol, question.source_port, int(found.spec.port))
             return Target(found.spec.virtual_ip, transport, found.tenant)
         if isinstance(found, UpfSession):
-            return Target(found.spec.ue_address, transport, found.tenant)
+            source = question.source_address or _address(question.source)
+            versions = (4, 6) if source is None else (source.version,)
+            ue = next((one for one in map(found.spec.ue_of, versions) if one is not None), None)
+            if ue is None:
+                raise refuse("to", text, f"has a UE without an IPv{versions[0]} address")
+            return Target(ue, transport, found.tenant)
         hosts = self._hosts_at(found.network, found.attachment)
         if len(hosts) > 1:
             known = ", ".join(str(host.mac) for host in hosts[:10])
@@ -192,7 +198,10 @@ class Places:
                 sender = self._at_attachment(question, found.network, found.attachment, to)
             else:
                 assert isinstance(found, UpfSession)
-                sender = self._ue(found)
+                ue = found.spec.ue_of(to.version)
+                if ue is None:
+                    raise refuse("from", text, f"has a UE without an IPv{to.version} address")
+                sender = self._ue(found, ue)
         return Sender(
             sender.port,
             sender.tag,
@@ -230,11 +239,9 @@ class Places:
         host = view.owner_of((tenant, address))
         if host is not None:
             return self._host(host, address)
-        resource = address_resource(tenant, address)
-        owner = view.catalogue.owner(resource, A_UE_ADDRESS)
-        session = view.catalogue.named(UpfSession, tenant, owner.name) if owner is not None else None
+        session = self.session_of(tenant, address)
         if session is not None:
-            return self._ue(session)
+            return self._ue(session, address)
         for prefix, network in view.catalogue.prefixes(ROUTE, tenant).around(address):
             found = view.catalogue.named(Network, tenant, network.name)
             for route in found.spec.routes if found is not None else ():
@@ -248,13 +255,13 @@ class Places:
         tag = _tag_at(network, host.attachment)
         return Sender(host.attachment, tag, host.mac, address, own or address, network)
 
-    def _ue(self, session: UpfSession) -> Sender:
+    def _ue(self, session: UpfSession, ue: IpAddress) -> Sender:
         spec = session.spec
         gnb = self.at(session.tenant, spec.gnb_address)
         if gnb is None or gnb.session is not None:
             message = f"is the UE of {session.key}, whose gNB {spec.gnb_address} was not seen yet"
-            raise refuse("from", str(spec.ue_address), message)
-        return Sender(gnb.port, gnb.tag, gnb.mac, spec.ue_address, spec.gnb_address, gnb.network, session)
+            raise refuse("from", str(ue), message)
+        return Sender(gnb.port, gnb.tag, gnb.mac, ue, spec.gnb_address, gnb.network, session)
 
     def _at_port(
         self, question: Question, found: re.Match[str], tenant: TenantName | None, to: IpAddress
@@ -365,8 +372,11 @@ class Places:
 
     def session_of(self, tenant: TenantName, ue: IpAddress) -> UpfSession | None:
         """The session of a UE."""
-        owner = self._view.catalogue.owner(address_resource(tenant, ue), A_UE_ADDRESS)
-        return self._view.catalogue.named(UpfSession, tenant, owner.name) if owner is not None else None
+        catalogue = self._view.catalogue
+        owner = catalogue.owner(address_resource(tenant, ue), A_UE_ADDRESS)
+        if owner is None and (found := catalogue.prefix_of(UE_POOL, tenant, ue)) is not None:
+            owner = found[1] if found[1].kind == UpfSession.__name__ else None
+        return catalogue.named(UpfSession, tenant, owner.name) if owner is not None else None
 
     def _network(self, key: IntentKey) -> Network | None:
         return self._view.catalogue.named(Network, key.tenant, key.name)

@@ -13,10 +13,10 @@ from p4fabric.pipelines.values import Qfi
 
 __all__ = ["downlink_rule", "uplink_rule"]
 
-_ANY_TOS = 0
+_ANY_TOS, _NO_FLOW_LABEL = 0, 0
 
 
-def uplink_rule(frame: Frame, session: b.UplinkSession) -> None:
+def uplink_rule(frame: Frame, session: b.UplinkSession | b.UplinkSessionIpv6) -> None:
     """Which rule a packet of a UE has, once its tunnel is taken off.
 
     The gNB chooses its QFI; here it is the first by which a filter finds the packet.
@@ -25,7 +25,7 @@ def uplink_rule(frame: Frame, session: b.UplinkSession) -> None:
     if session.filters:
         values = _values(frame, is_uplink=True)
         for qfi in range(1 << Qfi.BITS):
-            entry = frame.look(b.UplinkFilters, int(session.filters), qfi, *values)
+            entry = _filter(frame, int(session.filters), qfi, *values, is_uplink=True)
             if entry is not None:
                 number = int(entry.action.number)
                 frame.say(f"a filter finds rule {number} of the session, if the QFI is {qfi}")
@@ -37,11 +37,11 @@ def uplink_rule(frame: Frame, session: b.UplinkSession) -> None:
     frame.say("the rule lets it through, as far as rates allow")
 
 
-def downlink_rule(frame: Frame, session: b.DownlinkSession) -> b.DownlinkEnter | None:
+def downlink_rule(frame: Frame, session: b.DownlinkSession | b.DownlinkSessionIpv6) -> b.DownlinkEnter | None:
     """Which tunnel a packet to a UE takes; None: none."""
     number = int(session.rule)
     if session.filters:
-        entry = frame.look(b.DownlinkFilters, int(session.filters), 0, *_values(frame, is_uplink=False))
+        entry = _filter(frame, int(session.filters), 0, *_values(frame, is_uplink=False), is_uplink=False)
         if entry is None:
             frame.say("no filter of the session finds it")
         else:
@@ -52,6 +52,17 @@ def downlink_rule(frame: Frame, session: b.DownlinkSession) -> b.DownlinkEnter |
         raise frame.drop(DropReason.UPF_RULE, _none(rule is None))
     frame.say("the rule lets it through, as far as rates allow")
     return rule.action if isinstance(rule.action, b.DownlinkEnter) else None
+
+
+def _filter(
+    frame: Frame, number: int, qfi: int, *values: int, is_uplink: bool
+) -> b.UplinkFilters | b.UplinkFiltersIpv6 | b.DownlinkFilters | b.DownlinkFiltersIpv6 | None:
+    protocol, tos, *rest = values
+    ipv4, ipv6 = (number, qfi, *values), (number, qfi, protocol, tos, _NO_FLOW_LABEL, *rest)
+    is_ipv4 = frame.packet.version == 4
+    if is_uplink:
+        return frame.look(b.UplinkFilters, *ipv4) if is_ipv4 else frame.look(b.UplinkFiltersIpv6, *ipv6)
+    return frame.look(b.DownlinkFilters, *ipv4) if is_ipv4 else frame.look(b.DownlinkFiltersIpv6, *ipv6)
 
 
 def _values(frame: Frame, *, is_uplink: bool) -> tuple[int, ...]:

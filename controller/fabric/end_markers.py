@@ -1,8 +1,8 @@
 """End Markers: that no more downlink packets follow on a tunnel (3GPP TS 29.281, clause 7.3.2).
 
-They leave at the gNB's own port, as packet-outs, once no switch sends packets of the session there. Those
-of each switch wait in a queue of their own: whoever says one is not held up, and a switch that takes none
-keeps no other gNB from hearing of it. This module knows no session.
+They leave at the gNB's own port, as packet-outs, once no switch sends packets of the session there; other
+messages to gNBs leave likewise. Those of each switch wait in a queue of their own: whoever says one is not
+held up, and a switch that takes none keeps no other gNB from hearing of it. This module knows no session.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from p4fabric.controller.names import PortRef, SwitchName
 from p4fabric.controller.p4runtime import P4RuntimeError
 from p4fabric.pipelines.values import MacAddress, VlanId
 
-__all__ = ["EndMarkers", "end_marker", "gtpu_frame"]
+__all__ = ["EndMarkers", "gtpu_frame"]
 
 _log = logging.getLogger(__name__)
 
@@ -48,11 +48,15 @@ class EndMarkers:
 
     def say(self, access: Network, n3: IPv4Address, gnb: IPv4Address, teid: int) -> None:
         """Say that a tunnel to a gNB is left, if the gNB is known; not blocking."""
+        self.send(access, n3, gnb, struct.pack(">BBHI", 0x30, 254, 0, teid))
+
+    def send(self, access: Network, n3: IPv4Address, gnb: IPv4Address, message: bytes) -> None:
+        """Send a GTP-U message to a gNB, if it is known; not blocking."""
         tenant = access.tenant
         via = next((route.via for route in access.spec.routes if gnb in route.prefix), gnb)
         host = self._hosts.owner(tenant, gnb) or self._hosts.owner(tenant, via)
         if host is None:
-            _log.info("gNB %s was not seen: it hears of no End Marker", gnb)
+            _log.info("gNB %s was not seen: no GTP-U message is sent there", gnb)
             return
         at = host.attachment
         tag = self._hosts.attachments.tag_at(host.network, at)
@@ -61,9 +65,9 @@ class EndMarkers:
             waiting = self._waiting[at.switch] = asyncio.Queue(_MOST_WAITING)
             self._begin(waiting)
         try:
-            waiting.put_nowait((at, end_marker(host.mac, tag, n3, gnb, teid)))
+            waiting.put_nowait((at, gtpu_frame(host.mac, tag, n3, gnb, message)))
         except asyncio.QueueFull:
-            _log.warning("gNB %s hears of no End Marker: %s takes none", gnb, at.switch)
+            _log.warning("gNB %s gets no GTP-U message: %s takes none", gnb, at.switch)
 
     async def run(self) -> None:
         """Send what is said, for ever. Ends by cancellation only."""
@@ -86,20 +90,7 @@ class EndMarkers:
                 async with asyncio.timeout(_SENDING):
                     await self._send(port, frame)
             except (P4RuntimeError, TimeoutError) as error:
-                _log.info("an End Marker does not leave %s: %s", port, error or "its switch takes none")
-
-
-def end_marker(mac: MacAddress, tag: VlanId | None, n3: IPv4Address, gnb: IPv4Address, teid: int) -> bytes:
-    """A frame with an End Marker.
-
-    Args:
-        mac: of the gNB, or of who routes to it.
-        tag: that frames carry at its port.
-        n3: the end of the tunnel that is left.
-        gnb: the other end.
-        teid: of the tunnel, at the gNB.
-    """
-    return gtpu_frame(mac, tag, n3, gnb, struct.pack(">BBHI", 0x30, 254, 0, teid))
+                _log.info("a GTP-U message does not leave %s: %s", port, error or "its switch takes none")
 
 
 def gtpu_frame(mac: MacAddress, tag: VlanId | None, n3: IPv4Address, gnb: IPv4Address, gtpu: bytes) -> bytes:

@@ -36,6 +36,7 @@ from p4fabric.controller.fabric.kept import documents_of, rows_of
 from p4fabric.controller.fabric.n4_counters import SessionCounters
 from p4fabric.controller.fabric.n4_errors import ErrorIndications
 from p4fabric.controller.fabric.n4_service import N4Service
+from p4fabric.controller.fabric.n4_solicitations import Solicitations
 from p4fabric.controller.fabric.observation import Observation
 from p4fabric.controller.fabric.observed import ObservedChanges
 from p4fabric.controller.fabric.operations import Operations
@@ -45,6 +46,7 @@ from p4fabric.controller.fabric.preview import Previews
 from p4fabric.controller.fabric.refused import RefusedIntents
 from p4fabric.controller.fabric.response_evidence import EvidenceSources, ResponseEvidence
 from p4fabric.controller.fabric.response_service import ResponseService
+from p4fabric.controller.fabric.static_sessions import StaticSessions
 from p4fabric.controller.fabric.status_events import StatusEvents
 from p4fabric.controller.fabric.status_service import StatusService
 from p4fabric.controller.fabric.still_used import still_used
@@ -262,7 +264,9 @@ class Fabric(FabricViews):
         self.responses = ResponseService(self._core, self._changes, looks.at, self.bus.publish)
         """What is done about congestion."""
         self._acknowledgements = Acknowledgements(self._switches.get, self._control.gone.__contains__)
-        errors = ErrorIndications(self._physical.attachments, self._send)
+        self._static_sessions = StaticSessions()
+        self._errors = ErrorIndications(self._physical.attachments, self._send, self._static_sessions)
+        self._solicitations = Solicitations(self._physical.attachments, self._send, self._static_sessions)
         self._reports = SwitchReports(
             names,
             self._control,
@@ -272,7 +276,8 @@ class Fabric(FabricViews):
             guard,
             self._changed_by_switch,
             self._acknowledgements.progressed,
-            errors,
+            self._errors,
+            self._solicitations,
         )
         barrier, gate, pipelines = Barrier(self._physical.links.far_end), ConnectGate(), SharedPipelines()
         for switch in config.switches:
@@ -310,7 +315,8 @@ class Fabric(FabricViews):
                 self._changes,
                 self._acknowledgements,
                 self._physical.attachments.network,
-                errors,
+                self._errors,
+                self._solicitations,
                 EndMarkers(self._physical.hosts.directory, self._send),
                 self.bus.publish,
                 SessionCounters(self._core, self._thread, self._changes, self._switches),
@@ -390,6 +396,7 @@ class Fabric(FabricViews):
         for session in contents.sessions:
             self._physical.hosts.session_changed(session.value.key, session.value.served)
         self.responses.begin()
+        self._static_sessions.begin(intent for _, intent in self._core.view.catalogue.table.rows())
         if self.n4 is not None:
             self.n4.begin()
         await self.intents.begin()
@@ -420,6 +427,8 @@ class Fabric(FabricViews):
                 tasks.create_task(self.incidents.run(), name="incidents")
                 tasks.create_task(self.flow_paths.run(), name="paths of flows")
                 tasks.create_task(self.responses.run(), name="responses to congestion")
+                tasks.create_task(self._errors.run(), name="error indications")
+                tasks.create_task(self._solicitations.run(), name="solicitations of UEs")
                 if self.n4 is not None:
                     tasks.create_task(self.n4.run(), name="N4")
         finally:
@@ -544,6 +553,7 @@ class Fabric(FabricViews):
             self._acknowledgements.progressed(name)
         self.drains.adopt(plan, revision)
         self.responses.adopt(plan)
+        self._static_sessions.adopt(plan.intents)
         if self.n4 is not None:
             self.n4.adopt(plan)
         judged = plan.compiled.judged.items()

@@ -136,7 +136,10 @@ class FlowEnds:
         if before in ("", "UpfSession"):
             async for session in in_turns(list(_intents(self._fabric, UpfSession, tenant))):
                 if session.name == name:
-                    yield FlowEnd(IPv4Network(int(session.spec.ue_address)), port)
+                    if session.spec.ue_address is not None:
+                        yield FlowEnd(IPv4Network(int(session.spec.ue_address)), port)
+                    if session.spec.ue_prefix is not None:
+                        yield FlowEnd(session.spec.ue_prefix, port)
         async for host in in_turns(list(self._fabric.hosts)):
             if tenant in (None, host.network.tenant) and self._is_called(host, text, before, name):
                 for address in host.addresses:

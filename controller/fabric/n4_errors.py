@@ -20,6 +20,7 @@ from p4fabric.controller.compiler.served import SessionKey
 from p4fabric.controller.fabric.end_markers import gtpu_frame
 from p4fabric.controller.fabric.n4_reports import NotReported, SessionReports
 from p4fabric.controller.fabric.n4_served import ServedUpf
+from p4fabric.controller.fabric.static_sessions import StaticSessions
 from p4fabric.controller.hosts.attachments import AttachmentIndex
 from p4fabric.controller.n4.error_indication import ErrorIndication, error_indication, read_error_indication
 from p4fabric.controller.n4.pfcp import messages as m
@@ -51,6 +52,7 @@ class ErrorIndications:
         self,
         attachments: AttachmentIndex,
         send: Callable[[PortRef, bytes], Awaitable[None]],
+        static: StaticSessions,
         *,
         pause: float = _PAUSE,
     ) -> None:
@@ -59,9 +61,10 @@ class ErrorIndications:
         Args:
             attachments: who is at which port.
             send: puts a frame out of a port.
+            static: sessions of intents.
             pause: seconds after an answer in which a session is not reported again.
         """
-        self._attachments, self._send, self._pause = attachments, send, pause
+        self._attachments, self._send, self._static, self._pause = attachments, send, static, pause
         self._served: Callable[[], Collection[ServedUpf]] = tuple
         self._reports: SessionReports | None = None
         self._on_the_way: set[SessionKey] = set()
@@ -86,8 +89,7 @@ class ErrorIndications:
         network = self._attachments.network_of(port, seen.vlan_id)
         if network is None or self._tasks is None or self._sending >= _MOST_SENDING:
             return
-        one = self._upf(network.tenant, seen.ipv4_dst)
-        if one is None or one.node.has_tunnel(seen.teid):
+        if self._is_known(network.tenant, seen.ipv4_dst, seen.teid):
             return
         tag = self._attachments.tag_at(network, port)
         said = error_indication(seen.teid, seen.ipv4_dst)
@@ -95,14 +97,17 @@ class ErrorIndications:
         frame = gtpu_frame(seen.mac, tag, seen.ipv4_dst, seen.ipv4_src, said)
         self._tasks.create_task(self._tell(port, frame), name="error indication to a gNB")
 
-    async def run(self, served: Callable[[], Collection[ServedUpf]], reports: SessionReports) -> None:
-        """Tell SMFs and gNBs, for ever. Ends by cancellation only.
+    def serve(self, served: Callable[[], Collection[ServedUpf]], reports: SessionReports) -> None:
+        """Tell SMFs and gNBs of sessions of SMFs as well.
 
         Args:
             served: Upfs that are served now.
             reports: takes reports to SMFs.
         """
         self._served, self._reports = served, reports
+
+    async def run(self) -> None:
+        """Tell SMFs and gNBs, for ever. Ends by cancellation only."""
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 await asyncio.get_running_loop().create_future()
@@ -112,6 +117,13 @@ class ErrorIndications:
     def _upf(self, tenant: TenantName | None, n3: IPv4Address) -> ServedUpf | None:
         all_of_them = (one for one in self._served() if one.upf.key.tenant == tenant and not one.is_ending)
         return next((one for one in all_of_them if one.node.rules.n3 == n3), None)
+
+    def _is_known(self, tenant: TenantName, n3: IPv4Address, teid: int) -> bool:
+        """Whether a session may have a tunnel, or nobody here knows whose the address is."""
+        one = self._upf(tenant, n3)
+        if one is not None:
+            return one.node.has_tunnel(teid)
+        return not self._static.has_n3(tenant, n3) or self._static.session(tenant, n3, teid) is not None
 
     async def _tell(self, port: PortRef, frame: bytes) -> None:
         try:

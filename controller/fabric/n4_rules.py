@@ -28,10 +28,7 @@ def rules_of(upf: Upf, access: Network | None) -> NodeRules:
         prefixes = (*access.spec.subnets, *(route.prefix for route in access.spec.routes))
         where = [prefix for prefix in prefixes if isinstance(prefix, IPv4Network)]
         gateways = frozenset(one for one in access.spec.gateways if isinstance(one, IPv4Address))
-    networks = {
-        one.dnn: DataNetwork(one.dnn, tuple(pool for pool in one.ue_pools if isinstance(pool, IPv4Network)))
-        for one in spec.data_networks
-    }
+    networks = {one.dnn: DataNetwork(one.dnn, one.ue_pools) for one in spec.data_networks}
     return NodeRules(
         spec.n3_address,
         networks,

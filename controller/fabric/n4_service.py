@@ -30,8 +30,10 @@ from p4fabric.controller.fabric.n4_reports import Reported, SessionReports
 from p4fabric.controller.fabric.n4_rows import ends_of
 from p4fabric.controller.fabric.n4_rules import fits, is_same_node
 from p4fabric.controller.fabric.n4_served import ServedUpf
+from p4fabric.controller.fabric.n4_solicitations import Solicitations
 from p4fabric.controller.fabric.n4_usage import SessionUsage
 from p4fabric.controller.fabric.n4_usage_watch import UsageWatch
+from p4fabric.controller.fabric.n4u_endpoint import N4uEndpoint
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf_node import Upf
 from p4fabric.controller.n4.node import Node
@@ -63,6 +65,7 @@ class N4Service:
         acknowledgements: Acknowledgements,
         network: Callable[[IntentKey], Network | None],
         errors: ErrorIndications,
+        solicitations: Solicitations,
         end_markers: EndMarkers,
         publish: Callable[[Event], None],
         counters: SessionCounters,
@@ -78,6 +81,7 @@ class N4Service:
             acknowledgements: of switches.
             network: finds one as it is now.
             errors: tells gNBs and SMFs of tunnels that are not there.
+            solicitations: answers UEs, or has SMFs do so.
             end_markers: says on tunnels that they are left.
             publish: tells of SMFs that come and go.
             counters: of sessions.
@@ -96,8 +100,10 @@ class N4Service:
             self._usage,
             patience,
         )
-        self._errors, self._counts = errors, RequestCounts()
+        self._errors, self._solicitations, self._counts = errors, solicitations, RequestCounts()
+        self._network, self._end_markers = network, end_markers
         self._address = IPv4Address(config.listen.host)
+        self._n4u = N4uEndpoint(self._address, config.gtpu_port, solicitations.from_smf)
         self._served: dict[IntentKey, ServedUpf] = {}
         self._by_smf: dict[IPv4Address, ServedUpf] = {}
         self._wanted: dict[IntentKey, Upf | None] = {}
@@ -196,8 +202,9 @@ class N4Service:
             tasks.create_task(self._tend(), name="N4 nodes")
             tasks.create_task(self._requests.run(), name="N4 requests")
             reports = await self.reports()
-            errors = self._errors.run(self._served.values, reports)
-            tasks.create_task(errors, name="N4 error indications")
+            self._errors.serve(self._served.values, reports)
+            self._solicitations.serve(self._served.values, self._network, self._end_markers, self._n4u.send)
+            tasks.create_task(self._n4u.run(), name="N4 packets of UEs")
             watch = UsageWatch(self._usage, self._requests, reports, self._served.values)
             tasks.create_task(watch.run(), name="N4 usage")
 
@@ -268,7 +275,8 @@ class N4Service:
 
     def _serve(self, upf: Upf, started: int) -> None:
         rules = self._requests.rules(upf)
-        stock = NodeStock(rules.n3, rules.data_networks, first_teid=secrets.randbelow(1 << 24) + 1)
+        first = secrets.randbelow(1 << 24) + 1
+        stock = NodeStock(rules.n3, self._address, rules.data_networks, first_teid=first)
         node = Node(self._address, started, rules, stock, lambda: secrets.randbits(64), time.time)
         self._served[upf.key] = ServedUpf(upf, node)
         self._list_smfs()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from p4fabric.controller.fabric.control import Control
 from p4fabric.controller.fabric.incident_service import IncidentService
 from p4fabric.controller.fabric.n4_errors import ErrorIndications
+from p4fabric.controller.fabric.n4_solicitations import Solicitations
 from p4fabric.controller.fabric.observation import Observation
 from p4fabric.controller.fabric.physical import PhysicalFabric
 from p4fabric.controller.names import PortRef, SwitchName
@@ -40,6 +41,7 @@ class SwitchReports(SessionListener):
         status_changed: Callable[[], None],
         acknowledged: Callable[[SwitchName], None],
         errors: ErrorIndications,
+        solicitations: Solicitations,
     ) -> None:
         """Make it; every switch counts as away from now on.
 
@@ -53,11 +55,12 @@ class SwitchReports(SessionListener):
             status_changed: told when the status of the fabric may be another one.
             acknowledged: told when a switch has acknowledged something, came, or went.
             errors: told of tunnels that gNBs, or switches, do not know.
+            solicitations: told of what UEs ask.
         """
         self._control, self._physical, self._observation = control, physical, observation
         self._incidents = incidents
         self._guard, self._status_changed = guard, status_changed
-        self._acknowledged, self._errors = acknowledged, errors
+        self._acknowledged, self._errors, self._solicitations = acknowledged, errors, solicitations
         self.connection_changed = dict.fromkeys(switches, time.time())
         """When each switch was connected or went away, in seconds since 1970."""
         self._waiting_since: dict[SwitchName, float] = {}
@@ -120,6 +123,7 @@ class SwitchReports(SessionListener):
         else:
             self._physical.frame(PortRef(switch, port), packet.frame)
             self._errors.frame(PortRef(switch, port), packet.frame)
+            self._solicitations.frame(PortRef(switch, port), packet.frame)
 
     async def digests(self, switch: SwitchName, messages: Sequence[DigestMessage]) -> None:
         """A switch reports hosts, and packets in tunnels that it does not know."""

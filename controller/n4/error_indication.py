@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
+from p4fabric.controller.n4.gtpu import read_frame
 from p4fabric.pipelines.values import VlanId
 
 __all__ = ["ErrorIndication", "error_indication", "read_error_indication"]
 
-_VLAN, _IPV4 = b"\x81\x00", b"\x08\x00"
-_UDP, _GTPU_PORT = 17, 2152
 _VERSION_1, _NUMBERED, _EXTENSIONS, _OPTIONS = 0x30, 0x02, 0x04, 0x07
 _ERROR_INDICATION = 26
 _TEID_DATA, _PEER_ADDRESS = 16, 133
@@ -40,28 +39,18 @@ class ErrorIndication(NamedTuple):
 
 def read_error_indication(frame: bytes) -> ErrorIndication | None:
     """Read a frame; None where it is no Error Indication, or of another gNB's tunnel."""
-    tag, start = None, 14
-    if frame[12:14] == _VLAN and len(frame) >= 18:
-        tag, start = VlanId(int.from_bytes(frame[14:16], "big") & 0xFFF), 18
-    packet = frame[start:]
-    if frame[start - 2 : start] != _IPV4 or len(packet) < 20 or packet[0] >> 4 != 4 or packet[9] != _UDP:
-        return None
-    datagram = packet[(packet[0] & 0xF) * 4 : int.from_bytes(packet[2:4], "big")]
-    if int.from_bytes(packet[6:8], "big") & 0x3FFF or len(datagram) < 16:
-        return None
-    _, port, length, _ = struct.unpack_from(">HHHH", datagram)
-    if port != _GTPU_PORT or not 16 <= length <= len(datagram):
+    found = read_frame(frame)
+    if found is None:
         return None
     try:
-        elements = _elements(datagram[8:length])
+        elements = _elements(found.message)
     except (IndexError, struct.error):
         return None
-    gnb, n3 = packet[12:16], packet[16:20]
     teid = elements.get(_TEID_DATA)
     # Nobody speaks for another one.
-    if teid is None or elements.get(_PEER_ADDRESS) != gnb:
+    if teid is None or elements.get(_PEER_ADDRESS) != found.gnb.packed:
         return None
-    return ErrorIndication(tag, IPv4Address(gnb), IPv4Address(n3), int.from_bytes(teid, "big"))
+    return ErrorIndication(found.tag, found.gnb, found.n3, int.from_bytes(teid, "big"))
 
 
 def error_indication(teid: int, here: IPv4Address) -> bytes:

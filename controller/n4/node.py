@@ -15,6 +15,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from itertools import islice
 
+from p4fabric.controller.n4.cp_forwarding import OwnTunnels
 from p4fabric.controller.n4.gnb_tunnels import GnbTunnels
 from p4fabric.controller.n4.node_rules import NodeRules
 from p4fabric.controller.n4.pfcp import Cause, Header, Message, MessageRefused
@@ -34,7 +35,14 @@ from p4fabric.controller.n4.without_effect import WithoutEffect
 
 __all__ = ["MOST_SESSIONS", "Association", "Kept", "Node", "Prepared"]
 
-_FEATURES = UpFeatures.FTUP | UpFeatures.EMPU | UpFeatures.UEIP | UpFeatures.MNOP | UpFeatures.VTIME
+_FEATURES = (
+    UpFeatures.FTUP
+    | UpFeatures.EMPU
+    | UpFeatures.UEIP
+    | UpFeatures.IP6PL
+    | UpFeatures.MNOP
+    | UpFeatures.VTIME
+)
 MOST_SESSIONS = 65_536
 """Of a node: as many as fit a switch's tables."""
 
@@ -66,13 +74,13 @@ class Node:
         self.sessions: dict[int, Kept] = {}
         self.watched: set[int] = set()
         """Sessions whose usage is looked at without having been asked for."""
-        self.tunnels = GnbTunnels()
+        self.tunnels, self.own_tunnels = GnbTunnels(), OwnTunnels()
         self._by_cp: dict[tuple[IPv4Address, int], frozenset[int]] = {}
         """By their SMFs' F-SEIDs; an SMF may say of several that they are the same."""
         self._by_smf: dict[IPv4Address, dict[int, None]] = {}
         """Sessions, by their SMFs."""
         self._stock, self._new_seid, self._clock = stock, new_seid, clock
-        self._limits = Limits(ipv6=False)
+        self._limits = Limits()
 
     def restore(self, associations: Mapping[IPv4Address, Association], sessions: Mapping[int, Kept]) -> None:
         """Take up what was kept."""
@@ -387,6 +395,7 @@ class Node:
     def _put(self, seid: int, before: Kept | None, now: Kept | None) -> None:
         self._stock.own(seid, before.plane.ues if before else (), now.plane.ues if now else ())
         self.tunnels.put(seid, before.plane if before else None, now.plane if now else None)
+        self.own_tunnels.put(seid, before, now)
         if before is not None:
             self._by_smf[before.smf].pop(seid)
             left = self._by_cp[before.at_smf] - {seid}

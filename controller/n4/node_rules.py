@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from p4fabric.controller.n4.pfcp.values import NodeId, SNssai
+from p4fabric.controller.n4.plane import Ue
 from p4fabric.controller.n4.without_effect import WithoutEffect
 
 __all__ = ["DataNetwork", "NodeRules", "SliceRule"]
@@ -17,11 +18,13 @@ class DataNetwork:
     """Where UEs of a DNN get to, and which addresses they may have."""
 
     name: str
-    pools: tuple[IPv4Network, ...]
+    pools: tuple[IPv4Network | IPv6Network, ...]
 
-    def has(self, address: IPv4Address) -> bool:
-        """Whether a UE may have an address."""
-        return any(address in pool for pool in self.pools)
+    def has(self, ue: Ue) -> bool:
+        """Whether a UE may have an address or a prefix."""
+        if isinstance(ue, IPv4Address):
+            return any(ue in pool for pool in self.pools)
+        return any(isinstance(pool, IPv6Network) and ue.subnet_of(pool) for pool in self.pools)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv6Network
 from itertools import islice
 
+from p4fabric.controller.n4.cp_forwarding import leads_to_smf
 from p4fabric.controller.n4.matches import MOST_FILTERS, NotMatched, flow_filters
 from p4fabric.controller.n4.node_rules import DataNetwork, NodeRules
 from p4fabric.controller.n4.pfcp import Cause, FailedRule, IeType, MessageRefused, RuleKind
@@ -21,8 +22,8 @@ from p4fabric.controller.n4.pfcp.flags import (
     SourceInterface,
 )
 from p4fabric.controller.n4.pfcp.values import OuterHeaderCreation, RemovedHeader
-from p4fabric.controller.n4.plane import FlowFilter, TunnelTo
-from p4fabric.controller.n4.sessions import Far, Pdr, Session
+from p4fabric.controller.n4.plane import FlowFilter, TunnelTo, Ue
+from p4fabric.controller.n4.sessions import Far, Filter, Pdr, Session
 from p4fabric.controller.n4.sessions.values import Qer, Urr
 from p4fabric.controller.n4.usage import SUPPORTED_TRIGGERS
 from p4fabric.controller.n4.without_effect import WithoutEffect
@@ -32,6 +33,7 @@ __all__ = ["FROM_NETWORKS", "CheckedSession", "rule_of"]
 FROM_NETWORKS = (SourceInterface.CORE, SourceInterface.N6_LAN)
 _REMOVED = (RemovedHeader.GTPU_UDP_IPV4, RemovedHeader.GTPU_UDP_IP)
 _TO_NETWORKS = (DestinationInterface.CORE, DestinationInterface.N6_LAN)
+_ICMPV6, _ALL_ROUTERS = 58, IPv6Network("ff02::2/128")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class CheckedSession:
 
     session: Session
     node: NodeRules
-    _filters: dict[tuple[int, IPv4Address], tuple[FlowFilter, ...]] = field(default_factory=dict)
+    _filters: dict[tuple[int, Ue], tuple[FlowFilter, ...]] = field(default_factory=dict)
     """Found before, by PDR and address."""
 
     def check(self, pdrs: Sequence[Pdr]) -> None:
@@ -63,11 +65,12 @@ class CheckedSession:
         assert pdr.far_id is not None
         return self.session.fars[pdr.far_id]
 
-    def ues(self, pdr: Pdr) -> Iterator[IPv4Address]:
-        """The addresses that a PDR is about."""
-        return (one.ipv4 for one in self.session.ue_addresses_of(pdr) if one.ipv4 is not None)
+    def ues(self, pdr: Pdr) -> Iterator[Ue]:
+        """The addresses and prefixes that a PDR is about."""
+        for one in self.session.ue_addresses_of(pdr):
+            yield from (ue for ue in (one.ipv4, one.prefix) if ue is not None)
 
-    def filters(self, pdr: Pdr, ue: IPv4Address) -> tuple[FlowFilter, ...]:
+    def filters(self, pdr: Pdr, ue: Ue) -> tuple[FlowFilter, ...]:
         """Which packets of an address a PDR means; none: no packets.
 
         Raises:
@@ -156,7 +159,7 @@ class CheckedSession:
             at = IeType.DEACTIVATION_TIME if pdr.activation_time is None else IeType.ACTIVATION_TIME
             raise _not_done("PDRs apply at once, and until they are removed", at, rule)
         if pdr.source is SourceInterface.CP_FUNCTION:
-            return  # What SMFs send that way are router advertisements, which IPv4 UEs have no use for.
+            return  # What SMFs send that way are router advertisements: the controller passes them on.
         if not (pdr.is_uplink or pdr.source in FROM_NETWORKS):
             raise _not_done(f"nothing comes from {pdr.source.name}", IeType.SOURCE_INTERFACE, rule)
         means_any = False
@@ -173,6 +176,9 @@ class CheckedSession:
 
     def _check_uplink(self, pdr: Pdr) -> None:
         far = self.far(pdr)
+        if leads_to_smf(self.session, pdr):
+            self._check_to_smf(pdr, far)
+            return
         if far.action & ApplyAction.BUFF:
             raise _not_done("uplink packets are not buffered", IeType.APPLY_ACTION, rule_of(far))
         if not far.action & ApplyAction.FORW or far.forwarding is None:
@@ -185,6 +191,19 @@ class CheckedSession:
         if far.forwarding.tunnel is not None:
             raise _not_done("uplink packets get no header", IeType.OUTER_HEADER_CREATION, rule_of(far))
         self._network(far.forwarding.network_instance, rule_of(far))
+
+    def _check_to_smf(self, pdr: Pdr, far: Far) -> None:
+        """Router solicitations are led to SMFs, and nothing else (TS 29.244, clause 5.3.3)."""
+        if not all(_means_solicitations(one) for one in self.session.filters_of(pdr) or (None,)):
+            text = "nothing but router solicitations is led to the SMF"
+            raise _not_done(text, IeType.DESTINATION_INTERFACE, rule_of(far))
+        tunnel = far.forwarding.tunnel if far.forwarding is not None else None
+        if not far.action & ApplyAction.FORW or tunnel is None:
+            return
+        if tunnel.ipv4 is None or tunnel.teid is None or tunnel.c_tag or tunnel.s_tag:
+            raise _not_done("must be GTP-U over UDP and IPv4", IeType.OUTER_HEADER_CREATION, rule_of(far))
+        if tunnel.ipv4 not in self.node.smfs:
+            raise _failed(f"{tunnel.ipv4} is no SMF's", IeType.OUTER_HEADER_CREATION, rule_of(far))
 
     def _check_downlink(self, pdr: Pdr) -> None:
         far = self.far(pdr)
@@ -229,6 +248,12 @@ class CheckedSession:
     def _needs(self, what: WithoutEffect, text: str, ie: IeType, rule: FailedRule) -> None:
         if what not in self.node.without_effect:
             raise _not_done(f"{text}; {what} may be accepted without effect", ie, rule)
+
+
+def _means_solicitations(one: Filter | None) -> bool:
+    flow = None if one is None else one.flow
+    prefix = None if flow is None else flow.remote.prefix
+    return flow is not None and flow.protocol == _ICMPV6 and prefix == _ALL_ROUTERS
 
 
 def _check_urr(urr: Urr) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from p4fabric.controller.n4.flows import PortRange
 from p4fabric.controller.n4.pfcp.values import QerId
@@ -24,9 +24,13 @@ __all__ = [
     "FlowRule",
     "Limit",
     "TunnelTo",
+    "Ue",
     "Uplink",
     "UserPlane",
 ]
+
+Ue = IPv4Address | IPv6Network
+"""What packets of a UE come from and go to: its address, or its prefix."""
 
 NO_RULE = 255
 """Of packets that no filter finds, where these are dropped."""
@@ -37,22 +41,25 @@ class FlowFilter:
     """Packets of one direction that meet all of what is told; None: any.
 
     Attributes:
-        tos: the value of TOS, and which of its bits count.
+        tos: the value of TOS or traffic class, and which of its bits count.
         remote: the end that is not the UE.
         remote_ports: of TCP and UDP; packets without ports do not match.
         ue_ports: likewise.
+        flow_label: of IPv6.
     """
 
     qfi: int | None = None
     protocol: int | None = None
     tos: tuple[int, int] | None = None
-    remote: IPv4Network | None = None
+    remote: IPv4Network | IPv6Network | None = None
     remote_ports: PortRange | None = None
     ue_ports: PortRange | None = None
+    flow_label: int | None = None
 
     def __str__(self) -> str:
         told = (self.qfi, self.protocol, self.tos, self.remote, self.remote_ports, self.ue_ports)
-        return " ".join("-" if one is None else str(one) for one in told)
+        text = " ".join("-" if one is None else str(one) for one in told)
+        return text if self.flow_label is None else f"{text} {self.flow_label}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +68,14 @@ class FilterSet:
 
     is_uplink: bool
     filters: tuple[tuple[FlowFilter, int], ...]
+    is_ipv6: bool = False
 
     @property
     def name(self) -> str:
         """The same for sets that are equal, and for no others."""
         text = "\n".join(f"{rule} {one}" for one, rule in self.filters)
         digest = blake2b(text.encode(), digest_size=16).hexdigest()
-        return f"{'uplink' if self.is_uplink else 'downlink'}/{digest}"
+        return f"{'uplink' if self.is_uplink else 'downlink'}{'-ipv6' if self.is_ipv6 else ''}/{digest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +155,7 @@ class Uplink:
     n3: IPv4Address
     gnb: IPv4Address
     teid: int
-    ue: IPv4Address
+    ue: Ue
     flows: FlowLookup | None = None
 
 
@@ -155,7 +163,7 @@ class Uplink:
 class Downlink:
     """Packets to a UE, and the tunnel that all of them take."""
 
-    ue: IPv4Address
+    ue: Ue
     n3: IPv4Address
     gnb: IPv4Address
     teid: int
@@ -166,7 +174,7 @@ class Downlink:
 class FlowDownlink:
     """Packets to a UE that have rules of their own."""
 
-    ue: IPv4Address
+    ue: Ue
     flows: FlowLookup
 
 
@@ -175,7 +183,7 @@ class UserPlane:
     """What a session comes to; what is not there is dropped.
 
     Attributes:
-        ues: addresses of its UE, also of one that no packet reaches now.
+        ues: addresses and prefixes of its UE, also those that no packet reaches now.
         rules: of directions that are not simple.
         limits: that rules name.
         retired: rules that no packet finds any more, and of which what they have counted is still to be read.
@@ -186,7 +194,7 @@ class UserPlane:
 
     uplinks: tuple[Uplink, ...] = ()
     downlinks: tuple[Downlink, ...] = ()
-    ues: frozenset[IPv4Address] = frozenset()
+    ues: frozenset[Ue] = frozenset()
     flow_downlinks: tuple[FlowDownlink, ...] = ()
     rules: tuple[FlowRule, ...] = ()
     limits: tuple[Limit, ...] = ()
@@ -204,6 +212,13 @@ class UserPlane:
                 *((one.n3, one.gnb) for one in self.downlinks),
                 *((rule.tunnel.n3, rule.tunnel.gnb) for rule in self.rules if rule.tunnel is not None),
             ]
+        )
+
+    @property
+    def solicitations(self) -> frozenset[tuple[IPv4Address, IPv4Address, int]]:
+        """Tunnels in which UEs ask for routers, as IPv6 has it: both ends, and the TEID."""
+        return frozenset(
+            (one.n3, one.gnb, one.teid) for one in self.uplinks if isinstance(one.ue, IPv6Network)
         )
 
     @property

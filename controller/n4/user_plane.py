@@ -14,6 +14,7 @@ from functools import cached_property
 from ipaddress import IPv4Address
 from typing import TypeVar
 
+from p4fabric.controller.n4.cp_forwarding import leads_to_smf
 from p4fabric.controller.n4.node_rules import NodeRules, SliceRule
 from p4fabric.controller.n4.pdr_checks import FROM_NETWORKS, CheckedSession
 from p4fabric.controller.n4.pfcp import Cause, FailedRule, IeType, MessageRefused, RuleKind
@@ -29,6 +30,7 @@ from p4fabric.controller.n4.plane import (
     FlowRule,
     Limit,
     TunnelTo,
+    Ue,
     Uplink,
     UserPlane,
 )
@@ -103,10 +105,11 @@ class _Plane:
 
     def made(self) -> UserPlane:
         """All of it."""
-        ups: dict[tuple[int, IPv4Address], _Way] = {}
-        downs: dict[IPv4Address, _Way] = {}
+        ups: dict[tuple[int, Ue], _Way] = {}
+        downs: dict[Ue, _Way] = {}
+        session = self.checked.session
         for pdr in self.pdrs:
-            if not (pdr.is_uplink or pdr.source in FROM_NETWORKS):
+            if not (pdr.is_uplink or pdr.source in FROM_NETWORKS) or leads_to_smf(session, pdr):
                 continue
             for ue in self.checked.ues(pdr):
                 filters = self.checked.filters(pdr, ue)
@@ -183,8 +186,8 @@ class _Plane:
 
     def _uplinks(
         self,
-        ups: Mapping[tuple[int, IPv4Address], _Way],
-        downs: Mapping[IPv4Address, _Way],
+        ups: Mapping[tuple[int, Ue], _Way],
+        downs: Mapping[Ue, _Way],
         has_flows: bool,
         numbers: Mapping[int, int],
     ) -> Iterator[Uplink]:
@@ -192,31 +195,29 @@ class _Plane:
         for (teid, ue), way in ups.items():
             if not any(self._forwards(pdr) for pdr in way.pdrs):
                 continue
-            flows = self._lookup(way, numbers, is_uplink=True) if has_flows else None
-            for gnb in self._gnbs(downs.get(ue)):
+            flows = self._lookup(way, numbers, ue, is_uplink=True) if has_flows else None
+            for gnb in self._gnbs(_way_to(ue, downs)):
                 yield Uplink(n3, gnb, teid, ue, flows)
 
     def _gnbs(self, way: _Way | None) -> list[IPv4Address]:
         tunnels = (self.checked.tunnel(pdr) for pdr in (way.pdrs if way is not None else ()))
         return sorted({tunnel.gnb for tunnel in tunnels if tunnel is not None})
 
-    def _downlinks(self, downs: Mapping[IPv4Address, _Way]) -> Iterator[Downlink]:
+    def _downlinks(self, downs: Mapping[Ue, _Way]) -> Iterator[Downlink]:
         for ue, way in downs.items():
             tunnel = self._tunnel(way.rest) if way.rest is not None else None
             if tunnel is not None:
                 yield Downlink(ue, tunnel.n3, tunnel.gnb, tunnel.teid, tunnel.qfi)
 
-    def _flow_downlinks(
-        self, downs: Mapping[IPv4Address, _Way], numbers: Mapping[int, int]
-    ) -> Iterator[FlowDownlink]:
+    def _flow_downlinks(self, downs: Mapping[Ue, _Way], numbers: Mapping[int, int]) -> Iterator[FlowDownlink]:
         for ue, way in downs.items():
             if any(self._tunnel(pdr) is not None for pdr in way.pdrs):
-                yield FlowDownlink(ue, self._lookup(way, numbers, is_uplink=False))
+                yield FlowDownlink(ue, self._lookup(way, numbers, ue, is_uplink=False))
 
-    def _lookup(self, way: _Way, numbers: Mapping[int, int], *, is_uplink: bool) -> FlowLookup:
+    def _lookup(self, way: _Way, numbers: Mapping[int, int], ue: Ue, *, is_uplink: bool) -> FlowLookup:
         filters = tuple((one, numbers[pdr.pdr_id]) for one, pdr in way.filters)
         return FlowLookup(
-            FilterSet(is_uplink, filters) if filters else None,
+            FilterSet(is_uplink, filters, not isinstance(ue, IPv4Address)) if filters else None,
             NO_RULE if way.rest is None else numbers[way.rest.pdr_id],
         )
 
@@ -311,6 +312,16 @@ class _Plane:
                 kbps = rate.uplink if is_uplink else rate.downlink
                 if kbps:
                     yield Limit(self._limit_numbers[qer_id], is_uplink, is_flows, kbps)
+
+
+def _way_to(ue: Ue, downs: Mapping[Ue, _Way]) -> _Way | None:
+    """How packets to a UE find their PDR; PDRs may differ in whether they tell of what it delegates."""
+    if ue in downs or isinstance(ue, IPv4Address):
+        return downs.get(ue)
+    around = (
+        way for other, way in downs.items() if not isinstance(other, IPv4Address) and other.overlaps(ue)
+    )
+    return next(around, None)
 
 
 def _numbered(keys: Sequence[K], before: Mapping[K, int], first: int) -> dict[K, int]:

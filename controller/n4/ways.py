@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address
 
-from p4fabric.controller.n4.matches import is_of_ipv6
+from p4fabric.controller.n4.cp_forwarding import leads_to_smf
+from p4fabric.controller.n4.matches import version_of
 from p4fabric.controller.n4.pfcp.flags import ApplyAction, Gate, SourceInterface
 from p4fabric.controller.n4.plane import UserPlane
 from p4fabric.controller.n4.sessions import Pdr, Session
@@ -24,7 +25,7 @@ class Dropped(StrEnum):
     BEHIND = "behindAnother"
     """A PDR with a lower precedence takes all of them."""
     NO_PACKETS = "matchesNothing"
-    """It means IPv6 only, which the UE does not have."""
+    """It means a version of IP that the UE does not have."""
     NOT_FORWARDED = "notForwarded"
     """Its FAR does not forward: it drops, or would buffer."""
     GATE_CLOSED = "gateClosed"
@@ -78,16 +79,18 @@ def _uplink(session: Session, plane: UserPlane, pdr: Pdr, claimed: set[object]) 
     for f_teid in session.f_teids_of(pdr):
         teid = f_teid.teid
         gnb = next((one.gnb for one in plane.uplinks if one.teid == teid), None)
-        is_behind = _is_behind(plane, pdr, teid in claimed)
+        # The controller takes what is for the SMF, whatever other PDRs say.
+        to_smf = leads_to_smf(session, pdr)
+        is_behind = not to_smf and _is_behind(plane, pdr, teid in claimed)
         dropped = _dropped(session, pdr, matches, gate, is_behind, gnb is None)
-        if matches:
+        if matches and not to_smf:
             claimed.add(teid)
         yield Way(pdr.pdr_id, True, teid, gnb if dropped is None else None, None, gate, dropped)
 
 
 def _downlink(session: Session, plane: UserPlane, pdr: Pdr, claimed: set[object]) -> Way:
     gate, matches = _is_open(session, pdr), _matches(session, pdr)
-    ues = {one.ipv4 for one in session.ue_addresses_of(pdr) if one.ipv4 is not None}
+    ues = {ue for one in session.ue_addresses_of(pdr) for ue in (one.ipv4, one.prefix) if ue is not None}
     far = session.fars.get(pdr.far_id) if pdr.far_id is not None else None
     tunnel = far.forwarding.tunnel if far is not None and far.forwarding is not None else None
     qfi = next((qer.qfi for one in pdr.qer_ids if (qer := session.qers[one]).qfi is not None), None)
@@ -121,8 +124,10 @@ def _dropped(
 
 
 def _matches(session: Session, pdr: Pdr) -> bool:
+    ues = session.ue_addresses_of(pdr)
+    versions = {4 for one in ues if one.ipv4 is not None} | {6 for one in ues if one.ipv6 is not None}
     filters = session.filters_of(pdr)
-    return not filters or not all(is_of_ipv6(one) for one in filters)
+    return not filters or any(version_of(one) in (None, *versions) for one in filters)
 
 
 def _is_open(session: Session, pdr: Pdr) -> bool:

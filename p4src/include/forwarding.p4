@@ -69,6 +69,9 @@ control Routing(inout headers_t hdr, inout metadata_t meta, out drop_reason_t re
         if (!meta.routed) {
             return;
         }
+        bool by_ipv4 = hdr.ipv4.isValid() || meta.tunnel.required;
+        meta.route_vrf = meta.tunnel.required ? meta.tunnel_vrf : meta.vrf;
+        meta.route_dst = meta.tunnel.required ? meta.tunnel.dst_addr : hdr.ipv4.dst_addr;
         if (hdr.ipv4.isValid()) {
             bit<32> dst = (bit<32>) hdr.ipv4.dst_addr;
             // This network, loopback; multicast, reserved, broadcast.
@@ -77,11 +80,7 @@ control Routing(inout headers_t hdr, inout metadata_t meta, out drop_reason_t re
             } else if (hdr.ipv4.ttl <= 1) {
                 reason = DROP_TTL;
             } else {
-                meta.route_vrf = meta.tunnel.required ? meta.tunnel_vrf : meta.vrf;
-                meta.route_dst = meta.tunnel.required ? meta.tunnel.dst_addr : hdr.ipv4.dst_addr;
                 hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
-                routing_ipv4.apply();
-                hdr.ethernet.ether_type = hdr.vlan.isValid() ? hdr.ethernet.ether_type : ETHERTYPE_IPV4;
             }
         } else if (hdr.ipv6.isValid()) {
             bit<128> src = (bit<128>) hdr.ipv6.src_addr;
@@ -94,11 +93,17 @@ control Routing(inout headers_t hdr, inout metadata_t meta, out drop_reason_t re
                 reason = DROP_TTL;
             } else {
                 hdr.ipv6.hop_limit = hdr.ipv6.hop_limit - 1;
-                routing_ipv6.apply();
             }
         } else {
             // Answers to what the controller asks hosts in the gateway's name.
             reason = DROP_NO_ROUTE;
+        }
+        if (reason == DROP_NONE) {
+            if (by_ipv4) {
+                routing_ipv4.apply();
+            } else {
+                routing_ipv6.apply();
+            }
         }
     }
 }

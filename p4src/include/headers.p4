@@ -360,6 +360,11 @@ struct headers_t {
     gtpu_recovery_t      gtpu_recovery;
     ipv4_t               inner_ipv4;
     ipv4_options_t       inner_ipv4_options;
+    ipv6_t               inner_ipv6;
+    extension_t          inner_extension_1;
+    extension_t          inner_extension_2;
+    extension_t          inner_extension_3;
+    extension_t          inner_extension_4;
     tcp_t                inner_tcp;
     udp_t                inner_udp;
     icmp_t               inner_icmp;

@@ -11,8 +11,6 @@ const bit<16> TAGGED_ETHERNET_LENGTH = 18;
 // The outermost IP header against the frame.
 control PacketCheck(in headers_t hdr, inout metadata_t meta, in standard_metadata_t standard_metadata,
                     out drop_reason_t reason) {
-    const bit<32> FRAGMENT_OFFSET_OR_MORE = 0xfff9;
-
     apply {
         reason = DROP_NONE;
         bit<16> room = (bit<16>) standard_metadata.packet_length
@@ -33,7 +31,6 @@ control PacketCheck(in headers_t hdr, inout metadata_t meta, in standard_metadat
             }
         } else if (hdr.ipv6.isValid()) {
             meta.ip_length = IPV6_HEADER_LENGTH + hdr.ipv6.payload_length;
-            // An atomic fragment (RFC 6946) is whole.
             meta.ip.fragmented = (meta.ip.fragment & FRAGMENT_OFFSET_OR_MORE) != 0;
             // Compared without the sum, which may not fit.
             if (hdr.ipv6.version != 6 || hdr.ipv6.payload_length > room - IPV6_HEADER_LENGTH

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes to headers. The transport header is found behind IPv4 options and up to eight extension headers, so
-// that what judges ports sees the real ones. A G-PDU is opened to its inner transport header whoever it is
-// for: whether to take the tunnel off is the UPF's decision, not the parser's. Later fragments have no
-// transport header.
+// Bytes to headers. The transport header is found behind IPv4 options and up to eight extension headers (four in
+// a tunnel), so that what judges ports sees the real ones. A G-PDU is opened to its inner transport header
+// whoever it is for: whether to take the tunnel off is the UPF's decision, not the parser's. Later fragments
+// have no transport header.
 
 #ifndef PARSER_P4
 #define PARSER_P4
@@ -13,6 +13,8 @@ const bit<16> SHORTEST_GTPU_TOTAL_LENGTH = 36;
 const bit<16> ND_WITH_OPTION_LENGTH = 32;
 
 const bit<16> IPV6_HEADER_LENGTH = 40;
+// Of the first bytes of a Fragment header: an offset, or more fragments. An atomic fragment (RFC 6946) is whole.
+const bit<32> FRAGMENT_OFFSET_OR_MORE = 0xfff9;
 
 // Sizes of extension headers, by their second byte: what lies behind their first two bytes, and all of it.
 #define OPTIONS_BODY_BITS(start) (((bit<32>) start[7:0] << 6) + 48)
@@ -20,65 +22,66 @@ const bit<16> IPV6_HEADER_LENGTH = 40;
 #define AUTHENTICATION_BODY_BITS(start) (((bit<32>) start[7:0] << 5) + 48)
 #define AUTHENTICATION_BYTES(start) (((bit<16>) start[7:0] << 2) + 8)
 
-// Extension header N of a chain, by the number that the header before it gave; then the next.
-#define EXTENSION_STATES(N, NEXT)                                                            \
-    state extension_##N {                                                                    \
-        transition select((bit<8>) meta.ip.protocol) {                                       \
-            IPV6_HOP_BY_HOP: options_##N;                                                    \
-            IPV6_DESTINATION_OPTIONS: options_##N;                                           \
-            IPV6_MOBILITY: options_##N;                                                      \
-            IPV6_HOST_IDENTITY: options_##N;                                                 \
-            IPV6_SHIM6: options_##N;                                                         \
-            IPV6_ROUTING: routing_##N;                                                       \
-            IPV6_FRAGMENT: fragment_##N;                                                     \
-            PROTOCOL_AUTHENTICATION: authentication_##N;                                     \
-            PROTOCOL_TCP: parse_tcp;                                                         \
-            PROTOCOL_UDP: parse_udp;                                                         \
-            PROTOCOL_ICMPV6: parse_icmp;                                                     \
+// Extension header N of a chain, by the number that the header before it gave; then the next. IP: what is
+// found out of the chain; P: what the names of its states and headers begin with.
+#define EXTENSION_STATES(IP, P, N, NEXT)                                                     \
+    state P##extension_##N {                                                                 \
+        transition select((bit<8>) meta.IP.protocol) {                                       \
+            IPV6_HOP_BY_HOP: P##options_##N;                                                 \
+            IPV6_DESTINATION_OPTIONS: P##options_##N;                                        \
+            IPV6_MOBILITY: P##options_##N;                                                   \
+            IPV6_HOST_IDENTITY: P##options_##N;                                              \
+            IPV6_SHIM6: P##options_##N;                                                      \
+            IPV6_ROUTING: P##routing_##N;                                                    \
+            IPV6_FRAGMENT: P##fragment_##N;                                                  \
+            PROTOCOL_AUTHENTICATION: P##authentication_##N;                                  \
+            PROTOCOL_TCP: parse_##P##tcp;                                                    \
+            PROTOCOL_UDP: parse_##P##udp;                                                    \
+            PROTOCOL_ICMPV6: parse_##P##icmp;                                                \
             default: accept;                                                                 \
         }                                                                                    \
     }                                                                                        \
-    state routing_##N {                                                                      \
+    state P##routing_##N {                                                                   \
         transition select(packet.lookahead<bit<32>>()) {                                     \
-            0 &&& 0xff: options_##N;         /* segments left */                             \
-            default: source_routed_##N;                                                      \
+            0 &&& 0xff: P##options_##N;         /* segments left */                          \
+            default: P##source_routed_##N;                                                   \
         }                                                                                    \
     }                                                                                        \
-    state source_routed_##N {                                                                \
-        meta.ip.source_routed = true;                                                        \
-        transition options_##N;                                                              \
+    state P##source_routed_##N {                                                             \
+        meta.IP.source_routed = true;                                                        \
+        transition P##options_##N;                                                           \
     }                                                                                        \
-    state options_##N {                                                                      \
-        meta.ip.start = packet.lookahead<bit<16>>();                                         \
-        packet.extract(hdr.extension_##N, OPTIONS_BODY_BITS(meta.ip.start));                 \
-        meta.ip.protocol = hdr.extension_##N.next_header;                                    \
-        meta.ip.header_length = meta.ip.header_length + OPTIONS_BYTES(meta.ip.start);        \
-        transition extension_##NEXT;                                                         \
+    state P##options_##N {                                                                   \
+        meta.IP.start = packet.lookahead<bit<16>>();                                         \
+        packet.extract(hdr.P##extension_##N, OPTIONS_BODY_BITS(meta.IP.start));              \
+        meta.IP.protocol = hdr.P##extension_##N.next_header;                                 \
+        meta.IP.header_length = meta.IP.header_length + OPTIONS_BYTES(meta.IP.start);        \
+        transition P##extension_##NEXT;                                                      \
     }                                                                                        \
-    state authentication_##N {                                                               \
-        meta.ip.start = packet.lookahead<bit<16>>();                                         \
-        packet.extract(hdr.extension_##N, AUTHENTICATION_BODY_BITS(meta.ip.start));          \
-        meta.ip.protocol = hdr.extension_##N.next_header;                                    \
-        meta.ip.header_length = meta.ip.header_length + AUTHENTICATION_BYTES(meta.ip.start); \
-        transition extension_##NEXT;                                                         \
+    state P##authentication_##N {                                                            \
+        meta.IP.start = packet.lookahead<bit<16>>();                                         \
+        packet.extract(hdr.P##extension_##N, AUTHENTICATION_BODY_BITS(meta.IP.start));       \
+        meta.IP.protocol = hdr.P##extension_##N.next_header;                                 \
+        meta.IP.header_length = meta.IP.header_length + AUTHENTICATION_BYTES(meta.IP.start); \
+        transition P##extension_##NEXT;                                                      \
     }                                                                                        \
-    state fragment_##N {                                                                     \
-        meta.ip.fragment_offset = packet.lookahead<bit<32>>()[15:3];                         \
-        meta.ip.fragment = meta.ip.fragment | packet.lookahead<bit<32>>();                   \
-        packet.extract(hdr.extension_##N, 48);                                               \
-        meta.ip.protocol = hdr.extension_##N.next_header;                                    \
-        meta.ip.header_length = meta.ip.header_length + 8;                                   \
-        transition select(meta.ip.fragment_offset, (bit<8>) meta.ip.protocol) {              \
-            (0, _): extension_##NEXT;                                                        \
+    state P##fragment_##N {                                                                  \
+        meta.IP.fragment_offset = packet.lookahead<bit<32>>()[15:3];                         \
+        meta.IP.fragment = meta.IP.fragment | packet.lookahead<bit<32>>();                   \
+        packet.extract(hdr.P##extension_##N, 48);                                            \
+        meta.IP.protocol = hdr.P##extension_##N.next_header;                                 \
+        meta.IP.header_length = meta.IP.header_length + 8;                                   \
+        transition select(meta.IP.fragment_offset, (bit<8>) meta.IP.protocol) {              \
+            (0, _): P##extension_##NEXT;                                                     \
             /* In a later fragment they would hide which transport header was cut. */        \
-            (_, IPV6_HOP_BY_HOP): unreadable;                                                \
-            (_, IPV6_ROUTING): unreadable;                                                   \
-            (_, IPV6_FRAGMENT): unreadable;                                                  \
-            (_, IPV6_DESTINATION_OPTIONS): unreadable;                                       \
-            (_, IPV6_MOBILITY): unreadable;                                                  \
-            (_, IPV6_HOST_IDENTITY): unreadable;                                             \
-            (_, IPV6_SHIM6): unreadable;                                                     \
-            (_, PROTOCOL_AUTHENTICATION): unreadable;                                        \
+            (_, IPV6_HOP_BY_HOP): P##unreadable;                                             \
+            (_, IPV6_ROUTING): P##unreadable;                                                \
+            (_, IPV6_FRAGMENT): P##unreadable;                                               \
+            (_, IPV6_DESTINATION_OPTIONS): P##unreadable;                                    \
+            (_, IPV6_MOBILITY): P##unreadable;                                               \
+            (_, IPV6_HOST_IDENTITY): P##unreadable;                                          \
+            (_, IPV6_SHIM6): P##unreadable;                                                  \
+            (_, PROTOCOL_AUTHENTICATION): P##unreadable;                                     \
             default: accept;                                                                 \
         }                                                                                    \
     }
@@ -191,14 +194,14 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
         }
     }
 
-    EXTENSION_STATES(1, 2)
-    EXTENSION_STATES(2, 3)
-    EXTENSION_STATES(3, 4)
-    EXTENSION_STATES(4, 5)
-    EXTENSION_STATES(5, 6)
-    EXTENSION_STATES(6, 7)
-    EXTENSION_STATES(7, 8)
-    EXTENSION_STATES(8, 9)
+    EXTENSION_STATES(ip, , 1, 2)
+    EXTENSION_STATES(ip, , 2, 3)
+    EXTENSION_STATES(ip, , 3, 4)
+    EXTENSION_STATES(ip, , 4, 5)
+    EXTENSION_STATES(ip, , 5, 6)
+    EXTENSION_STATES(ip, , 6, 7)
+    EXTENSION_STATES(ip, , 7, 8)
+    EXTENSION_STATES(ip, , 8, 9)
 
     // No room for another extension header.
     state extension_9 {
@@ -308,6 +311,7 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
     state parse_inner {
         transition select(packet.lookahead<bit<4>>()) {
             4: parse_inner_ipv4;
+            6: parse_inner_ipv6;
             default: accept;
         }
     }
@@ -340,7 +344,37 @@ parser FabricParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
         }
     }
 
-    // UEs that authenticate single packets are not known; nothing may hide behind that header.
+    state parse_inner_ipv6 {
+        packet.extract(hdr.inner_ipv6);
+        meta.inner_ip.protocol = hdr.inner_ipv6.next_header;
+        meta.inner_ip.header_length = IPV6_HEADER_LENGTH;
+        transition inner_extension_1;
+    }
+
+    EXTENSION_STATES(inner_ip, inner_, 1, 2)
+    EXTENSION_STATES(inner_ip, inner_, 2, 3)
+    EXTENSION_STATES(inner_ip, inner_, 3, 4)
+    EXTENSION_STATES(inner_ip, inner_, 4, 5)
+
+    // No room for another extension header.
+    state inner_extension_5 {
+        transition select((bit<8>) meta.inner_ip.protocol) {
+            IPV6_HOP_BY_HOP: inner_unreadable;
+            IPV6_ROUTING: inner_unreadable;
+            IPV6_FRAGMENT: inner_unreadable;
+            IPV6_DESTINATION_OPTIONS: inner_unreadable;
+            IPV6_MOBILITY: inner_unreadable;
+            IPV6_HOST_IDENTITY: inner_unreadable;
+            IPV6_SHIM6: inner_unreadable;
+            PROTOCOL_AUTHENTICATION: inner_unreadable;
+            PROTOCOL_TCP: parse_inner_tcp;
+            PROTOCOL_UDP: parse_inner_udp;
+            PROTOCOL_ICMPV6: parse_inner_icmp;
+            default: accept;
+        }
+    }
+
+    // UEs that authenticate single IPv4 packets are not known; nothing may hide behind that header.
     state inner_unreadable {
         meta.inner_ip.unreadable = true;
         transition accept;
@@ -407,6 +441,11 @@ control FabricDeparser(packet_out packet, in headers_t hdr) {
         packet.emit(hdr.gtpu_recovery);
         packet.emit(hdr.inner_ipv4);
         packet.emit(hdr.inner_ipv4_options);
+        packet.emit(hdr.inner_ipv6);
+        packet.emit(hdr.inner_extension_1);
+        packet.emit(hdr.inner_extension_2);
+        packet.emit(hdr.inner_extension_3);
+        packet.emit(hdr.inner_extension_4);
         packet.emit(hdr.inner_tcp);
         packet.emit(hdr.inner_udp);
         packet.emit(hdr.inner_icmp);

@@ -118,7 +118,7 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
         bit<16> most = deflected ? REPORTED_BYTES_OF_DEFLECTED : REPORTED_BYTES;
         bit<4> inner_type = INNER_IPV4;
         bit<8> flow_flags = meta.reported.translated == 1 ? TRANSLATED : 0;
-        if (!is_whole && (hdr.outer_ipv4.isValid() || hdr.inner_ipv4.isValid())) {
+        if (!is_whole && (hdr.outer_ipv4.isValid() || hdr.inner_ipv4.isValid() || hdr.inner_ipv6.isValid())) {
             flow_flags = flow_flags | TUNNELLED;
         }
         if (is_whole && (hdr.ipv4.isValid() || hdr.ipv6.isValid())) {
@@ -130,8 +130,10 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
             hdr.outer_gtpu.setInvalid();
             hdr.outer_gtpu_options.setInvalid();
             hdr.outer_gtpu_pdu_session.setInvalid();
-            inner_bytes = hdr.ipv4.total_length;
-        } else if (hdr.inner_ipv4.isValid()) {
+            inner_type = hdr.ipv4.isValid() ? INNER_IPV4 : INNER_IPV6;
+            inner_bytes = hdr.ipv4.isValid() ? hdr.ipv4.total_length
+                : IPV6_HEADER_LENGTH + hdr.ipv6.payload_length;
+        } else if (hdr.inner_ipv4.isValid() || hdr.inner_ipv6.isValid()) {
             // Nobody has compared the lengths of a tunnel that is not opened here.
             room = hdr.ipv4.total_length - ((bit<16>) hdr.ipv4.ihl << 2) - 16;
             if (hdr.gtpu_options.isValid()) {
@@ -143,7 +145,12 @@ control Reports(inout headers_t hdr, inout metadata_t meta, inout standard_metad
             if (room > hdr.ipv4.total_length) {
                 room = 0; // the tunnel's own headers are longer than their packet
             }
-            inner_bytes = hdr.inner_ipv4.total_length <= room ? hdr.inner_ipv4.total_length : room;
+            inner_type = hdr.inner_ipv4.isValid() ? INNER_IPV4 : INNER_IPV6;
+            inner_bytes = hdr.inner_ipv4.isValid() ? hdr.inner_ipv4.total_length
+                : IPV6_HEADER_LENGTH + hdr.inner_ipv6.payload_length;
+            if (inner_bytes > room || (hdr.inner_ipv6.isValid() && inner_bytes < IPV6_HEADER_LENGTH)) {
+                inner_bytes = room;
+            }
             hdr.ipv4.setInvalid();
             hdr.ipv4_options.setInvalid();
             hdr.udp.setInvalid();

@@ -24,7 +24,10 @@ struct upf_packet_t {
     qfi_t          qfi;             // 0: it has none
     ip_protocol_t  protocol;
     bit<8>         tos;
+    bool           is_ipv6;
     ipv4_address_t remote;          // the end that is not the UE
+    ipv6_address_t remote_ipv6;
+    bit<20>        flow_label;      // of IPv6
     bit<1>         has_ports;
     l4_port_t      remote_port;
     l4_port_t      ue_port;
@@ -57,6 +60,23 @@ control UpfFlow(in upf_session_t session, in upf_packet_t packet, inout tunnel_t
             packet.protocol    : ternary @name("protocol");
             packet.tos         : ternary @name("tos");
             packet.remote      : ternary @name("remote");
+            packet.has_ports   : ternary @name("has_ports");
+            packet.remote_port : range   @name("remote_port");
+            packet.ue_port     : range   @name("ue_port");
+        }
+        actions = { apply_rule; @defaultonly NoAction; }
+        const default_action = NoAction;
+        size = UPF_FILTER_TABLE_SIZE;
+    }
+
+    table filters_ipv6 {
+        key = {
+            session.filters    : exact   @name("filters");
+            packet.qfi         : ternary @name("qfi");
+            packet.protocol    : ternary @name("protocol");
+            packet.tos         : ternary @name("tos");
+            packet.flow_label  : ternary @name("flow_label");
+            packet.remote_ipv6 : ternary @name("remote");
             packet.has_ports   : ternary @name("has_ports");
             packet.remote_port : range   @name("remote_port");
             packet.ue_port     : range   @name("ue_port");
@@ -172,7 +192,11 @@ control UpfFlow(in upf_session_t session, in upf_packet_t packet, inout tunnel_t
         // The embedded switch's counters and meters go by this from here on; bmv2's by the whole frame.
         standard_metadata.packet_length = (bit<32>) packet.length;
         if (session.filters != (upf_filters_id_t) 0) {
-            filters.apply();
+            if (packet.is_ipv6) {
+                filters_ipv6.apply();
+            } else {
+                filters.apply();
+            }
         }
         rules.apply();
         // Where a meter is named and not there, nothing passes.

@@ -82,6 +82,21 @@ control UpfPath(inout headers_t hdr, in metadata_t meta, inout standard_metadata
     }
 }
 
+// What UEs ask in Neighbor Discovery goes to the controller as it came, tunnel and all: of a port, so much is.
+control Solicitation(inout standard_metadata_t standard_metadata, out bool taken) {
+    Policer(PORT_COUNT) solicitation_policer;
+
+    apply {
+        solicitation_policer.apply((bit<32>) standard_metadata.ingress_port,
+                                   standard_metadata.ingress_global_timestamp,
+                                   SOLICITATION_INTERVAL, SOLICITATION_TOLERANCE, taken);
+        if (taken) {
+            standard_metadata.egress_spec = CPU_PORT;
+            standard_metadata.priority = CONTROL_PRIORITY;
+        }
+    }
+}
+
 // Sent for packets in tunnels of which the switch has no session with that gNB and UE.
 // Plain bit strings: see host_seen_t.
 struct unknown_tunnel_t {

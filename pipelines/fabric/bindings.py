@@ -378,6 +378,45 @@ class UplinkSession(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class DecapsulateIpv6(Action):
+    """`FabricIngress.upf_uplink.decapsulate_ipv6`."""
+
+    vrf: VrfId
+    ID: ClassVar[int] = 21307021
+    NAME: ClassVar[str] = "FabricIngress.upf_uplink.decapsulate_ipv6"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (Parameter(1, "vrf", 16, VrfId),)
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkSessionIpv6(Action):
+    """`FabricIngress.upf_uplink.uplink_session_ipv6`."""
+
+    vrf: VrfId
+    number: UpfSessionId
+    filters: UpfFiltersId
+    rule: UpfRuleId
+    slice: SliceId
+    ID: ClassVar[int] = 26204162
+    NAME: ClassVar[str] = "FabricIngress.upf_uplink.uplink_session_ipv6"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(1, "vrf", 16, VrfId),
+        Parameter(2, "number", 64, UpfSessionId),
+        Parameter(3, "filters", 16, UpfFiltersId),
+        Parameter(4, "rule", 8, UpfRuleId),
+        Parameter(5, "slice", 16, SliceId),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ForController(Action):
+    """`FabricIngress.upf_uplink.for_controller`."""
+
+    ID: ClassVar[int] = 18573034
+    NAME: ClassVar[str] = "FabricIngress.upf_uplink.for_controller"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Follow(Action):
     """`FabricIngress.followed_flows.follow`."""
 
@@ -551,6 +590,40 @@ class DownlinkSession(Action):
     slice: SliceId
     ID: ClassVar[int] = 29439202
     NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink_session"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(1, "number", 64, UpfSessionId),
+        Parameter(2, "filters", 16, UpfFiltersId),
+        Parameter(3, "rule", 8, UpfRuleId),
+        Parameter(4, "slice", 16, SliceId),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EncapsulateIpv6(Action):
+    """`FabricIngress.upf_downlink.encapsulate_ipv6`."""
+
+    tunnel_peer: TunnelPeerId
+    teid: Teid
+    qfi: Qfi
+    ID: ClassVar[int] = 33514135
+    NAME: ClassVar[str] = "FabricIngress.upf_downlink.encapsulate_ipv6"
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(1, "tunnel_peer", 16, TunnelPeerId),
+        Parameter(2, "teid", 32, Teid),
+        Parameter(3, "qfi", 6, Qfi),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DownlinkSessionIpv6(Action):
+    """`FabricIngress.upf_downlink.downlink_session_ipv6`."""
+
+    number: UpfSessionId
+    filters: UpfFiltersId
+    rule: UpfRuleId
+    slice: SliceId
+    ID: ClassVar[int] = 26701088
+    NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink_session_ipv6"
     PARAMETERS: ClassVar[tuple[Parameter, ...]] = (
         Parameter(1, "number", 64, UpfSessionId),
         Parameter(2, "filters", 16, UpfFiltersId),
@@ -1040,6 +1113,43 @@ class UplinkFilters(TableEntry):
 
 
 @dataclass(frozen=True)
+class UplinkFiltersIpv6(TableEntry):
+    """`FabricIngress.upf_uplink.uplink.filters_ipv6`, 16,384 entries."""
+
+    filters: UpfFiltersId
+    qfi: Ternary[Qfi] | None
+    protocol: Ternary[IpProtocol] | None
+    tos: Ternary[int] | None
+    flow_label: Ternary[int] | None
+    remote: Ternary[IPv6Address] | None
+    has_ports: Ternary[bool] | None
+    remote_port: Range[L4Port] | None
+    ue_port: Range[L4Port] | None
+    priority: int
+    action: UplinkApplyRule
+    TABLE_ID: ClassVar[int] = 41223016
+    TABLE_NAME: ClassVar[str] = "FabricIngress.upf_uplink.uplink.filters_ipv6"
+    SIZE: ClassVar[int] = 16384
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "filters", 16, "exact", UpfFiltersId),
+        MatchField(2, "qfi", 6, "ternary", Qfi),
+        MatchField(3, "protocol", 8, "ternary", IpProtocol),
+        MatchField(4, "tos", 8, "ternary", int),
+        MatchField(5, "flow_label", 20, "ternary", int),
+        MatchField(6, "remote", 128, "ternary", IPv6Address),
+        MatchField(7, "has_ports", 1, "ternary", bool),
+        MatchField(8, "remote_port", 16, "range", L4Port),
+        MatchField(9, "ue_port", 16, "range", L4Port),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {UplinkApplyRule.ID: UplinkApplyRule}
+    HAS_PRIORITY: ClassVar[bool] = True
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
 class UplinkRules(TableEntry):
     """`FabricIngress.upf_uplink.uplink.rules`, 131,072 entries."""
 
@@ -1199,6 +1309,59 @@ class UpfUplinkSessions(TableEntry):
     HAS_PRIORITY: ClassVar[bool] = False
     HAS_SELECTOR: ClassVar[bool] = False
     HAS_COUNTER: ClassVar[bool] = True
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class UpfUplinkSessionsIpv6(TableEntry):
+    """`FabricIngress.upf_uplink.upf_uplink_sessions_ipv6`, 65,536 entries."""
+
+    n3_address: IPv4Address
+    gnb_address: IPv4Address
+    teid: Teid
+    ue_prefix: Lpm[IPv6Address]
+    action: DecapsulateIpv6 | UplinkSessionIpv6
+    TABLE_ID: ClassVar[int] = 46758750
+    TABLE_NAME: ClassVar[str] = "FabricIngress.upf_uplink.upf_uplink_sessions_ipv6"
+    SIZE: ClassVar[int] = 65536
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "n3_address", 32, "exact", IPv4Address),
+        MatchField(2, "gnb_address", 32, "exact", IPv4Address),
+        MatchField(3, "teid", 32, "exact", Teid),
+        MatchField(4, "ue_prefix", 128, "lpm", IPv6Address),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {
+        DecapsulateIpv6.ID: DecapsulateIpv6,
+        UplinkSessionIpv6.ID: UplinkSessionIpv6,
+    }
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = True
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class UpfSolicitations(TableEntry):
+    """`FabricIngress.upf_uplink.upf_solicitations`, 65,536 entries."""
+
+    n3_address: IPv4Address
+    gnb_address: IPv4Address
+    teid: Teid
+    action: ForController
+    TABLE_ID: ClassVar[int] = 39821174
+    TABLE_NAME: ClassVar[str] = "FabricIngress.upf_uplink.upf_solicitations"
+    SIZE: ClassVar[int] = 65536
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "n3_address", 32, "exact", IPv4Address),
+        MatchField(2, "gnb_address", 32, "exact", IPv4Address),
+        MatchField(3, "teid", 32, "exact", Teid),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {ForController.ID: ForController}
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
     HAS_METER: ClassVar[bool] = False
     HAS_IDLE_TIMEOUT: ClassVar[bool] = False
 
@@ -1397,6 +1560,43 @@ class DownlinkFilters(TableEntry):
 
 
 @dataclass(frozen=True)
+class DownlinkFiltersIpv6(TableEntry):
+    """`FabricIngress.upf_downlink.downlink.filters_ipv6`, 16,384 entries."""
+
+    filters: UpfFiltersId
+    qfi: Ternary[Qfi] | None
+    protocol: Ternary[IpProtocol] | None
+    tos: Ternary[int] | None
+    flow_label: Ternary[int] | None
+    remote: Ternary[IPv6Address] | None
+    has_ports: Ternary[bool] | None
+    remote_port: Range[L4Port] | None
+    ue_port: Range[L4Port] | None
+    priority: int
+    action: DownlinkApplyRule
+    TABLE_ID: ClassVar[int] = 40073770
+    TABLE_NAME: ClassVar[str] = "FabricIngress.upf_downlink.downlink.filters_ipv6"
+    SIZE: ClassVar[int] = 16384
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "filters", 16, "exact", UpfFiltersId),
+        MatchField(2, "qfi", 6, "ternary", Qfi),
+        MatchField(3, "protocol", 8, "ternary", IpProtocol),
+        MatchField(4, "tos", 8, "ternary", int),
+        MatchField(5, "flow_label", 20, "ternary", int),
+        MatchField(6, "remote", 128, "ternary", IPv6Address),
+        MatchField(7, "has_ports", 1, "ternary", bool),
+        MatchField(8, "remote_port", 16, "range", L4Port),
+        MatchField(9, "ue_port", 16, "range", L4Port),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {DownlinkApplyRule.ID: DownlinkApplyRule}
+    HAS_PRIORITY: ClassVar[bool] = True
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = False
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
 class DownlinkRules(TableEntry):
     """`FabricIngress.upf_downlink.downlink.rules`, 131,072 entries."""
 
@@ -1526,6 +1726,31 @@ class UpfDownlinkSessions(TableEntry):
     ACTIONS: ClassVar[dict[int, type[Action]]] = {
         Encapsulate.ID: Encapsulate,
         DownlinkSession.ID: DownlinkSession,
+    }
+    HAS_PRIORITY: ClassVar[bool] = False
+    HAS_SELECTOR: ClassVar[bool] = False
+    HAS_COUNTER: ClassVar[bool] = True
+    HAS_METER: ClassVar[bool] = False
+    HAS_IDLE_TIMEOUT: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class UpfDownlinkSessionsIpv6(TableEntry):
+    """`FabricIngress.upf_downlink.upf_downlink_sessions_ipv6`, 65,536 entries."""
+
+    vrf: VrfId
+    ue_prefix: Lpm[IPv6Address]
+    action: EncapsulateIpv6 | DownlinkSessionIpv6
+    TABLE_ID: ClassVar[int] = 40315626
+    TABLE_NAME: ClassVar[str] = "FabricIngress.upf_downlink.upf_downlink_sessions_ipv6"
+    SIZE: ClassVar[int] = 65536
+    MATCH_FIELDS: ClassVar[tuple[MatchField, ...]] = (
+        MatchField(1, "vrf", 16, "exact", VrfId),
+        MatchField(2, "ue_prefix", 128, "lpm", IPv6Address),
+    )
+    ACTIONS: ClassVar[dict[int, type[Action]]] = {
+        EncapsulateIpv6.ID: EncapsulateIpv6,
+        DownlinkSessionIpv6.ID: DownlinkSessionIpv6,
     }
     HAS_PRIORITY: ClassVar[bool] = False
     HAS_SELECTOR: ClassVar[bool] = False
@@ -1893,6 +2118,17 @@ class ErrorIndicationPolicerDue(RegisterCell):
     value: int
     REGISTER_ID: ClassVar[int] = 376819413
     REGISTER_NAME: ClassVar[str] = "FabricIngress.upf_uplink.path.error_indication_policer.due"
+    SIZE: ClassVar[int] = 512
+    TYPE: ClassVar[DataType] = Bits(48)
+
+
+@dataclass(frozen=True)
+class SolicitationPolicerDue(RegisterCell):
+    """A cell of `FabricIngress.upf_uplink.solicitation.solicitation_policer.due`, which has 512."""
+
+    value: int
+    REGISTER_ID: ClassVar[int] = 369196620
+    REGISTER_NAME: ClassVar[str] = "FabricIngress.upf_uplink.solicitation.solicitation_policer.due"
     SIZE: ClassVar[int] = 512
     TYPE: ClassVar[DataType] = Bits(48)
 
@@ -2429,6 +2665,7 @@ BINDINGS = Bindings.of(
         Gateways,
         HealthReplies,
         UplinkFilters,
+        UplinkFiltersIpv6,
         UplinkRules,
         UplinkSessionMeters,
         UplinkFlowMeters,
@@ -2436,18 +2673,22 @@ BINDINGS = Bindings.of(
         UplinkUsage,
         UpfInterfaces,
         UpfUplinkSessions,
+        UpfUplinkSessionsIpv6,
+        UpfSolicitations,
         FollowedIpv4,
         FollowedIpv6,
         VirtualIps,
         FirewallIpv4,
         FirewallIpv6,
         DownlinkFilters,
+        DownlinkFiltersIpv6,
         DownlinkRules,
         DownlinkSessionMeters,
         DownlinkFlowMeters,
         DownlinkSliceMeters,
         DownlinkUsage,
         UpfDownlinkSessions,
+        UpfDownlinkSessionsIpv6,
         UpfTunnelPeers,
         RoutingIpv4,
         RoutingIpv6,
@@ -2469,6 +2710,7 @@ BINDINGS = Bindings.of(
         ReplyPolicerDue,
         EchoPolicerDue,
         ErrorIndicationPolicerDue,
+        SolicitationPolicerDue,
         UnknownTunnelPolicerDue,
         FloodPolicerDue,
         FabricIngressDropWatchPolicerDue,

@@ -137,7 +137,10 @@ class FabricRules:
                     return (("port", int(port)), *((("vlan", int(vlan.value)),) if vlan else ()))
             case b.Networks(vlan_id=vlan, action=b.SetNetwork(vrf=vrf)):
                 return (("vlan", int(vlan)), ("vrf", int(vrf)))
-            case b.UpfUplinkSessions(action=b.Decapsulate(vrf=vrf) | b.UplinkSession(vrf=vrf)):
+            case (
+                b.UpfUplinkSessions(action=b.Decapsulate(vrf=vrf) | b.UplinkSession(vrf=vrf))
+                | b.UpfUplinkSessionsIpv6(action=b.DecapsulateIpv6(vrf=vrf) | b.UplinkSessionIpv6(vrf=vrf))
+            ):
                 return (("vrf", int(vrf)), ("routed", int(vrf)))
         return ()
 
@@ -149,9 +152,15 @@ class FabricRules:
                 | b.RoutingIpv6(vrf=vrf, action=b.RouteTo(vlan_id=vlan))
             ):
                 return (("routed", int(vrf)), ("routed to", int(vlan)))
-            case b.UpfDownlinkSessions(vrf=vrf, action=b.Encapsulate(tunnel_peer=peer)):
+            case (
+                b.UpfDownlinkSessions(vrf=vrf, action=b.Encapsulate(tunnel_peer=peer))
+                | b.UpfDownlinkSessionsIpv6(vrf=vrf, action=b.EncapsulateIpv6(tunnel_peer=peer))
+            ):
                 return (("routed", int(vrf)), ("tunnelled to", int(peer)))
-            case b.UpfDownlinkSessions(vrf=vrf, action=b.DownlinkSession()):
+            case (
+                b.UpfDownlinkSessions(vrf=vrf, action=b.DownlinkSession())
+                | b.UpfDownlinkSessionsIpv6(vrf=vrf, action=b.DownlinkSessionIpv6())
+            ):
                 return (("routed", int(vrf)),)
             case b.DownlinkRules(action=b.DownlinkEnter(tunnel_peer=peer)):
                 return (("tunnelled to", int(peer)),)
@@ -165,6 +174,8 @@ class FabricRules:
                 first, longest = int(prefix.value), prefix.prefix_length - 1
             case b.UpfDownlinkSessions(vrf=vrf, ue_address=address):
                 table, first, longest = b.RoutingIpv4, int(address), address.max_prefixlen
+            case b.UpfDownlinkSessionsIpv6(vrf=vrf, ue_prefix=prefix):
+                table, first, longest = b.RoutingIpv6, int(prefix.value), prefix.prefix_length
             case _:
                 return
         bits = _ORDERS[table.TABLE_ID].bits
@@ -204,9 +215,15 @@ def _references(references: References, entity: Entity) -> tuple[EntityKey, ...]
     if isinstance(entity, b.UplinkRules | b.DownlinkRules):
         return (*references.of(entity), *_named_by_rule(entity))
     match entity:
-        case b.UpfUplinkSessions(action=b.UplinkSession(slice=number)) if number:
+        case (
+            b.UpfUplinkSessions(action=b.UplinkSession(slice=number))
+            | b.UpfUplinkSessionsIpv6(action=b.UplinkSessionIpv6(slice=number))
+        ) if number:
             return (*references.of(entity), (b.UplinkSliceMeters.TABLE_ID, int(number), 0))
-        case b.UpfDownlinkSessions(action=b.DownlinkSession(slice=number)) if number:
+        case (
+            b.UpfDownlinkSessions(action=b.DownlinkSession(slice=number))
+            | b.UpfDownlinkSessionsIpv6(action=b.DownlinkSessionIpv6(slice=number))
+        ) if number:
             return (*references.of(entity), (b.DownlinkSliceMeters.TABLE_ID, int(number), 0))
     return references.of(entity)
 

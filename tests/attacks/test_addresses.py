@@ -71,6 +71,7 @@ FIELDS: list[tuple[str, str, str, dict[str, Any], list[str | int]]] = [
     ("UpfSession", "spec.n3Address", HOSTS, UE, ["n3Address"]),
     ("UpfSession", "spec.gnbAddress", HOSTS, UE, ["gnbAddress"]),
     ("UpfSession", "spec.ueAddress", HOSTS, UE, ["ueAddress"]),
+    ("UpfSession", "spec.uePrefix", SUBNETS, UE, ["uePrefix"]),
 ]
 """Kind, field, what it holds, a document that is accepted, and where the field is in its spec."""
 WORLD = [CLIENTS, SERVERS, ACCESS, DATA]

@@ -48,7 +48,7 @@ class Node:
     def __init__(self) -> None:
         """Without any."""
         seids = count(1)
-        self.stock = NodeStock(_N3, _NETWORKS, first_teid=0x1000)
+        self.stock = NodeStock(_N3, _ADDRESS, _NETWORKS, first_teid=0x1000)
         self.node = RealNode(_ADDRESS, _STARTED, _RULES, self.stock, lambda: next(seids), lambda: 0.0)
         self.answers = Answers(most_answers=1000)
         self.outcomes: Counter[str] = Counter()

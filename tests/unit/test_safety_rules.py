@@ -16,6 +16,7 @@ from p4fabric.pipelines.values import (
     EcmpGroupId,
     IpProtocol,
     IPv4Address,
+    IPv6Address,
     L4Port,
     MacAddress,
     Port,
@@ -31,6 +32,7 @@ from tests.unit.compiler.world import EVERYTHING, compiled
 RULES = FabricRules()
 VLAN, VRF, MAC = VlanId(100), VrfId(3), MacAddress(5)
 ADDRESS, OTHER = IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2")
+PREFIX = IPv6Address("2001:db8:45::")
 TCP, WEB = IpProtocol(6), L4Port(80)
 
 
@@ -45,6 +47,12 @@ def route(action: b.RouteTo | b.Unreachable, length: int = 32) -> b.RoutingIpv4:
         (b.Bridging(VLAN, MAC, b.ToPort(Port(7))), []),
         (
             b.UpfDownlinkSessions(VRF, ADDRESS, b.Encapsulate(TunnelPeerId(4), Teid(1), Qfi(1))),
+            [(b.UpfTunnelPeers.TABLE_ID, 4, 0)],
+        ),
+        (
+            b.UpfDownlinkSessionsIpv6(
+                VRF, Lpm(PREFIX, 64), b.EncapsulateIpv6(TunnelPeerId(4), Teid(1), Qfi(1))
+            ),
             [(b.UpfTunnelPeers.TABLE_ID, 4, 0)],
         ),
         (route(b.RouteTo(VLAN, MacAddress(1), MAC)), [(b.Bridging.TABLE_ID, 100, 5, 0)]),
@@ -153,7 +161,10 @@ def test_routes_and_tunnels_lead_to_where_rules_were_asked_before() -> None:
     deny = b.FirewallIpv4(VRF, None, None, None, None, None, None, None, 1, b.DenyIpv4())
     to = route(b.RouteTo(VLAN, MAC, MAC), 32)
     tunnel = b.UpfDownlinkSessions(VRF, ADDRESS, b.Encapsulate(TunnelPeerId(4), Teid(1), Qfi(9)))
-    for entity in (to, tunnel):
+    tunnel6 = b.UpfDownlinkSessionsIpv6(
+        VRF, Lpm(PREFIX, 64), b.EncapsulateIpv6(TunnelPeerId(4), Teid(1), Qfi(9))
+    )
+    for entity in (to, tunnel, tunnel6):
         assert set(RULES.leads(entity)) & set(RULES.protects(deny)) == {("routed", 3)}
         assert not set(RULES.leads(entity)) & set(RULES.protects(route(b.Unreachable(), 24)))
     assert not RULES.leads(route(b.Unreachable(), 24)) and not RULES.leads(deny)
@@ -169,6 +180,11 @@ def test_shorter_prefixes_are_behind_a_route_and_routes_behind_a_tunnel() -> Non
     assert [key for key in behind if key in {entry.key for entry in around}] == [one.key for one in around]
     tunnel = b.UpfDownlinkSessions(VRF, ADDRESS, b.Encapsulate(TunnelPeerId(4), Teid(1), Qfi(9)))
     assert list(RULES.behind(tunnel)) == [route(b.Unreachable(), 32).key, *behind]
+    tunnel6 = b.UpfDownlinkSessionsIpv6(
+        VRF, Lpm(PREFIX, 64), b.EncapsulateIpv6(TunnelPeerId(4), Teid(1), Qfi(9))
+    )
+    behind6 = list(RULES.behind(tunnel6))
+    assert behind6[0] == b.RoutingIpv6(VRF, Lpm(PREFIX, 64), b.Unreachable()).key and len(behind6) == 65
     assert not list(RULES.behind(b.SourceIpv4(VLAN, Lpm(ADDRESS, 32), b.SourceDenied())))
 
 
@@ -182,6 +198,10 @@ def test_shorter_prefixes_are_behind_a_route_and_routes_behind_a_tunnel() -> Non
         (b.Networks(VLAN, plain_network(VRF)), {("vlan", 100), ("vrf", 3)}),
         (
             b.UpfUplinkSessions(ADDRESS, OTHER, Teid(1), ADDRESS, b.Decapsulate(VRF)),
+            {("vrf", 3), ("routed", 3)},
+        ),
+        (
+            b.UpfUplinkSessionsIpv6(ADDRESS, OTHER, Teid(1), Lpm(PREFIX, 64), b.DecapsulateIpv6(VRF)),
             {("vrf", 3), ("routed", 3)},
         ),
         (b.FirewallIpv4(VRF, None, None, None, None, None, None, None, 1, b.AllowIpv4()), set()),

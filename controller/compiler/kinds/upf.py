@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Network
 
-from p4fabric.controller.compiler.entries import EntityLists, answer_arp, drop_route
+from p4fabric.controller.compiler.entries import EntityLists, answer_arp, drop_route, lpm
 from p4fabric.controller.compiler.meaning import meaning
 from p4fabric.controller.compiler.output import CounterSource, Output
 from p4fabric.controller.compiler.sources import denied_source
@@ -18,7 +18,7 @@ from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.intents.kinds.upf import UpfSession
 from p4fabric.controller.names import IntentKey, SwitchName
 from p4fabric.controller.reasons import Code, Reason
-from p4fabric.pipelines.entities import Entity
+from p4fabric.pipelines.entities import Entity, TableEntry
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import TunnelPeerId, VlanId, VrfId
 
@@ -38,8 +38,8 @@ class SessionPart:
     """Switches with ports of the access network."""
     leaves: tuple[SwitchName, ...]
     """Switches that route for the tenant: packets to the UE may come from any of them."""
-    ue_networks: tuple[tuple[VlanId, tuple[SwitchName, ...]], ...]
-    """Networks of which hosts could otherwise send as the UE, and their switches."""
+    ue_networks: tuple[tuple[IPv4Address | IPv6Network, VlanId, tuple[SwitchName, ...]], ...]
+    """Networks whose hosts could otherwise send as the UE, by its address or prefix, and their switches."""
     gnb_seen: bool
 
 
@@ -56,7 +56,12 @@ def session(view: FabricView, intent: UpfSession) -> Output:
             view.numbers.tunnel_peer(intent),
             view.leaves(access),
             view.routing_leaves(tenant),
-            view.networks_around(tenant, spec.ue_address),
+            tuple(
+                (ue, vlan, switches)
+                for ue in (spec.ue_address, spec.ue_prefix)
+                if ue is not None
+                for vlan, switches in view.networks_around(tenant, ue)
+            ),
             view.is_reachable((tenant, spec.gnb_address)),
         )
     )
@@ -66,20 +71,26 @@ def compile_session(part: SessionPart) -> Output:
     """Open what the gNB sends, wrap what is for the UE, and count both."""
     spec = part.session.spec
     entries = EntityLists()
-    uplink = b.UpfUplinkSessions(
-        spec.n3_address, spec.gnb_address, spec.uplink_teid, spec.ue_address, b.Decapsulate(part.vrf)
-    )
-    entries.add(part.access_leaves, *_n3_interface(part.vrf, part.vlan, spec.n3_address), uplink)
-    for vlan, leaves in part.ue_networks:
-        entries.add(leaves, denied_source(vlan, spec.ue_address))
-    downlink = b.UpfDownlinkSessions(
-        part.vrf, spec.ue_address, b.Encapsulate(part.peer, spec.downlink_teid, spec.qfi)
-    )
-    tunnel = _tunnel(part.vrf, part.peer, spec.n3_address, spec.gnb_address)
-    entries.add(part.leaves, *tunnel, downlink)
+    tunnel = spec.n3_address, spec.gnb_address, spec.uplink_teid
+    back = part.peer, spec.downlink_teid, spec.qfi
+    ups: list[TableEntry] = []
+    downs: list[TableEntry] = []
+    if spec.ue_address is not None:
+        ups.append(b.UpfUplinkSessions(*tunnel, spec.ue_address, b.Decapsulate(part.vrf)))
+        downs.append(b.UpfDownlinkSessions(part.vrf, spec.ue_address, b.Encapsulate(*back)))
+    if spec.ue_prefix is not None:
+        prefix = lpm(spec.ue_prefix)
+        ups.append(b.UpfUplinkSessionsIpv6(*tunnel, prefix, b.DecapsulateIpv6(part.vrf)))
+        downs.append(b.UpfDownlinkSessionsIpv6(part.vrf, prefix, b.EncapsulateIpv6(*back)))
+    entries.add(part.access_leaves, *_n3_interface(part.vrf, part.vlan, spec.n3_address), *ups)
+    if spec.ue_prefix is not None:
+        entries.add(part.access_leaves, b.UpfSolicitations(*tunnel, b.ForController()))
+    for ue, vlan, leaves in part.ue_networks:
+        entries.add(leaves, denied_source(vlan, ue))
+    entries.add(part.leaves, *_tunnel(part.vrf, part.peer, spec.n3_address, spec.gnb_address), *downs)
     counters = (
-        CounterSource("uplink", part.access_leaves, uplink),
-        CounterSource("downlink", part.leaves, downlink),
+        *(CounterSource("uplink", part.access_leaves, up) for up in ups),
+        *(CounterSource("downlink", part.leaves, down) for down in downs),
     )
     gnb = spec.gnb_address
     unseen = Reason(Code.GNB_UNSEEN, f"gNB {gnb} not seen yet", address=str(gnb))

@@ -21,13 +21,18 @@ from p4fabric.controller.intents.kinds.firewall import unknown_network
 from p4fabric.controller.intents.kinds.network import (
     A_GATEWAY,
     AN_N3_ADDRESS,
-    SUBNET,
     UE_POOL,
     Network,
     address_resource,
     vrf_need,
 )
-from p4fabric.controller.intents.kinds.upf import ACCESS, check_data_network, check_n3
+from p4fabric.controller.intents.kinds.upf import (
+    ACCESS,
+    LONGEST_PREFIX,
+    check_data_network,
+    check_n3,
+    check_pool,
+)
 from p4fabric.controller.intents.kinds.upf_slices import MOST_SLICES, UpfSlice, check_slices, slice_need
 from p4fabric.controller.intents.prefixes import prefix_facts
 from p4fabric.controller.n4.pfcp.values import NodeId
@@ -107,11 +112,13 @@ class ServedNetwork(Part):
     """A DNN, the network that it is, and the addresses of its UEs."""
 
     dnn: Dnn = Field(description="as SMFs call it")
-    network: Label = Field(description="the network that UEs are given; it needs an IPv4 gateway")
+    network: Label = Field(
+        description="the network that UEs are given; it needs a gateway of each version of IP in `uePools`"
+    )
     ue_pools: Annotated[tuple[Subnet, ...], AtMost(MOST_POOLS)] = Field(
         min_length=1,
-        description="which addresses UEs may have, whoever chooses them; those that an SMF leaves to the "
-        "fabric are taken from here",
+        description="which addresses and IPv6 prefixes UEs may have, whoever chooses them; those that an SMF "
+        "leaves to the fabric are taken from here",
     )
 
 
@@ -177,7 +184,7 @@ class Upf(IntentDocument):
             yield from prefix_facts(UE_POOL, self.tenant, pool, self.key, inside=True)
 
     def check(self) -> Iterator[FieldError]:
-        """Pools of one family, each address in one of them; one node ID for an SMF, and one SMF for it."""
+        """Pools, each address in one of them; one node ID for an SMF, and one SMF for it."""
         for index, one in enumerate(self.spec.node_ids):
             smf, name = (field_path(("spec", "nodeIds", index, part)) for part in ("smf", "nodeId"))
             if one.smf not in self.spec.smfs:
@@ -190,8 +197,8 @@ class Upf(IntentDocument):
         yield from check_slices(self.spec.slices, [one.dnn for one in self.spec.data_networks])
         seen: list[IpPrefix] = []
         for pool, where in self._pools():
-            if not isinstance(pool, IPv4Network):
-                yield FieldError(where, pool, "must be an IPv4 prefix: UEs have IPv4 addresses only")
+            if not isinstance(pool, IPv4Network) and pool.prefixlen > LONGEST_PREFIX:
+                yield FieldError(where, pool, "must have 64 bits or fewer: UEs have a /64 each")
                 continue
             other = next((one for one in seen if within(pool, one) or within(one, pool)), None)
             if other is not None:
@@ -208,18 +215,10 @@ class Upf(IntentDocument):
             yield from check_n3(access, spec.n3_address)
         for index, served in enumerate(spec.data_networks):
             where = field_path(("spec", "dataNetworks", index, "network"))
-            yield from check_data_network(self, served.network, where, catalogue)
+            versions = {pool.version for pool in served.ue_pools}
+            yield from check_data_network(self, served.network, where, catalogue, versions)
         for pool, where in self._pools():
-            yield from self._check_pool(catalogue, pool, where)
-
-    def _check_pool(self, catalogue: Catalogue, pool: IpPrefix, where: str) -> Iterator[FieldError]:
-        for what, said in ((SUBNET, "which is for hosts"), (UE_POOL, "which is its own")):
-            prefixes = catalogue.prefixes(what, self.tenant)
-            for found, owner in (*prefixes.around(pool), *prefixes.inside(pool)):
-                if owner != self.key:
-                    message = f"{pool} overlaps {found} of {owner}, {said}"
-                    yield FieldError(where, pool, message, Code.ALREADY_CLAIMED, owner)
-                    return
+            yield from check_pool(self, pool, where, catalogue)
 
     def _pools(self) -> Iterator[tuple[IpPrefix, str]]:
         for index, network in enumerate(self.spec.data_networks):

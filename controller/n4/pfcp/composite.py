@@ -165,10 +165,14 @@ def _decode_ue_ip(raw: bytes) -> UeIpAddress:
     flags = _first(raw)
     if flags & 0x12 == 0x12 or flags & 0x21 == 0x21:
         raise ValueError("gives an address and asks to choose one")
+    if flags & 0x48 == 0x48:
+        raise ValueError("tells the length of the IPv6 prefix twice")
     ipv4, ipv6, at = _addresses(raw, 1, flags & 2, flags & 1)
     delegated = length = None
     if flags & 8:
         delegated = octets_at(raw, at, 1)[0]
+        if delegated > 64:
+            raise ValueError(f"a /64 has 64 bits to delegate, not {delegated}")
         at += 1
     if flags & 0x40:
         length = octets_at(raw, at, 1)[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import NewType
 
 from p4fabric.controller.n4.pfcp.flags import Gate, SourceInterface
@@ -108,6 +108,22 @@ class UeIpAddress:
     choose_ipv6: bool = False
     delegated_bits: int | None = None
     prefix_length: int | None = None
+
+    @property
+    def ipv6_length(self) -> int:
+        """Of the IPv6 prefix that the UE has, with what it delegates."""
+        if self.prefix_length is not None:
+            return self.prefix_length
+        return _UE_PREFIX - (self.delegated_bits or 0)
+
+    @property
+    def prefix(self) -> IPv6Network | None:
+        """What the UE may send from, and is sent to; None: nothing of IPv6 is given."""
+        return None if self.ipv6 is None else IPv6Network((int(self.ipv6), self.ipv6_length), strict=False)
+
+
+_UE_PREFIX = 64
+"""Bits of the IPv6 prefix of a UE (TS 23.501, clause 5.8.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)

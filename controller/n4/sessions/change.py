@@ -103,10 +103,6 @@ def establish(
             f"{request.pdn_type.name} is not carried",
             offending_ie=IeType.PDN_TYPE,
         )
-    if request.pdn_type is PdnType.IPV6 and not limits.ipv6:
-        raise MessageRefused(
-            Cause.SERVICE_NOT_SUPPORTED, "UEs have IPv4 addresses only", offending_ie=IeType.PDN_TYPE
-        )
     session = Session(
         seid,
         request.cp_f_seid,

@@ -27,10 +27,10 @@ class Stock:
         """The rest of it."""
         if not (f_teids or ue_addresses):
             return self
-        ues = {one.ipv4 for one in ue_addresses}
+        ues = {(one.ipv4, one.prefix) for one in ue_addresses}
         return Stock(
             tuple(one for one in self.f_teids if one not in f_teids),
-            tuple(one for one in self.ue_addresses if one.ipv4 not in ues),
+            tuple(one for one in self.ue_addresses if (one.ipv4, one.prefix) not in ues),
         )
 
     def give_back(self, resources: Resources) -> None:
@@ -112,30 +112,35 @@ class Choices:
                 offending_ie=IeType.UE_IP_ADDRESS,
                 failed_rule=rule,
             )
-        if has_ipv6 and not self._limits.ipv6:
+        if asked.choose_ipv4:
+            chosen = self._chosen_ue(name, None, rule)
+            asked = replace(asked, ipv4=chosen.ipv4, choose_ipv4=False)
+        if asked.choose_ipv6:
+            chosen = self._chosen_ue(name, asked.ipv6_length, rule)
+            asked = replace(asked, ipv6=chosen.ipv6, choose_ipv6=False)
+        return asked
+
+    def _chosen_ue(self, name: str, length: int | None, rule: FailedRule) -> UeIpAddress:
+        """The UE's address, or its prefix of a length; of each data network it has one."""
+        key = (name, 4 if length is None else 6)
+        found = self.ues.get(key)
+        if found is not None and length is not None and found.ipv6_length != length:
             raise MessageRefused(
-                Cause.SERVICE_NOT_SUPPORTED,
-                "UEs have IPv4 addresses only",
+                Cause.RULE_CREATION_MODIFICATION_FAILURE,
+                f"the UE has {found.prefix} already, which is no /{length}",
                 offending_ie=IeType.UE_IP_ADDRESS,
                 failed_rule=rule,
             )
-        if asked.choose_ipv4:
-            chosen = self._chosen_ue(name, 4, rule)
-            asked = replace(asked, ipv4=chosen.ipv4, choose_ipv4=False)
-        if asked.choose_ipv6:
-            chosen = self._chosen_ue(name, 6, rule)
-            asked = replace(asked, ipv6=chosen.ipv6, choose_ipv6=False, prefix_length=chosen.prefix_length)
-        return asked
-
-    def _chosen_ue(self, name: str, family: int, rule: FailedRule) -> UeIpAddress:
-        found = self.ues.get((name, family))
         if found is None:
             try:
-                found = self._resources.choose_ue_address(name, ipv4=family == 4, ipv6=family == 6)
+                if length is None:
+                    found = self._resources.choose_ue_address(name)
+                else:
+                    found = self._resources.choose_ue_prefix(name, length)
             except NotAvailable as error:
                 raise MessageRefused(
                     error.cause, str(error), offending_ie=IeType.UE_IP_ADDRESS, failed_rule=rule
                 ) from error
             self._new_ues.append(found)
-            self.ues[(name, family)] = found
+            self.ues[key] = found
         return found

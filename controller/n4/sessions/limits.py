@@ -16,7 +16,6 @@ class Limits:
         filters: a PDR may have.
         ue_addresses: a PDI may have.
         remote_port_is_last: the SMF writes the remote end's port behind the UE (see `parse_flow`).
-        ipv6: whether UEs may have IPv6 addresses.
     """
 
     pdrs: int = 64
@@ -27,4 +26,3 @@ class Limits:
     filters: int = 32
     ue_addresses: int = 16
     remote_port_is_last: bool = False
-    ipv6: bool = True

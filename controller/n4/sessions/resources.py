@@ -49,8 +49,16 @@ class Resources(Protocol):
         """Take a tunnel end back."""
         ...
 
-    def choose_ue_address(self, network_instance: str, *, ipv4: bool, ipv6: bool) -> UeIpAddress:
-        """Give addresses of a data network's pool, those that are wanted.
+    def choose_ue_address(self, network_instance: str) -> UeIpAddress:
+        """Give an IPv4 address of a data network's pool.
+
+        Raises:
+            NotAvailable: the pool is used up, or there is none.
+        """
+        ...
+
+    def choose_ue_prefix(self, network_instance: str, length: int) -> UeIpAddress:
+        """Give an IPv6 prefix of a data network's pool, of so many bits.
 
         Raises:
             NotAvailable: the pool is used up, or there is none.

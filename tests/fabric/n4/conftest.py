@@ -135,7 +135,13 @@ class Bed:
 
 @asynccontextmanager
 async def controlled(
-    folder: Path, switch: AsyncSoftSwitch, smf: Smf, *, address: str | None = None, heartbeat: float = 60.0
+    folder: Path,
+    switch: AsyncSoftSwitch,
+    smf: Smf,
+    *,
+    address: str | None = None,
+    heartbeat: float = 60.0,
+    gtpu_port: int | None = None,
 ) -> AsyncIterator[Bed]:
     """A controller, whose store is in a folder, while the body runs.
 
@@ -145,9 +151,12 @@ async def controlled(
         smf: told where the controller listens.
         address: where it finds the switch, if not at the switch's own.
         heartbeat: seconds between those to SMFs.
+        gtpu_port: for packets of UEs to and from SMFs; None: there are none.
     """
     leaf = {"name": "leaf1", "deviceId": 1, "address": address or switch.address, "role": "leaf"}
     section = {"listen": "127.0.0.1:0", "smfPort": smf.own_port, "heartbeat": heartbeat}
+    # An SMF's own port is not to be had.
+    section["gtpuPort"] = gtpu_port or smf.own_port
     config = FabricConfig.read({"switches": [leaf], "n4": section}, folder / "fabric.yaml")
     async with running_fabric(config) as fabric:
         assert fabric.n4 is not None
@@ -158,13 +167,15 @@ async def controlled(
 
 
 @asynccontextmanager
-async def bed(folder: Path, *documents: dict[str, Any], heartbeat: float = 60.0) -> AsyncIterator[Bed]:
+async def bed(
+    folder: Path, *documents: dict[str, Any], heartbeat: float = 60.0, gtpu_port: int | None = None
+) -> AsyncIterator[Bed]:
     """All of it, with networks and some more intents."""
     ports = dict.fromkeys(PORTS.values())
     async with AsyncSoftSwitch(device_id=1, interfaces=ports) as switch:
         smf = await Smf.open()
         try:
-            async with controlled(folder, switch, smf, heartbeat=heartbeat) as made:
+            async with controlled(folder, switch, smf, heartbeat=heartbeat, gtpu_port=gtpu_port) as made:
                 await made.apply(*NETWORKS, *documents)
                 yield made
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Any
 
 import pytest
@@ -32,7 +32,7 @@ from p4fabric.controller.n4.plane import (
 from p4fabric.controller.n4.sessions import Session
 from p4fabric.controller.names import IntentKey, TenantName
 from p4fabric.controller.state import Change
-from p4fabric.pipelines.entities import TableEntry
+from p4fabric.pipelines.entities import Lpm, TableEntry, Ternary
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.fabric.rules import FabricRules
 from tests.unit.compiler.world import (
@@ -44,6 +44,7 @@ from tests.unit.compiler.world import (
     Desired,
     core_with,
     key,
+    network,
     new_core,
     on,
     rows_of,
@@ -102,6 +103,46 @@ def test_uplink_is_where_gnbs_are_and_downlink_where_packets_are_routed() -> Non
     )
     put(core, (2, None))
     assert held(core) == {} and peers(core) == {}
+
+
+def test_a_ue_with_both_versions_of_ip_has_entries_of_each() -> None:
+    dual = network(
+        "data", 4, ("leaf3", 2), subnets=["10.0.4.0/24", "2001:db8:4::/64"],
+        gateways=["10.0.4.1", "2001:db8:4::1"],
+    )  # fmt: skip
+    pools = [{"dnn": "internet", "network": "data", "uePools": ["10.46.0.0/16", "2001:db8:46::/48"]}]
+    core = core_with(CLIENTS, ACCESS, dual, changed(UPF, dataNetworks=pools))
+    ue, prefix = IPv4Address("10.46.0.2"), IPv6Network("2001:db8:46:2::/64")
+    filters = FilterSet(True, ((FlowFilter(remote=IPv6Network("2001:db8::/32"), flow_label=7), 3),), True)
+    lookup = FlowLookup(filters, 4)
+    plane = UserPlane(
+        (Uplink(N3, GNB, 0x1002, ue), Uplink(N3, GNB, 0x1002, prefix, lookup)),
+        (Downlink(ue, N3, GNB, 0x2002, 9), Downlink(prefix, N3, GNB, 0x2002, 9)),
+        frozenset({ue, prefix}),
+        rules=(FlowRule(3, True, 1), FlowRule(4, True, 2)),
+    )
+    put(core, (2, ServedSession(Kept(SMF, Session(2, FSeid(2, SMF), SMF), plane), "access")))
+    desired = Desired.of(core)
+    tables = (
+        b.UpfUplinkSessions, b.UpfUplinkSessionsIpv6, b.UpfSolicitations, b.UplinkFiltersIpv6,
+        b.UpfDownlinkSessions, b.UpfDownlinkSessionsIpv6,
+    )  # fmt: skip
+    assert [len(on(desired, "leaf3", table)) for table in tables] == [1] * 6
+    (up,) = on(desired, "leaf3", b.UpfUplinkSessionsIpv6)
+    assert up.ue_prefix == Lpm(prefix.network_address, 64) and isinstance(up.action, b.UplinkSessionIpv6)
+    (asks,) = on(desired, "leaf3", b.UpfSolicitations)
+    assert (asks.n3_address, asks.gnb_address, asks.teid) == (N3, GNB, 0x1002)
+    (one,) = on(desired, "leaf3", b.UplinkFiltersIpv6)
+    assert one.flow_label == Ternary.exact(7, 20)
+    assert one.remote == Ternary(IPv6Address("2001:db8::"), (1 << 128) - (1 << 96))
+    # At leaf1 packets to UEs enter.
+    assert [len(on(desired, "leaf1", table)) for table in tables] == [0, 0, 0, 0, 1, 1]
+    # Nobody without a session is reached.
+    closed = [one for one in on(desired, "leaf1", b.RoutingIpv6) if isinstance(one.action, b.Unreachable)]
+    assert Lpm(IPv6Address("2001:db8:46::"), 48) in [one.dst_addr for one in closed]
+    put(core, (2, None))
+    desired = Desired.of(core)
+    assert not any(on(desired, name, *tables) for name in ("leaf1", "leaf3"))
 
 
 def test_sessions_at_one_gnb_share_its_number_until_the_last_of_them_goes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 
 from p4fabric.controller.n4.pfcp import Cause
@@ -47,18 +48,26 @@ class Stock:
         """Fails if it is not out."""
         self.f_teids.remove(f_teid)
 
-    def choose_ue_address(self, network_instance: str, *, ipv4: bool, ipv6: bool) -> UeIpAddress:
+    def choose_ue_address(self, network_instance: str) -> UeIpAddress:
         """The next one."""
+        return self._chosen(lambda number: UeIpAddress(IPv4Address(0x0A2D0000 + number)))
+
+    def choose_ue_prefix(self, network_instance: str, length: int) -> UeIpAddress:
+        """The next one."""
+
+        def prefix(number: int) -> UeIpAddress:
+            start = (0x20010DB8 << 96) + (number << 128 - length)
+            return UeIpAddress(ipv6=IPv6Address(start), prefix_length=length)
+
+        return self._chosen(prefix)
+
+    def _chosen(self, made: Callable[[int], UeIpAddress]) -> UeIpAddress:
         if not self.ues_left:
             raise NotAvailable(Cause.ALL_DYNAMIC_ADDRESSES_ARE_OCCUPIED, "no address is left")
         self.ues_left -= 1
         number = self._next_ue
         self._next_ue += 1
-        found = UeIpAddress(
-            IPv4Address(0x0A2D0000 + number) if ipv4 else None,
-            IPv6Address((0x20010DB8 << 96) + (number << 64)) if ipv6 else None,
-            prefix_length=64 if ipv6 else None,
-        )
+        found = made(number)
         self.ues.add(found)
         return found
 

@@ -43,15 +43,16 @@ class Bed:
     """A node, and all that it may keep."""
 
     def __init__(self, rules: NodeRules = RULES) -> None:
-        self.stock = NodeStock(N3, NETWORKS, first_teid=0x1000)
+        self.stock = NodeStock(N3, HERE, NETWORKS, first_teid=0x1000)
         seids = count(1)
         self.node = Node(HERE, 3_900_000_000, rules, self.stock, lambda: next(seids), lambda: 1_700_000_000.5)
 
     @property
     def state(self) -> tuple[object, ...]:
         node, stock = self.node, self.stock
-        taken = (set(stock._teids), set(stock._chosen), dict(stock._owners))
-        tunnels = dict(node.tunnels._sessions)
+        prefixes = dict(stock._chosen_prefixes), dict(stock._prefix_owners)
+        taken = (set(stock._teids), set(stock._chosen), dict(stock._owners), *prefixes)
+        tunnels = (dict(node.tunnels._sessions), dict(node.own_tunnels._sessions))
         return dict(node.sessions), dict(node.associations), dict(node._by_cp), tunnels, *taken
 
     def prepare(self, name: str, seid: int | None = None, smf: IPv4Address = SMF) -> Prepared:
@@ -90,7 +91,7 @@ def test_an_association_tells_what_the_node_can_do() -> None:
     assert response.cause is Cause.REQUEST_ACCEPTED and response.recovery_time_stamp == 3_900_000_000
     assert response.node_id == HERE
     told = UpFeatures.FTUP | UpFeatures.EMPU | UpFeatures.UEIP | UpFeatures.MNOP | UpFeatures.VTIME
-    assert response.up_features == told
+    assert response.up_features == told | UpFeatures.IP6PL
     # SD-Core takes the address of tunnels from here.
     ((resource,),) = (response.ip_resources,)
     assert (resource.ipv4, resource.network_instance) == (N3, b"\x08internet")
@@ -346,7 +347,7 @@ def test_what_is_no_session_is_not_read(document: object) -> None:
 
 
 def test_teids_go_on_from_where_they_were() -> None:
-    stock = NodeStock(N3, NETWORKS, first_teid=0xFFFFFFFE)
+    stock = NodeStock(N3, HERE, NETWORKS, first_teid=0xFFFFFFFE)
 
     def choose() -> FTeid:
         return stock.choose_f_teid("", SourceInterface.ACCESS, ipv4=True, ipv6=True)
@@ -362,24 +363,24 @@ def test_teids_go_on_from_where_they_were() -> None:
 
 def test_a_free_address_far_behind_those_that_are_taken_is_found_by_one_of_the_next_requests() -> None:
     pool = IPv4Network("10.45.0.0/18")
-    stock = NodeStock(N3, {"internet": DataNetwork("internet", (pool,))})
+    stock = NodeStock(N3, HERE, {"internet": DataNetwork("internet", (pool,))})
     free = pool[-100]
     stock.own(7, (), {address for address in pool if address != free})
     found = None
     for _ in range(5):
         with suppress(NotAvailable):
-            found = stock.choose_ue_address("internet", ipv4=True, ipv6=False).ipv4
+            found = stock.choose_ue_address("internet").ipv4
             break
     assert found == free
 
 
 def test_ue_addresses_are_those_of_pools_that_nobody_has_without_their_edges() -> None:
     pools = (IPv4Network("10.45.0.0/29"), IPv4Network("10.46.0.0/31"))
-    stock = NodeStock(N3, {"internet": DataNetwork("internet", pools)})
+    stock = NodeStock(N3, HERE, {"internet": DataNetwork("internet", pools)})
     stock.own(7, (), {IPv4Address("10.45.0.3")})
 
     def choose() -> IPv4Address | None:
-        return stock.choose_ue_address("internet", ipv4=True, ipv6=False).ipv4
+        return stock.choose_ue_address("internet").ipv4
 
     found = [str(choose()) for _ in range(7)]
     assert found == [*(f"10.45.0.{one}" for one in (1, 2, 4, 5, 6)), "10.46.0.0", "10.46.0.1"]
@@ -389,7 +390,7 @@ def test_ue_addresses_are_those_of_pools_that_nobody_has_without_their_edges() -
     stock.release_ue_address(UeIpAddress(IPv4Address("10.45.0.4")))
     assert choose() == IPv4Address("10.45.0.4")
     with pytest.raises(NotAvailable) as refused:
-        stock.choose_ue_address("other", ipv4=True, ipv6=False)
+        stock.choose_ue_address("other")
     assert refused.value.cause is Cause.SERVICE_NOT_SUPPORTED
 
 

@@ -466,15 +466,6 @@ def test_sessions_that_carry_no_ip_are_refused(kind: f.PdnType) -> None:
     assert (problem.value.cause, problem.value.offending_ie) == (UNSUPPORTED, IeType.PDN_TYPE)
 
 
-def test_a_node_without_ipv6_refuses_it() -> None:
-    address = v.UeIpAddress(choose_ipv6=True)
-    pdi = r.Pdi(source_interface=CORE, ue_ip_addresses=(address,))
-    for request in (asked(pdn_type=f.PdnType.IPV6), asked(pdr(1, pdi=pdi))):
-        with pytest.raises(MessageRefused) as problem:
-            made(request, limits=Limits(ipv6=False))
-        assert problem.value.cause is UNSUPPORTED
-
-
 def test_no_session_has_more_rules_than_it_may() -> None:
     session = made(asked(core(1), core(2))).session
     more = m.SessionModificationRequest(create_pdrs=(core(3), core(4), core(5)))
