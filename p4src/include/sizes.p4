@@ -65,6 +65,10 @@ const bit<48> ALL_DROP_REPORTS_INTERVAL = 2000;   // of a switch 500 a second, 2
 const bit<48> ALL_DROP_REPORTS_TOLERANCE = 500000;
 const bit<48> PORT_QUEUE_REPORT_INTERVAL = 1000;  // of a port's queues 1,000 a second, 251 at once
 const bit<48> PORT_QUEUE_REPORT_TOLERANCE = 250000;
+// Bytes for which a port sends one report of a culprit and one of another flow, of some 250 bytes each; and 32 of
+// each at once.
+const bit<32> QUEUE_REPORT_PRICE = 40960;
+const bit<32> QUEUE_REPORT_CREDIT = 1269760;
 const bit<48> ALL_QUEUE_REPORTS_INTERVAL = 500;   // of a switch 2,000 a second, 501 at once
 const bit<48> ALL_QUEUE_REPORTS_TOLERANCE = 250000;
 const bit<48> POSTCARD_INTERVAL = 50000;          // of a followed flow 20 reports a second, 11 at once

@@ -46,6 +46,9 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
     // When the next report of a queue is due (see policer.p4), in microseconds since the switch started: for
     // culprits, and for others.
     register<bit<48>>(QUEUE_REPORT_KINDS) due;
+    // Bytes that each port has to send before its reports are little beside them: for those of culprits, and for
+    // others. Each packet that leaves takes its length off, each report adds its price.
+    register<bit<64>>(PORT_COUNT) owed;
     // A queue that is full and empty in turns has all of its reports again each time: these bound what comes of it,
     // and leave room for other ports.
     Policer(PORT_COUNT) port_policer;
@@ -70,7 +73,8 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
 
     // Ports to be watched: report at `depth` packets or `delay` microseconds. Of each queue one culprit is reported
     // every `interval` microseconds, and `tolerance` / `interval` more at once; likewise of other flows. A queue that
-    // is below half of both has all of its reports again. Bytes are counted in windows of 2 to the power of `window`
+    // is below half of both has all of its reports again. However slow a port is, its reports are less than a
+    // fiftieth of what it sends. Bytes are counted in windows of 2 to the power of `window`
     // microseconds, of which seven should be as long as packets may wait; four are a window of reports.
     table congestion_watch {
         key = { (port_t) standard_metadata.egress_port : exact @name("egress_port"); }
@@ -97,6 +101,12 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
         length_of_time.apply(standard_metadata.deq_timedelta, length);
         queue_waits.count(queue << 4 | length);
 
+        bit<32> port = (bit<32>) standard_metadata.egress_port;
+        bit<64> still_owed;
+        owed.read(still_owed, port);
+        bit<32> for_others = still_owed[31:0] |-| standard_metadata.packet_length;
+        bit<32> for_culprits = still_owed[63:32] |-| standard_metadata.packet_length;
+
         bool is_congested = standard_metadata.deq_timedelta >= wait_threshold
             || (bit<32>) standard_metadata.deq_qdepth >= depth_threshold;
         if (!is_congested
@@ -106,6 +116,7 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
             due.write(queue << 1 | 1, 0);
             // Nobody waited for a packet that came to an empty queue and leaves an empty one.
             if ((bit<32>) standard_metadata.enq_qdepth == 0 && (bit<32>) standard_metadata.deq_qdepth == 0) {
+                owed.write(port, for_culprits ++ for_others);
                 return;
             }
         }
@@ -126,6 +137,7 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
         culprits.apply(queue, flow, window, first, sixteenths, standard_metadata.packet_length, is_congested,
                        flow_bytes, queue_bytes, flow_left, queue_left, flow_before, queue_before);
         if (!is_congested) {
+            owed.write(port, for_culprits ++ for_others);
             return;
         }
 
@@ -159,10 +171,10 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
             if (next < now) {
                 next = now;
             }
-            report = next - now <= (is_new ? report_tolerance : report_tolerance - (report_tolerance >> 2));
+            report = next - now <= (is_new ? report_tolerance : report_tolerance - (report_tolerance >> 2))
+                && (is_culprit == 1 ? for_culprits : for_others) <= QUEUE_REPORT_CREDIT;
             if (report) {
-                port_policer.apply((bit<32>) standard_metadata.egress_port, now, PORT_QUEUE_REPORT_INTERVAL,
-                                   PORT_QUEUE_REPORT_TOLERANCE, report);
+                port_policer.apply(port, now, PORT_QUEUE_REPORT_INTERVAL, PORT_QUEUE_REPORT_TOLERANCE, report);
             }
             if (report) {
                 switch_policer.apply(0, now, ALL_QUEUE_REPORTS_INTERVAL, ALL_QUEUE_REPORTS_TOLERANCE, report);
@@ -170,8 +182,14 @@ control CongestionWatch(inout metadata_t meta, in standard_metadata_t standard_m
             if (report) {
                 due.write(kind, next + report_interval);
                 reported_flows.write(cell, this_one ++ left);
+                if (is_culprit == 1) {
+                    for_culprits = for_culprits + QUEUE_REPORT_PRICE;
+                } else {
+                    for_others = for_others + QUEUE_REPORT_PRICE;
+                }
             }
         }
+        owed.write(port, for_culprits ++ for_others);
         bit<32> others;
         unreported.read(others, queue);
         unreported.write(queue, report ? 0 : others + 1);
