@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+from p4fabric.pipelines import children
 from tests.isolation import isolate, outside
 
 # Each run tries the same examples, so a change is judged by itself; `python -m tests.safety` and fuzzers
@@ -53,6 +54,11 @@ def _fail_if_skipped(config: pytest.Config, report: pytest.TestReport | pytest.C
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
         report.longrepr = f"--no-skips: this must run here, and was skipped ({reason})"
+
+
+def pytest_runtest_setup() -> None:
+    """Let compilers run, though a command that ended in this process has said that the process ends."""
+    children._compilers.abandoned = False
 
 
 @pytest.hookimpl(wrapper=True)
