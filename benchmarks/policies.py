@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from benchmarks.figures import Figure, add_option, print_table, save
+from p4fabric.controller.blocks import aligned_blocks
 from p4fabric.controller.policy import ObjectKey, PolicyCompiler
-from p4fabric.controller.policy.atoms import aligned_blocks
 from p4fabric.controller.policy.rules import Rule
 
 APPLICATIONS, REPLICAS = 20, 10

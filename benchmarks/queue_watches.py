@@ -13,6 +13,7 @@ import json
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 from benchmarks.figures import Figure, add_option, print_table, save
 from benchmarks.forwarding import ROOT, entry, pinned, populate, the_frame
@@ -63,16 +64,26 @@ def reported(engine: NativeEngine) -> None:
     engine.queues.watch(OUT, report_depth=0)
 
 
+def side_by_side(one: Callable[[], float], other: Callable[[], float]) -> float:
+    """Packets/s of one beside another, in turns."""
+    measured: tuple[tuple[Callable[[], float], list[float]], ...] = ((one, []), (other, []))
+    for number in range(TURNS):
+        for measure, rates in measured if number % 2 else reversed(measured):
+            rates.append(measure())
+    best, plain = (sorted(rates)[-3] for _, rates in measured)
+    return best / plain
+
+
 def ratio(engine: NativeEngine, frame: bytes, packets: int, setting: Callable[[NativeEngine], None]) -> float:
     """Packets/s with a setting beside without it."""
-    rates: dict[Callable[[NativeEngine], None], list[float]] = {setting: [], without: []}
-    for number in range(TURNS):
-        for one in (setting, without) if number % 2 else (without, setting):
-            one(engine)
-            rates[one].append(engine.measure(1, [frame], packets))
+
+    def rate(of: Callable[[NativeEngine], None]) -> float:
+        of(engine)
+        return engine.measure(1, [frame], packets)
+
+    found = side_by_side(lambda: rate(setting), lambda: rate(without))
     without(engine)
-    best, plain = (sorted(rates[one])[-3] for one in (setting, without))
-    return best / plain
+    return found
 
 
 def without_watches(program: bytes) -> bytes:
@@ -96,16 +107,6 @@ def without_watches(program: bytes) -> bytes:
     for one in egress["conditionals"]:
         one["true_next"], one["false_next"] = led(one["true_next"]), led(one["false_next"])
     return json.dumps(document).encode()
-
-
-def beside(engine: NativeEngine, other: NativeEngine, frame: bytes, packets: int) -> float:
-    """Packets/s of one beside another, in turns."""
-    rates: dict[int, list[float]] = {0: [], 1: []}
-    for number in range(2 * TURNS):
-        which = (number + number // 2) % 2
-        rates[which].append((engine, other)[which].measure(1, [frame], packets))
-    best, plain = (sorted(rates[which])[-3] for which in (0, 1))
-    return best / plain
 
 
 def prepared(engine: NativeEngine) -> None:
@@ -143,7 +144,8 @@ def main() -> None:
         def measure() -> None:
             for _ in range(options.rounds):
                 engine.set_queue(OUT, rate_bps=0, depth=10_000)
-                unwatched.append(beside(engine, plain, frame, options.packets))
+                each = (partial(one.measure, 1, [frame], options.packets) for one in (engine, plain))
+                unwatched.append(side_by_side(*each))
                 for name, _, rate, setting in cases:
                     engine.set_queue(OUT, rate_bps=rate, depth=10_000)
                     if setting is reported:

@@ -9,10 +9,11 @@ import ctypes
 import os
 import subprocess
 
-__all__ = ["CLONE_NEWNET", "isolate", "outside", "unshare"]
+from p4fabric.net.namespaces import CLONE_NEWNET
+
+__all__ = ["isolate", "outside", "unshare"]
 
 CLONE_NEWNS = 0x00020000
-CLONE_NEWNET = 0x40000000
 _SET_UP = """
 mount --make-rprivate /
 mount -t sysfs none /sys

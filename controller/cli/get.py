@@ -22,7 +22,15 @@ from p4fabric.controller.cli.fabric_tables import (
 )
 from p4fabric.controller.cli.failures import Usage
 from p4fabric.controller.cli.names import any_kind, find_all
-from p4fabric.controller.cli.tables import Output, as_api, console, intent_table, print_json, print_yaml
+from p4fabric.controller.cli.tables import (
+    Output,
+    as_api,
+    console,
+    intent_table,
+    print_items,
+    print_json,
+    print_yaml,
+)
 from p4fabric.controller.client import SyncClient
 
 __all__ = ["FABRIC", "run"]
@@ -124,22 +132,10 @@ def run(
             if resource is None:
                 return _topology(client, names, output)
             items = [as_api(one) for one in resource.read(client, names, tenant)]
-        _print(items, output, resource, single=len(names) == 1 and len(items) == 1)
+        is_single = len(names) == 1 and len(items) == 1
+        print_items(items, output, resource.name, resource.table, single=is_single)
         return 0
     return _intents(connection, what or "intents", names, tenant, labels, output, watch)
-
-
-def _print(items: list[Item], output: Output, resource: _Resource, *, single: bool) -> None:
-    match output:
-        case "json":
-            print_json(items[0] if single else items)
-        case "yaml":
-            print_yaml(items)
-        case "name":
-            for item in items:
-                print(resource.name(item))
-        case _:
-            console().print(resource.table(items, output == "wide"))
 
 
 def _topology(client: SyncClient, names: Sequence[str], output: Output) -> int:

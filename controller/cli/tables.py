@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ __all__ = [
     "as_api",
     "console",
     "intent_table",
+    "print_items",
     "print_json",
     "print_yaml",
     "severity_text",
@@ -122,3 +123,32 @@ def print_yaml(values: Iterable[Any]) -> None:
     for index, value in enumerate(values):
         print("---\n" if index else "", end="")
         print(yaml.safe_dump(value, sort_keys=False, allow_unicode=True), end="")
+
+
+def print_items(
+    items: Sequence[Mapping[str, Any]],
+    output: Output,
+    name: Callable[[Mapping[str, Any]], str],
+    shown: Callable[[Sequence[Mapping[str, Any]], bool], Table],
+    *,
+    single: bool = False,
+) -> None:
+    """Print items as somebody wants them.
+
+    Args:
+        items: as the API has them.
+        output: how.
+        name: of one, for scripts.
+        shown: makes a table of them, a wide one or not.
+        single: JSON is of the only one, not of a list.
+    """
+    match output:
+        case "json":
+            print_json(items[0] if single else items)
+        case "yaml":
+            print_yaml(items)
+        case "name":
+            for item in items:
+                print(name(item))
+        case _:
+            console().print(shown(items, output == "wide"))

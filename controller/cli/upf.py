@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from p4fabric.controller.cli.connection import Connection
-from p4fabric.controller.cli.tables import Output, as_api, console, print_json, print_yaml, state_text, table
+from p4fabric.controller.cli.tables import Output, as_api, print_items, state_text, table
 
 __all__ = ["associations", "buffers", "sessions"]
 
@@ -20,16 +21,7 @@ def associations(connection: Connection, smf: str | None, output: Output) -> int
     """Show SMFs; returns the exit status."""
     with connection.open() as client:
         items = [as_api(one) for one in client.upf_associations(smf=smf)]
-    match output:
-        case "json":
-            print_json(items)
-        case "yaml":
-            print_yaml(items)
-        case "name":
-            for item in items:
-                print(item["smf"])
-        case _:
-            console().print(_association_table(items, output == "wide"))
+    print_items(items, output, itemgetter("smf"), _association_table)
     return 0
 
 
@@ -37,16 +29,7 @@ def buffers(connection: Connection, output: Output) -> int:
     """Show buffers; returns the exit status."""
     with connection.open() as client:
         items = [as_api(one) for one in client.upf_buffers()]
-    match output:
-        case "json":
-            print_json(items)
-        case "yaml":
-            print_yaml(items)
-        case "name":
-            for item in items:
-                print(item["name"])
-        case _:
-            console().print(_buffer_table(items, output == "wide"))
+    print_items(items, output, itemgetter("name"), _buffer_table)
     return 0
 
 
@@ -57,16 +40,7 @@ def sessions(
     with connection.open() as client:
         found = [client.upf_session(one) for one in seids] if seids else client.upf_sessions(**filters)
         items = [as_api(one) for one in found]
-    match output:
-        case "json":
-            print_json(items[0] if len(seids) == 1 else items)
-        case "yaml":
-            print_yaml(items)
-        case "name":
-            for item in items:
-                print(item["seid"])
-        case _:
-            console().print(_session_table(items, output == "wide"))
+    print_items(items, output, itemgetter("seid"), _session_table, single=len(seids) == 1)
     return 0
 
 

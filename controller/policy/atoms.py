@@ -9,23 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
 
-__all__ = ["ANY", "Atom", "AtomSet", "Block", "Universe", "aligned_blocks"]
+from p4fabric.controller.blocks import Block, aligned_blocks
 
-
-class Block(NamedTuple):
-    """The numbers that have certain bits; the rest of `value` is zero."""
-
-    value: int
-    mask: int
-
-    def matches(self, number: int) -> bool:
-        """Whether a number is one of them."""
-        return number & self.mask == self.value
-
-
-ANY = Block(0, 0)
+__all__ = ["Atom", "AtomSet", "Universe"]
 
 
 class Atom:
@@ -187,13 +174,3 @@ class Universe:
                 live_cut = bisect_left(live, middle, live_first, live_end)
                 waiting.append((middle, bits - 1, cut, end, live_cut, live_end))
                 waiting.append((base, bits - 1, first, cut, live_first, live_cut))
-
-
-def aligned_blocks(first: int, end: int, bits: int) -> Iterator[Block]:
-    """The fewest blocks for the numbers from `first` up to, not including, `end`."""
-    while first < end:
-        size = first & -first or 1 << bits
-        while size > end - first:
-            size >>= 1
-        yield Block(first, (1 << bits) - size)
-        first += size

@@ -12,7 +12,7 @@ from typing import Any
 
 from p4fabric.controller.labels import LabelSelector
 from p4fabric.controller.policy.prefixes import IpBlock, Prefix
-from p4fabric.controller.policy.reading import as_list, as_mapping, as_port, read_selector
+from p4fabric.controller.policy.reading import LISTS, as_list, as_mapping, as_port, read_selector
 from p4fabric.controller.policy.rules import (
     EVERYTHING,
     Action,
@@ -37,7 +37,6 @@ MOST_RULES = 25
 """Of a direction, and peers or protocols of a rule."""
 _TIERS = {"Admin": Tier.ADMIN, "Baseline": Tier.BASELINE}
 _ACTIONS = {action.value: action for action in Action}
-_LISTS = {Direction.INGRESS: ("ingress", "from"), Direction.EGRESS: ("egress", "to")}
 
 
 class _NotUnderstood(Exception):
@@ -73,7 +72,7 @@ class _Reader:
     def _rules(
         self, spec: Mapping[str, Any], tier: Tier, subjects: PodTerm, all_closed: bool
     ) -> Iterator[Rule]:
-        for direction, (name, side) in _LISTS.items():
+        for direction, (name, side) in LISTS.items():
             items = as_list(spec.get(name))
             if len(items) > MOST_RULES:
                 self._problems.append(f"spec.{name} has more than {MOST_RULES} rules: the last ones deny all")

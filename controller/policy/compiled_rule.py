@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from p4fabric.controller.policy.atoms import ANY, AtomSet, Block
+from p4fabric.controller.blocks import ANY, Block
+from p4fabric.controller.policy.atoms import AtomSet
 from p4fabric.controller.policy.entries import EntryKey, PolicyEntries
 from p4fabric.controller.policy.pod_classes import PodClass
 from p4fabric.controller.policy.prefixes import IpBlock

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from p4fabric.controller.policy.atoms import ANY, Block
+from p4fabric.controller.blocks import ANY, Block
 from p4fabric.controller.policy.compiled_rule import CompiledRule, peer_terms
 from p4fabric.controller.policy.entries import EntryChange, EntryKey, PolicyEntries, Verdict
 from p4fabric.controller.policy.objects import Namespace, Node, Pod

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from p4fabric.controller.policy.atoms import Block
+from p4fabric.controller.blocks import Block
 from p4fabric.controller.policy.numbers import Numbers
 from p4fabric.controller.policy.rules import Action, Direction, RuleId, Tier
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from p4fabric.controller.policy.prefixes import IpBlock, Prefix
-from p4fabric.controller.policy.reading import as_list, as_port, read_protocol, read_selector
+from p4fabric.controller.policy.reading import LISTS, as_list, as_port, read_protocol, read_selector
 from p4fabric.controller.policy.rules import (
     EVERYTHING,
     Action,
@@ -30,7 +30,6 @@ from p4fabric.controller.policy.rules import (
 __all__ = ["read_network_policy"]
 
 _TYPES = {"Ingress": Direction.INGRESS, "Egress": Direction.EGRESS}
-_LISTS = {Direction.INGRESS: ("ingress", "from"), Direction.EGRESS: ("egress", "to")}
 
 
 def read_network_policy(key: ObjectKey, body: Mapping[str, Any]) -> PolicySpec:
@@ -57,7 +56,7 @@ class _Reader:
         subjects = PodTerm(self._key.namespace, EVERYTHING, pods)
         for direction in self._directions(said):
             yield self._isolation(direction, subjects)
-            name, side = _LISTS[direction]
+            name, side = LISTS[direction]
             for index, item in enumerate(as_list(said.get(name))):
                 where = f"spec.{name}[{index}]"
                 if not isinstance(item, Mapping) or item.keys() - {side, "ports"}:

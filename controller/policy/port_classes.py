@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from p4fabric.controller.policy.atoms import Atom, Block, Universe, aligned_blocks
+from p4fabric.controller.blocks import Block, aligned_blocks
+from p4fabric.controller.policy.atoms import Atom, Universe
 from p4fabric.controller.policy.numbers import Numbers
 from p4fabric.controller.policy.rules import PortRange, Protocol
 

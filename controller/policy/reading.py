@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from p4fabric.controller.labels import LabelSelector, Requirement
-from p4fabric.controller.policy.rules import Protocol
+from p4fabric.controller.policy.rules import Direction, Protocol
 
-__all__ = ["as_list", "as_mapping", "as_port", "read_labels", "read_protocol", "read_selector"]
+__all__ = ["LISTS", "as_list", "as_mapping", "as_port", "read_labels", "read_protocol", "read_selector"]
 
+LISTS = {Direction.INGRESS: ("ingress", "from"), Direction.EGRESS: ("egress", "to")}
+"""What the rules of a direction, and their peers, are called."""
 _OPERATORS = {"In": False, "NotIn": True, "Exists": False, "DoesNotExist": True}
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from p4fabric.controller.policy.atoms import Atom, AtomSet, Block, Universe
+from p4fabric.controller.blocks import Block
+from p4fabric.controller.policy.atoms import Atom, AtomSet, Universe
 from p4fabric.controller.policy.pod_classes import POD_BITS, PodClass, PodClasses
 from p4fabric.controller.policy.port_classes import PORT_CLASS_BITS, PortClasses
 from p4fabric.controller.policy.prefixes import IpBlock

@@ -7,7 +7,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from p4fabric.controller.policy.atoms import Block
+from p4fabric.controller.blocks import Block
 from p4fabric.controller.policy.entries import EntryKey, Verdict
 from p4fabric.controller.policy.prefixes import Prefix
 from p4fabric.controller.policy.rules import Action, Direction, Protocol, Tier

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from p4fabric.controller.blocks import aligned_blocks
 from p4fabric.controller.compiler.entries import PROTOCOLS, EntityLists, ipv4_match, ipv6_match
 from p4fabric.controller.compiler.meaning import meaning
 from p4fabric.controller.compiler.output import CounterSource, Output
@@ -17,7 +18,6 @@ from p4fabric.controller.intents.fields import IpPrefix, PortRange
 from p4fabric.controller.intents.kinds.firewall import FirewallPolicy, FirewallRule, RuleEnd
 from p4fabric.controller.intents.kinds.network import Network
 from p4fabric.controller.names import IntentKey, SwitchName
-from p4fabric.controller.policy.atoms import aligned_blocks
 from p4fabric.pipelines.entities import Ternary
 from p4fabric.pipelines.fabric import bindings as b
 from p4fabric.pipelines.values import IpProtocol, L4Port, VrfId

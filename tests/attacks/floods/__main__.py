@@ -10,11 +10,12 @@ from pathlib import Path
 
 from pyroute2 import IPRoute
 
+from p4fabric.net.namespaces import CLONE_NEWNET
 from tests.attacks.floods.bed import Event, running_bed
 from tests.attacks.floods.kinds import KINDS, QUIET
 from tests.attacks.floods.tools import build
 from tests.attacks.floods.trial import Outcome, Side, flooded
-from tests.isolation import CLONE_NEWNET, unshare
+from tests.isolation import unshare
 
 PATIENCE = 4.0
 """Seconds: a link goes down 3 s after its last probe."""
