@@ -29,7 +29,7 @@ CHECKS = {
 TARGET = os.environ.get("P4FABRIC_TEST_SWITCH", "softswitch")
 NOT_ON = {"bmv2": {"link_failure"}}
 """Checks that cannot hold: bmv2 receives nothing at any port while one interface is down."""
-DIGESTS = 1
+DIGESTS = 2
 """Of the fabric pipeline: p4runtime-shell cannot read their configurations."""
 
 T = TypeVar("T")
@@ -116,8 +116,8 @@ class Shell:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write("again\n")
         self._process.stdin.flush()
-        deadline = time.monotonic() + 60
-        while not self.said.endswith("}\n"):
+        deadline, before = time.monotonic() + 60, len(self.said)
+        while not self.said.endswith("}\n", before):
             assert select.select([self._process.stdout], [], [], deadline - time.monotonic())[0], self.said
             self.said += os.read(self._process.stdout.fileno(), 4096).decode()
         return json.loads(self.said.splitlines()[-1])
